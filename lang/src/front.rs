@@ -1,0 +1,57 @@
+//! Front matter: the TOML between the two `+++` lines, definitions that belong to one file alone. `aivm.toml` has the same keys.
+
+use aivm_schema::module::RunLimits;
+use aivm_schema::unit::{Money, Tokens};
+use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// What front matter and `aivm.toml` define.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FrontMatter {
+    /// `[worker.WORD]`.
+    pub worker: BTreeMap<String, WorkerDefinition>,
+    /// `[behaviour.WORD]`.
+    pub behaviour: BTreeMap<String, BehaviourDefinition>,
+    /// `[stage.LABEL]`.
+    pub stage: BTreeMap<String, StageSettings>,
+    /// `[limits]`.
+    pub limits: Limits,
+}
+
+/// `[stage.LABEL]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StageSettings {
+    /// Of a select: the worker that chooses.
+    pub chooser: Option<String>,
+}
+
+/// `[limits]`: of the whole run, and the default count.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Calls of workers.
+    pub calls: Option<u64>,
+    /// What all calls may cost.
+    pub money: Option<Money>,
+    /// What all calls may use.
+    pub tokens: Option<Tokens>,
+    /// The count that closes a cycle on which nothing is counted; 8 unless set.
+    pub count: Option<std::num::NonZeroU16>,
+}
+
+impl Limits {
+    /// What the machine holds a run to.
+    pub fn of_run(&self) -> RunLimits {
+        RunLimits { calls: self.calls, money: self.money.map(|money| money.0), tokens: self.tokens.map(|tokens| tokens.0) }
+    }
+}
+
+impl FrontMatter {
+    /// From TOML text.
+    pub fn parse(text: &str) -> Result<FrontMatter, toml::de::Error> {
+        toml::from_str(text)
+    }
+}

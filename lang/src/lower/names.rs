@@ -1,0 +1,238 @@
+//! Front matter, and whom a path calls: definitions of the file, its front matter, then the library.
+
+use super::*;
+use crate::library::Found;
+use aivm_schema::word::{is_reserved, is_word};
+use aivm_schema::worker::WorkerDefinition;
+
+impl File<'_, '_> {
+    pub(super) fn read_front_matter(&mut self) {
+        let Some(text) = &self.tree.front_matter else { return };
+        match FrontMatter::parse(text) {
+            Ok(front) => self.front = front,
+            Err(error) => {
+                let base = self.spans.front_matter;
+                let span = error.span().map_or(base, |range| {
+                    Span::new(base.start + range.start as u32, base.start + range.end.max(range.start + 1) as u32)
+                });
+                return self.report(
+                    Diagnostic::new(Code::FrontMatter, span, format!("the front matter is not valid: {}", error.message().trim()))
+                        .help("it holds TOML: `[worker.WORD]`, `[behaviour.WORD]`, `[stage.LABEL]` and `[limits]`"),
+                );
+            }
+        }
+        let front = std::mem::take(&mut self.front);
+        if self.all.open.len() == 1 {
+            self.all.flow.limits = front.limits.of_run();
+        }
+        for (name, definition) in &front.worker {
+            let span = self.key_span("worker", name);
+            if !is_word(name) || is_reserved(name) {
+                self.report(
+                    Diagnostic::new(Code::NotAName, span, format!("`{name}` cannot name a worker"))
+                        .reason("a name is a letter or `_`, then letters, digits, `_` and `-`, and not a word of the language"),
+                );
+            } else if self.tree.definitions.iter().any(|definition| self.text(definition.name) == name) {
+                self.report(
+                    Diagnostic::new(Code::Ambiguous, span, format!("`{name}` is a worker here and a definition below"))
+                        .help("give one of them another name"),
+                );
+            }
+            if let Err(reason) = self.all.library.check(definition) {
+                self.report(Diagnostic::new(Code::WorkerDefinition, span, format!("the worker `{name}`: {reason}")));
+            }
+        }
+        for name in front.stage.keys() {
+            let known = self.tree.stages.iter().any(|stage| {
+                stage.kind == tree::Kind::Select && stage.label.is_some_and(|label| self.text(label) == name)
+            });
+            if !known {
+                let span = self.key_span("stage", name);
+                self.report(
+                    Diagnostic::new(Code::NoSuchStage, span, format!("`[stage.{name}]` belongs to no `select` of this file"))
+                        .help("its name is the label of a select: `select[name] <= (`"),
+                );
+            }
+        }
+        self.front = front;
+    }
+
+    /// Where the table `[group.name]` stands in the front matter; all of it when it is spelt another way.
+    fn key_span(&self, group: &str, name: &str) -> Span {
+        let base = self.spans.front_matter;
+        let text = self.tree.front_matter.as_deref().unwrap_or("");
+        let header = format!("[{group}.{name}");
+        text.find(&header).map_or(base, |at| {
+            let start = base.start + at as u32;
+            Span::new(start, start + header.len() as u32 + 1)
+        })
+    }
+
+    /// Whom a path calls; none when that was reported.
+    pub(super) fn target(&mut self, path: &tree::Path, span: Span) -> Option<Target> {
+        let name = self.path_text(path);
+        self.named_target(&name, span)
+    }
+
+    fn path_text(&self, path: &tree::Path) -> String {
+        let mut name = self.text(path.first).to_owned();
+        for word in &path.rest {
+            name.push('.');
+            name.push_str(self.text(*word));
+        }
+        name
+    }
+
+    /// Whom a name calls; each unknown name is reported once a file.
+    pub(super) fn named_target(&mut self, name: &str, span: Span) -> Option<Target> {
+        if let Some(known) = self.targets.get(name) {
+            return *known;
+        }
+        let target = self.look_up(name, span);
+        self.targets.insert(name.to_owned(), target);
+        target
+    }
+
+    fn look_up(&mut self, name: &str, span: Span) -> Option<Target> {
+        if let Some(function) = self.definitions.get(name) {
+            return Some(Target::Function(*function));
+        }
+        if let Some(definition) = self.front.worker.get(name) {
+            let definition = definition.clone();
+            return Some(self.worker(name, definition));
+        }
+        match self.all.library.find(self.name, name) {
+            Ok(Some(Found::Worker(definition))) => {
+                if let Err(reason) = self.all.library.check(&definition) {
+                    self.report(Diagnostic::new(Code::WorkerDefinition, span, format!("the worker `{name}`: {reason}")));
+                    return None;
+                }
+                Some(self.worker(name, *definition))
+            }
+            Ok(Some(Found::Program { file, source })) => self.file(name, span, file, &source),
+            Ok(None) => {
+                let mut names = self.all.library.names(self.name);
+                names.extend(self.definitions.keys().cloned());
+                names.extend(self.front.worker.keys().cloned());
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let diagnostic = Diagnostic::new(Code::UnknownWorker, span, format!("nothing is called `{name}`"))
+                    .reason("looked for a definition in this file, a worker in its front matter, files beside it, `aivm.toml` and the standard library")
+                    .help(format!("define it: `[worker.{name}]` between two `+++` lines at the top, or a file `workers/{name}.md`"));
+                self.report(suggest(diagnostic, span, name, &names));
+                None
+            }
+            Err(error) => {
+                self.report(Diagnostic::new(Code::UnusableFile, span, format!("`{name}` cannot be used: {error}")));
+                None
+            }
+        }
+    }
+
+    /// The same definition under the same name is one worker.
+    fn worker(&mut self, name: &str, definition: WorkerDefinition) -> Target {
+        let workers = &mut self.all.flow.workers;
+        let same_name = self.all.workers.entry(name.to_owned()).or_default();
+        if let Some(known) = same_name.iter().find(|id| workers.get(id.index()).is_some_and(|worker| worker.definition == definition)) {
+            return Target::Worker(*known);
+        }
+        let id = WorkerId(workers.len() as u32);
+        same_name.push(id);
+        workers.push(Worker { name: name.to_owned(), definition });
+        Target::Worker(id)
+    }
+
+    /// A pipeline in a file of its own.
+    fn file(&mut self, name: &str, span: Span, file: String, source: &str) -> Option<Target> {
+        if let Some(function) = self.all.programs.get(&file) {
+            return Some(Target::Function(*function));
+        }
+        if let Some(at) = self.all.open.iter().position(|open| *open == file) {
+            let mut path: Vec<&str> = self.all.open.iter().skip(at).map(String::as_str).collect();
+            path.push(&file);
+            let path = path.join("` → `");
+            self.report(
+                Diagnostic::new(Code::Recursion, span, format!("a file reaches itself: `{path}`"))
+                    .reason("a run has a known worst case only when no file calls itself, also not through others"),
+            );
+            return None;
+        }
+        if self.all.open.len() >= FILES_DEEP {
+            self.report(Diagnostic::new(Code::UnusableFile, span, format!("`{name}` lies more than {FILES_DEEP} files deep")));
+            return None;
+        }
+        let parsed = crate::parser::parse(source);
+        let result = match parsed.diagnostics.is_empty() {
+            true => self.all.program(&file, source, &parsed.tree, &parsed.spans),
+            false => Err(parsed.diagnostics),
+        };
+        match result {
+            Ok(function) => Some(Target::Function(function)),
+            Err(errors) => {
+                let first = errors.first().map(|error| format!("{}: {}", error.code, error.message)).unwrap_or_default();
+                self.report(
+                    Diagnostic::new(Code::BrokenFile, span, format!("`{name}` is the pipeline in {file}, which has errors"))
+                        .reason(first)
+                        .help(format!("see all of them: aivm check {file}")),
+                );
+                None
+            }
+        }
+    }
+
+    /// `undo = "word"` of the worker's own definition.
+    pub(super) fn declared_undo(&mut self, id: StepId, span: Span) {
+        let Target::Worker(worker) = self.all.flow.step(id).target else { return };
+        let Some(worker) = self.all.flow.workers.get(worker.index()) else { return };
+        let Some(undo) = worker.definition.undo.clone() else { return };
+        let undo = self.named_target(&undo, span);
+        self.all.flow.steps[id.index()].undo = undo;
+    }
+
+    /// `[stage.LABEL] chooser = "word"`.
+    pub(super) fn chooser(&mut self, label: Word, id: StageId) {
+        let name = self.text(label).to_owned();
+        let Some(chooser) = self.front.stage.get(&name).and_then(|stage| stage.chooser.clone()) else { return };
+        let span = self.key_span("stage", &name);
+        match self.named_target(&chooser, span) {
+            Some(Target::Worker(worker)) => self.all.flow.stages[id.index()].chooser = Some(worker),
+            Some(Target::Function(_)) => self.report(
+                Diagnostic::new(Code::WorkerDefinition, span, format!("`{chooser}` is a pipeline: a chooser is a worker"))
+                    .help("name a model, a command or a built-in that answers with one word"),
+            ),
+            None => {}
+        }
+    }
+
+    /// The behaviour of a word; none when that was reported.
+    pub(super) fn behaviour(&mut self, word: Word, span: Span) -> Option<BehaviourId> {
+        if let Some(known) = self.behaviours.get(&word) {
+            return *known;
+        }
+        let name = self.text(word).to_owned();
+        let found = match self.front.behaviour.get(&name) {
+            Some(definition) => Ok(Some(definition.clone())),
+            None => self.all.library.find_behaviour(self.name, &name),
+        };
+        let id = match found {
+            Ok(Some(definition)) => {
+                let behaviours = &mut self.all.flow.behaviours;
+                behaviours.push(Behaviour { name, definition });
+                Some(BehaviourId(behaviours.len() as u32 - 1))
+            }
+            Ok(None) => {
+                let names: Vec<String> = self.front.behaviour.keys().cloned().collect();
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let diagnostic = Diagnostic::new(Code::UnknownBehaviour, span, format!("no behaviour is called `{name}`"))
+                    .help(format!("define it: `[behaviour.{name}]` with a `prompt` or settings under `with`"));
+                self.report(suggest(diagnostic, span, &name, &names));
+                None
+            }
+            Err(error) => {
+                self.report(Diagnostic::new(Code::UnusableFile, span, format!("`{name}` cannot be used: {error}")));
+                None
+            }
+        };
+        self.behaviours.insert(word, id);
+        id
+    }
+}

@@ -1,0 +1,123 @@
+//! The closed set of words that each step may answer besides its outcomes: those of the match that its output reaches,
+//! those that its worker declares, those that may leave the definition that it calls.
+
+use super::*;
+use aivm_schema::module::StageKind;
+
+impl File<'_, '_> {
+    /// For all functions, the called before their callers; only the outermost file sees them all.
+    pub(super) fn set_verdicts(&mut self, program: FunctionId) {
+        if self.all.open.len() > 1 || program.0 != 0 {
+            return;
+        }
+        let flow = &mut self.all.flow;
+        let declared: Vec<Vec<Word>> = {
+            let Flow { workers, words, .. } = flow;
+            workers.iter().map(|worker| worker.definition.words.iter().map(|word| words.intern(word)).collect()).collect()
+        };
+        let mut reached = Reached { flow, exits: vec![None; flow.stages.len()], inner: vec![None; flow.stages.len()] };
+        let by_match: Vec<Vec<Word>> = (0..reached.flow.steps.len() as u32).map(|step| reached.words(StepId(step))).collect();
+        for function in (0..flow.functions.len()).rev() {
+            let (first, end) = flow.functions[function].steps;
+            let mut leaving: Vec<Word> = Vec::new();
+            for step in first..end {
+                let step = StepId(step);
+                let mut verdicts = by_match[step.index()].clone();
+                match flow.step(step).target {
+                    Target::Worker(worker) => verdicts.extend(declared.get(worker.index()).into_iter().flatten()),
+                    Target::Function(callee) => verdicts.extend_from_slice(&flow.function(callee).verdicts),
+                }
+                verdicts.sort_unstable();
+                verdicts.dedup();
+                leaving.extend_from_slice(&verdicts);
+                flow.steps[step.index()].verdicts = verdicts;
+            }
+            leaving.sort_unstable();
+            leaving.dedup();
+            flow.functions[function].verdicts = leaving;
+        }
+    }
+}
+
+/// Which matches a value reaches before it reaches a step.
+struct Reached<'a> {
+    flow: &'a Flow,
+    /// By stage: the matches that its output reaches, once known.
+    exits: Vec<Option<Vec<StageId>>>,
+    /// By stage: the matches that its nested chains begin with, once known.
+    inner: Vec<Option<Vec<StageId>>>,
+}
+
+impl Reached<'_> {
+    fn words(&mut self, id: StepId) -> Vec<Word> {
+        let step = self.flow.step(id);
+        if step.each {
+            return Vec::new();
+        }
+        let mut words = Vec::new();
+        let forward = step.outcomes.iter().any(Outcome::is_forward);
+        let leads = step.outcomes.iter().enumerate().filter(|(nth, o)| if forward { o.is_forward() } else { *nth == 0 });
+        let mut seen: Vec<Dest> = Vec::new();
+        for dest in leads.filter_map(|(_, outcome)| self.flow.dest(step.stage, step.element, *outcome)) {
+            if seen.contains(&dest) {
+                continue;
+            }
+            seen.push(dest);
+            for stage in self.at(dest) {
+                words.extend(self.flow.stage(stage).arms.iter().filter_map(|arm| match arm.on {
+                    On::Verdict(word) => Some(word),
+                    _ => None,
+                }));
+            }
+        }
+        words
+    }
+
+    /// Nesting is bounded, and so is this recursion.
+    fn at(&mut self, dest: Dest) -> Vec<StageId> {
+        match dest {
+            Dest::Stage(stage) => self.entered(stage),
+            Dest::Element(stage, element) => match self.flow.stage(stage).elements.get(element as usize) {
+                Some(Element::Chain(chain)) => self.flow.chain(*chain).stages.first().map(|first| self.entered(*first)).unwrap_or_default(),
+                _ => Vec::new(),
+            },
+            Dest::Chooser(select) => {
+                let mut found = self.left(select);
+                found.extend(self.first_of_chains(select));
+                found
+            }
+            Dest::Part(join, _) if self.flow.stage(join).take == 1 => self.left(join),
+            Dest::Part(..) | Dest::Return(_) => Vec::new(),
+        }
+    }
+
+    fn entered(&mut self, id: StageId) -> Vec<StageId> {
+        let stage = self.flow.stage(id);
+        match stage.kind {
+            StageKind::Match => vec![id],
+            StageKind::Switch => self.at(Dest::Element(id, 0)),
+            StageKind::Join | StageKind::Select => self.first_of_chains(id),
+        }
+    }
+
+    fn first_of_chains(&mut self, id: StageId) -> Vec<StageId> {
+        if let Some(known) = &self.inner[id.index()] {
+            return known.clone();
+        }
+        let elements = self.flow.stage(id).elements.len() as u32;
+        let found: Vec<StageId> = (0..elements).flat_map(|element| self.at(Dest::Element(id, element))).collect();
+        self.inner[id.index()] = Some(found.clone());
+        found
+    }
+
+    fn left(&mut self, id: StageId) -> Vec<StageId> {
+        if let Some(known) = &self.exits[id.index()] {
+            return known.clone();
+        }
+        // A select that finishes leads where its own exit leads, never back to itself.
+        self.exits[id.index()] = Some(Vec::new());
+        let found = self.at(self.flow.exit(id));
+        self.exits[id.index()] = Some(found.clone());
+        found
+    }
+}

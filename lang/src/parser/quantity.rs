@@ -1,0 +1,93 @@
+//! What stands between `<` and `>`, and counts after `*`.
+
+use super::*;
+use aivm_schema::unit::{Milliseconds, Money, Tokens};
+
+impl Parser<'_> {
+    /// `< limit, limit >`, if one begins here.
+    pub(super) fn limits(&mut self) -> (Vec<Limit>, Vec<Span>) {
+        let (mut limits, mut spans) = (Vec::new(), Vec::new());
+        let Some(open) = self.eat(T::Less) else { return (limits, spans) };
+        loop {
+            let token = self.peek();
+            match token.map(|token| token.kind) {
+                Some(T::Number | T::Money | T::Word) => {
+                    let span = self.here();
+                    self.at += 1;
+                    limits.extend(self.limit(token.map_or(T::Word, |token| token.kind), span));
+                    spans.push(span);
+                }
+                _ => {
+                    self.expected("a limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt` or a behaviour's name");
+                    break;
+                }
+            }
+            if self.eat(T::Comma).is_none() {
+                break;
+            }
+        }
+        spans.truncate(limits.len());
+        if self.eat(T::Greater).is_none() {
+            self.report(Diagnostic::new(Code::Unclosed, open.span, "this `<` is never closed").help("limits stand between `<` and `>`"));
+            // Skip what can only belong to the limits.
+            while matches!(self.peek_kind(0), Some(T::Number | T::Money | T::Comma)) {
+                self.at += 1;
+            }
+            self.eat(T::Greater);
+        }
+        (limits, spans)
+    }
+
+    fn limit(&mut self, kind: T, span: Span) -> Option<Limit> {
+        let text = self.text(span);
+        match kind {
+            T::Word => {
+                self.not_reserved(span, "a behaviour");
+                return Some(Limit::Behaviour(self.word(span)));
+            }
+            T::Money => {
+                let money: Result<Money, _> = text.parse();
+                return match money {
+                    Ok(money) => Some(Limit::Money(money.0)),
+                    Err(error) => self.bad_quantity(span, error.to_string()),
+                };
+            }
+            _ => {}
+        }
+        if text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return self.count(span).map(Limit::Count);
+        }
+        if text.ends_with('t') {
+            let tokens: Result<Tokens, _> = text.parse();
+            return match tokens {
+                Ok(tokens) => Some(Limit::Tokens(tokens.0)),
+                Err(error) => self.bad_quantity(span, error.to_string()),
+            };
+        }
+        let time: Result<Milliseconds, _> = text.parse();
+        match time {
+            Ok(time) => Some(Limit::Duration(time.0)),
+            Err(_) => self.bad_quantity(span, format!("`{text}` is no limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt`")),
+        }
+    }
+
+    fn bad_quantity<T>(&mut self, span: Span, message: String) -> Option<T> {
+        self.report(
+            Diagnostic::new(Code::BadQuantity, span, message)
+                .reason("durations end in `ms`, `s`, `m`, `h` or `d`, tokens in `t`, `kt` or `Mt`, and money begins with `$`"),
+        );
+        None
+    }
+
+    /// A count of 1 to 65,535.
+    pub(super) fn count(&mut self, span: Span) -> Option<u16> {
+        let text = self.text(span);
+        let count: Option<u16> = text.parse().ok().filter(|count| *count > 0);
+        if count.is_none() {
+            let whole = text.bytes().all(|byte| byte.is_ascii_digit());
+            let code = if whole { Code::CountRange } else { Code::BadQuantity };
+            self.report(Diagnostic::new(code, span, format!("`{text}` is no count: a whole number from 1 to 65,535")));
+        }
+        count
+    }
+}

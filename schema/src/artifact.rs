@@ -1,0 +1,424 @@
+//! The Artifact: the one type that flows. Immutable, always in canonical form, checked once at the door.
+//!
+//! Here: the value, its names (checksum, content digest) and how one is made. The bytes are in `layout`, the place in a
+//! store in `key`, JSON in `json`, several values in one in `parts`; signatures are in [`crate::keys`].
+
+use crate::limits;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::{Arc, OnceLock};
+
+pub mod json;
+pub mod key;
+mod layout;
+pub mod parts;
+
+use layout::{Field, Range};
+
+/// The version that this build writes into new artifacts.
+pub const VERSION: &str = "v0.0.1";
+
+/// Attributes that only the machine and its host may write.
+pub const RESERVED_PREFIX: &str = "aivm.";
+
+macro_rules! hashes {
+    ($($(#[$doc:meta])* $name:ident),*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub struct $name(pub [u8; 32]);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}({self})", stringify!($name))
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = ArtifactError;
+            fn from_str(text: &str) -> Result<Self, ArtifactError> {
+                unhex(text).and_then(|bytes| bytes.try_into().ok()).map($name).ok_or(ArtifactError::NotAHash)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() { serializer.collect_str(self) } else { self.0.serialize(serializer) }
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                } else {
+                    <[u8; 32]>::deserialize(deserializer).map($name)
+                }
+            }
+        }
+    )*};
+}
+hashes! {
+    /// BLAKE3-256 of an artifact's canonical bytes with checksum and signature empty: its name in chains and snapshots.
+    Checksum,
+    /// BLAKE3-256 of type and payload: equal for equal content, whoever made it and when.
+    ContentDigest
+}
+
+impl ContentDigest {
+    /// Of a media type and a payload, each with its length before it.
+    pub fn of(media_type: &str, payload: &[u8]) -> ContentDigest {
+        let mut hasher = blake3::Hasher::new();
+        for part in [media_type.as_bytes(), payload] {
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        }
+        ContentDigest(*hasher.finalize().as_bytes())
+    }
+}
+
+/// Bytes from lower- or upper-case hexadecimal.
+pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+    let pairs = text.as_bytes().chunks_exact(2);
+    pairs.remainder().is_empty().then_some(())?;
+    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+}
+
+/// Lower-case hexadecimal.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Why bytes are no artifact, or why one cannot be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ArtifactError {
+    /// Cut short, a pointer out of bounds, a field of the wrong shape.
+    #[error("A0101: not an artifact: {0}")]
+    Malformed(&'static str),
+    /// Equal content has one form, and this is another.
+    #[error("A0102: not in canonical form: write it anew with this program")]
+    NotCanonical,
+    /// The bytes are not those that were summed.
+    #[error("A0103: the checksum does not match: the artifact was damaged or changed")]
+    ChecksumMismatch,
+    /// Text that is not UTF-8, or holds a NUL.
+    #[error("A0104: the field `{0}` is not text")]
+    NotText(&'static str),
+    /// A field over its limit.
+    #[error("A0105: `{field}` is too large: {size}, at most {most}")]
+    TooLarge {
+        /// Which.
+        field: &'static str,
+        /// How large.
+        size: usize,
+        /// How large it may be.
+        most: usize,
+    },
+    /// An attribute without a key, keys twice or out of order.
+    #[error("A0106: attributes must have distinct keys in order: `{0}`")]
+    Attributes(String),
+    /// A worker wrote an attribute that is the machine's.
+    #[error("A0107: the attribute `{0}` is reserved: keys under `aivm.` are written by the machine alone")]
+    ReservedAttribute(String),
+    /// No id, or one that is no UUID.
+    #[error("A0108: the id is no UUID")]
+    NotAnId,
+    /// 64 hexadecimal digits were expected.
+    #[error("A0109: not a hash: 64 hexadecimal digits")]
+    NotAHash,
+    /// JSON that does not say an artifact.
+    #[error("A0110: not the JSON of an artifact: {0}")]
+    Json(String),
+}
+
+/// A value with its metadata. Cloning shares it.
+#[derive(Clone)]
+pub struct Artifact(Arc<Inner>);
+
+struct Inner {
+    /// The canonical segment.
+    bytes: Box<[u8]>,
+    fields: [Range; Field::COUNT],
+    attributes: Box<[(Range, Range)]>,
+    timestamp: u64,
+    checksum: Checksum,
+    digest: OnceLock<ContentDigest>,
+}
+
+impl Artifact {
+    fn range(&self, range: Range) -> &[u8] {
+        self.0.bytes.get(range.start as usize..range.end as usize).unwrap_or(&[])
+    }
+
+    fn text(&self, range: Range) -> &str {
+        // Checked when the artifact was made.
+        std::str::from_utf8(self.range(range)).unwrap_or("")
+    }
+
+    fn field(&self, field: Field) -> Range {
+        self.0.fields[field as usize]
+    }
+
+    /// UUIDv7.
+    pub fn id(&self) -> &str {
+        self.text(self.field(Field::Id))
+    }
+    /// Its name in chains and snapshots.
+    pub fn checksum(&self) -> Checksum {
+        self.0.checksum
+    }
+    /// The signer's Ed25519 public key; empty when unsigned.
+    pub fn pubkey(&self) -> &[u8] {
+        self.range(self.field(Field::Pubkey))
+    }
+    /// `v0.0.1`.
+    pub fn version(&self) -> &str {
+        self.text(self.field(Field::Version))
+    }
+    /// The media type of the payload.
+    pub fn media_type(&self) -> &str {
+        self.text(self.field(Field::Type))
+    }
+    /// Unix nanoseconds.
+    pub fn timestamp(&self) -> u64 {
+        self.0.timestamp
+    }
+    /// Who made it.
+    pub fn origin(&self) -> &str {
+        self.text(self.field(Field::Origin))
+    }
+    /// What it is to those who take it.
+    pub fn role(&self) -> &str {
+        self.text(self.field(Field::Role))
+    }
+    /// Who may see it.
+    pub fn scope(&self) -> &str {
+        self.text(self.field(Field::Scope))
+    }
+    /// In order of their keys.
+    pub fn attributes(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
+        self.0.attributes.iter().map(|(key, value)| (self.text(*key), self.text(*value)))
+    }
+    /// The value of an attribute.
+    pub fn attribute(&self, key: &str) -> Option<&str> {
+        let at = self.0.attributes.binary_search_by(|(other, _)| self.text(*other).cmp(key)).ok()?;
+        self.0.attributes.get(at).map(|(_, value)| self.text(*value))
+    }
+    /// What it holds.
+    pub fn payload(&self) -> &[u8] {
+        self.range(self.field(Field::Payload))
+    }
+    /// Ed25519; empty when unsigned.
+    pub fn signature(&self) -> &[u8] {
+        self.range(self.field(Field::Signature))
+    }
+    /// The canonical segment.
+    pub fn bytes(&self) -> &[u8] {
+        &self.0.bytes
+    }
+    /// The name of its content: type and payload.
+    pub fn content_digest(&self) -> ContentDigest {
+        *self.0.digest.get_or_init(|| ContentDigest::of(self.media_type(), self.payload()))
+    }
+
+    /// An artifact from its canonical segment: the one door. Everything is checked here; nothing is checked again.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
+        let content = layout::decode(bytes)?;
+        content.check()?;
+        let checksum = content.sum();
+        if content.checksum != checksum.0 {
+            return Err(ArtifactError::ChecksumMismatch);
+        }
+        let artifact = layout::encode(&content, checksum);
+        // Equal content has exactly one form, and the encoder writes it.
+        if artifact.bytes() == bytes { Ok(artifact) } else { Err(ArtifactError::NotCanonical) }
+    }
+
+    /// The file form: Cap'n Proto's stream framing around the one segment.
+    pub fn to_framed(&self) -> Vec<u8> {
+        let words = (self.bytes().len() / 8) as u32;
+        let mut out = Vec::with_capacity(self.bytes().len() + 8);
+        out.extend_from_slice(&0u32.to_le_bytes());
+        out.extend_from_slice(&words.to_le_bytes());
+        out.extend_from_slice(self.bytes());
+        out
+    }
+
+    /// The first artifact of a stream in file form, and the bytes behind it.
+    pub fn from_framed(bytes: &[u8]) -> Result<(Artifact, &[u8]), ArtifactError> {
+        let malformed = ArtifactError::Malformed("the frame is cut short or has more than one segment");
+        let (head, rest) = bytes.split_at_checked(8).ok_or(malformed.clone())?;
+        let number = |at: usize| head.get(at..at + 4).and_then(|bytes| bytes.try_into().ok()).map(u32::from_le_bytes);
+        let (Some(0), Some(words)) = (number(0), number(4)) else { return Err(malformed) };
+        let (segment, rest) = rest.split_at_checked(words as usize * 8).ok_or(malformed)?;
+        Ok((Artifact::from_bytes(segment)?, rest))
+    }
+
+    /// Everything but id, timestamp, checksum and signature: to make a new artifact like this one.
+    pub fn to_draft(&self) -> Draft {
+        Draft {
+            media_type: self.media_type().to_owned(),
+            origin: self.origin().to_owned(),
+            role: self.role().to_owned(),
+            scope: self.scope().to_owned(),
+            attributes: self.attributes().map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            payload: self.payload().to_vec(),
+        }
+    }
+
+    /// With a signer's key and signature in place; the checksum covers the key.
+    pub(crate) fn with_signature(&self, pubkey: &[u8], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Artifact {
+        let mut content = layout::Content { pubkey, signature: &[], ..self.content() };
+        let checksum = content.sum();
+        let signature = sign(&content.unsigned_bytes());
+        content.signature = &signature;
+        layout::encode(&content, checksum)
+    }
+
+    /// The bytes that the checksum and the signature cover.
+    pub(crate) fn unsigned_bytes(&self) -> Vec<u8> {
+        self.content().unsigned_bytes()
+    }
+
+    fn content(&self) -> layout::Content<'_> {
+        layout::Content {
+            id: self.id(),
+            checksum: &self.0.checksum.0,
+            pubkey: self.pubkey(),
+            version: self.version(),
+            media_type: self.media_type(),
+            timestamp: self.timestamp(),
+            origin: self.origin(),
+            role: self.role(),
+            scope: self.scope(),
+            attributes: self.attributes().collect(),
+            payload: self.payload(),
+            signature: self.signature(),
+        }
+    }
+}
+
+impl PartialEq for Artifact {
+    fn eq(&self, other: &Artifact) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.bytes() == other.bytes()
+    }
+}
+
+impl Eq for Artifact {}
+
+impl fmt::Debug for Artifact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Artifact({}, {}, {} bytes)", self.id(), self.media_type(), self.payload().len())
+    }
+}
+
+/// An artifact that is not made yet.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Draft {
+    /// The media type of the payload.
+    pub media_type: String,
+    /// Who makes it.
+    pub origin: String,
+    /// What it is to those who take it.
+    pub role: String,
+    /// Who may see it.
+    pub scope: String,
+    /// In any order; keys must be distinct. A key with an empty value is left out: empty means unset.
+    pub attributes: Vec<(String, String)>,
+    /// What it holds.
+    pub payload: Vec<u8>,
+}
+
+impl Draft {
+    /// Sets an attribute, in place of one of the same key.
+    pub fn set(&mut self, key: &str, value: impl Into<String>) {
+        self.attributes.retain(|(other, _)| other != key);
+        self.attributes.push((key.to_owned(), value.into()));
+    }
+
+    /// Refuses attributes that only the machine may write: for drafts that come from workers.
+    pub fn check_unreserved(&self) -> Result<(), ArtifactError> {
+        let reserved = self.attributes.iter().find(|(key, _)| key.starts_with(RESERVED_PREFIX));
+        reserved.map_or(Ok(()), |(key, _)| Err(ArtifactError::ReservedAttribute(key.clone())))
+    }
+
+    /// Makes it. `random`: 10 bytes that nobody has used before; `timestamp`: unix nanoseconds.
+    ///
+    /// Fails when a field is over its limit, a text holds a NUL or two attributes have one key.
+    pub fn seal(mut self, timestamp: u64, random: [u8; 10]) -> Result<Artifact, ArtifactError> {
+        self.attributes.retain(|(_, value)| !value.is_empty());
+        self.attributes.sort_unstable();
+        let id = uuid::Builder::from_unix_timestamp_millis(timestamp / 1_000_000, &random).into_uuid();
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let content = layout::Content {
+            id: id.hyphenated().encode_lower(&mut buffer),
+            checksum: &[],
+            pubkey: &[],
+            version: VERSION,
+            media_type: &self.media_type,
+            timestamp,
+            origin: &self.origin,
+            role: &self.role,
+            scope: &self.scope,
+            attributes: self.attributes.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+            payload: &self.payload,
+            signature: &[],
+        };
+        content.check()?;
+        Ok(layout::encode(&content, content.sum()))
+    }
+}
+
+impl layout::Content<'_> {
+    /// The limits and the normal form.
+    fn check(&self) -> Result<(), ArtifactError> {
+        if uuid::Uuid::try_parse(self.id).is_err() {
+            return Err(ArtifactError::NotAnId);
+        }
+        let texts = [
+            ("version", self.version),
+            ("type", self.media_type),
+            ("origin", self.origin),
+            ("role", self.role),
+            ("scope", self.scope),
+        ];
+        for (field, text) in texts {
+            check_text(field, text)?;
+        }
+        let too_large = |field, size, most| if size > most { Err(ArtifactError::TooLarge { field, size, most }) } else { Ok(()) };
+        too_large("payload", self.payload.len(), limits::PAYLOAD)?;
+        too_large("attributes", self.attributes.len(), limits::ATTRIBUTES)?;
+        too_large("pubkey", self.pubkey.len(), 32)?;
+        too_large("signature", self.signature.len(), 64)?;
+        let mut before = "";
+        for (key, value) in &self.attributes {
+            check_text("attributes", key)?;
+            check_text("attributes", value)?;
+            if *key <= before || value.is_empty() {
+                return Err(ArtifactError::Attributes((*key).to_owned()));
+            }
+            before = key;
+        }
+        Ok(())
+    }
+
+    fn sum(&self) -> Checksum {
+        Checksum(*blake3::hash(&self.unsigned_bytes()).as_bytes())
+    }
+}
+
+fn check_text(field: &'static str, text: &str) -> Result<(), ArtifactError> {
+    if text.len() > limits::ARTIFACT_TEXT {
+        return Err(ArtifactError::TooLarge { field, size: text.len(), most: limits::ARTIFACT_TEXT });
+    }
+    if text.contains('\0') { Err(ArtifactError::NotText(field)) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,182 @@
+//! Where an artifact stands in a store: `<origin>/<role>/<scope>/<timestamp>/<type>/<version>/<id>.artifact`.
+//!
+//! Each component is percent-encoded to `[A-Za-z0-9._-]`, never empty, `.` or `..`; the slash of the media type makes one
+//! level more, and nothing else does. Encoding is injective. It is reversible too, except for a component longer than
+//! [`LONGEST`] bytes, which ends in a digest instead.
+
+use super::{Artifact, ContentDigest};
+
+/// The longest encoded component, in bytes: every file system takes it.
+pub const LONGEST: usize = 200;
+
+/// What an unset field is written as: no other component encodes to a lone `%`-escape of nothing.
+const UNSET: &str = "%00";
+
+/// How a store writes artifacts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Framed Cap'n Proto, `.artifact`.
+    Binary,
+    /// JSON, `.json`.
+    Json,
+}
+
+impl Form {
+    /// The end of the file name.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Form::Binary => "artifact",
+            Form::Json => "json",
+        }
+    }
+}
+
+/// What a key says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// Who made it.
+    pub origin: Component,
+    /// What it is to those who take it.
+    pub role: Component,
+    /// Who may see it.
+    pub scope: Component,
+    /// Unix nanoseconds.
+    pub timestamp: u64,
+    /// The media type.
+    pub media_type: Component,
+    /// `v0.0.1`.
+    pub version: Component,
+    /// UUID.
+    pub id: Component,
+    /// How it is written.
+    pub form: Form,
+}
+
+/// One component of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// All of it.
+    Whole(String),
+    /// It was too long: how it begins, and a digest of the rest.
+    Cut(String),
+}
+
+impl Component {
+    /// The text, when all of it is known.
+    pub fn whole(&self) -> Option<&str> {
+        match self {
+            Component::Whole(text) => Some(text),
+            Component::Cut(_) => None,
+        }
+    }
+}
+
+/// The key of an artifact.
+pub fn encode(artifact: &Artifact, form: Form) -> String {
+    let component = |text: &str| encode_component(text, LONGEST);
+    let (group, rest) = artifact.media_type().split_once('/').map_or((artifact.media_type(), None), |(a, b)| (a, Some(b)));
+    let media_type = match rest {
+        Some(rest) => format!("{}/{}", component(group), component(rest)),
+        None => component(group),
+    };
+    format!(
+        "{}/{}/{}/{}/{media_type}/{}/{}.{}",
+        component(artifact.origin()),
+        component(artifact.role()),
+        component(artifact.scope()),
+        artifact.timestamp(),
+        component(artifact.version()),
+        component(artifact.id()),
+        form.extension()
+    )
+}
+
+/// What a key says; none when it is no key.
+pub fn decode(key: &str) -> Option<Key> {
+    let parts: Vec<&str> = key.split('/').collect();
+    let (origin, role, scope, timestamp, media_type, version, file) = match parts.as_slice() {
+        [origin, role, scope, timestamp, media_type, version, file] => {
+            (origin, role, scope, timestamp, decode_component(media_type)?, version, file)
+        }
+        [origin, role, scope, timestamp, group, rest, version, file] => {
+            let media_type = match (decode_component(group)?, decode_component(rest)?) {
+                (Component::Whole(group), Component::Whole(rest)) => Component::Whole(format!("{group}/{rest}")),
+                (Component::Whole(group) | Component::Cut(group), Component::Whole(rest) | Component::Cut(rest)) => {
+                    Component::Cut(format!("{group}/{rest}"))
+                }
+            };
+            (origin, role, scope, timestamp, media_type, version, file)
+        }
+        _ => return None,
+    };
+    let (id, extension) = file.rsplit_once('.')?;
+    let form = [Form::Binary, Form::Json].into_iter().find(|form| form.extension() == extension)?;
+    Some(Key {
+        origin: decode_component(origin)?,
+        role: decode_component(role)?,
+        scope: decode_component(scope)?,
+        timestamp: timestamp.parse().ok().filter(|n: &u64| n.to_string() == **timestamp)?,
+        media_type,
+        version: decode_component(version)?,
+        id: decode_component(id)?,
+        form,
+    })
+}
+
+/// One component of at most `longest` bytes.
+fn encode_component(text: &str, longest: usize) -> String {
+    if text.is_empty() {
+        return UNSET.to_owned();
+    }
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
+            out.push(byte.into());
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    if out.bytes().all(|byte| byte == b'.') {
+        out = out.replace('.', "%2E");
+    }
+    if out.len() > longest {
+        // `%%` is no escape, so a cut component is never taken for a whole one.
+        let digest = ContentDigest::of("", text.as_bytes()).to_string();
+        let mut end = longest.saturating_sub(digest.len() + 2);
+        while out.get(..end).is_none_or(|start| start.ends_with('%') || start.get(start.len().saturating_sub(2)..).is_some_and(|t| t.starts_with('%'))) {
+            end -= 1;
+        }
+        out.truncate(end);
+        out.push_str("%%");
+        out.push_str(&digest);
+    }
+    out
+}
+
+fn decode_component(text: &str) -> Option<Component> {
+    if text == UNSET {
+        return Some(Component::Whole(String::new()));
+    }
+    if let Some((start, _)) = text.split_once("%%") {
+        return Some(Component::Cut(unescape(start)?));
+    }
+    let whole = unescape(text)?;
+    // Only what encoding gives is a component: `%41` for `A` is not.
+    (encode_component(&whole, usize::MAX) == text).then_some(Component::Whole(whole))
+}
+
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        if *first == b'%' {
+            let (digits, after) = rest.split_at_checked(2)?;
+            bytes.extend(super::unhex(std::str::from_utf8(digits).ok()?)?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
