@@ -5,6 +5,10 @@
 
 use crate::artifact::ContentDigest;
 
+mod bytes;
+
+pub use bytes::{DEBUG_MEDIA_TYPE, MEDIA_TYPE, ModuleError, drafts, load};
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident($inner:ty)),* $(,)?) => {$(
         $(#[$doc])*

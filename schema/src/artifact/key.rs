@@ -158,14 +158,14 @@ fn decode_component(text: &str) -> Option<Component> {
         return Some(Component::Whole(String::new()));
     }
     if let Some((start, _)) = text.split_once("%%") {
-        return Some(Component::Cut(unescape(start)?));
+        return Some(Component::Cut(String::from_utf8_lossy(&unescape(start)?).into_owned()));
     }
-    let whole = unescape(text)?;
+    let whole = String::from_utf8(unescape(text)?).ok()?;
     // Only what encoding gives is a component: `%41` for `A` is not.
     (encode_component(&whole, usize::MAX) == text).then_some(Component::Whole(whole))
 }
 
-fn unescape(text: &str) -> Option<String> {
+fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
@@ -178,5 +178,5 @@ fn unescape(text: &str) -> Option<String> {
             bytes.push(*first);
         }
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
