@@ -1,0 +1,193 @@
+//! The workers that this program brings along: functions from one artifact's payload to another's, each under one word.
+//! Here: what a built-in is given, what it gives back, and the list of them all. Each word has a file of its own below
+//! and a page in `stdlib/workers`, which says in one sentence exactly what it does.
+//!
+//! Not here: artifacts, identities, time, retries. A built-in sees bytes and settings; the host makes artifacts of what it
+//! returns. All are pure but [`read`](files), [`save`](files) and `sleep`, which say so by their effect.
+
+mod beneath;
+mod buffer;
+mod clean;
+mod enrich;
+mod failure;
+mod files;
+mod format;
+mod input;
+mod items;
+mod match_regex;
+mod media;
+mod merge;
+mod path;
+mod rules;
+mod schema;
+mod setting;
+mod split;
+mod table;
+mod validate;
+
+pub use failure::Failure;
+pub use input::{Call, Context, Input, Part};
+pub use setting::{Kind, Options, Preset, Setting, settings_table};
+
+use aivm_schema::worker::{Effect, Settings};
+
+/// The largest payload that a built-in makes, and the largest that it reads as text, JSON or CSV; in bytes.
+pub const MOST_BYTES: usize = 64 << 20;
+/// The most lines, elements, rows or parts that a built-in reads or makes.
+pub const MOST_ITEMS: usize = 1_000_000;
+
+/// A worker of this program.
+#[derive(Debug)]
+pub struct Builtin {
+    /// Its word.
+    pub name: &'static str,
+    /// What a call does to the world.
+    pub effect: Effect,
+    /// The verdicts that it gives where the step can hear them; where it cannot, the call succeeds without a word.
+    pub words: &'static [&'static str],
+    /// The verdict that it gives *instead of failing* because of what the input says ([`Failure::is_judgement`]), where the
+    /// step can hear it. The output is then the input, with the reason in the attribute `reason`.
+    pub instead: Option<&'static str>,
+    /// Everything that can be set.
+    pub settings: &'static [Setting],
+    /// What [`Builtin::check`] asks beyond the settings' names and kinds.
+    check: fn(&Options<'_>) -> Result<(), Failure>,
+    run: fn(&Call<'_>) -> Result<Output, Failure>,
+}
+
+/// What a built-in returns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Output {
+    /// The value.
+    pub body: Body,
+    /// Its verdict, one of the words that the step can hear.
+    pub verdict: Option<String>,
+    /// Attributes to set on the output.
+    pub attributes: Vec<(String, String)>,
+    /// How long the host must wait, in milliseconds, before it hands the output on.
+    pub wait_ms: u64,
+}
+
+/// The value that a built-in returns.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Body {
+    /// The input, as it is.
+    Same,
+    /// Something new.
+    New {
+        /// Its media type.
+        media_type: String,
+        /// Its bytes.
+        payload: Vec<u8>,
+    },
+    /// Several values, of which the host makes one parts artifact.
+    Parts(Vec<NewPart>),
+}
+
+/// One of several values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewPart {
+    /// Its name among the parts.
+    pub name: String,
+    /// Its media type.
+    pub media_type: String,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+}
+
+impl Output {
+    /// The input, as it is.
+    pub fn same() -> Output {
+        Output::of(Body::Same)
+    }
+
+    /// New bytes.
+    pub fn new(media_type: &str, payload: impl Into<Vec<u8>>) -> Output {
+        Output::of(Body::New { media_type: media_type.to_owned(), payload: payload.into() })
+    }
+
+    fn of(body: Body) -> Output {
+        Output { body, verdict: None, attributes: Vec::new(), wait_ms: 0 }
+    }
+
+    fn say(mut self, word: impl Into<String>) -> Output {
+        self.verdict = Some(word.into());
+        self
+    }
+
+    fn with(mut self, key: &str, value: impl ToString) -> Output {
+        self.attributes.push((key.to_owned(), value.to_string()));
+        self
+    }
+}
+
+/// All built-ins, sorted by name.
+static BUILTINS: [Builtin; 8] = [
+    clean::BUILTIN,
+    enrich::BUILTIN,
+    format::BUILTIN,
+    match_regex::BUILTIN,
+    merge::BUILTIN,
+    files::SAVE,
+    split::BUILTIN,
+    validate::BUILTIN,
+];
+
+/// All built-ins, sorted by name.
+pub fn all() -> &'static [Builtin] {
+    &BUILTINS
+}
+
+/// The built-in of this name.
+pub fn find(name: &str) -> Option<&'static Builtin> {
+    BUILTINS.binary_search_by(|builtin| builtin.name.cmp(name)).ok().and_then(|at| BUILTINS.get(at))
+}
+
+/// Is there such a built-in, and would it take these settings? What the checker asks at compile time.
+pub fn check(name: &str, with: &Settings) -> Result<(), Failure> {
+    match find(name) {
+        Some(builtin) => builtin.check(with),
+        None => Err(Failure::unknown_builtin(name)),
+    }
+}
+
+impl Builtin {
+    /// Would it take these settings? Names, kinds, patterns, schemas: everything that can be known before a call.
+    pub fn check(&self, with: &Settings) -> Result<(), Failure> {
+        let options = Options::read(self.name, self.settings, with)?;
+        (self.check)(&options)
+    }
+
+    /// Does it do nothing but answer, and the same for the same input?
+    pub fn is_pure(&self) -> bool {
+        self.effect == Effect::Pure
+    }
+
+    /// Calls it. Never panics, never loops for ever: sizes and counts are limited, and it looks at `context.cancelled` now and then.
+    pub fn call(&self, input: &Input<'_>, context: &Context<'_>) -> Result<Output, Failure> {
+        let with = Options::read(self.name, self.settings, context.with)?;
+        (self.check)(&with)?;
+        let call = Call { input, context, with };
+        match ((self.run)(&call), self.instead) {
+            (Ok(mut output), _) => {
+                output.verdict = output.verdict.filter(|word| call.hears(word) || !self.words.contains(&word.as_str()));
+                match output.verdict.as_deref() {
+                    Some(word) if !call.hears(word) => Err(Failure::word(word, context.outcomes)),
+                    _ => Ok(output),
+                }
+            }
+            (Err(failure), Some(word)) if failure.is_judgement() && call.hears(word) => {
+                Ok(Output::same().say(word).with("reason", failure))
+            }
+            (Err(failure), _) => Err(failure),
+        }
+    }
+}
+
+/// For built-ins whose settings need no further check.
+fn nothing_more(_: &Options<'_>) -> Result<(), Failure> {
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,21 @@
+//! The standard library: the pages of `stdlib/workers`, carried along in the program. Each is a worker file that users can
+//! read and copy; nothing about a word stands here that does not stand on its page.
+
+/// Pages by word, sorted.
+macro_rules! pages {
+    ($($word:literal),* $(,)?) => {
+        static PAGES: &[(&str, &str)] = &[$(($word, include_str!(concat!("../../stdlib/workers/", $word, ".md")))),*];
+    };
+}
+
+pages![];
+
+/// The page of this word, when the standard library has one.
+pub fn page(word: &str) -> Option<&'static str> {
+    PAGES.binary_search_by(|(name, _)| (*name).cmp(word)).ok().and_then(|at| PAGES.get(at)).map(|(_, page)| *page)
+}
+
+/// All words of the standard library, sorted.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    PAGES.iter().map(|(name, _)| *name)
+}
