@@ -5,24 +5,45 @@
 //! Not here: artifacts, identities, time, retries. A built-in sees bytes and settings; the host makes artifacts of what it
 //! returns. All are pure but [`read`](files), [`save`](files) and `sleep`, which say so by their effect.
 
+mod assert;
 mod beneath;
 mod buffer;
+mod choose;
 mod clean;
+mod condition;
+mod count;
+mod dedupe;
+mod diff;
+mod encode;
 mod enrich;
+mod extract;
 mod failure;
 mod files;
+mod fit;
 mod format;
+mod hash;
 mod input;
 mod items;
 mod match_regex;
 mod media;
+mod members;
 mod merge;
+mod only;
 mod path;
+mod quarantine;
+mod redact;
+mod replace;
 mod rules;
 mod schema;
+mod search;
 mod setting;
+mod sleep;
+mod sort;
 mod split;
+mod stats;
 mod table;
+mod take;
+mod template;
 mod validate;
 
 pub use failure::Failure;
@@ -34,7 +55,9 @@ use aivm_schema::worker::{Effect, Settings};
 /// The largest payload that a built-in makes, and the largest that it reads as text, JSON or CSV; in bytes.
 pub const MOST_BYTES: usize = 64 << 20;
 /// The most lines, elements, rows or parts that a built-in reads or makes.
-pub const MOST_ITEMS: usize = 1_000_000;
+pub const MOST_ITEMS: usize = aivm_schema::limits::ITEMS as usize;
+/// The longest value of an attribute that a built-in sets, in bytes.
+const MOST_ATTRIBUTE: usize = 4_096;
 
 /// A worker of this program.
 #[derive(Debug)]
@@ -115,22 +138,51 @@ impl Output {
         self
     }
 
+    /// Sets an attribute; what would be no attribute value is made one.
     fn with(mut self, key: &str, value: impl ToString) -> Output {
-        self.attributes.push((key.to_owned(), value.to_string()));
+        let mut value = value.to_string().replace('\0', " ");
+        value.truncate(value.floor_char_boundary(MOST_ATTRIBUTE));
+        self.attributes.push((key.to_owned(), value));
         self
     }
 }
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 8] = [
+static BUILTINS: [Builtin; 34] = [
+    assert::BUILTIN,
+    choose::BEST,
     clean::BUILTIN,
+    count::BUILTIN,
+    encode::DECODE,
+    dedupe::BUILTIN,
+    diff::BUILTIN,
+    encode::ENCODE,
     enrich::BUILTIN,
+    extract::BUILTIN,
+    fit::BUILTIN,
     format::BUILTIN,
+    members::GET,
+    hash::BUILTIN,
     match_regex::BUILTIN,
     merge::BUILTIN,
+    only::BUILTIN,
+    members::PICK,
+    quarantine::BUILTIN,
+    files::READ,
+    redact::BUILTIN,
+    members::RENAME,
+    replace::BUILTIN,
     files::SAVE,
+    search::BUILTIN,
+    members::SET,
+    sleep::BUILTIN,
+    sort::BUILTIN,
     split::BUILTIN,
+    stats::BUILTIN,
+    take::BUILTIN,
+    template::BUILTIN,
     validate::BUILTIN,
+    choose::VOTE,
 ];
 
 /// All built-ins, sorted by name.

@@ -8,11 +8,12 @@ use std::io;
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     bytes: Vec<u8>,
+    full: bool,
 }
 
 impl Buffer {
     pub fn with_capacity(bytes: usize) -> Buffer {
-        Buffer { bytes: Vec::with_capacity(bytes.min(MOST_BYTES)) }
+        Buffer { bytes: Vec::with_capacity(bytes.min(MOST_BYTES)), full: false }
     }
 
     /// Appends; a failure leaves it as it was.
@@ -22,14 +23,11 @@ impl Buffer {
 
     pub fn push_bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         if self.bytes.len() + bytes.len() > MOST_BYTES {
+            self.full = true;
             return Err(Failure::too_large("the output"));
         }
         self.bytes.extend_from_slice(bytes);
         Ok(())
-    }
-
-    pub fn push_char(&mut self, c: char) -> Result<(), Failure> {
-        self.push(c.encode_utf8(&mut [0; 4]))
     }
 
     /// Appends compact JSON.
@@ -45,8 +43,9 @@ impl Buffer {
         value.serialize(&mut serializer).map_err(|_| Failure::too_large("the output"))
     }
 
-    pub fn len(&self) -> usize {
-        self.bytes.len()
+    /// Was something refused?
+    pub fn is_full(&self) -> bool {
+        self.full
     }
 
     pub fn is_empty(&self) -> bool {

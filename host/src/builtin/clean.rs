@@ -60,7 +60,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// One line without what cannot be seen.
 fn tidy<'l>(line: &'l str, tab: &str) -> Cow<'l, str> {
-    let plain = line.bytes().all(|byte| byte >= b' ' && byte < 0x7f) || !line.chars().any(|c| is_noise(c) || c == '\t');
+    let plain = line.bytes().all(|byte| (b' '..0x7f).contains(&byte)) || !line.chars().any(|c| is_noise(c) || c == '\t');
     if plain {
         return Cow::Borrowed(line.trim_end());
     }

@@ -1,9 +1,10 @@
 //! `save` and `read`: the built-ins that touch files, beneath the workspace only.
 
 use super::beneath::{self, Found, Workspace};
-use super::input::{Call, Part};
-use super::setting::{Options, Setting};
-use super::{Builtin, Effect, Failure, Output, media};
+use super::input::Call;
+use super::setting::{Kind, Options, Setting};
+use super::{Body, Builtin, Effect, Failure, MOST_BYTES, NewPart, Output, media};
+use rustix::fd::OwnedFd;
 
 pub(super) const SAVE: Builtin = Builtin {
     name: "save",
@@ -22,30 +23,55 @@ pub(super) const SAVE: Builtin = Builtin {
     run: save,
 };
 
+pub(super) const READ: Builtin = Builtin {
+    name: "read",
+    effect: Effect::Read,
+    words: &[],
+    instead: Some("missing"),
+    settings: &[
+        Setting::required("path", Kind::Text, "a file, or a folder, beneath the workspace; `{input}` (the input's text), `{param.X}` and `{attribute.X}` are filled in"),
+        Setting::optional("extensions", Kind::List, "of a folder: only files whose names end so, such as `md`"),
+        Setting::flag("deep", true, "of a folder: folders within it as well"),
+        Setting::count("most", 1000, "of a folder: more files than this are a failure"),
+    ],
+    check: check_read,
+    run: read,
+};
+
+/// How deep folders are read, and how many names one may have.
+const MOST_DEPTH: usize = 32;
+const MOST_NAMES: usize = 100_000;
 /// What a path can have filled in.
 const PLACES: &str = "`{digest}`, `{ext}`, `{name}`, `{n}`, `{param.X}` or `{attribute.X}`";
 
 fn check_path(with: &Options<'_>) -> Result<(), Failure> {
-    let part = Part { name: "x", media_type: "", payload: b"", verdict: None };
-    let path = fill(with, &part, 1, &|_| Some("x".into()))?;
-    match beneath::components(&path)?.is_empty() {
-        true => Err(with.wrong("path", "names no file")),
-        false => Ok(()),
-    }
+    check_filled(with, PLACES, &|name| is_outside(name) || matches!(name, "digest" | "ext" | "name" | "n"))
+}
+
+fn check_read(with: &Options<'_>) -> Result<(), Failure> {
+    check_filled(with, "`{input}`, `{param.X}` or `{attribute.X}`", &|name| is_outside(name) || name == "input")
+}
+
+/// Could the path lead where it may, once it is filled in?
+fn check_filled(with: &Options<'_>, places: &str, known: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
+    let path = fill(with, &|name| match known(name) {
+        true => Ok("x".into()),
+        false => Err(with.wrong("path", format!("has `{{{name}}}`: it can be {places}"))),
+    })?;
+    beneath::components(&path).map(|_| ())
 }
 
 fn save(call: &Call<'_>) -> Result<Output, Failure> {
     let parts = call.parts();
-    let outside = |name: &str| {
-        let (kind, key) = name.split_once('.')?;
-        match kind {
-            "param" => call.context.params.get(key).cloned(),
-            _ => call.input.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| value.clone()),
-        }
-    };
     let mut paths = Vec::with_capacity(parts.len());
     for (nth, part) in parts.iter().enumerate() {
-        paths.push(fill(&call.with, part, nth + 1, &outside)?);
+        paths.push(fill(&call.with, &|name| match name {
+            "digest" => Ok(blake3::hash(part.payload).to_hex().chars().take(16).collect()),
+            "ext" => Ok(media::extension(part.media_type).to_owned()),
+            "name" => Ok(one_name(part.name)),
+            "n" => Ok((nth + 1).to_string()),
+            name => outside(call, name),
+        })?);
     }
     let mut sorted: Vec<&String> = paths.iter().collect();
     sorted.sort_unstable();
@@ -66,29 +92,96 @@ fn save(call: &Call<'_>) -> Result<Output, Failure> {
     })
 }
 
-/// The path with its places filled in. What is filled in cannot lead anywhere: it is one plain name.
-fn fill(
-    with: &Options<'_>,
-    part: &Part<'_>,
-    nth: usize,
-    outside: &dyn Fn(&str) -> Option<String>,
-) -> Result<String, Failure> {
+fn read(call: &Call<'_>) -> Result<Output, Failure> {
+    let path = fill(&call.with, &|name| match name {
+        "input" => Ok(call.text()?.trim().to_owned()),
+        name => outside(call, name),
+    })?;
+    let workspace = Workspace::open(call.context.workspace)?;
+    match workspace.find(&path)? {
+        Found::File(file) => {
+            let bytes = beneath::read(file, &path, MOST_BYTES)?;
+            Ok(Output::new(media_type(&path, &bytes), bytes).with("path", path))
+        }
+        Found::Folder(folder) => {
+            let mut files = Files { call, parts: Vec::new(), bytes: 0 };
+            files.visit(&folder, "", &path, 0)?;
+            if files.parts.is_empty() {
+                return Err(Failure::Missing(format!("there are no such files in `{path}`")));
+            }
+            Ok(Output::of(Body::Parts(files.parts)).with("path", path))
+        }
+    }
+}
+
+/// The files of a folder, by name.
+struct Files<'c> {
+    call: &'c Call<'c>,
+    parts: Vec<NewPart>,
+    bytes: usize,
+}
+
+impl Files<'_> {
+    fn visit(&mut self, folder: &OwnedFd, within: &str, path: &str, depth: usize) -> Result<(), Failure> {
+        if depth > MOST_DEPTH {
+            return Err(Failure::Limit { what: format!("reading `{path}/{within}`"), limit: format!("{MOST_DEPTH} folders deep") });
+        }
+        let most = self.call.with.count("most");
+        let extensions = self.call.with.list("extensions");
+        for name in beneath::names(folder, path, MOST_NAMES)? {
+            self.call.tick(4_095)?;
+            let inner = if within.is_empty() { name.clone() } else { format!("{within}/{name}") };
+            let whole = format!("{path}/{inner}");
+            let wanted = extensions.as_ref().is_none_or(|all| {
+                all.iter().any(|one| name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(one)))
+            });
+            // Links and devices within the folder are passed over: nobody asked for them by name.
+            match beneath::open(folder, &name, &whole) {
+                Ok(Found::File(file)) if wanted => {
+                    if self.parts.len() == most {
+                        return Err(Failure::Limit { what: format!("reading `{path}`"), limit: format!("{most} files (`most`)") });
+                    }
+                    let payload = beneath::read(file, &whole, MOST_BYTES - self.bytes)?;
+                    self.bytes += payload.len();
+                    self.parts.push(NewPart { media_type: media_type(&name, &payload).to_owned(), name: inner, payload });
+                }
+                Ok(Found::Folder(folder)) if self.call.with.flag("deep") => self.visit(&folder, &inner, path, depth + 1)?,
+                Ok(_) | Err(Failure::Path { .. }) => {}
+                Err(other) => return Err(other),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// By the name, else text when it is UTF-8.
+fn media_type(name: &str, bytes: &[u8]) -> &'static str {
+    media::of_name(name).unwrap_or(if std::str::from_utf8(bytes).is_ok() { media::TEXT } else { media::BYTES })
+}
+
+fn is_outside(name: &str) -> bool {
+    name.starts_with("param.") || name.starts_with("attribute.")
+}
+
+/// A parameter as whoever started the run gave it; an attribute as one plain name, because anything may have written it.
+fn outside(call: &Call<'_>, name: &str) -> Result<String, Failure> {
+    let found = match name.split_once('.') {
+        Some(("param", key)) => call.context.params.get(key).cloned(),
+        Some((_, key)) => call.input.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| one_name(value)),
+        None => None,
+    };
+    found.ok_or_else(|| Failure::Unreadable(format!("`{{{name}}}` in the path: this run, or this input, has none")))
+}
+
+/// The path with its places filled in.
+fn fill(with: &Options<'_>, value: &dyn Fn(&str) -> Result<String, Failure>) -> Result<String, Failure> {
     let (mut path, mut rest) = (String::new(), with.text("path"));
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, after)) = after.split_once('}') else {
             return Err(with.wrong("path", "has a `{` without a `}`"));
         };
-        let value = match name {
-            "digest" => blake3::hash(part.payload).to_hex().chars().take(16).collect(),
-            "ext" => media::extension(part.media_type).to_owned(),
-            "name" => part.name.to_owned(),
-            "n" => nth.to_string(),
-            name if name.starts_with("param.") || name.starts_with("attribute.") => outside(name)
-                .ok_or_else(|| Failure::Unreadable(format!("`{{{name}}}` in the path: this run, or this input, has none")))?,
-            name => return Err(with.wrong("path", format!("has `{{{name}}}`: it can be {PLACES}"))),
-        };
         path.push_str(before);
-        path.push_str(&one_name(&value));
+        path.push_str(&value(name)?);
         rest = after;
     }
     path.push_str(rest);

@@ -106,11 +106,6 @@ impl<'a> Items<'a> {
         Ok(Items { form, header, items })
     }
 
-    /// The same form with nothing in it.
-    pub fn like(&self) -> Items<'a> {
-        Items { form: self.form, header: self.header.clone(), items: Vec::new() }
-    }
-
     /// Where `key` stands in each; the empty key is the item itself.
     pub fn key(&self, key: &str) -> Result<Key, Failure> {
         match self.form {

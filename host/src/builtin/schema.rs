@@ -2,8 +2,8 @@
 //! compiled, so that no keyword is ever silently ignored. Patterns are linear-time regular expressions; references stay
 //! within the schema. `format` is an annotation, as the standard has it.
 
-use super::setting::kind_of;
-use regex::{Regex, RegexBuilder};
+use super::setting::{compile, kind_of};
+use regex::Regex;
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashSet};
@@ -111,8 +111,7 @@ impl<'s> Schema<'s> {
                 "uniqueItems" if value.is_boolean() => {}
                 "pattern" => {
                     let Some(text) = value.as_str() else { return wrong("a regular expression") };
-                    let pattern = RegexBuilder::new(text).size_limit(1 << 20).build();
-                    self.patterns.insert(text, pattern.map_err(|error| format!("{at}: {error}"))?);
+                    self.patterns.insert(text, compile(text).map_err(|reason| format!("{at} {reason}"))?);
                 }
                 "$ref" => match value.as_str().and_then(|place| self.find(place)) {
                     Some(_) => {}

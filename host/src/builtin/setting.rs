@@ -6,9 +6,13 @@ use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::Settings;
 use regex::{Regex, RegexBuilder};
 use serde_json::{Map, Value};
+use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// The largest compiled regular expression, in bytes; with linear-time matching it bounds what a pattern can cost.
 const MOST_PATTERN_BYTES: usize = 1 << 20;
+/// How many compiled patterns a thread keeps.
+const MOST_PATTERNS: usize = 64;
 
 /// Something that can be set.
 #[derive(Debug)]
@@ -269,12 +273,28 @@ impl<'a> Options<'a> {
     }
 }
 
-fn compile(text: &str) -> Result<Regex, String> {
-    RegexBuilder::new(text).size_limit(MOST_PATTERN_BYTES).build().map_err(|error| {
+thread_local! {
+    /// Compiled patterns by their text: a fan-out calls one built-in with one pattern a million times.
+    static PATTERNS: RefCell<HashMap<String, Regex>> = RefCell::default();
+}
+
+/// Compiles a pattern, or takes it from those that this thread compiled before.
+pub(super) fn compile(text: &str) -> Result<Regex, String> {
+    if let Some(known) = PATTERNS.with_borrow(|patterns| patterns.get(text).cloned()) {
+        return Ok(known);
+    }
+    let compiled = RegexBuilder::new(text).size_limit(MOST_PATTERN_BYTES).build().map_err(|error| {
         let error = error.to_string();
         let last = error.lines().last().unwrap_or("").trim_start_matches("error: ");
         format!("is no regular expression, `{text}`: {last}")
-    })
+    })?;
+    PATTERNS.with_borrow_mut(|patterns| {
+        if patterns.len() >= MOST_PATTERNS {
+            patterns.clear();
+        }
+        patterns.insert(text.to_owned(), compiled.clone());
+    });
+    Ok(compiled)
 }
 
 /// What a JSON value is, in words.

@@ -152,10 +152,9 @@ impl Table {
 
 /// A field that spells a number, a flag or null exactly; everything else stays a text (`007` and `+1` do).
 fn guess(field: &str) -> Value {
-    match serde_json::from_str::<Value>(field) {
-        Ok(value @ (Value::Number(_) | Value::Bool(_) | Value::Null)) if value.to_string() == field => value,
-        _ => Value::from(field),
-    }
+    let Ok(value) = serde_json::from_str::<Value>(field) else { return Value::from(field) };
+    let spelling = value.to_string();
+    if spelling == field && !value.is_array() && !value.is_object() && !value.is_string() { value } else { Value::from(field) }
 }
 
 /// A field within a Markdown table.

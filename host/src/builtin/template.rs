@@ -1,0 +1,77 @@
+//! `template`: a text with places that are filled in.
+
+use super::buffer::Buffer;
+use super::input::{Call, Part};
+use super::setting::{Kind, Options, Setting};
+use super::{Builtin, Effect, Failure, Output};
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, UndefinedBehavior};
+use serde_json::{Map, Value, json};
+
+/// How many steps a template may take.
+const FUEL: u64 = 10_000_000;
+
+pub(super) const BUILTIN: Builtin = Builtin {
+    name: "template",
+    effect: Effect::Pure,
+    words: &[],
+    instead: None,
+    settings: &[
+        Setting::required("text", Kind::Text, "the template, in the syntax of Jinja; it sees `input`, `parts`, `params`, `attributes` and `vars`"),
+        Setting::optional("vars", Kind::Table, "values that the template sees as `vars`"),
+        Setting::text("type", "text/plain", "the media type of what it gives"),
+    ],
+    check,
+    run,
+};
+
+/// Values that do not exist are errors; a line with nothing but a `{% … %}` leaves no line.
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build() {
+        environment.set_syntax(syntax);
+    }
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_recursion_limit(64);
+    environment.set_fuel(Some(FUEL));
+    environment
+}
+
+fn check(with: &Options<'_>) -> Result<(), Failure> {
+    let environment = environment();
+    let template = environment.template_from_str(with.text("text"));
+    template.map(|_| ()).map_err(|error| with.wrong("text", format!("does not parse: {}", brief(&error))))
+}
+
+fn run(call: &Call<'_>) -> Result<Output, Failure> {
+    let environment = environment();
+    let template = environment.template_from_str(call.with.text("text"));
+    let template = template.map_err(|error| Failure::Template(brief(&error)))?;
+    let mut parts = Map::new();
+    for part in call.input.parts {
+        parts.insert(part.name.to_owned(), part.value()?);
+    }
+    let input = match call.input.parts {
+        [] => Part { name: "in", media_type: call.input.media_type, payload: call.input.payload, verdict: None }.value()?,
+        parts => Value::Array(parts.iter().map(Part::value).collect::<Result<_, _>>()?),
+    };
+    let attributes: Map<String, Value> =
+        call.input.attributes.iter().map(|(key, value)| (key.clone(), Value::from(value.as_str()))).collect();
+    let vars = call.with.table("vars");
+    let params = call.context.params;
+    let seen = json!({ "input": input, "parts": parts, "params": params, "attributes": attributes, "vars": vars });
+    let mut out = Buffer::default();
+    match template.render_captured_to(minijinja::Value::from(Serde(seen)), &mut out) {
+        Ok(_) => Ok(Output::new(call.with.text("type"), out.into_bytes())),
+        Err(error) if out.is_full() => Err(Failure::Limit { what: brief(&error), limit: "64 MiB".into() }),
+        Err(error) => Err(Failure::Template(format!("the template does not render: {}", brief(&error)))),
+    }
+}
+
+fn brief(error: &minijinja::Error) -> String {
+    let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
+    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
+    format!("{}{detail}{line}", error.kind())
+}
