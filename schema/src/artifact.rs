@@ -29,7 +29,7 @@ macro_rules! hashes {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.pad(std::str::from_utf8(&hex_digits(&self.0)).unwrap_or_default())
             }
         }
 
@@ -90,9 +90,20 @@ pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
 }
 
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
 /// Lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |half: u8| char::from(HEX[usize::from(half & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+fn hex_digits(bytes: &[u8; 32]) -> [u8; 64] {
+    let mut out = [0; 64];
+    for (pair, byte) in out.chunks_exact_mut(2).zip(bytes) {
+        pair.copy_from_slice(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+    }
+    out
 }
 
 /// Why bytes are no artifact, or why one cannot be made.
@@ -129,6 +140,9 @@ pub enum ArtifactError {
     /// No id, or one that is no UUID.
     #[error("A0108: the id is no UUID")]
     NotAnId,
+    /// No version, or one of another shape.
+    #[error("A0111: the version is not of the form `v0.0.1`")]
+    NotAVersion,
     /// 64 hexadecimal digits were expected.
     #[error("A0109: not a hash: 64 hexadecimal digits")]
     NotAHash,
@@ -145,7 +159,7 @@ struct Inner {
     /// The canonical segment.
     bytes: Box<[u8]>,
     fields: [Range; Field::COUNT],
-    attributes: Box<[(Range, Range)]>,
+    attributes: Box<[layout::Pair]>,
     timestamp: u64,
     checksum: Checksum,
     digest: OnceLock<ContentDigest>,
@@ -163,6 +177,12 @@ impl Artifact {
 
     fn field(&self, field: Field) -> Range {
         self.0.fields[field as usize]
+    }
+
+    /// A range that is counted from the attributes.
+    fn inner(&self, range: Range) -> Range {
+        let start = self.field(Field::Attributes).start;
+        Range { start: start + range.start, end: start + range.end }
     }
 
     /// UUIDv7.
@@ -203,12 +223,13 @@ impl Artifact {
     }
     /// In order of their keys.
     pub fn attributes(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.attributes.iter().map(|(key, value)| (self.text(*key), self.text(*value)))
+        self.0.attributes.iter().map(|(key, value)| (self.text(self.inner(*key)), self.text(self.inner(*value))))
     }
     /// The value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&str> {
-        let at = self.0.attributes.binary_search_by(|(other, _)| self.text(*other).cmp(key)).ok()?;
-        self.0.attributes.get(at).map(|(_, value)| self.text(*value))
+        let other = |range| self.range(self.inner(range));
+        let at = self.0.attributes.binary_search_by(|(range, _)| other(*range).cmp(key.as_bytes())).ok()?;
+        self.0.attributes.get(at).map(|(_, value)| self.text(self.inner(*value)))
     }
     /// What it holds.
     pub fn payload(&self) -> &[u8] {
@@ -230,12 +251,11 @@ impl Artifact {
     /// An artifact from its canonical segment: the one door. Everything is checked here; nothing is checked again.
     pub fn from_bytes(bytes: &[u8]) -> Result<Artifact, ArtifactError> {
         let content = layout::decode(bytes)?;
-        content.check()?;
-        let checksum = content.sum();
-        if content.checksum != checksum.0 {
-            return Err(ArtifactError::ChecksumMismatch);
+        // Before anything is copied: of a few bytes that many pointers lead to, much could be made.
+        if content.size() != bytes.len() {
+            return Err(ArtifactError::NotCanonical);
         }
-        let artifact = layout::encode(&content, checksum);
+        let artifact = content.open()?;
         // Equal content has exactly one form, and the encoder writes it.
         if artifact.bytes() == bytes { Ok(artifact) } else { Err(ArtifactError::NotCanonical) }
     }
@@ -260,6 +280,16 @@ impl Artifact {
         Ok((Artifact::from_bytes(segment)?, rest))
     }
 
+    /// Everything but the payload, checksum included: what a store keeps beside a payload that stands in a file of its own.
+    pub fn head(&self) -> Vec<u8> {
+        layout::Content { payload: &[], ..self.content() }.with_checksum(self.0.checksum).bytes().to_vec()
+    }
+
+    /// The artifact of a [`head`](Artifact::head) and its payload. Checked as by [`Artifact::from_bytes`].
+    pub fn from_head(head: &[u8], payload: &[u8]) -> Result<Artifact, ArtifactError> {
+        layout::Content { payload, ..layout::decode(head)? }.open()
+    }
+
     /// Everything but id, timestamp, checksum and signature: to make a new artifact like this one.
     pub fn to_draft(&self) -> Draft {
         Draft {
@@ -275,15 +305,14 @@ impl Artifact {
     /// With a signer's key and signature in place; the checksum covers the key.
     pub(crate) fn with_signature(&self, pubkey: &[u8], sign: impl FnOnce(&[u8]) -> Vec<u8>) -> Artifact {
         let mut content = layout::Content { pubkey, signature: &[], ..self.content() };
-        let checksum = content.sum();
-        let signature = sign(&content.unsigned_bytes());
+        let signature = sign(&content.covered());
         content.signature = &signature;
-        layout::encode(&content, checksum)
+        content.seal()
     }
 
     /// The bytes that the checksum and the signature cover.
-    pub(crate) fn unsigned_bytes(&self) -> Vec<u8> {
-        self.content().unsigned_bytes()
+    pub(crate) fn covered_bytes(&self) -> Vec<u8> {
+        self.content().covered()
     }
 
     fn content(&self) -> layout::Content<'_> {
@@ -371,18 +400,20 @@ impl Draft {
             signature: &[],
         };
         content.check()?;
-        Ok(layout::encode(&content, content.sum()))
+        Ok(content.seal())
     }
 }
 
 impl layout::Content<'_> {
     /// The limits and the normal form.
     fn check(&self) -> Result<(), ArtifactError> {
-        if uuid::Uuid::try_parse(self.id).is_err() {
+        if !is_uuid(self.id) {
             return Err(ArtifactError::NotAnId);
         }
+        if !is_version(self.version) {
+            return Err(ArtifactError::NotAVersion);
+        }
         let texts = [
-            ("version", self.version),
             ("type", self.media_type),
             ("origin", self.origin),
             ("role", self.role),
@@ -394,8 +425,9 @@ impl layout::Content<'_> {
         let too_large = |field, size, most| if size > most { Err(ArtifactError::TooLarge { field, size, most }) } else { Ok(()) };
         too_large("payload", self.payload.len(), limits::PAYLOAD)?;
         too_large("attributes", self.attributes.len(), limits::ATTRIBUTES)?;
-        too_large("pubkey", self.pubkey.len(), 32)?;
-        too_large("signature", self.signature.len(), 64)?;
+        if !matches!((self.pubkey.len(), self.signature.len()), (0, 0) | (32, 0 | 64)) {
+            return Err(ArtifactError::Malformed("a public key has 32 bytes, a signature 64, and never stands alone"));
+        }
         let mut before = "";
         for (key, value) in &self.attributes {
             check_text("attributes", key)?;
@@ -408,9 +440,29 @@ impl layout::Content<'_> {
         Ok(())
     }
 
-    fn sum(&self) -> Checksum {
-        Checksum(*blake3::hash(&self.unsigned_bytes()).as_bytes())
+    /// The artifact, when all limits are kept and its checksum is the one that it says.
+    fn open(&self) -> Result<Artifact, ArtifactError> {
+        self.check()?;
+        let artifact = self.seal();
+        if self.checksum == artifact.checksum().0 { Ok(artifact) } else { Err(ArtifactError::ChecksumMismatch) }
     }
+}
+
+/// The one way to write a UUID: lower-case digits in groups of 8, 4, 4, 4 and 12.
+fn is_uuid(text: &str) -> bool {
+    let fits = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte),
+    };
+    text.len() == 36 && text.bytes().enumerate().all(fits)
+}
+
+/// `v` and three numbers, none with zeros before it.
+fn is_version(text: &str) -> bool {
+    let number = |text: &str| {
+        (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
+    };
+    text.strip_prefix('v').is_some_and(|text| text.split('.').count() == 3 && text.split('.').all(number))
 }
 
 fn check_text(field: &'static str, text: &str) -> Result<(), ArtifactError> {

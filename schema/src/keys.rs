@@ -156,7 +156,7 @@ impl Keyring {
         let signature: Option<[u8; 64]> = artifact.signature().try_into().ok();
         let (Some(key), Some(signature)) = (key, signature) else { return Trust::Invalid };
         let Ok(verifying) = VerifyingKey::from_bytes(&key) else { return Trust::Invalid };
-        match verifying.verify_strict(&message(&artifact.unsigned_bytes()), &Signature::from_bytes(&signature)) {
+        match verifying.verify_strict(&message(&artifact.covered_bytes()), &Signature::from_bytes(&signature)) {
             Ok(()) => match self.names.get(&PublicKey(key)) {
                 Some(name) => Trust::Trusted(name.clone()),
                 None => Trust::Unknown(PublicKey(key)),

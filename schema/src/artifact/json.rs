@@ -65,10 +65,5 @@ pub fn from_json(value: &Value) -> Result<Artifact, ArtifactError> {
         payload: &payload,
         signature: &signature,
     };
-    content.check()?;
-    let sum = content.sum();
-    if content.checksum != sum.0 {
-        return Err(ArtifactError::ChecksumMismatch);
-    }
-    Ok(layout::encode(&content, sum))
+    content.open()
 }

@@ -1,11 +1,18 @@
 //! The canonical Cap'n Proto bytes of the one struct `Artifact`, written and read by hand: it is one segment of known shape,
 //! and writing it this way is several times as fast as building, then canonicalising. A test holds it against the library.
+//!
+//! ```text
+//! root | timestamp | pointers | id | checksum | pubkey version type origin role scope attributes payload | signature
+//! ```
+//!
+//! Fields that are unset take no room, and the pointers end with the last field that is set. *Covered*, by checksum and
+//! signature, is the same without those two.
 
 use super::{Artifact, ArtifactError, Checksum, Inner};
 use std::sync::{Arc, OnceLock};
 
 /// The pointer fields, in order of their pointers.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Field {
     Id,
     Checksum,
@@ -22,6 +29,11 @@ pub(super) enum Field {
 
 impl Field {
     pub(super) const COUNT: usize = 11;
+    /// Those between checksum and signature.
+    const MIDDLE: [Field; 8] = {
+        use Field::*;
+        [Pubkey, Version, Type, Origin, Role, Scope, Attributes, Payload]
+    };
 }
 
 /// Bytes of a segment.
@@ -30,6 +42,9 @@ pub(super) struct Range {
     pub start: u32,
     pub end: u32,
 }
+
+/// Key and value of an attribute, counted from where the attributes start.
+pub(super) type Pair = (Range, Range);
 
 /// What an artifact says, before or after it is bytes. Empty means unset.
 #[derive(Clone)]
@@ -53,123 +68,221 @@ const BYTES: u64 = 2;
 const COMPOSITE: u64 = 7;
 
 impl<'a> Content<'a> {
-    /// Field by field: the bytes, and whether a NUL follows them.
-    fn field(&self, field: usize) -> (&'a [u8], bool) {
-        match field {
-            0 => (self.id.as_bytes(), true),
-            1 => (self.checksum, false),
-            2 => (self.pubkey, false),
-            3 => (self.version.as_bytes(), true),
-            4 => (self.media_type.as_bytes(), true),
-            5 => (self.origin.as_bytes(), true),
-            6 => (self.role.as_bytes(), true),
-            7 => (self.scope.as_bytes(), true),
-            9 => (self.payload, false),
-            10 => (self.signature, false),
-            _ => (&[], false),
-        }
+    /// The artifact that says this, with its own checksum.
+    pub(super) fn seal(&self) -> Artifact {
+        self.build(|covered| Checksum(*blake3::hash(covered).as_bytes()))
     }
 
-    /// The bytes that the checksum and the signature cover.
-    pub(super) fn unsigned_bytes(&self) -> Vec<u8> {
-        Writer::write(&Content { checksum: &[], signature: &[], ..self.clone() }).bytes
-    }
-}
-
-/// The artifact of a content, with this checksum in its place.
-pub(super) fn encode(content: &Content, checksum: Checksum) -> Artifact {
-    let writer = Writer::write(&Content { checksum: &checksum.0, ..content.clone() });
-    Artifact(Arc::new(Inner {
-        bytes: writer.bytes.into_boxed_slice(),
-        fields: writer.fields,
-        attributes: writer.attributes.into_boxed_slice(),
-        timestamp: content.timestamp,
-        checksum,
-        digest: OnceLock::new(),
-    }))
-}
-
-struct Writer {
-    bytes: Vec<u8>,
-    fields: [Range; Field::COUNT],
-    attributes: Vec<(Range, Range)>,
-}
-
-impl Writer {
-    fn write(content: &Content) -> Writer {
-        let mut size = 64 + 8 * Field::COUNT;
-        for field in 0..Field::COUNT {
-            size += content.field(field).0.len() + 8;
-        }
-        size += content.attributes.iter().map(|(key, value)| key.len() + value.len() + 32).sum::<usize>();
-        let mut writer = Writer { bytes: Vec::with_capacity(size), fields: Default::default(), attributes: Vec::new() };
-        let present = |field: usize| match field {
-            8 => !content.attributes.is_empty(),
-            _ => !content.field(field).0.is_empty(),
-        };
-        let pointers = (0..Field::COUNT).rev().find(|field| present(*field)).map_or(0, |last| last + 1);
-        let data = u64::from(content.timestamp != 0);
-        // Trailing zero words are cut off; a struct of no words points at itself.
-        let offset = if data == 0 && pointers == 0 { 0xffff_fffc } else { 0 };
-        writer.word(offset | data << 32 | (pointers as u64) << 48);
-        if content.timestamp != 0 {
-            writer.word(content.timestamp);
-        }
-        let start = writer.bytes.len();
-        writer.bytes.resize(start + 8 * pointers, 0);
-        for field in (0..pointers).filter(|field| present(*field)) {
-            let at = start + 8 * field;
-            if field == Field::Attributes as usize {
-                writer.attributes(at, &content.attributes);
-            } else {
-                let (bytes, nul) = content.field(field);
-                writer.fields[field] = writer.blob(at, bytes, nul);
-            }
-        }
-        writer
+    /// The artifact that says this, with that checksum.
+    pub(super) fn with_checksum(&self, checksum: Checksum) -> Artifact {
+        self.build(|_| checksum)
     }
 
-    fn word(&mut self, word: u64) {
-        self.bytes.extend_from_slice(&word.to_le_bytes());
+    /// How many bytes the artifact will have, from the lengths alone.
+    pub(super) fn size(&self) -> usize {
+        Plan::of(self).bytes()
     }
 
-    fn put(&mut self, at: usize, word: u64) {
-        if let Some(place) = self.bytes.get_mut(at..at + 8) {
+    /// The bytes that checksum and signature cover.
+    pub(super) fn covered(&self) -> Vec<u8> {
+        let plan = Plan::of(self).covered();
+        let mut bytes = Vec::with_capacity(plan.bytes());
+        self.put_covered(&plan, &mut bytes);
+        bytes
+    }
+
+    /// The payload is copied once: what stands in front of the checksum is written twice instead, first as the sum sees it, so
+    /// far behind the start that all else is in its place, and then as it stays.
+    fn build(&self, sum: impl FnOnce(&[u8]) -> Checksum) -> Artifact {
+        let plan = Plan::of(self);
+        let covered = plan.covered();
+        let gap = plan.bytes() - covered.bytes() - 8 * plan.words[Field::Signature as usize];
+        let mut bytes = Vec::with_capacity(plan.bytes());
+        bytes.resize(gap, 0);
+        let attributes = self.put_covered(&covered, &mut bytes);
+        let checksum = sum(&bytes[gap..]);
+        put_blob(&mut bytes, self.signature, false);
+        let (header, fields) = plan.header();
+        for (place, word) in bytes.chunks_exact_mut(8).zip(header).take(plan.front()) {
             place.copy_from_slice(&word.to_le_bytes());
         }
+        let Range { start, .. } = fields[Field::Id as usize];
+        let Range { start: end, .. } = fields[Field::Checksum as usize];
+        let id = &mut bytes[start as usize..end as usize];
+        id.fill(0);
+        id[..self.id.len()].copy_from_slice(self.id.as_bytes());
+        bytes[end as usize..end as usize + 32].copy_from_slice(&checksum.0);
+        let bytes = bytes.into_boxed_slice();
+        let digest = OnceLock::new();
+        Artifact(Arc::new(Inner { bytes, fields, attributes, timestamp: self.timestamp, checksum, digest }))
     }
 
-    /// A list pointer at `at` to what is written next.
-    fn list(&mut self, at: usize, size: u64, count: usize) {
-        let offset = ((self.bytes.len() - at - 8) / 8) as u64;
-        self.put(at, LIST | offset << 2 | size << 32 | (count as u64) << 35);
+    fn put_covered(&self, covered: &Plan, bytes: &mut Vec<u8>) -> Box<[Pair]> {
+        let (header, _) = covered.header();
+        header.iter().take(covered.front()).for_each(|word| put_word(bytes, *word));
+        put_blob(bytes, self.id.as_bytes(), true);
+        let mut pairs = Box::default();
+        for field in Field::MIDDLE {
+            let (blob, nul) = self.blob(field);
+            if field == Field::Attributes {
+                pairs = put_attributes(bytes, &self.attributes);
+            } else {
+                put_blob(bytes, blob, nul);
+            }
+        }
+        pairs
     }
 
-    fn blob(&mut self, at: usize, bytes: &[u8], nul: bool) -> Range {
-        self.list(at, BYTES, bytes.len() + usize::from(nul));
-        let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        let end = self.bytes.len();
-        self.bytes.resize((end + usize::from(nul)).next_multiple_of(8), 0);
-        Range { start: start as u32, end: end as u32 }
-    }
-
-    fn attributes(&mut self, at: usize, attributes: &[(&str, &str)]) {
-        // Normal form has no empty values, so each element has both pointers.
-        self.list(at, COMPOSITE, attributes.len() * 2);
-        self.word((attributes.len() as u64) << 2 | 2 << 48);
-        let start = self.bytes.len();
-        self.bytes.resize(start + 16 * attributes.len(), 0);
-        for (nth, (key, value)) in attributes.iter().enumerate() {
-            let place = start + 16 * nth;
-            let key = self.blob(place, key.as_bytes(), true);
-            let value = self.blob(place + 8, value.as_bytes(), true);
-            self.attributes.push((key, value));
+    /// The bytes of a field, and whether a NUL follows them.
+    fn blob(&self, field: Field) -> (&'a [u8], bool) {
+        match field {
+            Field::Id => (self.id.as_bytes(), true),
+            Field::Checksum => (self.checksum, false),
+            Field::Pubkey => (self.pubkey, false),
+            Field::Version => (self.version.as_bytes(), true),
+            Field::Type => (self.media_type.as_bytes(), true),
+            Field::Origin => (self.origin.as_bytes(), true),
+            Field::Role => (self.role.as_bytes(), true),
+            Field::Scope => (self.scope.as_bytes(), true),
+            Field::Attributes => (&[], false),
+            Field::Payload => (self.payload, false),
+            Field::Signature => (self.signature, false),
         }
     }
 }
 
-/// What a segment says. Lenient about form: the caller writes it anew and compares.
+/// The room that each field takes, from which follows where it stands.
+struct Plan {
+    timestamp: u64,
+    /// Pointers: up to the last field that is set.
+    pointers: usize,
+    /// The upper half of each field's pointer: kind and count.
+    kinds: [u64; Field::COUNT],
+    /// The bytes that each field is read as.
+    lengths: [usize; Field::COUNT],
+    /// The words of each field; 0: unset.
+    words: [usize; Field::COUNT],
+}
+
+impl Plan {
+    /// Of an artifact, whose checksum is set whatever it is.
+    fn of(content: &Content) -> Plan {
+        use Field::*;
+        let none = [0; Field::COUNT];
+        let mut plan = Plan { timestamp: content.timestamp, pointers: 0, kinds: [0; Field::COUNT], lengths: none, words: none };
+        for field in [Id, Pubkey, Version, Type, Origin, Role, Scope, Payload, Signature] {
+            let (blob, nul) = content.blob(field);
+            plan.set(field, blob.len(), nul);
+        }
+        plan.set(Checksum, 32, false);
+        if !content.attributes.is_empty() {
+            let texts = content.attributes.iter().map(|(key, value)| text_words(key) + text_words(value));
+            // The pointer counts the words of the elements, but neither the tag before them nor the texts behind them.
+            let elements = 2 * content.attributes.len();
+            let words = 1 + elements + texts.sum::<usize>();
+            plan.kinds[Attributes as usize] = COMPOSITE | (elements as u64) << 3;
+            plan.words[Attributes as usize] = words;
+            plan.lengths[Attributes as usize] = 8 * words;
+        }
+        plan.pointed()
+    }
+
+    fn set(&mut self, field: Field, length: usize, nul: bool) {
+        if length > 0 {
+            let count = length + usize::from(nul);
+            self.kinds[field as usize] = BYTES | (count as u64) << 3;
+            self.lengths[field as usize] = length;
+            self.words[field as usize] = count.div_ceil(8);
+        }
+    }
+
+    fn pointed(mut self) -> Plan {
+        // Never none: every artifact has an id.
+        self.pointers = self.words.iter().rposition(|words| *words > 0).map_or(0, |last| last + 1);
+        self
+    }
+
+    /// Of what checksum and signature cover.
+    fn covered(&self) -> Plan {
+        let mut words = self.words;
+        words[Field::Checksum as usize] = 0;
+        words[Field::Signature as usize] = 0;
+        Plan { words, ..*self }.pointed()
+    }
+
+    /// Words before the first field's.
+    fn front(&self) -> usize {
+        1 + usize::from(self.timestamp != 0) + self.pointers
+    }
+
+    fn bytes(&self) -> usize {
+        8 * (self.front() + self.words.iter().sum::<usize>())
+    }
+
+    /// The words before the first field's, and where the fields stand.
+    fn header(&self) -> ([u64; 2 + Field::COUNT], [Range; Field::COUNT]) {
+        let mut header = [0; 2 + Field::COUNT];
+        let mut ranges = [Range::default(); Field::COUNT];
+        header[0] = u64::from(self.timestamp != 0) << 32 | (self.pointers as u64) << 48;
+        header[1] = self.timestamp;
+        let first = self.front() - self.pointers;
+        let mut target = self.front();
+        for field in 0..self.pointers {
+            let start = 8 * target;
+            ranges[field] = Range { start: start as u32, end: start as u32 };
+            if self.words[field] > 0 {
+                ranges[field].end = (start + self.lengths[field]) as u32;
+                header[first + field] = pointer(first + field, target, self.kinds[field]);
+            }
+            target += self.words[field];
+        }
+        (header, ranges)
+    }
+}
+
+/// The list pointer in word `at` to word `target`.
+fn pointer(at: usize, target: usize, kind: u64) -> u64 {
+    LIST | ((target - at - 1) as u64) << 2 | kind << 32
+}
+
+fn text_words(text: &str) -> usize {
+    (text.len() + 1).div_ceil(8)
+}
+
+fn put_word(bytes: &mut Vec<u8>, word: u64) {
+    bytes.extend_from_slice(&word.to_le_bytes());
+}
+
+fn put_blob(bytes: &mut Vec<u8>, blob: &[u8], nul: bool) {
+    if !blob.is_empty() {
+        bytes.extend_from_slice(blob);
+        bytes.resize((bytes.len() + usize::from(nul)).next_multiple_of(8), 0);
+    }
+}
+
+/// Normal form has neither empty keys nor empty values, so each element has both pointers.
+fn put_attributes(bytes: &mut Vec<u8>, attributes: &[(&str, &str)]) -> Box<[Pair]> {
+    if attributes.is_empty() {
+        return Box::default();
+    }
+    put_word(bytes, (attributes.len() as u64) << 2 | 2 << 48);
+    let (mut at, mut target) = (0, 2 * attributes.len());
+    let mut place = |text: &str| {
+        put_word(bytes, pointer(at, target, BYTES | (text.len() as u64 + 1) << 3));
+        let start = 8 * (target + 1);
+        at += 1;
+        target += text_words(text);
+        Range { start: start as u32, end: (start + text.len()) as u32 }
+    };
+    let pairs = attributes.iter().map(|(key, value)| (place(key), place(value))).collect();
+    for (key, value) in attributes {
+        put_blob(bytes, key.as_bytes(), true);
+        put_blob(bytes, value.as_bytes(), true);
+    }
+    pairs
+}
+
+/// What a segment says. Lenient about form, and fields may overlap: the caller writes it anew and compares.
 pub(super) fn decode(bytes: &[u8]) -> Result<Content<'_>, ArtifactError> {
     let reader = Reader { bytes };
     if !bytes.len().is_multiple_of(8) {
@@ -218,8 +331,8 @@ struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     fn word(&self, at: usize) -> Result<u64, ArtifactError> {
-        let bytes = self.bytes.get(at..at + 8).and_then(|bytes| bytes.try_into().ok());
-        bytes.map(u64::from_le_bytes).ok_or(ArtifactError::Malformed("it is cut short"))
+        let bytes = self.bytes.get(at..).and_then(<[u8]>::first_chunk);
+        bytes.map(|bytes| u64::from_le_bytes(*bytes)).ok_or(ArtifactError::Malformed("it is cut short"))
     }
 
     /// Where the list behind a pointer starts, its element size and its count; none for a null pointer.
@@ -232,16 +345,20 @@ impl<'a> Reader<'a> {
         if word & 3 != LIST || word & 0x8000_0000 != 0 {
             return Err(ArtifactError::Malformed("a pointer is no list"));
         }
-        let start = at + 8 + 8 * (word as u32 >> 2) as usize;
+        // In 64 bits: it may not fit the machine's own.
+        let start = at as u64 + 8 + 8 * u64::from(word as u32 >> 2);
+        let start = usize::try_from(start).map_err(|_| ArtifactError::Malformed("a pointer leads out of it"))?;
         Ok(Some((start, word >> 32 & 7, (word >> 35) as usize)))
     }
 
     fn blob(&self, at: usize) -> Result<&'a [u8], ArtifactError> {
         match self.list(at)? {
             None => Ok(&[]),
-            Some((start, BYTES, count)) => {
-                self.bytes.get(start..start + count).ok_or(ArtifactError::Malformed("a field is cut short"))
-            }
+            Some((start, BYTES, count)) => self
+                .bytes
+                .get(start..)
+                .and_then(|bytes| bytes.get(..count))
+                .ok_or(ArtifactError::Malformed("a field is cut short")),
             Some(_) => Err(ArtifactError::Malformed("a field is no text or data")),
         }
     }
