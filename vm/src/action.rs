@@ -1,12 +1,16 @@
 //! What the machine asks of its host, and what the host answers. Everything that is not pure stands behind these types:
 //! calls, new artifacts, time. Nothing here runs anything.
 
+use crate::key::StepKey;
 use aivm_schema::artifact::Artifact;
 use aivm_schema::module::{EdgeKind, EndKind, FunctionId, StageId, StepId, WordId, WorkerId};
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::sync::Arc;
 
-/// What the host is asked for; answered by [`crate::Machine::complete`] (or `made`), once. Never reused within a run.
+/// A word of the program, shared.
+pub type Word = Arc<str>;
+
+/// What the host is asked for; answered by [`crate::Machine::complete`] (`made`, `counted`, `not_made`), once. Never reused within a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RequestId(pub u64);
 
@@ -16,7 +20,7 @@ pub struct RequestId(pub u64);
 pub enum Action {
     /// Call a worker; answer with `complete`. Many may be under way.
     Call(Call),
-    /// Make a new artifact from others; answer with `made`.
+    /// Make a new artifact from others; answer with `made` (`counted` for [`Recipe::Count`]), or `not_made` when that fails.
     Make(Make),
     /// Stop this call as soon as it can be stopped; it is still answered with `complete`, with whatever came of it.
     Cancel(RequestId),
@@ -31,6 +35,10 @@ pub enum Action {
     StopTimer(TimerId),
     /// For the trace: a definition that a step called has ended. Nothing to answer.
     Ended(CallEnd),
+    /// For the trace: a call that was not made, because an input or the budget was missing. Nothing to answer.
+    NotMade(NotMade),
+    /// For the trace: a fan-out has ended; its items' calls have been shown. Nothing to answer.
+    Mapped(MapEnd),
     /// Nothing can go on before an answer arrives.
     Wait,
     /// The fuel is spent; call `step` again.
@@ -75,17 +83,6 @@ pub enum Purpose {
     Choose(StageId),
     /// To take back what a call of this step did; the input is that call's output.
     Undo(StepId),
-}
-
-/// A place in a run: labels and counts, independent of scheduling. `step2/analyze#3`; in a definition called by a step
-/// `switch.1/research#1/switch.1/find#2`; an item of a fan-out `write#1[17]`; an undoer `step2/analyze#3~undo`; a chooser `select.1#2`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct StepKey(pub String);
-
-impl fmt::Display for StepKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// What came of a call.
@@ -174,7 +171,7 @@ pub struct PartValue {
     pub verdict: Option<String>,
 }
 
-/// A deadline of a stage's entry.
+/// A deadline of a stage's entry, or of a call of a definition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TimerId(pub u64);
 
@@ -193,11 +190,11 @@ pub struct Decision {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Taken {
     /// This edge; the word is `next`, `back`, or a jump's last word.
-    Edge(EdgeKind, String),
+    Edge(EdgeKind, Word),
     /// Nothing could be taken: the stage ends by this kind.
     Ends(EndKind),
     /// The chooser chose this step, or `finish`.
-    Chose(String),
+    Chose(Word),
     /// The chooser named no step that is left, or failed; it is asked once more, or the select fails.
     NotChosen,
     /// The undoer did its work.
@@ -255,6 +252,44 @@ pub struct CallEnd {
     pub output: Option<Artifact>,
     /// Its verdict.
     pub verdict: Option<WordId>,
+    /// How it ended when it did not succeed.
+    pub kind: Option<EndKind>,
+    /// Why it did not succeed; a definition that was cancelled has no reason.
+    pub error: Option<CallError>,
+    /// What followed.
+    pub decision: Decision,
+}
+
+/// A call that was not made.
+#[derive(Clone, Debug)]
+pub struct NotMade {
+    /// Its place in the run.
+    pub key: StepKey,
+    /// What it would have been for.
+    pub purpose: Purpose,
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// `Failure` when an input is missing, `Exhausted` when a budget cannot cover it.
+    pub kind: EndKind,
+    /// Why.
+    pub error: CallError,
+    /// What followed.
+    pub decision: Decision,
+}
+
+/// The end of a fan-out.
+#[derive(Clone, Debug)]
+pub struct MapEnd {
+    /// The step's key.
+    pub key: StepKey,
+    /// The step.
+    pub step: StepId,
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// All parts; none when it did not succeed.
+    pub output: Option<Artifact>,
+    /// How it ended when it did not succeed.
+    pub kind: Option<EndKind>,
     /// Why it did not succeed.
     pub error: Option<CallError>,
     /// What followed.
@@ -278,6 +313,6 @@ pub enum Limit {
 pub struct RunEnd {
     /// `Ok`: sent, with its output and verdict. `Err`: the kind, and the error that led there, if any.
     pub result: Result<(Artifact, Option<String>), (EndKind, Option<CallError>)>,
-    /// Undoers that kept failing: their keys. Not empty: the rollback is incomplete.
+    /// Undoers that kept failing: the keys of their calls. Not empty: the rollback is incomplete.
     pub not_undone: Vec<StepKey>,
 }
