@@ -12,8 +12,10 @@ pub mod json;
 pub mod key;
 mod layout;
 pub mod parts;
+mod words;
 
-use layout::{Field, Range};
+use layout::Field;
+use words::Range;
 
 /// The version that this build writes into new artifacts.
 pub const VERSION: &str = "v0.0.1";
@@ -42,7 +44,7 @@ macro_rules! hashes {
         impl FromStr for $name {
             type Err = ArtifactError;
             fn from_str(text: &str) -> Result<Self, ArtifactError> {
-                unhex(text).and_then(|bytes| bytes.try_into().ok()).map($name).ok_or(ArtifactError::NotAHash)
+                unhex_array(text).map($name).ok_or(ArtifactError::NotAHash)
             }
         }
 
@@ -84,10 +86,23 @@ impl ContentDigest {
 
 /// Bytes from lower- or upper-case hexadecimal.
 pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
-    let pairs = text.as_bytes().chunks_exact(2);
-    pairs.remainder().is_empty().then_some(())?;
-    pairs.map(|pair| Some(digit(*pair.first()?)? << 4 | digit(*pair.get(1)?)?)).collect()
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    pairs.iter().map(|[high, low]| Some(digit(*high)? << 4 | digit(*low)?)).collect()
+}
+
+/// So many bytes, from lower- or upper-case hexadecimal.
+pub(crate) fn unhex_array<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let (pairs, []) = text.as_bytes().as_chunks::<2>() else { return None };
+    let mut out = [0; N];
+    (pairs.len() == N).then_some(())?;
+    for (place, [high, low]) in out.iter_mut().zip(pairs) {
+        *place = digit(*high)? << 4 | digit(*low)?;
+    }
+    Some(out)
+}
+
+fn digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).map(|digit| digit as u8)
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
@@ -159,7 +174,7 @@ struct Inner {
     /// The canonical segment.
     bytes: Box<[u8]>,
     fields: [Range; Field::COUNT],
-    attributes: Box<[layout::Pair]>,
+    attributes: Box<[[Range; 2]]>,
     timestamp: u64,
     checksum: Checksum,
     digest: OnceLock<ContentDigest>,
@@ -223,13 +238,13 @@ impl Artifact {
     }
     /// In order of their keys.
     pub fn attributes(&self) -> impl ExactSizeIterator<Item = (&str, &str)> {
-        self.0.attributes.iter().map(|(key, value)| (self.text(self.inner(*key)), self.text(self.inner(*value))))
+        self.0.attributes.iter().map(|[key, value]| (self.text(self.inner(*key)), self.text(self.inner(*value))))
     }
     /// The value of an attribute.
     pub fn attribute(&self, key: &str) -> Option<&str> {
         let other = |range| self.range(self.inner(range));
-        let at = self.0.attributes.binary_search_by(|(range, _)| other(*range).cmp(key.as_bytes())).ok()?;
-        self.0.attributes.get(at).map(|(_, value)| self.text(self.inner(*value)))
+        let at = self.0.attributes.binary_search_by(|[range, _]| other(*range).cmp(key.as_bytes())).ok()?;
+        self.0.attributes.get(at).map(|[_, value]| self.text(self.inner(*value)))
     }
     /// What it holds.
     pub fn payload(&self) -> &[u8] {

@@ -255,7 +255,8 @@ isa! {
     0x07 "pick" Pick {}
     /// One outcome of the `call`, `map` or `pick` above, in order of preference. `counter` is that of the stage or step it
     /// leads to, counted when the edge is taken; spent, the edge cannot be taken. Of a `retry`, `offset` is the number of
-    /// times; `cancel` and `timeout` have no code, 0. Others go on `offset` words further down.
+    /// times; `cancel` and `timeout` have no code, 0; a `back` to above the first element has 0 too and cannot be taken. Others go
+    /// on `offset` words further down.
     0x08 "edge" Edge { kind: EdgeKind = flags Edge, word: WordId = a Word, counter: Option<CounterId> = b OptionalCounter, offset: u16 = c Offset }
     /// Adds what a register holds to the inputs being gathered, unless nothing has been kept there yet.
     0x09 "ref" Ref { register: RegisterId = a Register }

@@ -1,6 +1,6 @@
 //! Ed25519 keys: signing artifacts, and whom to trust. Trust comes from a keyring, never from the key inside an object.
 
-use crate::artifact::{Artifact, hex, unhex};
+use crate::artifact::{Artifact, hex, unhex_array};
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,11 +47,19 @@ pub enum KeyError {
     #[error("K0102: not a public key: 64 hexadecimal digits, as `aivm keys new` prints them")]
     NotAPublicKey,
     /// A line of a keyring has another form.
-    #[error("K0103: line {line} of the keyring is not `name key`")]
+    #[error("K0103: line {line} of the keyring is not `name key`: {reason}")]
     NotAKeyring {
         /// Counted from 1.
         line: usize,
+        /// What is wrong with it.
+        reason: Box<KeyError>,
     },
+    /// It would not be the same name when the keyring is read again.
+    #[error("K0104: no name for a key: 1 to 64 letters, digits and signs of ASCII, without spaces, not beginning with `#`")]
+    NotAName,
+    /// A key has one name.
+    #[error("K0105: this key is trusted already, under the name `{0}`")]
+    TrustedAs(String),
 }
 
 impl SecretKey {
@@ -79,15 +87,15 @@ impl SecretKey {
 impl FromStr for SecretKey {
     type Err = KeyError;
     fn from_str(text: &str) -> Result<SecretKey, KeyError> {
-        let digits = text.trim().strip_prefix(SECRET_PREFIX).map(str::trim).and_then(unhex);
-        digits.and_then(|bytes| bytes.try_into().ok()).map(SecretKey::from_random).ok_or(KeyError::NotASecretKey)
+        let digits = text.trim().strip_prefix(SECRET_PREFIX).map(str::trim);
+        digits.and_then(unhex_array).map(SecretKey::from_random).ok_or(KeyError::NotASecretKey)
     }
 }
 
 impl FromStr for PublicKey {
     type Err = KeyError;
     fn from_str(text: &str) -> Result<PublicKey, KeyError> {
-        let bytes: [u8; 32] = unhex(text.trim()).and_then(|bytes| bytes.try_into().ok()).ok_or(KeyError::NotAPublicKey)?;
+        let bytes = unhex_array(text.trim()).ok_or(KeyError::NotAPublicKey)?;
         let key = VerifyingKey::from_bytes(&bytes).map_err(|_| KeyError::NotAPublicKey)?;
         if key.is_weak() { Err(KeyError::NotAPublicKey) } else { Ok(PublicKey(bytes)) }
     }
@@ -125,16 +133,28 @@ impl Keyring {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let error = KeyError::NotAKeyring { line: at + 1 };
-            let (name, key) = line.split_once(char::is_whitespace).ok_or(error.clone())?;
-            keyring.trust(name, key.parse().map_err(|_| error)?);
+            let (name, key) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+            let trusted = key.parse().and_then(|key| keyring.trust(name, key));
+            trusted.map_err(|reason| KeyError::NotAKeyring { line: at + 1, reason: Box::new(reason) })?;
         }
         Ok(keyring)
     }
 
-    /// Trusts a key under a name.
-    pub fn trust(&mut self, name: &str, key: PublicKey) {
-        self.names.insert(key, name.to_owned());
+    /// Trusts a key under a name. A name may have several keys, old and new; a key has one name.
+    ///
+    /// Fails when the name would not be read back as itself, or the key has another name.
+    pub fn trust(&mut self, name: &str, key: PublicKey) -> Result<(), KeyError> {
+        let graphic = name.bytes().all(|byte| byte.is_ascii_graphic());
+        if !(1..=64).contains(&name.len()) || !graphic || name.starts_with('#') {
+            return Err(KeyError::NotAName);
+        }
+        match self.names.get(&key) {
+            Some(other) if other != name => Err(KeyError::TrustedAs(other.clone())),
+            _ => {
+                self.names.insert(key, name.to_owned());
+                Ok(())
+            }
+        }
     }
 
     /// The text of its file.

@@ -12,6 +12,7 @@ pub mod word;
 pub mod worker;
 
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, unused)]
+#[cfg(test)] // Artifacts are read and written by hand; tests hold that against this.
 mod artifact_capnp {
     include!(concat!(env!("OUT_DIR"), "/artifact_capnp.rs"));
 }

@@ -1,4 +1,5 @@
-//! An artifact as JSON, in the field names of the format; the payload as `text` when it is UTF-8, else as `base64`.
+//! An artifact as JSON, in names and order of the format; the payload as `text` when it is UTF-8, else as `base64`. The
+//! timestamp is text: nanoseconds are more than the numbers of many JSON readers hold exactly.
 
 use super::{Artifact, ArtifactError, hex, layout, unhex};
 use base64::Engine;
@@ -18,21 +19,23 @@ pub fn to_json(artifact: &Artifact) -> Value {
     put("pubkey", hex(artifact.pubkey()));
     put("version", artifact.version().to_owned());
     put("type", artifact.media_type().to_owned());
+    put("timestamp", artifact.timestamp().to_string());
     put("origin", artifact.origin().to_owned());
     put("role", artifact.role().to_owned());
     put("scope", artifact.scope().to_owned());
-    put("signature", hex(artifact.signature()));
-    object.insert("timestamp".into(), artifact.timestamp().into());
     let attributes = artifact.attributes().map(|(key, value)| (key.to_owned(), Value::String(value.to_owned())));
     object.insert("attributes".into(), Value::Object(attributes.collect()));
     match std::str::from_utf8(artifact.payload()) {
         Ok(text) => object.insert("text".into(), text.into()),
         Err(_) => object.insert("base64".into(), BASE64.encode(artifact.payload()).into()),
     };
+    if !artifact.signature().is_empty() {
+        object.insert("signature".into(), hex(artifact.signature()).into());
+    }
     Value::Object(object)
 }
 
-/// The artifact of its JSON; its checksum must match.
+/// The artifact of its JSON; its checksum must match. Names that are no fields say nothing, and the timestamp may be a number.
 pub fn from_json(value: &Value) -> Result<Artifact, ArtifactError> {
     let error = |reason: &str| ArtifactError::Json(reason.to_owned());
     let object = value.as_object().ok_or_else(|| error("not an object"))?;
@@ -57,7 +60,12 @@ pub fn from_json(value: &Value) -> Result<Artifact, ArtifactError> {
         pubkey: &pubkey,
         version: text("version")?,
         media_type: text("type")?,
-        timestamp: object.get("timestamp").and_then(Value::as_u64).ok_or_else(|| error("`timestamp` is no number"))?,
+        timestamp: match object.get("timestamp") {
+            Some(Value::String(text)) => text.parse().ok(),
+            Some(value) => value.as_u64(),
+            None => None,
+        }
+        .ok_or_else(|| error("`timestamp` is no number of nanoseconds"))?,
         origin: text("origin")?,
         role: text("role")?,
         scope: text("scope")?,

@@ -9,8 +9,14 @@ use super::{Artifact, ContentDigest};
 /// The longest encoded component, in bytes: every file system takes it.
 pub const LONGEST: usize = 200;
 
-/// What an unset field is written as: no other component encodes to a lone `%`-escape of nothing.
+/// What an unset field is written as. No text holds a NUL, so no other component is written like this.
 const UNSET: &str = "%00";
+
+/// Stands before the digest of a component that is too long. It is no escape, so a cut component is never taken for a whole one.
+const CUT: &str = "%%";
+
+/// Hexadecimal digits of a digest.
+const DIGITS: usize = 64;
 
 /// How a store writes artifacts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +63,7 @@ pub struct Key {
 pub enum Component {
     /// All of it.
     Whole(String),
-    /// It was too long: how it begins, and a digest of the rest.
+    /// It was too long: how it begins. The digest behind that tells it from others, but does not tell the rest.
     Cut(String),
 }
 
@@ -128,27 +134,18 @@ fn encode_component(text: &str, longest: usize) -> String {
     if text.is_empty() {
         return UNSET.to_owned();
     }
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') {
-            out.push(byte.into());
-        } else {
-            out.push_str(&format!("%{byte:02X}"));
-        }
-    }
+    let mut out = escape(text.as_bytes());
     if out.bytes().all(|byte| byte == b'.') {
         out = out.replace('.', "%2E");
     }
     if out.len() > longest {
-        // `%%` is no escape, so a cut component is never taken for a whole one.
-        let digest = ContentDigest::of("", text.as_bytes()).to_string();
-        let mut end = longest.saturating_sub(digest.len() + 2);
-        while out.get(..end).is_none_or(|start| start.ends_with('%') || start.get(start.len().saturating_sub(2)..).is_some_and(|t| t.starts_with('%'))) {
-            end -= 1;
+        out.truncate(longest - CUT.len() - DIGITS);
+        // Not within an escape.
+        if let Some(at) = out.rfind('%').filter(|at| at + 3 > out.len()) {
+            out.truncate(at);
         }
-        out.truncate(end);
-        out.push_str("%%");
-        out.push_str(&digest);
+        out.push_str(CUT);
+        out.push_str(&ContentDigest::of("", text.as_bytes()).to_string());
     }
     out
 }
@@ -157,12 +154,32 @@ fn decode_component(text: &str) -> Option<Component> {
     if text == UNSET {
         return Some(Component::Whole(String::new()));
     }
-    if let Some((start, _)) = text.split_once("%%") {
-        return Some(Component::Cut(String::from_utf8_lossy(&unescape(start)?).into_owned()));
+    if let Some((start, digest)) = text.split_once(CUT) {
+        let bytes = unescape(start)?;
+        let written = escape(&bytes) == start || bytes.iter().all(|byte| *byte == b'.');
+        // A whole escape less, where the cut would have gone through it.
+        let full = (LONGEST - 2..=LONGEST).contains(&text.len());
+        let digits = digest.len() == DIGITS && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+        // The cut may stand within a character.
+        return (written && full && digits).then(|| Component::Cut(String::from_utf8_lossy(&bytes).into_owned()));
     }
     let whole = String::from_utf8(unescape(text)?).ok()?;
     // Only what encoding gives is a component: `%41` for `A` is not.
-    (encode_component(&whole, usize::MAX) == text).then_some(Component::Whole(whole))
+    (encode_component(&whole, LONGEST) == text).then_some(Component::Whole(whole))
+}
+
+fn escape(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len());
+    for byte in bytes {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'.' | b'_' | b'-' => out.push((*byte).into()),
+            byte => {
+                out.push('%');
+                out.push_str(&super::hex(&[*byte]).to_ascii_uppercase());
+            }
+        }
+    }
+    out
 }
 
 fn unescape(text: &str) -> Option<Vec<u8>> {

@@ -1,8 +1,8 @@
 //! Several values in one, in order, by reference: the payload of type [`MEDIA_TYPE`].
 
+use super::words::{Blob, Reader, pointer, put_rows, put_word, rows_kind, rows_words};
 use super::{ArtifactError, Checksum};
-use crate::artifact_capnp::parts;
-use capnp::message::{Builder, ReaderOptions};
+use crate::limits;
 
 /// The media type of a *parts* artifact.
 pub const MEDIA_TYPE: &str = "application/vnd.aivm.parts";
@@ -18,49 +18,46 @@ pub struct Part {
     pub verdict: String,
 }
 
-/// The payload of these parts: one canonical segment.
-pub fn encode(entries: &[Part]) -> Vec<u8> {
-    let mut message = Builder::new_default();
-    let mut list = message.init_root::<parts::Builder<'_>>().init_parts(entries.len() as u32);
-    for (at, entry) in entries.iter().enumerate() {
-        let mut part = list.reborrow().get(at as u32);
-        // Empty means unset.
-        if !entry.name.is_empty() {
-            part.set_name(entry.name.as_str());
-        }
-        part.set_artifact(&entry.artifact.0);
-        if !entry.verdict.is_empty() {
-            part.set_verdict(entry.verdict.as_str());
-        }
+/// The payload of these parts: one canonical segment. Empty means unset, as in artifacts.
+///
+/// More than [`limits::PARTS`] can be written, but not read.
+pub fn encode(parts: &[Part]) -> Vec<u8> {
+    if parts.is_empty() {
+        // A struct of no words, whose pointer leads to itself.
+        return 0xffff_fffc_u64.to_le_bytes().to_vec();
     }
-    canonical(message)
+    let rows = parts.iter().map(|part| [Blob::text(&part.name), Blob::data(&part.artifact.0), Blob::text(&part.verdict)]);
+    // Canonical form cuts off pointers that are null in all of them.
+    let width = if parts.iter().any(|part| !part.verdict.is_empty()) { 3 } else { 2 };
+    let mut bytes = Vec::with_capacity(16 + 8 * rows_words(rows.clone(), width));
+    put_word(&mut bytes, 1 << 48);
+    put_word(&mut bytes, pointer(1, 2, rows_kind(parts.len(), width)));
+    put_rows(&mut bytes, rows, width);
+    bytes
 }
 
-fn canonical(message: Builder<capnp::message::HeapAllocator>) -> Vec<u8> {
-    message.into_reader().canonicalize().map(|words| capnp::Word::words_to_bytes(&words).to_vec()).unwrap_or_default()
-}
-
-/// The parts of a payload.
+/// The parts of a payload. Fails on anything that [`encode`] would write in another way.
 pub fn decode(payload: &[u8]) -> Result<Vec<Part>, ArtifactError> {
-    let error = |_| ArtifactError::Malformed("the payload is no list of parts");
-    let segments = [payload];
-    let mut options = ReaderOptions::new();
-    options.traversal_limit_in_words(Some(payload.len() / 8 * 4 + 64)).nesting_limit(16);
-    let message = capnp::message::Reader::new(capnp::message::SegmentArray::new(&segments), options);
-    if !message.is_canonical().map_err(error)? {
-        return Err(ArtifactError::NotCanonical);
-    }
-    let list = message.get_root::<parts::Reader<'_>>().and_then(|root| root.get_parts()).map_err(error)?;
-    if list.len() as usize > crate::limits::PARTS {
-        return Err(ArtifactError::TooLarge { field: "parts", size: list.len() as usize, most: crate::limits::PARTS });
-    }
-    let text = |text: capnp::Result<capnp::text::Reader<'_>>| -> Result<String, ArtifactError> {
-        text.map_err(error)?.to_string().map_err(|_| ArtifactError::NotText("parts"))
+    let reader = Reader::new(payload)?;
+    let (start, count, width) = match reader.word(0)? {
+        0xffff_fffc => (0, 0, 0),
+        root if root == 1 << 48 => reader.rows(8)?,
+        _ => return Err(ArtifactError::Malformed("the payload is no list of parts")),
     };
-    list.iter()
-        .map(|part| {
-            let checksum: [u8; 32] = part.get_artifact().map_err(error)?.try_into().map_err(|_| ArtifactError::NotAHash)?;
-            Ok(Part { name: text(part.get_name())?, artifact: Checksum(checksum), verdict: text(part.get_verdict())? })
-        })
-        .collect()
+    if count > limits::PARTS {
+        return Err(ArtifactError::TooLarge { field: "parts", size: count, most: limits::PARTS });
+    }
+    // Before anything is copied: many pointers may lead to one long name.
+    let mut room = payload.len();
+    let part = |row: usize| {
+        let place = |field: usize| (field < width).then_some(start + 8 * (width * row + field));
+        let text = |field| place(field).map_or(Ok(""), |at| reader.text(at, "parts"));
+        let (name, verdict) = (text(0)?, text(2)?);
+        room = room.checked_sub(name.len() + verdict.len()).ok_or(ArtifactError::NotCanonical)?;
+        let artifact = place(1).map_or(Ok(&[][..]), |at| reader.data(at))?;
+        let artifact = Checksum(artifact.try_into().map_err(|_| ArtifactError::NotAHash)?);
+        Ok(Part { name: name.to_owned(), artifact, verdict: verdict.to_owned() })
+    };
+    let parts: Vec<Part> = (0..count).map(part).collect::<Result<_, ArtifactError>>()?;
+    if encode(&parts) == payload { Ok(parts) } else { Err(ArtifactError::NotCanonical) }
 }

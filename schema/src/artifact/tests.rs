@@ -108,7 +108,7 @@ fn signatures_are_worth_what_the_keyring_says() {
     let signed = secret.sign(&artifact);
     assert_ne!(signed.checksum(), artifact.checksum(), "the checksum covers the key");
     assert_eq!(keyring.verify(&signed), Trust::Unknown(secret.public()));
-    keyring.trust("me", secret.public());
+    keyring.trust("me", secret.public()).expect("a name");
     let keyring = Keyring::parse(&keyring.to_file()).expect("valid");
     assert_eq!(keyring.verify(&signed), Trust::Trusted("me".into()));
     assert_eq!(by_library(&signed), signed.bytes());
