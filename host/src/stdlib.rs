@@ -8,7 +8,42 @@ macro_rules! pages {
     };
 }
 
-pages![];
+pages![
+    "assert",
+    "best",
+    "clean",
+    "count",
+    "decode",
+    "dedupe",
+    "diff",
+    "encode",
+    "enrich",
+    "extract",
+    "fit",
+    "format",
+    "get",
+    "hash",
+    "match-regex",
+    "merge",
+    "only",
+    "pick",
+    "quarantine",
+    "read",
+    "redact",
+    "rename",
+    "replace",
+    "save",
+    "search",
+    "set",
+    "sleep",
+    "sort",
+    "split",
+    "stats",
+    "take",
+    "template",
+    "validate",
+    "vote",
+];
 
 /// The page of this word, when the standard library has one.
 pub fn page(word: &str) -> Option<&'static str> {
@@ -19,3 +54,6 @@ pub fn page(word: &str) -> Option<&'static str> {
 pub fn names() -> impl Iterator<Item = &'static str> {
     PAGES.iter().map(|(name, _)| *name)
 }
+
+#[cfg(test)]
+mod tests;

@@ -132,6 +132,8 @@ impl<'r> Rules<'r> {
                 None => missing.push(format!("the column `{}` is missing", rule.column)),
             }
         }
+        // In the order of the columns: that of a table in TOML is not kept.
+        found.sort_unstable_by_key(|(at, _)| *at);
         if missing.is_empty() { Ok(Rules { rules: found, seen: HashMap::new() }) } else { Err(missing) }
     }
 

@@ -14,8 +14,8 @@ pub(super) const BUILTIN: Builtin = Builtin {
     instead: None,
     settings: &[
         Setting::optional("key", Kind::Text, "the member or column that decides; not set: the item itself"),
-        Setting::flag("numeric", false, "texts that are numbers are ordered as numbers, before those that are not"),
-        Setting::flag("reverse", false, "the largest first; items without the key stay last"),
+        Setting::flag("numeric", false, "by number: texts that are numbers count as such, what is no number comes last"),
+        Setting::flag("reverse", false, "the largest first; what comes last stays last"),
         AS,
     ],
     check: nothing_more,
@@ -50,14 +50,14 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
 }
 
 fn rank(value: &Value, numeric: bool) -> Rank {
+    if numeric {
+        return number(value).map_or(Rank::Missing, Rank::Number);
+    }
     match value {
         Value::Null => Rank::Null,
         Value::Bool(flag) => Rank::Flag(*flag),
         Value::Number(_) => Rank::Number(value.as_f64().unwrap_or(f64::INFINITY)),
-        Value::String(text) => match number(value).filter(|_| numeric) {
-            Some(number) => Rank::Number(number),
-            None => Rank::Text(text.clone()),
-        },
+        Value::String(text) => Rank::Text(text.clone()),
         other => Rank::Text(other.to_string()),
     }
 }

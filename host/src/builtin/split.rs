@@ -21,7 +21,7 @@ pub(super) const BUILTIN: Builtin = Builtin {
         Setting::optional("pattern", Kind::Pattern, "with `by = \"pattern\"`: what stands between two pieces"),
         Setting::count("level", 2, "with `by = \"headings\"`: cut at Markdown headings of this level and above"),
         Setting::count("size", 4000, "with `by = \"size\"`: the most characters in a piece; cut at the end of a paragraph, line or word where there is one"),
-        Setting::count("overlap", 0, "with `by = \"size\"`: how many characters of a piece the next one repeats, at most half of `size`"),
+        Setting::count("overlap", 0, "with `by = \"size\"`: at most how many characters of a piece the next one repeats, whole words where there are some; up to half of `size`"),
     ],
     check,
     run,
@@ -143,12 +143,20 @@ fn by_size(text: &str, size: usize, overlap: usize) -> Vec<&str> {
         let cut = boundary(window, size);
         let piece = rest.get(..cut).unwrap_or(window);
         pieces.push(piece.trim_end());
-        let back = piece.char_indices().rev().take(overlap).last().map_or(0, |(at, _)| cut - at);
         // At least one character further, whatever the overlap.
-        let next = (cut - back).max(rest.chars().next().map_or(1, char::len_utf8));
+        let next = overlap_start(piece, overlap).max(rest.chars().next().map_or(1, char::len_utf8));
         rest = rest.get(next..).unwrap_or("").trim_start();
     }
     pieces
+}
+
+/// Where the next piece begins: at most so many characters before the end of this one, at a word where there is one.
+fn overlap_start(piece: &str, overlap: usize) -> usize {
+    let Some((at, _)) = piece.char_indices().rev().take(overlap).last() else { return piece.len() };
+    let tail = piece.get(at..).unwrap_or("");
+    let is_word_start = piece.get(..at).is_none_or(|before| before.ends_with(char::is_whitespace));
+    let in_words = tail.trim_end().find(char::is_whitespace).filter(|_| !is_word_start);
+    at + in_words.unwrap_or(0)
 }
 
 /// Where to cut a window: after the last paragraph, line, sentence or word that ends in its second half, else at its end.

@@ -1,0 +1,182 @@
+//! Every page of the standard library says what is true: its settings are those of the code, and its examples give what
+//! they say.
+
+use super::{names, page};
+use crate::builtin::{self, Body, Builtin, Context, Input, Output, Part, settings_table};
+use aivm_schema::worker::{Does, WorkerDefinition, split_front_matter};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+fn definition(word: &str) -> WorkerDefinition {
+    let text = page(word).unwrap_or_else(|| panic!("no page {word}"));
+    WorkerDefinition::from_markdown(text).unwrap_or_else(|error| panic!("{word}.md: {error}"))
+}
+
+#[test]
+fn the_pages_carried_along_are_those_in_the_folder() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib/workers");
+    let entries = std::fs::read_dir(folder).expect("the folder");
+    let mut files: Vec<String> = entries.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8")).collect();
+    files.sort_unstable_by_key(|name| name.trim_end_matches(".md").to_owned());
+    let carried: Vec<String> = names().map(|word| format!("{word}.md")).collect();
+    assert_eq!(files, carried);
+}
+
+#[test]
+fn every_builtin_has_a_page_and_every_page_has_one_sentence() {
+    for builtin in builtin::all() {
+        let definition = definition(builtin.name);
+        assert_eq!(definition.does, Does::Builtin(builtin.name.into()), "{}", builtin.name);
+        assert_eq!(definition.effect, Some(builtin.effect), "{}", builtin.name);
+        assert_eq!(definition.words, builtin.words, "{}", builtin.name);
+    }
+    for word in names() {
+        let definition = definition(word);
+        assert!(definition.about.ends_with('.') && definition.about.matches(". ").count() == 0, "{word}: {}", definition.about);
+        assert!(definition.about.len() <= 140, "{word}: {}", definition.about.len());
+        if let Does::Builtin(name) = &definition.does {
+            assert!(builtin::find(name).is_some(), "{word}: no built-in `{name}`");
+        }
+    }
+}
+
+#[test]
+fn the_settings_on_a_page_are_those_of_the_code() {
+    for builtin in builtin::all() {
+        let table = settings_table(builtin.settings);
+        let text = page(builtin.name).expect("a page");
+        assert!(text.contains(&format!("\n\n{table}\n")), "{}.md should say:\n{table}", builtin.name);
+    }
+}
+
+#[test]
+fn the_examples_give_what_they_say() {
+    for builtin in builtin::all() {
+        let examples = examples(builtin.name);
+        assert!(!examples.is_empty(), "{}.md has no example", builtin.name);
+        for (nth, example) in examples.iter().enumerate() {
+            example.check(&format!("{}.md, example {}", builtin.name, nth + 1), builtin);
+        }
+    }
+}
+
+/// A fenced block: the words after the fence, and what stands in it.
+struct Block {
+    info: Vec<String>,
+    text: String,
+}
+
+impl Block {
+    fn info(&self, at: usize) -> &str {
+        self.info.get(at).map_or("", String::as_str)
+    }
+
+    /// The payload: without its last line end for JSON and where escapes say all.
+    fn payload(&self) -> String {
+        if self.info.iter().any(|word| word == "escaped") {
+            let line = self.text.trim_end_matches('\n').replace('"', "\\\"");
+            return serde_json::from_str(&format!("\"{line}\"")).expect("escapes");
+        }
+        self.text.clone()
+    }
+}
+
+/// A definition, what it is called with, and what it gives.
+struct Example {
+    definition: WorkerDefinition,
+    blocks: Vec<Block>,
+}
+
+fn examples(word: &str) -> Vec<Example> {
+    let (_, body) = split_front_matter(page(word).expect("a page"));
+    let mut examples: Vec<Example> = Vec::new();
+    let mut lines = body.lines();
+    while let Some(line) = lines.next() {
+        let Some(info) = line.strip_prefix("```") else { continue };
+        let text: String = lines.by_ref().take_while(|line| *line != "```").flat_map(|line| [line, "\n"]).collect();
+        if info == "toml" {
+            let workers: BTreeMap<String, BTreeMap<String, WorkerDefinition>> = toml::from_str(&text).expect(word);
+            let definition = workers.into_values().flat_map(BTreeMap::into_values).next().expect("a worker");
+            examples.push(Example { definition, blocks: Vec::new() });
+        } else {
+            let info = info.split_whitespace().map(str::to_owned).collect();
+            examples.last_mut().expect("a definition first").blocks.push(Block { info, text });
+        }
+    }
+    examples
+}
+
+impl Example {
+    fn all<'b>(&'b self, kind: &'b str) -> impl Iterator<Item = &'b Block> {
+        self.blocks.iter().filter(move |block| block.info(0) == kind)
+    }
+
+    fn run(&self, builtin: &Builtin) -> Result<Output, builtin::Failure> {
+        let workspace = tempfile::tempdir().expect("a folder");
+        for file in self.all("file") {
+            let path = workspace.path().join(file.info(1));
+            std::fs::create_dir_all(path.parent().expect("parent")).expect("folders");
+            std::fs::write(path, file.payload()).expect("file");
+        }
+        let params = self.all("param").map(|block| (block.info(1).to_owned(), block.text.trim().to_owned())).collect();
+        let outcomes: Vec<String> =
+            self.definition.words.iter().cloned().chain(builtin.words.iter().map(|word| (*word).to_owned())).collect();
+        let payloads: Vec<String> = self.all("part").map(Block::payload).collect();
+        let parts: Vec<Part<'_>> = self
+            .all("part")
+            .zip(&payloads)
+            .map(|(block, text)| Part { name: block.info(1), media_type: block.info(2), payload: text.as_bytes(), verdict: None })
+            .collect();
+        let single = self.all("input").next().map(Block::payload);
+        let input = Input {
+            media_type: match self.all("input").next() {
+                Some(block) => block.info(1),
+                None => "application/vnd.aivm.parts",
+            },
+            payload: single.as_deref().unwrap_or("").as_bytes(),
+            attributes: &[],
+            parts: &parts,
+        };
+        let with = &self.definition.with;
+        let (outcomes, params) = (&outcomes, &params);
+        let context = Context { with, outcomes, params, workspace: workspace.path(), cancelled: &|| false };
+        builtin.call(&input, &context)
+    }
+
+    fn check(&self, place: &str, builtin: &Builtin) {
+        assert_eq!(self.definition.does, Does::Builtin(builtin.name.into()), "{place}");
+        let result = self.run(builtin);
+        if let Some(expected) = self.all("fails").next() {
+            let failure = result.expect_err(place);
+            assert_eq!(failure.code(), expected.info(1), "{place}: {failure}");
+            assert_eq!(failure.to_string().trim(), expected.text.trim(), "{place}");
+            return;
+        }
+        let output = result.unwrap_or_else(|failure| panic!("{place}: {failure}"));
+        for line in self.all("attributes").flat_map(|block| block.text.lines()) {
+            let (key, value) = line.split_once(" = ").expect(place);
+            let found = output.attributes.iter().find(|(name, _)| name == key);
+            assert_eq!(found.map(|(_, value)| value.replace('\n', "\\n")), Some(value.to_owned()), "{place}: {key}");
+        }
+        if let Body::Parts(parts) = &output.body {
+            let shown = |block: &Block| (block.info(1).to_owned(), block.info(2).to_owned(), block.payload());
+            let given = parts.iter().map(|part| {
+                (part.name.clone(), part.media_type.clone(), String::from_utf8(part.payload.clone()).expect(place))
+            });
+            assert_eq!(given.collect::<Vec<_>>(), self.all("output-part").map(shown).collect::<Vec<_>>(), "{place}");
+            return;
+        }
+        let expected = self.all("output").next().unwrap_or_else(|| panic!("{place}: says no output"));
+        let word = expected.info.iter().skip(2).find(|word| *word != "escaped");
+        assert_eq!(output.verdict.as_ref(), word, "{place}: its word");
+        match &output.body {
+            Body::Same => assert_eq!(expected.info(1), "same", "{place}"),
+            Body::New { media_type, payload } => {
+                let text = String::from_utf8(payload.clone()).expect(place);
+                assert_eq!(text.trim_end_matches('\n'), expected.payload().trim_end_matches('\n'), "{place}");
+                assert_eq!(media_type, expected.info(1), "{place}");
+            }
+            Body::Parts(_) => {}
+        }
+    }
+}
