@@ -12,9 +12,13 @@ pub mod lexer;
 pub mod library;
 pub mod lower;
 pub mod parser;
+pub mod render;
+pub mod render;
 pub mod span;
 pub mod tree;
 pub mod words;
+
+pub use lower::nearest;
 
 use aivm_schema::module::{Debug, Module};
 use diagnostic::Diagnostic;
