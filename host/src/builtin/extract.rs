@@ -25,6 +25,8 @@ pub(super) const BUILTIN: Builtin = Builtin {
     run,
 };
 
+/// How often, on average, a byte is read while looking for JSON.
+const MOST_READINGS: usize = 64;
 /// `.` and `,` may stand within a number, not at its end.
 const NUMBER: &str = r"[-+]?\b\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?\b";
 const EMAIL: &str = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+";
@@ -170,10 +172,10 @@ fn json_within(text: &str, call: &Call<'_>) -> Result<Vec<Value>, Failure> {
             }
             // What does not parse is tried again from its next bracket: bounded, because `[[[[…` would take for ever.
             Some(Err(error)) => {
-                let read = if error.line() == 1 { error.column() } else { text.len().min(4_096) };
-                tried += read;
-                if tried > 64 * text.len() + (1 << 20) {
-                    return Err(Failure::Limit { what: "looking for JSON".into(), limit: "64 readings of the input".into() });
+                let lines = text.get(start..).unwrap_or("").split_inclusive('\n').take(error.line().saturating_sub(1));
+                tried += lines.map(str::len).sum::<usize>() + error.column();
+                if tried > MOST_READINGS * text.len() + (1 << 20) {
+                    return Err(Failure::Limit { what: "looking for JSON".into(), limit: format!("{MOST_READINGS} readings of the input") });
                 }
             }
             None => {}

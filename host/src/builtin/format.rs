@@ -55,12 +55,12 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
     match to {
         "json" => {
             let typed = call.with.flag("typed") && matches!(from, Form::Csv(_));
-            let values = if typed { Table::of(&items).objects(true) } else { values(&items) };
+            let values = if typed { Table::of(&items)?.objects(true) } else { values(&items) };
             json(call, &Value::Array(values))
         }
         "ndjson" => {
             let typed = call.with.flag("typed") && matches!(from, Form::Csv(_));
-            let values = if typed { Table::of(&items).objects(true) } else { values(&items) };
+            let values = if typed { Table::of(&items)?.objects(true) } else { values(&items) };
             let mut out = Buffer::default();
             for value in values {
                 if call.with.flag("sort") { out.push_json(&sorted(&value))? } else { out.push_json(&value)? }
@@ -70,7 +70,7 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         }
         "lines" => lines(&items),
         to => {
-            let mut table = Table::of(&items);
+            let mut table = Table::of(&items)?;
             if let Some(columns) = call.with.list("columns") {
                 table = table.select(&columns)?;
             }

@@ -7,6 +7,13 @@ use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+/// The most fields of a table, empty ones counted.
+const MOST_FIELDS: usize = 16 << 20;
+
+fn too_wide() -> Failure {
+    Failure::Limit { what: "the table".into(), limit: format!("{MOST_FIELDS} fields") }
+}
+
 /// Rows of texts; a field that is not there is empty.
 #[derive(Debug)]
 pub(super) struct Table {
@@ -16,17 +23,18 @@ pub(super) struct Table {
 
 impl Table {
     /// Objects give their members, in the order in which the columns first occur; anything else stands in a column `value`.
-    pub fn of(items: &Items<'_>) -> Table {
+    pub fn of(items: &Items<'_>) -> Result<Table, Failure> {
         if let Form::Csv(_) = items.form {
             let fields = |item: &super::items::Item<'_>| match item {
                 super::items::Item::Row(row) => row.iter().map(str::to_owned).collect(),
                 _ => Vec::new(),
             };
-            return Table { columns: items.header.clone(), rows: items.items.iter().map(fields).collect() };
+            return Table { columns: items.header.clone(), rows: items.items.iter().map(fields).collect() }.limited();
         }
         let mut columns: Vec<String> = Vec::new();
         let mut places: HashMap<String, usize> = HashMap::new();
         let mut rows = Vec::with_capacity(items.items.len());
+        let mut fields = 0;
         for item in &items.items {
             let value = item.value(&items.header);
             let mut row = Vec::with_capacity(columns.len());
@@ -48,9 +56,18 @@ impl Table {
                 Value::Object(members) => members.iter().for_each(|(name, value)| put(name, value)),
                 other => put("value", other),
             }
+            // Objects with ever new members would make a table of the square of their number.
+            fields += row.len();
+            if fields > MOST_FIELDS {
+                return Err(too_wide());
+            }
             rows.push(row);
         }
-        Table { columns, rows }
+        Table { columns, rows }.limited()
+    }
+
+    fn limited(self) -> Result<Table, Failure> {
+        if self.columns.len().saturating_mul(self.rows.len()) > MOST_FIELDS { Err(too_wide()) } else { Ok(self) }
     }
 
     /// Only these columns, in this order.

@@ -11,6 +11,8 @@ use serde_json::{Map, Value, json};
 
 /// How many steps a template may take.
 const FUEL: u64 = 10_000_000;
+/// How far the filter `indent` moves lines at most.
+const MOST_INDENT: usize = 64;
 
 pub(super) const BUILTIN: Builtin = Builtin {
     name: "template",
@@ -35,6 +37,9 @@ fn environment() -> Environment<'static> {
     }
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_recursion_limit(64);
+    // Widths come from inputs, and would be allocated whatever they are.
+    environment.remove_filter("format");
+    environment.add_filter("indent", indent);
     environment.set_fuel(Some(FUEL));
     environment
 }
@@ -68,6 +73,12 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         Err(error) if out.is_full() => Err(Failure::Limit { what: brief(&error), limit: "64 MiB".into() }),
         Err(error) => Err(Failure::Template(format!("the template does not render: {}", brief(&error)))),
     }
+}
+
+/// The lines below the first moved in by so many spaces, 4 unless said.
+fn indent(text: String, width: Option<usize>) -> String {
+    let space = " ".repeat(width.unwrap_or(4).min(MOST_INDENT));
+    text.replace('\n', &format!("\n{space}"))
 }
 
 fn brief(error: &minijinja::Error) -> String {
