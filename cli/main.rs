@@ -1,1 +1,68 @@
-fn main(){}
+//! The `aivm` command: what a person types, what is shown, and with which code it ends. Each command has a file below.
+#![forbid(unsafe_code)]
+
+mod args;
+mod artifact;
+mod check;
+mod compile;
+mod config;
+mod doctor;
+#[cfg(any())]
+mod examples;
+mod explain;
+mod fail;
+#[cfg(any())]
+mod graph;
+mod input;
+mod keys;
+mod library;
+mod module;
+mod progress;
+mod project;
+mod run;
+mod worker;
+
+use args::{Args, Command};
+use clap::Parser;
+use fail::{Exit, Failure};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A closed pipe (`aivm … | head`) ends the program quietly, as it ends every other.
+    let args = match Args::try_parse() {
+        Ok(args) => args,
+        Err(error) => {
+            let _ = error.print();
+            return Exit::of(if error.use_stderr() { 2 } else { 0 }).into();
+        }
+    };
+    let json = args.global.json;
+    match command(args) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.show(json).into(),
+    }
+}
+
+fn command(args: Args) -> Result<Exit, Failure> {
+    let global = &args.global;
+    match args.command {
+        Command::Run(args) => run::run(global, &args),
+        Command::Try(_) => unreachable!(),
+        Command::Check(args) => check::check(global, &args),
+        Command::Fmt(_) => unreachable!(),
+        Command::Cost(args) => check::cost(global, &args),
+        Command::Graph(_) => unreachable!(),
+        Command::Compile(args) => compile::compile(global, &args),
+        Command::Disasm(_) | Command::Asm(_) => unreachable!(),
+        Command::Explain(args) => explain::explain(global, &args),
+        Command::Worker(args) => worker::worker(global, &args),
+        Command::Artifact(args) => artifact::artifact(global, &args),
+        Command::Keys(args) => keys::keys(global, &args),
+        Command::Config(args) => config::config(global, &args),
+        Command::Doctor => doctor::doctor(global),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut <Args as clap::CommandFactory>::command(), "aivm", &mut std::io::stdout());
+            Ok(Exit::SENT)
+        }
+    }
+}

@@ -1,1 +1,12 @@
-//! host
+//! The only place with I/O: the driver that carries out what the machine asks, the workers, the pool, the store.
+#![forbid(unsafe_code)]
+
+pub mod builtin;
+pub mod driver;
+pub mod mint;
+pub mod parts;
+pub mod pool;
+pub mod stdlib;
+pub mod store;
+pub mod trace;
+pub mod work;

@@ -13,7 +13,6 @@ pub mod library;
 pub mod lower;
 pub mod parser;
 pub mod render;
-pub mod render;
 pub mod span;
 pub mod tree;
 pub mod words;

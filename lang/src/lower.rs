@@ -420,7 +420,7 @@ fn stem(file: &str) -> &str {
 }
 
 /// The nearest of `names`, if it is near enough to be meant.
-pub(crate) fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
     names
         .map(|name| (strsim::damerau_levenshtein(word, name), name))
         .filter(|(distance, name)| *distance <= 1 + word.len().max(name.len()) / 4)

@@ -4,7 +4,7 @@
 //! A word is 64 bits: `op:8 flags:8 a:16 b:16 c:16`, from the high end. A code address is 32 bits, in `b` (high) and `c` (low).
 //! Numbers are explicit and never reused; [`FORMAT`] changes when a row changes.
 
-use crate::module::{CounterId, EdgeKind, FunctionId, KindSet, RegisterId, StageId, StepId, WordId};
+use crate::module::{CounterId, EdgeKind, KindSet, RegisterId, StageId, StepId, WordId};
 
 /// The version of module format and instruction table that this build writes and reads.
 pub const FORMAT: u16 = 1;
@@ -38,87 +38,92 @@ pub enum OperandKind {
     Flag,
 }
 
-/// The operand fields of a word before they mean anything.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Fields {
-    flags: u8,
-    a: u16,
-    b: u16,
-    c: u16,
-}
-
-/// How one operand type sits in the fields of a word.
-trait Operand: Sized {
-    fn put(self, fields: &mut Fields, slot: Slot);
-    fn take(fields: &Fields, slot: Slot) -> Option<Self>;
-}
+/// What stands for no counter.
+pub const NO_COUNTER: u32 = u16::MAX as u32;
 
 /// Where in the word an operand sits.
-#[derive(Clone, Copy)]
-enum Slot {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// Bits 48 to 55.
     Flags,
+    /// Bits 32 to 47.
     A,
+    /// Bits 16 to 31.
     B,
+    /// Bits 0 to 15.
     C,
+    /// `b` and `c` as one number: bits 0 to 31.
     Bc,
 }
 
-impl Fields {
-    fn get(&self, slot: Slot) -> u32 {
-        match slot {
-            Slot::Flags => self.flags.into(),
-            Slot::A => self.a.into(),
-            Slot::B => self.b.into(),
-            Slot::C => self.c.into(),
-            Slot::Bc => u32::from(self.b) << 16 | u32::from(self.c),
+impl Slot {
+    /// Lowest bit and width.
+    pub fn bits(self) -> (u32, u32) {
+        match self {
+            Slot::Flags => (48, 8),
+            Slot::A => (32, 16),
+            Slot::B => (16, 16),
+            Slot::C => (0, 16),
+            Slot::Bc => (0, 32),
         }
     }
 
-    fn set(&mut self, slot: Slot, value: u32) {
-        match slot {
-            Slot::Flags => self.flags = value as u8,
-            Slot::A => self.a = value as u16,
-            Slot::B => self.b = value as u16,
-            Slot::C => self.c = value as u16,
-            Slot::Bc => (self.b, self.c) = ((value >> 16) as u16, value as u16),
-        }
+    /// What stands there in a word.
+    pub fn of(self, word: u64) -> u32 {
+        (word >> self.bits().0) as u32 & self.max()
     }
+
+    /// The largest value that fits.
+    pub fn max(self) -> u32 {
+        u32::MAX >> (32 - self.bits().1)
+    }
+
+    /// The word with a value there, where zero is now; only what fits of it.
+    pub fn put(self, word: u64, value: u32) -> u64 {
+        word | u64::from(value & self.max()) << self.bits().0
+    }
+}
+
+/// An operand's type, as the number that stands in the word.
+trait Operand: Sized {
+    fn number(self) -> u32;
+    fn from_number(number: u32) -> Option<Self>;
 }
 
 macro_rules! plain_operands {
-    ($($name:ty: $inner:ty),* $(,)?) => {$(
+    ($($name:ident($inner:ty)),* $(,)?) => {$(
         impl Operand for $name {
-            fn put(self, fields: &mut Fields, slot: Slot) { fields.set(slot, u32::from(self.0)) }
-            fn take(fields: &Fields, slot: Slot) -> Option<Self> { Some(Self(fields.get(slot) as $inner)) }
+            fn number(self) -> u32 { self.0.into() }
+            fn from_number(number: u32) -> Option<Self> { Some($name(number as $inner)) }
         }
     )*};
 }
-plain_operands!(StageId: u16, StepId: u16, CounterId: u16, RegisterId: u16, WordId: u16, FunctionId: u16, KindSet: u8);
+plain_operands!(StageId(u16), StepId(u16), CounterId(u16), RegisterId(u16), WordId(u16), KindSet(u8));
 
 impl Operand for u16 {
-    fn put(self, fields: &mut Fields, slot: Slot) {
-        fields.set(slot, self.into());
+    fn number(self) -> u32 {
+        self.into()
     }
-    fn take(fields: &Fields, slot: Slot) -> Option<Self> {
-        Some(fields.get(slot) as u16)
+    fn from_number(number: u32) -> Option<Self> {
+        Some(number as u16)
     }
 }
 
 impl Operand for u32 {
-    fn put(self, fields: &mut Fields, slot: Slot) {
-        fields.set(slot, self);
+    fn number(self) -> u32 {
+        self
     }
-    fn take(fields: &Fields, slot: Slot) -> Option<Self> {
-        Some(fields.get(slot))
+    fn from_number(number: u32) -> Option<Self> {
+        Some(number)
     }
 }
 
 impl Operand for bool {
-    fn put(self, fields: &mut Fields, slot: Slot) {
-        fields.set(slot, self.into());
+    fn number(self) -> u32 {
+        self.into()
     }
-    fn take(fields: &Fields, slot: Slot) -> Option<Self> {
-        match fields.get(slot) {
+    fn from_number(number: u32) -> Option<Self> {
+        match number {
             0 => Some(false),
             1 => Some(true),
             _ => None,
@@ -127,21 +132,20 @@ impl Operand for bool {
 }
 
 impl Operand for Option<CounterId> {
-    fn put(self, fields: &mut Fields, slot: Slot) {
-        fields.set(slot, self.map_or(u32::from(u16::MAX), |counter| counter.0.into()));
+    fn number(self) -> u32 {
+        self.map_or(NO_COUNTER, |counter| counter.0.into())
     }
-    fn take(fields: &Fields, slot: Slot) -> Option<Self> {
-        let value = fields.get(slot) as u16;
-        Some((value != u16::MAX).then_some(CounterId(value)))
+    fn from_number(number: u32) -> Option<Self> {
+        Some((number != NO_COUNTER).then_some(CounterId(number as u16)))
     }
 }
 
 impl Operand for EdgeKind {
-    fn put(self, fields: &mut Fields, slot: Slot) {
-        fields.set(slot, self as u32);
+    fn number(self) -> u32 {
+        self as u32
     }
-    fn take(fields: &Fields, slot: Slot) -> Option<Self> {
-        EdgeKind::from_number(fields.get(slot) as u8)
+    fn from_number(number: u32) -> Option<Self> {
+        EdgeKind::from_number(number as u8)
     }
 }
 
@@ -152,8 +156,8 @@ pub struct OpInfo {
     pub number: u8,
     /// The assembler's name.
     pub name: &'static str,
-    /// Name, kind and field (`flags`, `a`, `b`, `c`, `bc`) of each operand, in the order in which they are spelt.
-    pub operands: &'static [(&'static str, OperandKind, &'static str)],
+    /// Name, kind and field of each operand, in the order in which they are spelt.
+    pub operands: &'static [(&'static str, OperandKind, Slot)],
     /// What it does.
     pub doc: &'static [&'static str],
 }
@@ -188,36 +192,29 @@ macro_rules! isa {
         impl Instruction {
             /// The 64-bit word.
             pub fn encode(self) -> u64 {
-                #[allow(unused_mut)]
-                let (number, fields): (u8, Fields) = match self {
+                match self {
                     $(Instruction::$variant { $($field),* } => {
-                        let mut fields = Fields::default();
-                        $($field.put(&mut fields, slot!($slot));)*
-                        ($number, fields)
+                        let word: u64 = $number << 56;
+                        $(let word = slot!($slot).put(word, $field.number());)*
+                        word
                     })*
-                };
-                u64::from(number) << 56 | u64::from(fields.flags) << 48
-                    | u64::from(fields.a) << 32 | u64::from(fields.b) << 16 | u64::from(fields.c)
+                }
             }
 
             /// The instruction of a word; `None` when the opcode is unknown, an operand has no meaning, or a field that
             /// the instruction does not use is not zero (so that each instruction has exactly one word).
             #[inline]
             pub fn decode(word: u64) -> Option<Instruction> {
-                let fields = Fields { flags: (word >> 48) as u8, a: (word >> 32) as u16, b: (word >> 16) as u16, c: word as u16 };
                 let instruction = match (word >> 56) as u8 {
-                    $($number => Instruction::$variant { $($field: Operand::take(&fields, slot!($slot))?),* },)*
+                    $($number => Instruction::$variant { $($field: Operand::from_number(slot!($slot).of(word))?),* },)*
                     _ => return None,
                 };
                 (instruction.encode() == word).then_some(instruction)
             }
 
-            /// Its row in [`TABLE`].
-            pub fn info(self) -> &'static OpInfo {
-                let mut row = 0;
-                $(if matches!(self, Instruction::$variant { .. }) { return &TABLE[row]; } row += 1;)*
-                let _ = row;
-                &TABLE[0]
+            /// The number in its word's top byte.
+            pub fn number(self) -> u8 {
+                match self { $(Instruction::$variant { .. } => $number),* }
             }
         }
 
@@ -226,11 +223,23 @@ macro_rules! isa {
             $(OpInfo {
                 number: $number,
                 name: $name,
-                operands: &[$((stringify!($field), OperandKind::$kind, stringify!($slot))),*],
+                operands: &[$((stringify!($field), OperandKind::$kind, slot!($slot))),*],
                 doc: &[$($doc),*],
             }),*
         ];
     };
+}
+
+/// The row of an opcode.
+pub fn row(number: u8) -> Option<&'static OpInfo> {
+    // Rows are in order of their numbers, and there are no gaps yet.
+    TABLE.get(usize::from(number).wrapping_sub(1)).filter(|row| row.number == number).or_else(|| TABLE.iter().find(|row| row.number == number))
+}
+
+/// The operands of a word, in the order of its row; none when the opcode is unknown.
+pub fn operands(word: u64) -> impl Iterator<Item = (OperandKind, u32)> {
+    let row = row((word >> 56) as u8).map_or(&[][..], |row| row.operands);
+    row.iter().map(move |(_, kind, slot)| (*kind, slot.of(word)))
 }
 
 isa! {

@@ -2,7 +2,18 @@
 #![forbid(unsafe_code)]
 
 pub mod action;
+mod error;
 pub mod key;
+pub mod machine;
+mod outcome;
+mod program;
+mod slab;
+pub mod snapshot;
+mod state;
+pub mod verify;
 
 pub use action::*;
 pub use key::StepKey;
+pub use machine::{CompleteError, Machine, Totals};
+pub use snapshot::SnapshotError;
+pub use verify::{VerifiedModule, VerifyError, verify};

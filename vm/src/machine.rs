@@ -82,6 +82,10 @@ impl Machine {
         Machine { program, core }
     }
 
+    pub(crate) fn program(&self) -> &Program {
+        &self.program
+    }
+
     pub(crate) fn core(&self) -> &Core {
         &self.core
     }
@@ -144,11 +148,20 @@ impl Machine {
 
     /// Cancels the whole run from outside: what is under way is stopped and awaited, undoers run, nothing catches it.
     pub fn cancel(&mut self) {
+        self.stop(Ending { kind: EndKind::Cancel, error: None });
+    }
+
+    /// Ends the whole run because its time is up, as `cancel` does, by the kind `timeout`.
+    pub fn time_out(&mut self, after_ms: u64) {
+        self.stop(Ending { kind: EndKind::Timeout, error: Some(crate::error::Fault::Deadline(after_ms).at("")) });
+    }
+
+    fn stop(&mut self, ending: Ending) {
         if self.core.data.end.is_none() {
             let root = self.core.data.root;
             let base = self.core.data.fibers[root].stack.first().map(|program| program.base);
             if let Some(base) = base {
-                self.core.cancel_to(root, base, Ending { kind: EndKind::Cancel, error: None });
+                self.core.cancel_to(root, base, ending);
             }
         }
     }

@@ -315,8 +315,11 @@ impl<'a> Writer<'_, 'a> {
                 Outcome::Retry(times) => self.put(Instruction::Edge { kind, word, counter: None, offset: *times }),
                 Outcome::Cancel | Outcome::Timeout => self.put(Instruction::Edge { kind, word, counter: None, offset: 0 }),
                 _ => {
-                    // A `back` beyond the first element can never be taken, and is not there.
-                    let Some(dest) = self.flow.dest(stage, element, *outcome) else { continue };
+                    let Some(dest) = self.flow.dest(stage, element, *outcome) else {
+                        // A `back` to above the first element: a worker may say it, and it cannot be taken.
+                        self.put(Instruction::Edge { kind, word, counter: None, offset: 0 });
+                        continue;
+                    };
                     let route = self.route(stage, dest, matches!(outcome, Outcome::Jump { .. }));
                     let counter = match route.enter.first() {
                         Some(first) => self.entries(*first),
@@ -326,9 +329,6 @@ impl<'a> Writer<'_, 'a> {
                     self.put(Instruction::Edge { kind, word, counter, offset: 0 });
                 }
             }
-        }
-        if stubs.is_empty() && !outcomes.iter().any(|o| matches!(o, Outcome::Retry(_) | Outcome::Cancel | Outcome::Timeout)) {
-            self.nowhere(stage);
         }
         for (edge, route) in stubs {
             let offset = self.here() - edge;
@@ -340,13 +340,6 @@ impl<'a> Writer<'_, 'a> {
             }
             self.follow(&route);
         }
-    }
-
-    /// A step with no outcome that could ever be taken: an edge whose counter is spent before it is asked for would need
-    /// a counter, a retry of zero would lie; it may call once more, and then ends `exhausted`.
-    fn nowhere(&mut self, _stage: StageId) {
-        let word = self.emitter.text("retry");
-        self.put(Instruction::Edge { kind: EdgeKind::Retry, word, counter: None, offset: 1 });
     }
 
     fn dest_counter(&self, dest: Dest) -> Option<CounterId> {

@@ -248,6 +248,8 @@ impl Core {
         let limits = &p.function(function).counters;
         let choice = outcome::choose(edges, said, item, |at, edge| match (edge.kind, edge.counter) {
             (EdgeKind::Retry, _) => u64::from(retried) < retries_up_to(edges, at),
+            // It leads above the first element: nowhere.
+            (EdgeKind::Back, _) if edge.offset == 0 => false,
             (_, Some(counter)) => counters[counter.index()] < limits[counter.index()],
             (_, None) => true,
         });

@@ -1,0 +1,346 @@
+//! The command line, as clap reads it. The short help of the whole program is written by hand: five groups on one screen.
+
+use clap::{Args as Group, Parser, Subcommand};
+
+const HELP: &str = "\
+aivm: small programs of arrows that run agent pipelines
+
+Usage: aivm COMMAND [OPTIONS]
+
+Run
+  run FILE          run a pipeline (.aivm or .aivmc)
+  try [NAME]        run an example that is built in
+Write
+  check FILE…       errors, warnings, and the worst case
+  fmt FILE…         set a program well
+  cost FILE         the most that it can call, take and spend
+  graph FILE        draw it (svg, png, dot, mermaid, text)
+  explain CODE      what an error means, with an example
+Build
+  compile FILE      to a module (.aivmc)
+  disasm FILE       a module as assembly text
+  asm FILE          assembly text to a module
+Look
+  worker ls|show    the words a program can use
+  artifact ls|show|cat|lineage   the values that runs made
+Set up
+  keys new|trust|ls     sign artifacts; whom to trust
+  config show           the settings, and where each comes from
+  doctor                does everything work here?
+  completions SHELL     for bash, zsh, fish …
+
+Every command takes --json and --help. Start with: aivm try
+";
+
+/// The command line.
+#[derive(Debug, Parser)]
+#[command(name = "aivm", version, override_help = HELP, disable_help_subcommand = true, arg_required_else_help = true)]
+pub struct Args {
+    /// For every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// For every command.
+#[derive(Clone, Debug, Group)]
+pub struct Global {
+    /// Print one JSON object instead of text for people
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a pipeline
+    Run(RunArgs),
+    /// Run an example that is built in
+    Try(TryArgs),
+    /// Look for errors, warn, and say the worst case
+    Check(FilesArgs),
+    /// Set a program well
+    Fmt(FmtArgs),
+    /// The most that a program can call, take and spend
+    Cost(FileArgs),
+    /// Draw a program, or a finished run
+    Graph(GraphArgs),
+    /// Compile a program to a module
+    Compile(OutArgs),
+    /// Show a module as assembly text
+    Disasm(FileArgs),
+    /// Make a module of assembly text
+    Asm(OutArgs),
+    /// Explain an error code
+    Explain(ExplainArgs),
+    /// The words that a program can use
+    Worker(WorkerArgs),
+    /// The values that runs made
+    Artifact(ArtifactArgs),
+    /// Keys that sign artifacts
+    Keys(KeysArgs),
+    /// The settings
+    Config(ConfigArgs),
+    /// Does everything work here?
+    Doctor,
+    /// Completions for a shell
+    Completions {
+        /// bash, zsh, fish, elvish or powershell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// `run`
+#[derive(Debug, Group)]
+pub struct RunArgs {
+    /// The program: .aivm, or .aivmc when it is compiled
+    pub file: String,
+    /// How it is run
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How a program is run.
+#[derive(Clone, Debug, Default, Group)]
+pub struct How {
+    /// The input: TEXT, @FILE, or - for standard input
+    #[arg(long = "in", value_name = "TEXT|@FILE|-")]
+    pub input: Option<String>,
+    /// The media type of the input (told from the file's name otherwise)
+    #[arg(long = "type", value_name = "TYPE")]
+    pub media_type: Option<String>,
+    /// A value that workers can use, as AIVM_STEP_PARAM_KEY or {{ params.key }}
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    pub params: Vec<String>,
+    /// Call nothing but pure built-ins: every other worker answers its `mock` entries
+    #[arg(long)]
+    pub mock: bool,
+    /// Keep nothing on disk
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Park the run after so many calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
+    /// Park the run when it has cost so much, as $0.50
+    #[arg(long, value_name = "MONEY")]
+    pub max_cost: Option<aivm_schema::unit::Money>,
+    /// Park the run when it has used so many tokens, as 20kt
+    #[arg(long, value_name = "TOKENS")]
+    pub max_tokens: Option<aivm_schema::unit::Tokens>,
+    /// End the run by a timeout after so long, as 5m
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<aivm_schema::unit::Milliseconds>,
+    /// Where commands run and files are read and written (the current folder otherwise)
+    #[arg(long, value_name = "FOLDER")]
+    pub workspace: Option<std::path::PathBuf>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `try`
+#[derive(Debug, Group)]
+pub struct TryArgs {
+    /// Which example; none lists them and runs the first
+    pub name: Option<String>,
+    /// List the examples
+    #[arg(long)]
+    pub list: bool,
+    /// Copy the example's files into this folder instead of running it
+    #[arg(long, value_name = "FOLDER")]
+    pub copy: Option<std::path::PathBuf>,
+}
+
+/// Some files.
+#[derive(Debug, Group)]
+pub struct FilesArgs {
+    /// Programs
+    #[arg(required = true)]
+    pub files: Vec<String>,
+}
+
+/// `fmt`
+#[derive(Debug, Group)]
+pub struct FmtArgs {
+    /// Programs; - for standard input
+    #[arg(required = true)]
+    pub files: Vec<String>,
+    /// Change nothing; end with 1 when a file is not well set
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// One file.
+#[derive(Debug, Group)]
+pub struct FileArgs {
+    /// The file
+    pub file: String,
+}
+
+/// A file in, a file out.
+#[derive(Debug, Group)]
+pub struct OutArgs {
+    /// The file
+    pub file: String,
+    /// The module to write (beside the file otherwise)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
+    /// Leave debug information (the source text, places) out
+    #[arg(long)]
+    pub strip: bool,
+}
+
+/// `graph`
+#[derive(Debug, Group)]
+pub struct GraphArgs {
+    /// The program; or with --run the name of a run
+    pub file: Option<String>,
+    /// How it is drawn
+    #[arg(long, value_enum, default_value = "svg")]
+    pub format: GraphFormat,
+    /// Draw a finished run with the path it took
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// The file to write (standard output otherwise)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
+    /// Dark colours
+    #[arg(long)]
+    pub dark: bool,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum GraphFormat {
+    /// A picture.
+    Svg,
+    /// A picture of pixels.
+    Png,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown.
+    Mermaid,
+    /// The flow graph in words.
+    Text,
+}
+
+/// `explain`
+#[derive(Debug, Group)]
+pub struct ExplainArgs {
+    /// A code, such as E0104; none lists all
+    pub code: Option<String>,
+}
+
+/// `worker`
+#[derive(Debug, Group)]
+pub struct WorkerArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: WorkerCommand,
+}
+
+/// `worker …`
+#[derive(Debug, Subcommand)]
+pub enum WorkerCommand {
+    /// All words of the standard library and of this project
+    Ls,
+    /// What a word does, its settings and an example
+    Show {
+        /// The word
+        word: String,
+    },
+}
+
+/// `artifact`
+#[derive(Debug, Group)]
+pub struct ArtifactArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ArtifactCommand,
+}
+
+/// `artifact …`
+#[derive(Debug, Subcommand)]
+pub enum ArtifactCommand {
+    /// Artifacts whose key or checksum begins with PREFIX
+    Ls {
+        /// origin/role/scope/…
+        #[arg(default_value = "")]
+        prefix: String,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        most: usize,
+    },
+    /// An artifact as JSON, with what its signature is worth
+    Show {
+        /// The beginning of a checksum or key
+        artifact: String,
+    },
+    /// The payload of an artifact
+    Cat {
+        /// The beginning of a checksum or key
+        artifact: String,
+    },
+    /// What an artifact was made of, back to the run's input
+    Lineage {
+        /// The beginning of a checksum or key
+        artifact: String,
+    },
+}
+
+/// `keys`
+#[derive(Debug, Group)]
+pub struct KeysArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+/// `keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key pair; the public half is printed
+    New {
+        /// Its name
+        #[arg(default_value = "me")]
+        name: String,
+    },
+    /// Trust a public key under a name
+    Trust {
+        /// The name
+        name: String,
+        /// 64 hexadecimal digits
+        key: String,
+    },
+    /// The keys that are trusted
+    Ls,
+    /// Sign an artifact of the store; the signed one is a new artifact
+    Sign {
+        /// The beginning of a checksum or key
+        artifact: String,
+        /// With which of your keys
+        #[arg(long, default_value = "me")]
+        name: String,
+    },
+}
+
+/// `config`
+#[derive(Debug, Group)]
+pub struct ConfigArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every setting with its value
+    Show {
+        /// And where it comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}

@@ -1,0 +1,100 @@
+//! `check`, `fmt`, `cost`: what can be said of a program without running it.
+
+use crate::args::{FileArgs, FilesArgs, Global};
+use crate::fail::{Exit, Failure, show_diagnostics};
+use crate::project::Source;
+use crate::{module, project};
+use aivm_lang::cost::{self, Cost, WorstCase, count_text, money_text, time_text, tokens_text};
+use serde_json::{Value, json};
+
+/// `aivm check FILE…`.
+pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
+    let mut exit = Exit::SENT;
+    let mut reports = Vec::new();
+    for file in &args.files {
+        let checked = check_one(file);
+        match (checked, global.json) {
+            (Ok((source, warnings, worst)), false) => {
+                show_diagnostics(&source, &warnings);
+                println!("{file}: ok, {}", summary(&worst.total));
+            }
+            (Ok((_, warnings, worst)), true) => {
+                reports.push(json!({"file": file, "diagnostics": warnings, "worst": worst}));
+            }
+            (Err(Failure::Program { source, diagnostics }), true) => {
+                reports.push(json!({"file": source.name, "diagnostics": diagnostics, "worst": null}));
+                exit = Exit::USAGE;
+            }
+            (Err(failure @ Failure::Program { .. }), false) => exit = failure.show(false),
+            (Err(failure), _) => return Err(failure),
+        }
+    }
+    if global.json {
+        println!("{}", json!({"v": 1, "files": reports}));
+    }
+    Ok(exit)
+}
+
+fn check_one(file: &str) -> Result<(Source, Vec<aivm_lang::diagnostic::Diagnostic>, WorstCase), Failure> {
+    let source = project::read_source(file)?;
+    let compiled = module::compile(&source)?;
+    module::verified(file, compiled.module)?;
+    let worst = cost::worst_case(&compiled.flow);
+    Ok((source, compiled.warnings, worst))
+}
+
+fn summary(total: &Cost) -> String {
+    format!(
+        "at most {} calls, {}, {}, {} tokens",
+        count_text(total.calls),
+        time_text(total.ms),
+        money_text(total.money),
+        tokens_text(total.tokens)
+    )
+}
+
+/// `aivm cost FILE`.
+pub fn cost(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
+    let source = project::read_source(&args.file)?;
+    let compiled = module::compile_aloud(&source, global.json)?;
+    let worst = cost::worst_case(&compiled.flow);
+    if global.json {
+        let mut object = json!({"v": 1, "file": args.file});
+        if let (Some(object), Ok(Value::Object(worst))) = (object.as_object_mut(), serde_json::to_value(&worst)) {
+            object.extend(worst);
+        }
+        println!("{object}");
+        return Ok(Exit::SENT);
+    }
+    let rows: Vec<[String; 5]> = worst
+        .steps
+        .iter()
+        .map(|step| row(step.key.clone(), &step.cost))
+        .chain([row("in all".into(), &worst.total)])
+        .collect();
+    print!("{}", table(["at most", "calls", "time", "money", "tokens"].map(str::to_owned), &rows));
+    Ok(Exit::SENT)
+}
+
+fn row(name: String, cost: &Cost) -> [String; 5] {
+    [name, count_text(cost.calls), time_text(cost.ms), money_text(cost.money), tokens_text(cost.tokens)]
+}
+
+/// A table with its first column to the left and the others to the right.
+fn table<const N: usize>(head: [String; N], rows: &[[String; N]]) -> String {
+    let mut widths = [0; N];
+    for row in rows.iter().chain([&head]) {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut out = String::new();
+    for row in std::iter::once(&head).chain(rows) {
+        for (at, (cell, width)) in row.iter().zip(widths).enumerate() {
+            out.push_str(&if at == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") });
+        }
+        out.push('\n');
+    }
+    out
+}
+

@@ -1,0 +1,93 @@
+//! `doctor`: does everything work here? Each line is something tried, not something believed.
+
+use crate::args::Global;
+use crate::fail::{Exit, Failure};
+use crate::project;
+use serde_json::json;
+
+/// Something that was tried.
+struct Tried {
+    what: &'static str,
+    result: Result<String, String>,
+}
+
+/// `aivm doctor`.
+pub fn doctor(global: &Global) -> Result<Exit, Failure> {
+    let tried = [
+        Tried { what: "version", result: Ok(format!("aivm {}, module format {}", env!("CARGO_PKG_VERSION"), aivm_schema::isa::FORMAT)) },
+        Tried { what: "store", result: store() },
+        Tried { what: "shell", result: shell() },
+        Tried { what: "threads", result: threads() },
+        Tried { what: "standard library", result: library() },
+        Tried { what: "keys", result: crate::keys::keyring().map(|keyring| format!("{} trusted", keyring.entries().count())).map_err(|failure| format!("{failure:?}")) },
+    ];
+    let failed = tried.iter().filter(|tried| tried.result.is_err()).count();
+    if global.json {
+        let rows: Vec<_> = tried
+            .iter()
+            .map(|Tried { what, result }| json!({"what": what, "ok": result.is_ok(), "text": result.as_ref().map_or_else(|e| e, |t| t)}))
+            .collect();
+        println!("{}", json!({"v": 1, "ok": failed == 0, "tried": rows}));
+    } else {
+        for Tried { what, result } in &tried {
+            match result {
+                Ok(text) => println!("ok    {what}: {text}"),
+                Err(text) => println!("FAIL  {what}: {text}"),
+            }
+        }
+    }
+    Ok(if failed == 0 { Exit::SENT } else { Exit::FAILED })
+}
+
+/// Writes and reads an artifact in a store of its own, on the disk where the real one is.
+#[cfg(feature = "store")]
+fn store() -> Result<String, String> {
+    use aivm_host::mint::Mint;
+    use aivm_host::store::{Store, disk::Disk};
+    let state = project::state_folder();
+    let beside = state.parent().unwrap_or(&state).join(format!(".aivm-doctor-{}", std::process::id()));
+    let attempt = || -> Result<(), String> {
+        let mint = Mint::system().map_err(|e| e.to_string())?;
+        let draft = aivm_schema::artifact::Draft { media_type: "text/plain".into(), payload: b"doctor".to_vec(), ..Default::default() };
+        let artifact = mint.seal(draft).map_err(|e| e.to_string())?;
+        let disk = Disk::open(&beside).map_err(|e| e.to_string())?;
+        disk.put(&artifact);
+        disk.flush().map_err(|e| e.to_string())?;
+        match disk.find(artifact.checksum()) {
+            Ok(Some(found)) if found == artifact => Ok(()),
+            other => Err(format!("what was written did not come back: {other:?}")),
+        }
+    };
+    let result = attempt();
+    let _ = std::fs::remove_dir_all(&beside);
+    result.map(|()| format!("{} can be written and read", state.display()))
+}
+
+#[cfg(not(feature = "store"))]
+fn store() -> Result<String, String> {
+    let _ = project::state_folder();
+    Ok("built without one: runs are kept in memory only".into())
+}
+
+fn shell() -> Result<String, String> {
+    let output = std::process::Command::new("sh").args(["-c", "echo fine"]).output().map_err(|e| format!("`sh` cannot be run: {e}"))?;
+    if output.stdout == b"fine\n" { Ok("commands can be run".into()) } else { Err("`sh` does not answer".into()) }
+}
+
+fn threads() -> Result<String, String> {
+    let pool = aivm_host::pool::Pool::of_machine().map_err(|e| e.to_string())?;
+    let (done, finished) = std::sync::mpsc::channel();
+    pool.run(Box::new(move || drop(done.send(()))));
+    finished.recv_timeout(std::time::Duration::from_secs(10)).map_err(|e| e.to_string())?;
+    Ok(format!("{} cores", std::thread::available_parallelism().map_or(1, usize::from)))
+}
+
+fn library() -> Result<String, String> {
+    let mut words = 0;
+    for word in aivm_host::stdlib::names() {
+        let page = aivm_host::stdlib::page(word).unwrap_or("");
+        aivm_schema::worker::WorkerDefinition::from_markdown(page).map_err(|e| format!("`{word}`: {e}"))?;
+        words += 1;
+    }
+    Ok(format!("{words} words"))
+}

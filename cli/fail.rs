@@ -1,0 +1,131 @@
+//! How the program ends when it does not do what it was asked: a code, a message on standard error, or JSON.
+
+use crate::project::Source;
+use aivm_lang::diagnostic::{Diagnostic, Severity};
+use serde_json::json;
+use std::process::ExitCode;
+
+/// The exit codes; the same in every command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exit(u8);
+
+impl Exit {
+    /// Sent; or simply done.
+    pub const SENT: Exit = Exit(0);
+    /// Cancelled, failed, exhausted.
+    pub const FAILED: Exit = Exit(1);
+    /// Wrong usage, or an error in a program.
+    pub const USAGE: Exit = Exit(2);
+    /// Parked: a limit of the run is spent.
+    pub const PARKED: Exit = Exit(4);
+    /// Timed out.
+    pub const TIMEOUT: Exit = Exit(5);
+    /// Something could not be undone.
+    pub const NOT_UNDONE: Exit = Exit(7);
+    /// Interrupted.
+    pub const INTERRUPTED: Exit = Exit(130);
+
+    /// The code itself.
+    pub fn of(code: u8) -> Exit {
+        Exit(code)
+    }
+
+    /// The number.
+    pub fn number(self) -> u8 {
+        self.0
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> ExitCode {
+        ExitCode::from(exit.0)
+    }
+}
+
+/// Why a command was not carried out.
+#[derive(Debug)]
+pub enum Failure {
+    /// Errors in a program.
+    Program {
+        /// The text that they are in.
+        source: Source,
+        /// All of them.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// Anything else.
+    Other {
+        /// Stable.
+        code: String,
+        /// What happened, where, why.
+        message: String,
+        /// What to do.
+        help: Option<String>,
+        /// With which code the program ends.
+        exit: Exit,
+    },
+}
+
+impl Failure {
+    /// Wrong usage.
+    pub fn usage(code: &str, message: impl Into<String>) -> Failure {
+        Failure::Other { code: code.to_owned(), message: message.into(), help: None, exit: Exit::USAGE }
+    }
+
+    /// Something failed that was not the caller's doing.
+    pub fn failed(code: &str, message: impl Into<String>) -> Failure {
+        Failure::Other { code: code.to_owned(), message: message.into(), help: None, exit: Exit::FAILED }
+    }
+
+    /// Adds what to do.
+    pub fn help(self, text: impl Into<String>) -> Failure {
+        match self {
+            Failure::Other { code, message, exit, .. } => Failure::Other { code, message, help: Some(text.into()), exit },
+            program @ Failure::Program { .. } => program,
+        }
+    }
+
+    /// Says it, and gives the exit code.
+    pub fn show(&self, json: bool) -> Exit {
+        match self {
+            Failure::Program { source, diagnostics } => {
+                if json {
+                    println!("{}", json!({"v": 1, "file": source.name, "diagnostics": diagnostics}));
+                } else {
+                    show_diagnostics(source, diagnostics);
+                }
+                Exit::USAGE
+            }
+            Failure::Other { code, message, help, exit } => {
+                if json {
+                    println!("{}", json!({"v": 1, "error": {"code": code, "message": message, "help": help}}));
+                } else {
+                    eprintln!("error[{code}]: {message}");
+                    if let Some(help) = help {
+                        eprintln!("  help: {help}");
+                    }
+                }
+                *exit
+            }
+        }
+    }
+}
+
+/// Shows diagnostics to a person, and how many there are.
+pub fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
+    let colour = crate::project::colours(&std::io::stderr());
+    for diagnostic in diagnostics {
+        eprint!("{}", aivm_lang::render::report(&source.name, &source.text, diagnostic, colour));
+    }
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error).count();
+    if errors > 0 {
+        let code = diagnostics.iter().find(|diagnostic| diagnostic.severity() == Severity::Error).map_or("", |first| first.code.text());
+        let plural = if errors == 1 { "" } else { "s" };
+        eprintln!("{errors} error{plural} in {}; more about one: aivm explain {code}", source.name);
+    }
+}
+
+/// A failure whose text begins with its code, as those of the libraries do.
+pub fn coded(text: &str) -> Failure {
+    let (code, message) = text.split_once(": ").filter(|(code, _)| code.len() == 5).unwrap_or(("E0800", text));
+    Failure::Other { code: code.to_owned(), message: message.to_owned(), help: None, exit: Exit::USAGE }
+}

@@ -1,0 +1,94 @@
+//! `graph`: a program drawn, or a finished run with the path it took.
+
+use crate::args::{Global, GraphArgs, GraphFormat};
+use crate::fail::{Exit, Failure};
+use crate::{compile, module, project};
+use aivm_lang::draw::{self, Path, Theme};
+use aivm_lang::flow::Flow;
+use std::io::Write;
+
+/// `aivm graph FILE`.
+pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
+    let (flow, path) = match (&args.file, &args.run) {
+        (Some(file), None) => (compiled(file)?, None),
+        (file, Some(run)) => finished(file.as_deref(), run)?,
+        (None, None) => return Err(Failure::usage("E0811", "nothing to draw").help("aivm graph FILE.aivm, or aivm graph --run RUN")),
+    };
+    let path = path.as_ref();
+    let theme = if args.dark { Theme::Dark } else { Theme::Light };
+    let bytes = match args.format {
+        GraphFormat::Svg => draw::svg(&flow, path, theme).into_bytes(),
+        GraphFormat::Png => png(&draw::svg(&flow, path, theme))?,
+        GraphFormat::Dot => draw::dot(&flow, path).into_bytes(),
+        GraphFormat::Mermaid => draw::mermaid(&flow, path).into_bytes(),
+        GraphFormat::Text => flow.to_text().into_bytes(),
+    };
+    match &args.output {
+        Some(file) => compile::write_whole(file, &bytes)?,
+        None => {
+            let _ = std::io::stdout().lock().write_all(&bytes);
+        }
+    }
+    Ok(Exit::SENT)
+}
+
+fn compiled(file: &str) -> Result<Flow, Failure> {
+    Ok(module::compile(&project::read_source(file)?)?.flow)
+}
+
+/// The flow graph and the path of a run that is kept in the store.
+#[cfg(feature = "store")]
+fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
+    let disk = aivm_host::store::disk::Disk::open(&project::state_folder()).map_err(|error| crate::fail::coded(&error.to_string()))?;
+    let mut rows = disk.runs(run, 2).map_err(|error| crate::fail::coded(&error.to_string()))?;
+    let row = match (rows.pop(), rows.is_empty()) {
+        (Some(row), true) => row,
+        (None, _) => return Err(Failure::usage("E0812", format!("no run is called {run}"))),
+        _ => return Err(Failure::usage("E0813", format!("more than one run begins with {run}")).help("give more of its name")),
+    };
+    let flow = compiled(file.unwrap_or(&row.program))?;
+    let report: serde_json::Value = serde_json::from_str(&row.report).unwrap_or_default();
+    let mut path = Path { ended: Some(row.status), ..Path::default() };
+    for step in report.get("steps").and_then(|steps| steps.as_array()).into_iter().flatten() {
+        let text = |key: &str| step.get(key).and_then(|value| value.as_str()).unwrap_or("");
+        let key = static_key(text("key"));
+        *path.visits.entry(key.clone()).or_default() += 1;
+        *path.edges.entry((key, text("outcome").to_owned())).or_default() += 1;
+    }
+    Ok((flow, Some(path)))
+}
+
+#[cfg(not(feature = "store"))]
+fn finished(_file: Option<&str>, _run: &str) -> Result<(Flow, Option<Path>), Failure> {
+    Err(Failure::usage("E0814", "this aivm was built without a store, so it keeps no runs"))
+}
+
+/// A step key without its counts: `step2/analyze#3` → `step2/analyze`.
+#[cfg(feature = "store")]
+fn static_key(key: &str) -> String {
+    key.split('/').map(|part| part.split('#').next().unwrap_or(part)).collect::<Vec<_>>().join("/")
+}
+
+#[cfg(feature = "png")]
+fn png(svg: &str) -> Result<Vec<u8>, Failure> {
+    use resvg::{tiny_skia, usvg};
+    let failed = |reason: String| Failure::failed("E0815", format!("the picture cannot be drawn: {reason}"));
+    let mut options = usvg::Options::default();
+    options.fontdb_mut().load_system_fonts();
+    if options.fontdb.is_empty() {
+        return Err(failed("this machine has no fonts".into()).help("install a font, such as DejaVu Sans, or take --format svg"));
+    }
+    let tree = usvg::Tree::from_str(svg, &options).map_err(|error| failed(error.to_string()))?;
+    // Twice as large for sharp text, but never more than a screen shows or memory holds.
+    let size = tree.size();
+    let scale = (16_000.0 / size.width().max(size.height())).min(2.0);
+    let mut pixels = tiny_skia::Pixmap::new((size.width() * scale).ceil() as u32, (size.height() * scale).ceil() as u32)
+        .ok_or_else(|| failed("it is empty".into()))?;
+    resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
+    pixels.encode_png().map_err(|error| failed(error.to_string()))
+}
+
+#[cfg(not(feature = "png"))]
+fn png(_svg: &str) -> Result<Vec<u8>, Failure> {
+    Err(Failure::usage("E0816", "this aivm was built without PNG pictures").help("take --format svg, or build with the feature `png`"))
+}

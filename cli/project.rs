@@ -1,0 +1,68 @@
+//! Where things are: the project around a folder, its `.aivm/`, the user's own files; and reading a program's text.
+
+use crate::fail::Failure;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// A source text with its name.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// As it was given.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl Source {
+    /// A text that stands for a file that cannot be shown.
+    pub fn nameless(name: &str) -> Source {
+        Source { name: name.to_owned(), text: String::new() }
+    }
+}
+
+/// The bytes of a file, or of standard input for `-`.
+pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
+    let result = if path == "-" {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
+    } else {
+        std::fs::read(path)
+    };
+    result.map_err(|error| Failure::usage("E0801", format!("cannot read {path}: {error}")))
+}
+
+/// A program's text.
+pub fn read_source(path: &str) -> Result<Source, Failure> {
+    let bytes = read(path)?;
+    match aivm_lang::parser::read_utf8(&bytes) {
+        Ok(text) => Ok(Source { name: path.to_owned(), text: text.to_owned() }),
+        Err(diagnostic) => Err(Failure::Program { source: Source::nameless(path), diagnostics: vec![diagnostic] }),
+    }
+}
+
+/// The nearest ancestor of a folder, itself included, that has an entry of this name.
+pub fn nearest(from: &Path, name: &str) -> Option<PathBuf> {
+    let from = std::path::absolute(from).ok()?;
+    from.ancestors().find(|folder| folder.join(name).exists()).map(Path::to_path_buf)
+}
+
+/// `.aivm/`: the nearest ancestor's, else the current folder's.
+pub fn state_folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("AIVM_STATE").filter(|folder| !folder.is_empty()) {
+        return folder.into();
+    }
+    let here = std::env::current_dir().unwrap_or_else(|_| ".".into());
+    nearest(&here, ".aivm").unwrap_or(here).join(".aivm")
+}
+
+/// `~/.config/aivm` or what `XDG_CONFIG_HOME` says.
+pub fn user_folder() -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config"))).map(|folder| folder.join("aivm"))
+}
+
+/// Should this stream be coloured?
+pub fn colours(stream: &impl IsTerminal) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set("NO_COLOR") { false } else { set("CLICOLOR_FORCE") || stream.is_terminal() }
+}

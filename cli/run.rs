@@ -1,0 +1,232 @@
+//! `aivm run`: from a file and an input to a result, with progress on a terminal, plain lines elsewhere, or one JSON object.
+
+use crate::args::{Global, How, RunArgs};
+use crate::fail::{Exit, Failure, show_diagnostics};
+use crate::module::{self, Program};
+use crate::progress::Progress;
+use crate::{input, project};
+use aivm_host::driver::{self, Ending, Options, Report};
+use aivm_host::mint::Mint;
+use aivm_host::store::{Memory, Store};
+use aivm_host::trace::{Nobody, Observer, totals_text};
+use aivm_host::work::Surroundings;
+use aivm_schema::artifact::{Artifact, json as artifact_json};
+use aivm_schema::module::{EndKind, RunLimits, drafts};
+use aivm_vm::action::{CallError, Limit, RunEnd};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+use std::rc::Rc;
+
+/// `aivm run FILE`.
+pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+    let program = module::load(&args.file)?;
+    if let Some((source, compiled)) = &program.compiled
+        && !global.json
+        && !args.how.quiet
+    {
+        show_diagnostics(source, &compiled.warnings);
+    }
+    run_program(global, &args.how, &program)
+}
+
+/// Runs a program that has been loaded.
+pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit, Failure> {
+    let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+    let input = mint
+        .seal(input::draft(how.input.as_deref(), how.media_type.as_deref())?)
+        .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
+    let options = options(how, program, &mint)?;
+    let shelf = Shelf::open(how.ephemeral)?;
+    let watching = !global.json && !how.quiet;
+    let mut observer: Box<dyn Observer> = if watching { Box::new(Progress::new(program)) } else { Box::new(Nobody) };
+    let started = mint.now();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
+    let report = runtime
+        .block_on(driver::run(program.module.clone(), input, options, shelf.store(), &mint, &mut *observer))
+        .map_err(|error| crate::fail::coded(&error.to_string()))?;
+    drop(observer);
+    let outcome = Outcome::of(&report);
+    let json = outcome.json(&report);
+    shelf.keep(program, &report.run, started, outcome.status, &json, &mint)?;
+    if global.json {
+        println!("{json}");
+    } else {
+        outcome.show(&report, how.quiet)?;
+    }
+    Ok(outcome.exit)
+}
+
+fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure> {
+    let mut params = BTreeMap::new();
+    for param in &how.params {
+        let (key, value) = param
+            .split_once('=')
+            .filter(|(key, _)| aivm_schema::word::is_word(key))
+            .ok_or_else(|| Failure::usage("E0806", format!("`--param {param}` is not KEY=VALUE")))?;
+        params.insert(key.to_owned(), value.to_owned());
+    }
+    let workspace = how.workspace.clone().map_or_else(std::env::current_dir, Ok);
+    let workspace = workspace
+        .and_then(std::path::absolute)
+        .and_then(|folder| if folder.is_dir() { Ok(folder) } else { Err(std::io::Error::from(std::io::ErrorKind::NotADirectory)) })
+        .map_err(|error| Failure::usage("E0807", format!("the workspace: {error}")))?;
+    let own = program.module.module().limits;
+    let limits = RunLimits {
+        calls: how.max_calls.or(own.calls),
+        money: how.max_cost.map(|money| money.0).or(own.money),
+        tokens: how.max_tokens.map(|tokens| tokens.0).or(own.tokens),
+    };
+    Ok(Options {
+        around: Surroundings { run: mint.run_id(), workspace, params, mock: how.mock },
+        limits,
+        timeout_ms: how.timeout.map(|timeout| timeout.0),
+        trace: true,
+    })
+}
+
+/// Where the run's artifacts stay.
+enum Shelf {
+    Memory(Rc<Memory>),
+    #[cfg(feature = "store")]
+    Disk(Rc<aivm_host::store::disk::Disk>),
+}
+
+impl Shelf {
+    #[cfg(feature = "store")]
+    fn open(ephemeral: bool) -> Result<Shelf, Failure> {
+        if ephemeral {
+            return Ok(Shelf::Memory(Rc::default()));
+        }
+        let disk = aivm_host::store::disk::Disk::open(&project::state_folder());
+        let disk = disk.map_err(|error| crate::fail::coded(&error.to_string()).help("or keep nothing on disk: aivm run --ephemeral"))?;
+        Ok(Shelf::Disk(Rc::new(disk)))
+    }
+
+    #[cfg(not(feature = "store"))]
+    fn open(_ephemeral: bool) -> Result<Shelf, Failure> {
+        Ok(Shelf::Memory(Rc::default()))
+    }
+
+    fn store(&self) -> Rc<dyn Store> {
+        match self {
+            Shelf::Memory(memory) => memory.clone(),
+            #[cfg(feature = "store")]
+            Shelf::Disk(disk) => disk.clone(),
+        }
+    }
+
+    /// Keeps the module and the report of a run.
+    fn keep(&self, program: &Program, run: &str, started: u64, status: &str, report: &Value, mint: &Mint) -> Result<(), Failure> {
+        match self {
+            Shelf::Memory(_) => Ok(()),
+            #[cfg(feature = "store")]
+            Shelf::Disk(disk) => {
+                let debug = program.debug.clone().unwrap_or_default();
+                let [module, _] = drafts(program.module.module(), &debug);
+                let failed = |error: String| Failure::failed("E0808", format!("the run cannot be kept: {error}"));
+                let module = mint.seal(module).map_err(|error| failed(error.to_string()))?;
+                disk.put(&module);
+                disk.flush().map_err(|error| failed(error.to_string()))?;
+                let row = aivm_host::store::disk::RunRow {
+                    id: run.to_owned(),
+                    started,
+                    status: status.to_owned(),
+                    program: program.name.clone(),
+                    module: module.checksum(),
+                    report: report.to_string(),
+                };
+                disk.put_run(&row).map_err(|error| failed(error.to_string()))
+            }
+        }
+    }
+}
+
+/// How a run ended, as the command line says it.
+struct Outcome {
+    status: &'static str,
+    exit: Exit,
+    output: Option<Artifact>,
+    error: Option<CallError>,
+}
+
+impl Outcome {
+    fn of(report: &Report) -> Outcome {
+        let end = match &report.ending {
+            Ending::Parked(limit) => {
+                let what = match limit {
+                    Limit::Calls => "calls: raise --max-calls",
+                    Limit::Money => "money: raise --max-cost",
+                    Limit::Tokens => "tokens: raise --max-tokens",
+                };
+                let error = CallError { code: "E0770".into(), message: format!("the run has spent its limit of {what}"), step: String::new() };
+                return Outcome { status: "parked", exit: Exit::PARKED, output: None, error: Some(error) };
+            }
+            Ending::Ended(end) => end,
+        };
+        let RunEnd { result, not_undone } = end;
+        let (status, exit, output, error) = match result {
+            Ok((output, _)) => ("sent", Exit::SENT, Some(output.clone()), None),
+            Err((EndKind::Cancel, error)) => ("cancelled", Exit::FAILED, None, error.clone()),
+            Err((EndKind::Timeout, error)) => ("timeout", Exit::TIMEOUT, None, error.clone()),
+            Err((EndKind::Failure | EndKind::Exhausted, error)) => ("failed", Exit::FAILED, None, error.clone()),
+        };
+        let exit = match () {
+            () if !not_undone.is_empty() => Exit::NOT_UNDONE,
+            () if report.interrupted => Exit::INTERRUPTED,
+            () => exit,
+        };
+        Outcome { status, exit, output, error }
+    }
+
+    fn json(&self, report: &Report) -> Value {
+        json!({
+            "v": 1,
+            "run": report.run,
+            "status": self.status,
+            "exit": self.exit.number(),
+            "output": self.output.as_ref().map(artifact_json::to_json),
+            "steps": report.steps,
+            "totals": report.totals,
+            "error": self.error,
+        })
+    }
+
+    fn show(&self, report: &Report, quiet: bool) -> Result<(), Failure> {
+        if let Some(output) = &self.output {
+            let mut out = std::io::stdout().lock();
+            let payload = output.payload();
+            let text = std::str::from_utf8(payload).is_ok();
+            if out.is_terminal() && !text {
+                eprintln!("the output is {} bytes of {}: see it by  aivm artifact cat {}", payload.len(), output.media_type(), short(output));
+            } else {
+                // A reader that has seen enough closes the pipe; that is no failure of ours.
+                let _ = out.write_all(payload);
+                if out.is_terminal() && !payload.ends_with(b"\n") {
+                    let _ = out.write_all(b"\n");
+                }
+                let _ = out.flush();
+            }
+        }
+        if let Some(error) = &self.error {
+            let at = if error.step.is_empty() { String::new() } else { format!(" at {}", error.step) };
+            eprintln!("error[{}]{at}: {}", error.code, error.message);
+        }
+        if let Ending::Ended(RunEnd { not_undone, .. }) = &report.ending {
+            for key in not_undone {
+                eprintln!("not undone: {key}");
+            }
+        }
+        if !quiet {
+            eprintln!("{} · {} · run {}", self.status, totals_text(&report.totals), report.run);
+        }
+        Ok(())
+    }
+}
+
+fn short(artifact: &Artifact) -> String {
+    artifact.checksum().to_string().chars().take(12).collect()
+}

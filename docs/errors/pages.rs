@@ -1,0 +1,2 @@
+/// Every page of `docs/errors`, by code.
+const PAGES: &[(&str, &str)] = &[];

@@ -1,0 +1,163 @@
+//! What has parts, and which: *parts* artifacts, JSON arrays, `text/x-lines`; everything else is one part. And the artifacts
+//! that the machine asks to be made of others.
+
+use crate::mint::Mint;
+use crate::store::Store;
+use aivm_schema::artifact::{Artifact, ArtifactError, Draft, parts};
+use aivm_schema::limits::ITEMS;
+use aivm_vm::action::{CallError, PartValue};
+use std::sync::Arc;
+
+/// The media type of text whose lines are its parts.
+pub const LINES: &str = "text/x-lines";
+
+/// Why an artifact cannot be made of others.
+#[derive(Debug, thiserror::Error)]
+pub enum PartsError {
+    /// A part is not in the store.
+    #[error("E0740: the part {0} is not in the store")]
+    Missing(aivm_schema::artifact::Checksum),
+    /// The payload is not what its type says.
+    #[error("E0741: the value says `{media_type}` and cannot be read as that: {reason}")]
+    Unreadable {
+        /// What it says.
+        media_type: String,
+        /// Why not.
+        reason: String,
+    },
+    /// More than a million.
+    #[error("E0742: the value has {0} parts: at most {ITEMS}")]
+    TooMany(usize),
+    /// It cannot be an artifact.
+    #[error(transparent)]
+    Artifact(#[from] ArtifactError),
+}
+
+/// The parts of a value, read once for all items of a fan-out.
+#[derive(Clone)]
+pub enum Items {
+    /// Artifacts, with name and verdict.
+    Parts(Arc<Vec<(String, String, Artifact)>>),
+    /// Elements of a JSON array, each as compact JSON; text elements as text.
+    Values(Arc<Vec<(&'static str, String)>>),
+    /// The value itself.
+    Whole(Artifact),
+}
+
+impl Items {
+    /// The parts of a value.
+    pub fn of(value: &Artifact, store: &dyn Store) -> Result<Items, PartsError> {
+        let unreadable = |reason: String| PartsError::Unreadable { media_type: value.media_type().to_owned(), reason };
+        let essence = value.media_type().split(';').next().unwrap_or("").trim();
+        let items = if essence == parts::MEDIA_TYPE {
+            Items::Parts(Arc::new(named(value, store)?))
+        } else if essence == "application/json" || essence.ends_with("+json") {
+            let json = serde_json::from_slice(value.payload()).map_err(|error| unreadable(error.to_string()))?;
+            let serde_json::Value::Array(elements) = json else { return Ok(Items::Whole(value.clone())) };
+            let item = |element: serde_json::Value| match element {
+                serde_json::Value::String(text) => ("text/plain", text),
+                other => ("application/json", other.to_string()),
+            };
+            Items::Values(Arc::new(elements.into_iter().map(item).collect()))
+        } else if essence == LINES {
+            let text = std::str::from_utf8(value.payload()).map_err(|error| unreadable(error.to_string()))?;
+            Items::Values(Arc::new(text.lines().map(|line| ("text/plain", line.to_owned())).collect()))
+        } else {
+            Items::Whole(value.clone())
+        };
+        match items.len() {
+            n if n > ITEMS as usize => Err(PartsError::TooMany(n)),
+            _ => Ok(items),
+        }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        match self {
+            Items::Parts(parts) => parts.len(),
+            Items::Values(values) => values.len(),
+            Items::Whole(_) => 1,
+        }
+    }
+
+    /// None?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Item `index` as an artifact: a part as it is, an element as a new one.
+    pub fn item(&self, of: &Artifact, index: u32, mint: &Mint) -> Result<Artifact, PartsError> {
+        let at = index as usize;
+        match self {
+            Items::Whole(value) => Ok(value.clone()),
+            Items::Parts(parts) => {
+                parts.get(at).map(|(_, _, value)| value.clone()).ok_or(PartsError::TooMany(at + 1))
+            }
+            Items::Values(values) => {
+                let (media_type, text) = values.get(at).ok_or(PartsError::TooMany(at + 1))?;
+                let draft = Draft {
+                    media_type: (*media_type).to_owned(),
+                    origin: of.origin().to_owned(),
+                    role: "item".to_owned(),
+                    scope: of.scope().to_owned(),
+                    attributes: vec![
+                        ("inputs".to_owned(), of.checksum().to_string()),
+                        ("item".to_owned(), index.to_string()),
+                    ],
+                    payload: text.clone().into_bytes(),
+                };
+                Ok(mint.seal(draft)?)
+            }
+        }
+    }
+}
+
+/// The values of a *parts* artifact: name, verdict, artifact.
+pub fn named(value: &Artifact, store: &dyn Store) -> Result<Vec<(String, String, Artifact)>, PartsError> {
+    let entries = parts::decode(value.payload())?;
+    let get = |part: parts::Part| {
+        let artifact = store.get(part.artifact).ok_or(PartsError::Missing(part.artifact))?;
+        Ok((part.name, part.verdict, artifact))
+    };
+    entries.into_iter().map(get).collect()
+}
+
+/// One artifact of several values, by reference.
+pub fn pack(values: &[PartValue], run: &str, mint: &Mint) -> Result<Artifact, PartsError> {
+    let entries: Vec<parts::Part> = values
+        .iter()
+        .map(|part| parts::Part {
+            name: part.name.clone(),
+            artifact: part.value.checksum(),
+            verdict: part.verdict.clone().unwrap_or_default(),
+        })
+        .collect();
+    let draft = Draft {
+        media_type: parts::MEDIA_TYPE.to_owned(),
+        origin: "aivm".to_owned(),
+        role: "parts".to_owned(),
+        scope: "run".to_owned(),
+        attributes: vec![("run".to_owned(), run.to_owned())],
+        payload: parts::encode(&entries),
+    };
+    Ok(mint.seal(draft)?)
+}
+
+/// The same payload with what happened in the attribute `error`.
+pub fn with_error(value: &Artifact, error: &CallError, mint: &Mint) -> Result<Artifact, PartsError> {
+    let mut draft = value.to_draft();
+    let mut text = format!("{}: {}", error.code, error.message);
+    text.retain(|c| c != '\0');
+    let most = 4_096;
+    if text.len() > most {
+        let end = (0..=most).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        text.truncate(end);
+    }
+    draft.set("error", text);
+    draft.set("inputs", value.checksum().to_string());
+    // Room for the two, whatever the worker wrote.
+    while draft.attributes.len() > aivm_schema::limits::ATTRIBUTES {
+        draft.attributes.remove(0);
+    }
+    Ok(mint.seal(draft)?)
+}

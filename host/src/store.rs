@@ -1,0 +1,86 @@
+//! Where artifacts stay: one trait, in memory or in `.aivm/`. Keys of the seed's form are an index over checksums.
+
+use aivm_schema::artifact::{Artifact, Checksum};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+
+#[cfg(feature = "store")]
+pub mod disk;
+
+/// Why a store does not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database.
+    #[cfg(feature = "store")]
+    #[error("E0750: the store {path}: {source}")]
+    Database {
+        /// Which.
+        path: String,
+        /// Why.
+        source: rusqlite::Error,
+    },
+    /// The file system.
+    #[error("E0751: the store {path}: {source}")]
+    Io {
+        /// Which file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Made by another version of this program.
+    #[error("E0752: the store {path} has format {found}, and this program reads {expected}: use the program that made it, or move the folder away")]
+    Format {
+        /// Which.
+        path: String,
+        /// Its format.
+        found: i64,
+        /// Ours.
+        expected: i64,
+    },
+    /// What is stored is not what was.
+    #[error("E0753: the artifact {0} is damaged in the store")]
+    Damaged(Checksum),
+}
+
+/// Keeps artifacts by checksum.
+pub trait Store {
+    /// Keeps an artifact. Durable when `flush` returns.
+    fn put(&self, artifact: &Artifact);
+
+    /// The artifact of a checksum; none when it is not here or damaged.
+    fn get(&self, checksum: Checksum) -> Option<Artifact>;
+
+    /// Makes everything durable that was put.
+    fn flush(&self) -> Result<(), StoreError>;
+}
+
+/// A store that lives as long as the process.
+#[derive(Debug, Default)]
+pub struct Memory {
+    artifacts: RefCell<FxHashMap<Checksum, Artifact>>,
+    /// Nothing is kept at all: for runs that need no parts, and are long.
+    forgetful: bool,
+}
+
+impl Memory {
+    /// A store that forgets at once.
+    pub fn forgetful() -> Memory {
+        Memory { forgetful: true, ..Memory::default() }
+    }
+}
+
+impl Store for Memory {
+    fn put(&self, artifact: &Artifact) {
+        if !self.forgetful {
+            self.artifacts.borrow_mut().insert(artifact.checksum(), artifact.clone());
+        }
+    }
+
+    fn get(&self, checksum: Checksum) -> Option<Artifact> {
+        self.artifacts.borrow().get(&checksum).cloned()
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+}

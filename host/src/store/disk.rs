@@ -1,0 +1,315 @@
+//! The store in `.aivm/`: one SQLite database, `store.db`; payloads over 64 KiB as files under `objects/`, by content digest.
+
+use super::{Store, StoreError};
+use aivm_schema::artifact::{Artifact, Checksum, ContentDigest, key};
+use rusqlite::{Connection, OptionalExtension, params};
+use rustc_hash::FxHashMap;
+use std::cell::RefCell;
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Payloads up to this size, in bytes, travel inside the database.
+const SMALL: usize = 64 << 10;
+
+/// So many artifacts wait in memory before they are written without being asked.
+const WAITING: usize = 4_096;
+
+/// The format of the database; `PRAGMA user_version`.
+const FORMAT: i64 = 1;
+
+const SCHEMA: &str = "
+CREATE TABLE artifact (
+    checksum  BLOB PRIMARY KEY,
+    key       TEXT NOT NULL,     -- <origin>/<role>/<scope>/<timestamp>/<type>/<version>/<id>.artifact
+    digest    BLOB NOT NULL,     -- of the content: the name of its file, when it has one
+    size      INTEGER NOT NULL,  -- of the payload, in bytes
+    bytes     BLOB NOT NULL      -- the artifact; without its payload when that is in a file
+) WITHOUT ROWID;
+CREATE INDEX artifact_key ON artifact (key);
+CREATE TABLE run (
+    id        TEXT PRIMARY KEY,
+    started   INTEGER NOT NULL,  -- unix nanoseconds
+    status    TEXT NOT NULL,
+    program   TEXT NOT NULL,     -- the name of its file
+    module    BLOB NOT NULL,     -- checksum of the module's artifact
+    report    TEXT NOT NULL      -- the JSON of `run --json`
+) WITHOUT ROWID;
+";
+
+/// What is kept of a run that has ended.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    /// Its name.
+    pub id: String,
+    /// Unix nanoseconds.
+    pub started: u64,
+    /// How it ended.
+    pub status: String,
+    /// The name of the program's file.
+    pub program: String,
+    /// The module that ran.
+    pub module: Checksum,
+    /// The JSON of `run --json`.
+    pub report: String,
+}
+
+/// What a listing shows of an artifact.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub checksum: Checksum,
+    /// Its key in the seed's form.
+    pub key: String,
+    /// Of the payload, in bytes.
+    pub size: u64,
+}
+
+/// A store on disk.
+pub struct Disk {
+    folder: PathBuf,
+    database: Connection,
+    waiting: RefCell<FxHashMap<Checksum, Artifact>>,
+    failed: RefCell<Option<StoreError>>,
+}
+
+impl Disk {
+    /// Opens `.aivm` (made when it is not there).
+    pub fn open(folder: &Path) -> Result<Disk, StoreError> {
+        fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+        let path = folder.join("store.db");
+        let error = |source| StoreError::Database { path: path.display().to_string(), source };
+        let database = Connection::open(&path).map_err(error)?;
+        database.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
+        let format: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(error)?;
+        database
+            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
+            .map_err(error)?;
+        match format {
+            0 => {
+                let script = format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;");
+                // Another process may have made it meanwhile.
+                if let Err(source) = database.execute_batch(&script) {
+                    let now: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap_or(0);
+                    if now != FORMAT {
+                        return Err(error(source));
+                    }
+                    let _ = database.execute_batch("ROLLBACK");
+                }
+            }
+            FORMAT => {}
+            found => return Err(StoreError::Format { path: path.display().to_string(), found, expected: FORMAT }),
+        }
+        Ok(Disk { folder: folder.to_owned(), database, waiting: RefCell::default(), failed: RefCell::default() })
+    }
+
+    fn error(&self, source: rusqlite::Error) -> StoreError {
+        StoreError::Database { path: self.folder.join("store.db").display().to_string(), source }
+    }
+
+    fn object(&self, digest: ContentDigest) -> PathBuf {
+        let name = digest.to_string();
+        self.folder.join("objects").join(name.get(..2).unwrap_or("")).join(name)
+    }
+
+    /// A large payload as a file: written aside, flushed, renamed, its folder flushed. A file that is there already is the same.
+    fn write_object(&self, artifact: &Artifact) -> Result<(), StoreError> {
+        let path = self.object(artifact.content_digest());
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+        if !path.exists() {
+            let aside = folder.join(format!(".{}.{}", artifact.id(), std::process::id()));
+            let write = || {
+                let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&aside)?;
+                file.write_all(artifact.payload())?;
+                file.sync_data()?;
+                fs::rename(&aside, &path)
+            };
+            write().map_err(|source| io(&path, source))?;
+        }
+        fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io(folder, source))
+    }
+
+    fn write(&self) -> Result<(), StoreError> {
+        if let Some(error) = self.failed.borrow_mut().take() {
+            return Err(error);
+        }
+        let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        for artifact in waiting.values().filter(|artifact| artifact.payload().len() > SMALL) {
+            self.write_object(artifact)?;
+        }
+        let insert = || -> rusqlite::Result<()> {
+            let transaction = self.database.unchecked_transaction()?;
+            {
+                let mut statement = self.database.prepare_cached(
+                    "INSERT OR IGNORE INTO artifact (checksum, key, digest, size, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+                )?;
+                for artifact in waiting.values() {
+                    let large = artifact.payload().len() > SMALL;
+                    let bytes = if large { artifact.head() } else { artifact.bytes().to_vec() };
+                    statement.execute(params![
+                        artifact.checksum().0,
+                        key::encode(artifact, key::Form::Binary),
+                        artifact.content_digest().0,
+                        artifact.payload().len() as i64,
+                        bytes
+                    ])?;
+                }
+            }
+            transaction.commit()
+        };
+        insert().map_err(|source| self.error(source))
+    }
+
+    fn read(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
+        let row: Option<(Vec<u8>, i64, [u8; 32])> = self
+            .database
+            .prepare_cached("SELECT bytes, size, digest FROM artifact WHERE checksum = ?1")
+            .and_then(|mut statement| {
+                statement.query_row([checksum.0], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()
+            })
+            .map_err(|source| self.error(source))?;
+        let Some((bytes, size, digest)) = row else { return Ok(None) };
+        let artifact = if size as usize > SMALL {
+            let path = self.object(ContentDigest(digest));
+            let payload = fs::read(&path).map_err(|source| io(&path, source))?;
+            Artifact::from_head(&bytes, &payload)
+        } else {
+            Artifact::from_bytes(&bytes)
+        };
+        match artifact {
+            Ok(artifact) if artifact.checksum() == checksum => Ok(Some(artifact)),
+            _ => Err(StoreError::Damaged(checksum)),
+        }
+    }
+
+    /// Looks an artifact up, and says when it is damaged.
+    pub fn find(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
+        match self.waiting.borrow().get(&checksum) {
+            Some(artifact) => Ok(Some(artifact.clone())),
+            None => self.read(checksum),
+        }
+    }
+
+    /// Artifacts whose checksum, in hexadecimal, or key begins with `prefix`; the newest keys last.
+    pub fn list(&self, prefix: &str, most: usize) -> Result<Vec<Entry>, StoreError> {
+        let list = || -> rusqlite::Result<Vec<Entry>> {
+            let mut statement = self.database.prepare(
+                "SELECT checksum, key, size FROM artifact
+                 WHERE substr(key, 1, length(?1)) = ?1 OR substr(lower(hex(checksum)), 1, length(?1)) = ?1
+                 ORDER BY key LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![prefix, most as i64], |row| {
+                Ok(Entry { checksum: Checksum(row.get(0)?), key: row.get(1)?, size: row.get::<_, i64>(2)? as u64 })
+            })?;
+            rows.collect()
+        };
+        list().map_err(|source| self.error(source))
+    }
+
+    /// Keeps the report of a run that has ended.
+    pub fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
+        self.database
+            .execute(
+                "INSERT OR REPLACE INTO run (id, started, status, program, module, report) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![run.id, run.started as i64, run.status, run.program, run.module.0, run.report],
+            )
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+
+    /// The runs whose id begins with `prefix`, newest first.
+    pub fn runs(&self, prefix: &str, most: usize) -> Result<Vec<RunRow>, StoreError> {
+        let list = || -> rusqlite::Result<Vec<RunRow>> {
+            let mut statement = self.database.prepare(
+                "SELECT id, started, status, program, module, report FROM run
+                 WHERE substr(id, 1, length(?1)) = ?1 ORDER BY started DESC LIMIT ?2",
+            )?;
+            let rows = statement.query_map(params![prefix, most as i64], |row| {
+                Ok(RunRow {
+                    id: row.get(0)?,
+                    started: row.get::<_, i64>(1)? as u64,
+                    status: row.get(2)?,
+                    program: row.get(3)?,
+                    module: Checksum(row.get(4)?),
+                    report: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        };
+        list().map_err(|source| self.error(source))
+    }
+}
+
+impl Store for Disk {
+    fn put(&self, artifact: &Artifact) {
+        let waiting = {
+            let mut waiting = self.waiting.borrow_mut();
+            waiting.insert(artifact.checksum(), artifact.clone());
+            waiting.len()
+        };
+        if waiting >= WAITING
+            && let Err(error) = self.write()
+        {
+            // Said by the next flush: nobody may take what was put for kept before that.
+            self.failed.borrow_mut().get_or_insert(error);
+        }
+    }
+
+    fn get(&self, checksum: Checksum) -> Option<Artifact> {
+        self.find(checksum).ok().flatten()
+    }
+
+    fn flush(&self) -> Result<(), StoreError> {
+        self.write()
+    }
+}
+
+fn io(path: &Path, source: std::io::Error) -> StoreError {
+    StoreError::Io { path: path.display().to_string(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aivm_schema::artifact::Draft;
+
+    fn artifact(payload: Vec<u8>, nth: u8) -> Artifact {
+        let draft = Draft { media_type: "text/plain".into(), origin: "w".into(), role: "step".into(), scope: "run".into(), payload, ..Draft::default() };
+        draft.seal(1_000_000 * u64::from(nth), [nth; 10]).expect("valid")
+    }
+
+    #[test]
+    fn small_and_large_artifacts_come_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (small, large, same) = (artifact(b"x".to_vec(), 1), artifact(vec![7; 200_000], 2), artifact(vec![7; 200_000], 3));
+        let disk = Disk::open(folder.path()).expect("opens");
+        for artifact in [&small, &large, &same] {
+            disk.put(artifact);
+        }
+        disk.flush().expect("flushes");
+        let disk = Disk::open(folder.path()).expect("opens again");
+        for artifact in [&small, &large, &same] {
+            assert_eq!(disk.get(artifact.checksum()).as_ref(), Some(artifact));
+        }
+        assert_eq!(disk.list("w/step/run/1000000/", 10).expect("lists").len(), 1);
+        let objects = folder.path().join("objects");
+        let files: usize = fs::read_dir(objects).expect("there").flatten().map(|dir| fs::read_dir(dir.path()).expect("there").count()).sum();
+        assert_eq!(files, 1, "equal content is kept once");
+    }
+
+    #[test]
+    fn a_damaged_file_is_reported() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let large = artifact(vec![7; 200_000], 2);
+        let disk = Disk::open(folder.path()).expect("opens");
+        disk.put(&large);
+        disk.flush().expect("flushes");
+        fs::write(disk.object(large.content_digest()), vec![8; 200_000]).expect("writes");
+        assert!(matches!(disk.find(large.checksum()), Err(StoreError::Damaged(_))));
+        assert_eq!(disk.get(large.checksum()), None);
+    }
+}

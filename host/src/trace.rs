@@ -1,0 +1,127 @@
+//! What happened: one record a call, in the order in which the calls ended, and the events that a progress display follows.
+
+use aivm_schema::artifact::Checksum;
+use aivm_schema::unit::{Money, Tokens};
+use aivm_vm::action::{CallError, Rule};
+use serde::Serialize;
+
+/// One call that ended.
+#[derive(Clone, Debug, Serialize)]
+pub struct StepRecord {
+    /// Its place in the run: `step2/analyze#1`.
+    pub key: String,
+    /// Whom it called.
+    pub worker: String,
+    /// What followed: the word of the outcome taken, or how it ended.
+    pub outcome: String,
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// How long it took, in milliseconds, to the microsecond.
+    pub ms: f64,
+    /// What it returned.
+    pub artifact: Option<Checksum>,
+    /// The word that the worker said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// Which rule chose the outcome.
+    pub rule: Rule,
+    /// Outcomes that could not be taken.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub passed_over: Vec<String>,
+    /// Why it failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<CallError>,
+    /// What it used.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tokens: u64,
+    /// What it cost, in dollars.
+    #[serde(skip_serializing_if = "is_nothing")]
+    pub cost_usd: f64,
+}
+
+fn is_zero(value: &u64) -> bool {
+    *value == 0
+}
+
+fn is_nothing(value: &f64) -> bool {
+    *value == 0.0
+}
+
+/// What all calls took.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Totals {
+    /// Calls of workers.
+    pub calls: u64,
+    /// The whole run, in milliseconds.
+    pub ms: f64,
+    /// Tokens.
+    pub tokens: u64,
+    /// Dollars.
+    pub cost_usd: f64,
+}
+
+/// Something to show while a run goes on.
+#[derive(Clone, Debug)]
+pub enum Event<'a> {
+    /// A call begins.
+    Started {
+        /// Its place in the run.
+        key: &'a str,
+        /// Whom it calls.
+        worker: &'a str,
+        /// 1, and one more for each retry.
+        attempt: u32,
+    },
+    /// A call has ended.
+    Ended(&'a StepRecord),
+}
+
+/// Follows a run.
+pub trait Observer {
+    /// Something happened. Must not take long: the run waits for it.
+    fn event(&mut self, event: Event<'_>);
+
+    /// Does anybody look? If not, events are not even made.
+    fn is_watching(&self) -> bool {
+        true
+    }
+}
+
+/// Nobody looks.
+#[derive(Debug, Default)]
+pub struct Nobody;
+
+impl Observer for Nobody {
+    fn event(&mut self, _event: Event<'_>) {}
+
+    fn is_watching(&self) -> bool {
+        false
+    }
+}
+
+/// Millionths of a dollar as dollars.
+pub fn dollars(money: u64) -> f64 {
+    money as f64 / 1_000_000.0
+}
+
+/// For people: `3 calls · 1.2s · 20kt · $0.50`, without what is zero.
+pub fn totals_text(totals: &Totals) -> String {
+    let mut out = format!("{} call{} · {}", totals.calls, if totals.calls == 1 { "" } else { "s" }, time_text(totals.ms));
+    if totals.tokens > 0 {
+        out.push_str(&format!(" · {}", Tokens(totals.tokens)));
+    }
+    if totals.cost_usd > 0.0 {
+        out.push_str(&format!(" · {}", Money((totals.cost_usd * 1_000_000.0).round() as u64)));
+    }
+    out
+}
+
+/// For people: `0.4ms`, `320ms`, `1.2s`, `3m 20s`.
+pub fn time_text(ms: f64) -> String {
+    match ms {
+        ms if ms < 10.0 => format!("{ms:.1}ms"),
+        ms if ms < 1_000.0 => format!("{ms:.0}ms"),
+        ms if ms < 60_000.0 => format!("{:.1}s", ms / 1_000.0),
+        ms => format!("{}m {:.0}s", (ms / 60_000.0).floor(), ms % 60_000.0 / 1_000.0),
+    }
+}

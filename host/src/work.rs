@@ -1,0 +1,212 @@
+//! Calls of workers: what is given to one, what comes back, and who does it. Each sort of worker has a file below; a new
+//! sort is a file more and an arm more in [`begin`].
+
+use crate::builtin::{self, Builtin};
+use crate::store::Store;
+use aivm_schema::artifact::Artifact;
+use aivm_schema::module::{Behaviour, EndKind, Worker};
+use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_vm::action::{CallError, Usage};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub mod builtins;
+pub mod command;
+pub mod mock;
+
+/// A worker as one step calls it: its definition with the step's behaviours laid over it.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The name under which the program calls it.
+    pub name: String,
+    /// What it is.
+    pub definition: WorkerDefinition,
+    /// The function, when it is a built-in.
+    pub builtin: Option<&'static Builtin>,
+    /// The behaviours that shape it, in order: commands are told.
+    pub behaviours: Vec<String>,
+}
+
+impl Prepared {
+    /// The worker of a module, shaped by behaviours of it. Fails when its definition is not one of this program.
+    pub fn new(worker: &Worker, behaviours: &[&Behaviour]) -> Result<Prepared, CallError> {
+        let broken = |reason: String| error("E0710", format!("the definition of `{}` cannot be read: {reason}", worker.name));
+        let mut definition = WorkerDefinition::from_json(&worker.definition).map_err(|e| broken(e.to_string()))?;
+        for behaviour in behaviours {
+            let shape: BehaviourDefinition = serde_json::from_str(&behaviour.definition).map_err(|e| broken(e.to_string()))?;
+            definition.with.extend(shape.with);
+            if let Does::Model { prompt, .. } = &mut definition.does {
+                prompt.push_str("\n\n");
+                prompt.push_str(&shape.prompt);
+            }
+        }
+        let builtin = match &definition.does {
+            Does::Builtin(name) => Some(builtin::find(name).ok_or_else(|| {
+                error("E0711", format!("this program has no built-in `{name}`: it was compiled by another version; compile it anew"))
+            })?),
+            _ => None,
+        };
+        let behaviours = behaviours.iter().map(|behaviour| behaviour.name.clone()).collect();
+        Ok(Prepared { name: worker.name.clone(), definition, builtin, behaviours })
+    }
+
+    /// Does it only answer, and the same for the same input?
+    pub fn is_pure(&self) -> bool {
+        self.builtin.is_some_and(Builtin::is_pure)
+    }
+}
+
+/// What all calls of a run share.
+#[derive(Debug)]
+pub struct Surroundings {
+    /// The run's name.
+    pub run: String,
+    /// The folder in which commands run and files are read and written.
+    pub workspace: PathBuf,
+    /// `--param k=v`.
+    pub params: BTreeMap<String, String>,
+    /// `--mock`: nothing is called but pure built-ins.
+    pub mock: bool,
+}
+
+/// One call.
+#[derive(Clone)]
+pub struct Task {
+    /// Whom.
+    pub worker: Arc<Prepared>,
+    /// Its place in the run.
+    pub key: String,
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// What with.
+    pub input: Artifact,
+    /// The values that it has, when it has several: name, verdict, value.
+    pub parts: Arc<Vec<(String, String, Artifact)>>,
+    /// The words that it may answer.
+    pub words: Vec<String>,
+    /// The deadline, in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// What all calls share.
+    pub around: Arc<Surroundings>,
+    /// Set when the call should stop.
+    pub stop: Arc<Stop>,
+}
+
+/// Asks a call to stop: a flag for functions, a notification for what waits.
+#[derive(Debug, Default)]
+pub struct Stop {
+    asked: AtomicBool,
+    notify: tokio::sync::Notify,
+}
+
+impl Stop {
+    /// Asks.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+        self.notify.notify_waiters();
+    }
+
+    /// Has anybody asked?
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Returns when somebody asks.
+    pub async fn asked(&self) {
+        let notified = self.notify.notified();
+        tokio::pin!(notified);
+        // Registered before the flag is read: no question between the two is missed.
+        notified.as_mut().enable();
+        if !self.is_asked() {
+            notified.await;
+        }
+    }
+}
+
+/// What a worker returned.
+#[derive(Debug)]
+pub enum Returned {
+    /// It did its work.
+    Done {
+        /// Its value.
+        body: builtin::Body,
+        /// Its word.
+        verdict: Option<String>,
+        /// What it says about the value.
+        attributes: Vec<(String, String)>,
+        /// What it cost and used.
+        usage: Usage,
+    },
+    /// It did not.
+    Failed {
+        /// `Failure`, `Timeout` or, when it was stopped as asked, `Cancel`.
+        kind: EndKind,
+        /// Why.
+        error: CallError,
+        /// What it cost and used all the same.
+        usage: Usage,
+    },
+}
+
+impl Returned {
+    /// A failure that cost nothing.
+    pub fn failed(code: &str, message: impl Into<String>) -> Returned {
+        Returned::Failed { kind: EndKind::Failure, error: error(code, message), usage: Usage::default() }
+    }
+
+    /// Time ran out.
+    pub fn timed_out(worker: &str, deadline_ms: u64) -> Returned {
+        let message = format!("`{worker}` took longer than {}", aivm_schema::unit::Milliseconds(deadline_ms));
+        Returned::Failed { kind: EndKind::Timeout, error: error("E0712", message), usage: Usage::default() }
+    }
+
+    /// It was stopped as asked.
+    pub fn stopped() -> Returned {
+        Returned::Failed { kind: EndKind::Cancel, error: error("E0713", "stopped"), usage: Usage::default() }
+    }
+}
+
+/// An error of a call, with its code.
+pub fn error(code: &str, message: impl Into<String>) -> CallError {
+    CallError { code: code.to_owned(), message: message.into(), step: String::new() }
+}
+
+/// The values of a *parts* input; none for any other.
+pub fn parts_of(input: &Artifact, store: &dyn Store) -> Result<Vec<(String, String, Artifact)>, CallError> {
+    if input.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
+        return Ok(Vec::new());
+    }
+    crate::parts::named(input, store).map_err(|e| error("E0741", e.to_string()))
+}
+
+/// Runs a call that is not answered on the spot: commands, mocks that sleep, what needs something that is not here.
+pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
+    let wait = if task.attempt > 1 && mock.is_none() { task.worker.definition.backoff.before(task.attempt - 1).0 } else { 0 };
+    if wait > 0 {
+        tokio::select! {
+            () = tokio::time::sleep(std::time::Duration::from_millis(wait)) => {}
+            () = task.stop.asked() => return Returned::stopped(),
+        }
+    }
+    if let Some(answering) = mock {
+        return mock::run(&task, answering).await;
+    }
+    match &task.worker.definition.does {
+        Does::Command(run) => command::run(&task, run).await,
+        Does::Model { .. } => Returned::failed(
+            "E0732",
+            format!("`{}` needs a model, and none is configured: run with `--mock`, or give the worker `mock` entries", task.worker.name),
+        ),
+        Does::Human(_) => Returned::failed(
+            "E0733",
+            format!("`{}` asks a person, and nobody can be asked here: run with `--mock`, or give the worker `mock` entries", task.worker.name),
+        ),
+        Does::Builtin(_) => {
+            let returned = builtins::call(&task);
+            builtins::wait(&task, returned).await
+        }
+        Does::Mock => mock::run(&task, mock::Answering::default()).await,
+    }
+}

@@ -1,0 +1,280 @@
+//! Commands: programs on this machine. The payload on standard input, the output from standard output, the exit code, and
+//! an optional verdict in the file `$AIVM_STEP_VERDICT`. A deadline or a cancel kills the whole process group.
+
+use super::{Returned, Stop, Task, error};
+use crate::builtin::Body;
+use aivm_schema::module::EndKind;
+use aivm_schema::worker::{Run, Settings};
+use aivm_vm::action::Usage;
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+/// The most that a command may print on standard output, in bytes.
+const MOST_OUTPUT: usize = aivm_schema::limits::PAYLOAD;
+/// What is kept of standard error, in bytes: its end says why.
+const ERROR_TAIL: usize = 4 << 10;
+/// How long a process group has between SIGTERM and SIGKILL.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Calls a command.
+pub async fn run(task: &Task, run: &Run) -> Returned {
+    match call(task, run).await {
+        Ok(returned) => returned,
+        Err(source) => {
+            let program = match run {
+                Run::Shell(line) => line.clone(),
+                Run::Argv(argv) => argv.first().cloned().unwrap_or_default(),
+            };
+            Returned::failed("E0715", format!("`{}` cannot run `{program}`: {source}", task.worker.name))
+        }
+    }
+}
+
+async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
+    // Removed with everything in it when the call is over.
+    let folder = Folder::new()?;
+    let verdict_file = folder.path.join("verdict");
+    let input = write_parts(task, &folder.path)?;
+    let mut command = build(run);
+    command
+        .current_dir(&task.around.workspace)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .kill_on_drop(true)
+        .env("AIVM_STEP_VERDICT", &verdict_file)
+        .env("AIVM_STEP_OUTCOMES", task.words.join(" "))
+        .env("AIVM_STEP_KEY", &task.key)
+        .env("AIVM_STEP_ATTEMPT", task.attempt.to_string())
+        .env("AIVM_STEP_RUN", &task.around.run)
+        .env("AIVM_STEP_TYPE", task.input.media_type())
+        .env("AIVM_STEP_BEHAVIOURS", task.worker.behaviours.join(" "));
+    if let Some(error) = task.input.attribute("error") {
+        command.env("AIVM_STEP_ERROR", error);
+    }
+    for (name, value) in &task.around.params {
+        command.env(format!("AIVM_STEP_PARAM_{}", variable(name)), value);
+    }
+    settings(&mut command, &task.worker.definition.with);
+    let mut child = command.spawn()?;
+    let group = Group::of(&child);
+    let io = communicate(&mut child, input.as_deref().unwrap_or(task.input.payload()));
+    let deadline = Duration::from_millis(task.deadline_ms.unwrap_or(u64::MAX / 2));
+    let ended = tokio::select! {
+        ended = io => Ok(ended?),
+        () = tokio::time::sleep(deadline) => Err(Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0))),
+        () = Stop::asked(&task.stop) => Err(Returned::stopped()),
+    };
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(returned) => {
+            group.stop(&mut child).await;
+            return Ok(returned);
+        }
+    };
+    // Whatever it started in the background does not outlive the call.
+    group.kill();
+    Ok(judge(task, ended, &verdict_file))
+}
+
+fn build(run: &Run) -> Command {
+    match run {
+        Run::Shell(line) => {
+            let mut command = Command::new("sh");
+            command.arg("-c").arg(line);
+            command
+        }
+        Run::Argv(argv) => {
+            let mut command = Command::new(argv.first().map_or("", String::as_str));
+            command.args(argv.iter().skip(1));
+            command
+        }
+    }
+}
+
+/// Settings are given as `AIVM_STEP_WITH_NAME`: text as it is, everything else as JSON.
+fn settings(command: &mut Command, with: &Settings) {
+    for (name, value) in with {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        command.env(format!("AIVM_STEP_WITH_{}", variable(name)), text);
+    }
+}
+
+/// A name as part of a variable's: upper case, `_` for what a variable cannot have.
+fn variable(name: &str) -> String {
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+/// Several values are files in the call's folder, and standard input is the JSON array of their names.
+fn write_parts(task: &Task, folder: &Path) -> std::io::Result<Option<Vec<u8>>> {
+    if task.input.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
+        return Ok(None);
+    }
+    let mut names = Vec::with_capacity(task.parts.len());
+    for (at, (name, _, value)) in task.parts.iter().enumerate() {
+        let path = folder.join(format!("{}-{name}", at + 1));
+        std::fs::write(&path, value.payload())?;
+        names.push(path.display().to_string());
+    }
+    Ok(Some(serde_json::to_vec(&names)?))
+}
+
+/// How a command ended by itself.
+struct Ended {
+    status: std::process::ExitStatus,
+    output: Vec<u8>,
+    errors: Vec<u8>,
+    too_much: bool,
+}
+
+async fn communicate(child: &mut Child, input: &[u8]) -> std::io::Result<Ended> {
+    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+    let write = async {
+        if let Some(mut stdin) = stdin {
+            // A command need not read its input; a closed pipe is no failure.
+            let _ = stdin.write_all(input).await;
+            let _ = stdin.shutdown().await;
+        }
+    };
+    let read = async {
+        let mut output = Vec::new();
+        if let Some(stdout) = stdout {
+            stdout.take(MOST_OUTPUT as u64 + 1).read_to_end(&mut output).await?;
+        }
+        std::io::Result::Ok(output)
+    };
+    let complain = async {
+        let mut tail = Vec::new();
+        if let Some(mut stderr) = stderr {
+            let mut buffer = [0; 4096];
+            loop {
+                let n = stderr.read(&mut buffer).await?;
+                if n == 0 {
+                    break;
+                }
+                tail.extend_from_slice(buffer.get(..n).unwrap_or(&[]));
+                let over = tail.len().saturating_sub(2 * ERROR_TAIL);
+                if over > 0 {
+                    tail.drain(..tail.len() - ERROR_TAIL);
+                }
+            }
+        }
+        std::io::Result::Ok(tail)
+    };
+    // The pipes may be held open by a process in the background: the command's own end is what counts.
+    let pipes = async { tokio::join!(write, read, complain) };
+    tokio::pin!(pipes);
+    let mut taken = None;
+    let status = loop {
+        tokio::select! {
+            status = child.wait() => break status?,
+            done = &mut pipes, if taken.is_none() => taken = Some(done),
+        }
+    };
+    let ((), output, errors) = match taken {
+        Some(done) => done,
+        None => match tokio::time::timeout(GRACE, &mut pipes).await {
+            Ok(done) => done,
+            Err(_) => ((), Err(std::io::Error::other("a process that it started in the background keeps its output open: redirect that process's output")), Ok(Vec::new())),
+        },
+    };
+    let output = output?;
+    Ok(Ended { status, too_much: output.len() > MOST_OUTPUT, output, errors: errors? })
+}
+
+fn judge(task: &Task, ended: Ended, verdict_file: &Path) -> Returned {
+    let name = &task.worker.name;
+    if ended.too_much {
+        return Returned::failed("E0716", format!("`{name}` printed more than {MOST_OUTPUT} bytes"));
+    }
+    if !ended.status.success() {
+        let errors = String::from_utf8_lossy(&ended.errors);
+        let mut message = format!("`{name}` ended with {}", status_text(ended.status));
+        if let Some(last) = errors.lines().rev().find(|line| !line.trim().is_empty()) {
+            message.push_str(": ");
+            message.push_str(last.trim());
+        }
+        return Returned::Failed { kind: EndKind::Failure, error: error("E0717", message), usage: Usage::default() };
+    }
+    let verdict = std::fs::read_to_string(verdict_file).unwrap_or_default();
+    let verdict = Some(verdict.trim().to_owned()).filter(|verdict| !verdict.is_empty());
+    let definition = &task.worker.definition;
+    let input_type = task.input.media_type();
+    let media_type = match &definition.returns {
+        Some(media_type) => media_type.clone(),
+        None if input_type == aivm_schema::artifact::parts::MEDIA_TYPE => "text/plain".to_owned(),
+        None => input_type.to_owned(),
+    };
+    let body = Body::New { media_type, payload: ended.output };
+    Returned::Done { body, verdict, attributes: Vec::new(), usage: Usage::default() }
+}
+
+fn status_text(status: std::process::ExitStatus) -> String {
+    use std::os::unix::process::ExitStatusExt;
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => format!("signal {signal}"),
+        (None, None) => "an unknown status".to_owned(),
+    }
+}
+
+/// The process group of a command: itself and all that it started and that did not leave.
+struct Group(Option<Pid>);
+
+impl Group {
+    fn of(child: &Child) -> Group {
+        Group(child.id().and_then(|id| Pid::from_raw(id as i32)))
+    }
+
+    fn signal(&self, signal: Signal) {
+        if let Some(group) = self.0 {
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    fn kill(&self) {
+        self.signal(Signal::KILL);
+    }
+
+    /// Asks, then insists; returns when the command is gone.
+    async fn stop(&self, child: &mut Child) {
+        self.signal(Signal::TERM);
+        let _ = tokio::time::timeout(GRACE, child.wait()).await;
+        self.kill();
+        let _ = child.wait().await;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A folder of its own for one call, only this user's.
+struct Folder {
+    path: std::path::PathBuf,
+}
+
+impl Folder {
+    fn new() -> std::io::Result<Folder> {
+        use std::os::unix::fs::DirBuilderExt;
+        let mut bits = [0; 8];
+        getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
+        let name: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = std::env::temp_dir().join(format!("aivm-step-{name}"));
+        std::fs::DirBuilder::new().mode(0o700).create(&path)?;
+        Ok(Folder { path })
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.path);
+    }
+}
