@@ -55,7 +55,7 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
     if global.json {
         println!("{json}");
     } else {
-        outcome.show(&report, how.quiet)?;
+        outcome.show(&report, &*shelf.store(), how.quiet)?;
     }
     Ok(outcome.exit)
 }
@@ -195,10 +195,11 @@ impl Outcome {
         })
     }
 
-    fn show(&self, report: &Report, quiet: bool) -> Result<(), Failure> {
+    fn show(&self, report: &Report, store: &dyn Store, quiet: bool) -> Result<(), Failure> {
         if let Some(output) = &self.output {
             let mut out = std::io::stdout().lock();
-            let payload = output.payload();
+            let parts = readable_parts(output, store);
+            let payload = parts.as_deref().unwrap_or(output.payload());
             let text = std::str::from_utf8(payload).is_ok();
             if out.is_terminal() && !text {
                 eprintln!("the output is {} bytes of {}: see it by  aivm artifact cat {}", payload.len(), output.media_type(), short(output));
@@ -225,6 +226,19 @@ impl Outcome {
         }
         Ok(())
     }
+}
+
+/// Several values, each under its name, when all of them are text: for people.
+fn readable_parts(output: &Artifact, store: &dyn Store) -> Option<Vec<u8>> {
+    if output.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
+        return None;
+    }
+    let mut text = String::new();
+    for (name, _, value) in aivm_host::parts::named(output, store).ok()? {
+        let value = std::str::from_utf8(value.payload()).ok()?;
+        text.push_str(&format!("── {name}\n{}\n", value.trim_end_matches('\n')));
+    }
+    Some(text.into_bytes())
 }
 
 fn short(artifact: &Artifact) -> String {

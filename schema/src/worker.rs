@@ -435,7 +435,7 @@ impl From<WorkerDefinition> for Spelling {
             Does::Command(run) => spelling.run = Some(run),
             Does::Model { prompt, model } => (spelling.prompt, spelling.model) = (Some(prompt), model),
             Does::Human(question) => spelling.human = Some(question),
-            Does::Mock => {}
+            Does::Mock => spelling.mock = Some(spelling.mock.unwrap_or_default()),
         }
         spelling
     }

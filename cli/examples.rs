@@ -1,0 +1,132 @@
+//! `try`: the examples of `examples/`, carried along in the program. Each runs in a copy of its folder, with its input.
+
+use crate::args::{Global, How, TryArgs};
+use crate::fail::{Exit, Failure};
+use crate::{module, run};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// An example: its name, and its files by their paths in its folder.
+pub struct Example {
+    /// What `aivm try` calls it.
+    pub name: &'static str,
+    /// Paths and texts.
+    pub files: &'static [(&'static str, &'static str)],
+}
+
+/// Paths below `examples/`, with their texts.
+macro_rules! examples {
+    ($($name:literal: $($file:literal)+;)*) => {
+        /// All examples; the first is what a newcomer sees.
+        pub static EXAMPLES: &[Example] = &[$(Example {
+            name: $name,
+            files: &[$(($file, include_str!(concat!("../examples/", $name, "/", $file)))),+],
+        }),*];
+    };
+}
+
+include!("../examples/list.rs");
+
+impl Example {
+    fn file(&self, name: &str) -> Option<&'static str> {
+        self.files.iter().find(|(path, _)| *path == name).map(|(_, text)| *text)
+    }
+
+    /// The one line that tells what it shows.
+    fn about(&self) -> &'static str {
+        let readme = self.file("README.md").unwrap_or("");
+        readme.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or("").trim()
+    }
+
+    fn input(&self) -> Option<&'static str> {
+        self.files.iter().map(|(path, _)| *path).find(|path| path.starts_with("input."))
+    }
+
+    fn write_to(&self, folder: &Path) -> std::io::Result<()> {
+        for (path, text) in self.files {
+            let path = folder.join(path);
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent)?;
+            }
+            std::fs::write(path, text)?;
+        }
+        Ok(())
+    }
+}
+
+/// `aivm try [NAME]`.
+pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
+    if args.list {
+        return list(global);
+    }
+    let example = match &args.name {
+        Some(name) => EXAMPLES.iter().find(|example| example.name == name),
+        None => EXAMPLES.first(),
+    };
+    let Some(example) = example else {
+        let name = args.name.as_deref().unwrap_or("");
+        let near = aivm_lang::nearest(name, EXAMPLES.iter().map(|example| example.name));
+        let failure = Failure::usage("E0850", format!("no example is called `{name}`"));
+        return Err(failure.help(near.map_or("list them: aivm try --list".to_owned(), |near| format!("did you mean `{near}`?"))));
+    };
+    let failed = |error: std::io::Error| Failure::failed("E0851", format!("the example cannot be written: {error}"));
+    if let Some(folder) = &args.copy {
+        if folder.join("pipeline.aivm").exists() {
+            return Err(Failure::usage("E0852", format!("{} holds a pipeline.aivm already", folder.display())));
+        }
+        example.write_to(folder).map_err(failed)?;
+        eprintln!("{} is in {}", example.name, folder.display());
+        return Ok(Exit::SENT);
+    }
+    let folder = Folder::new().map_err(failed)?;
+    example.write_to(&folder.0).map_err(failed)?;
+    if !global.json {
+        eprintln!("{}: {}\n", example.name, example.about());
+    }
+    let path = |file: &str| folder.0.join(file).display().to_string();
+    let program = module::load(&path("pipeline.aivm"))?;
+    let how = How {
+        input: example.input().map(|file| format!("@{}", path(file))),
+        workspace: Some(folder.0.clone()),
+        ephemeral: true,
+        ..How::default()
+    };
+    let exit = run::run_program(global, &how, &program)?;
+    if !global.json {
+        eprintln!("\nits files, to change: aivm try {} --copy FOLDER    the others: aivm try --list", example.name);
+    }
+    Ok(exit)
+}
+
+fn list(global: &Global) -> Result<Exit, Failure> {
+    if global.json {
+        let rows: Vec<_> = EXAMPLES.iter().map(|example| json!({"name": example.name, "about": example.about()})).collect();
+        println!("{}", json!({"v": 1, "examples": rows}));
+        return Ok(Exit::SENT);
+    }
+    let width = EXAMPLES.iter().map(|example| example.name.len()).max().unwrap_or(0);
+    for example in EXAMPLES {
+        println!("{:<width$}  {}", example.name, example.about());
+    }
+    Ok(Exit::SENT)
+}
+
+/// A folder that goes when the example has run.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> std::io::Result<Folder> {
+        let mut bits = [0; 8];
+        aivm_host::mint::fill_random(&mut bits).map_err(std::io::Error::other)?;
+        let name: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
+        let path = std::env::temp_dir().join(format!("aivm-try-{name}"));
+        std::fs::create_dir(&path)?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
