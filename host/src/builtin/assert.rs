@@ -13,7 +13,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &[],
     instead: Some("bad"),
     settings: &[
-        Setting::optional("key", Kind::Text, "judge what stands at this place of a JSON input, such as `items.0.price`; not set: the whole text"),
+        Setting::optional(
+            "key",
+            Kind::Text,
+            "judge what stands at this place of a JSON input, such as `items.0.price`; not set: the whole text",
+        ),
         EQUALS,
         CONTAINS,
         MATCHES,

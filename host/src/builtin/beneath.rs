@@ -88,19 +88,21 @@ impl Workspace {
         let file = fs::openat(&folder, &*temporary, flags, Mode::from_raw_mode(0o666));
         let mut file = File::from(file.map_err(|error| failed("write", path, error))?);
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        let placed = written.map_err(|source| Failure::Io { doing: "write", path: path.to_owned(), source }).and_then(|()| {
-            if replace {
-                return fs::renameat(&folder, &*temporary, &folder, *name).map_err(|error| failed("write", path, error));
-            }
-            // A hard link fails when the name is taken, where a rename would replace.
-            fs::linkat(&folder, &*temporary, &folder, *name, AtFlags::empty()).map_err(|error| match error {
-                Errno::EXIST => Failure::Path {
-                    path: path.to_owned(),
-                    reason: "exists with other content: choose another path, or set `replace = true`".into(),
-                },
-                error => failed("write", path, error),
-            })
-        });
+        let placed =
+            written.map_err(|source| Failure::Io { doing: "write", path: path.to_owned(), source }).and_then(|()| {
+                if replace {
+                    return fs::renameat(&folder, &*temporary, &folder, *name)
+                        .map_err(|error| failed("write", path, error));
+                }
+                // A hard link fails when the name is taken, where a rename would replace.
+                fs::linkat(&folder, &*temporary, &folder, *name, AtFlags::empty()).map_err(|error| match error {
+                    Errno::EXIST => Failure::Path {
+                        path: path.to_owned(),
+                        reason: "exists with other content: choose another path, or set `replace = true`".into(),
+                    },
+                    error => failed("write", path, error),
+                })
+            });
         if placed.is_err() || !replace {
             // What stays behind when this fails is a stray file, never a wrong one.
             let _ = fs::unlinkat(&folder, &*temporary, AtFlags::empty());
@@ -112,7 +114,9 @@ impl Workspace {
     /// Opens what is there.
     pub fn find(&self, path: &str) -> Result<Found, Failure> {
         let names = components(path)?;
-        let Some((name, folders)) = names.split_last() else { return Ok(Found::Folder(self.folder(&[], path, false)?)) };
+        let Some((name, folders)) = names.split_last() else {
+            return Ok(Found::Folder(self.folder(&[], path, false)?));
+        };
         let folder = self.folder(folders, path, false)?;
         open(&folder, name, path)
     }
@@ -150,7 +154,10 @@ pub(super) fn names(folder: &OwnedFd, path: &str, most: usize) -> Result<Vec<Str
             continue;
         }
         if names.len() == most {
-            return Err(Failure::Limit { what: format!("reading the folder `{path}`"), limit: format!("{most} files") });
+            return Err(Failure::Limit {
+                what: format!("reading the folder `{path}`"),
+                limit: format!("{most} files"),
+            });
         }
         names.push(name);
     }
@@ -175,7 +182,12 @@ fn failed(doing: &'static str, path: &str, error: Errno) -> Failure {
     match error {
         Errno::LOOP | Errno::MLINK => Failure::Path {
             path: path.to_owned(),
-            reason: "leads over a symbolic link, which is not followed: name the place itself, beneath the workspace".into(),
+            reason: "leads over a symbolic link, which is not followed: name the place itself, beneath the workspace"
+                .into(),
+        },
+        Errno::NOTDIR => Failure::Path {
+            path: path.to_owned(),
+            reason: "leads over a file or a symbolic link where a folder has to be: links are not followed".into(),
         },
         Errno::NOENT if doing != "write" && doing != "create" => {
             Failure::Missing(format!("there is no `{path}` in the workspace"))

@@ -22,7 +22,11 @@ pub(super) const BEST: Builtin = Builtin {
     instead: None,
     settings: &[
         Setting::optional("key", Kind::Text, "where the score stands in each, such as `score` or `result.accuracy`"),
-        Setting::optional("pattern", Kind::Pattern, "or a regular expression whose first group, else whole match, is the score: `score: ([0-9.]+)`"),
+        Setting::optional(
+            "pattern",
+            Kind::Pattern,
+            "or a regular expression whose first group, else whole match, is the score: `score: ([0-9.]+)`",
+        ),
         Setting::flag("lowest", false, "the lowest score wins"),
     ],
     check,
@@ -37,7 +41,11 @@ pub(super) const VOTE: Builtin = Builtin {
     settings: &[
         Setting::optional("key", Kind::Text, "compare what stands at this place of each; not set: the whole"),
         Setting::flag("fold", true, "texts that differ only in case or white space are equal"),
-        Setting::optional("share", Kind::Number, "which share of the votes agrees, from 0 to 1; not set: more than half"),
+        Setting::optional(
+            "share",
+            Kind::Number,
+            "which share of the votes agrees, from 0 to 1; not set: more than half",
+        ),
     ],
     check: check_share,
     run: vote,

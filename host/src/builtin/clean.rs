@@ -13,7 +13,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     settings: &[
         Setting::count("blank", 1, "how many blank lines in a row are kept"),
         Setting::count("tab", 0, "how many spaces a tab becomes; 0 keeps tabs"),
-        Setting::choice("invalid", &["fail", "replace"], "what happens to bytes that are not UTF-8: the call fails, or each becomes U+FFFD"),
+        Setting::choice(
+            "invalid",
+            &["fail", "replace"],
+            "what happens to bytes that are not UTF-8: the call fails, or each becomes U+FFFD",
+        ),
     ],
     check: nothing_more,
     run,
@@ -21,7 +25,8 @@ pub(super) const BUILTIN: Builtin = Builtin {
 
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
     let text = match call.with.text("invalid") {
-        "replace" if call.input.parts.is_empty() && call.input.payload.len() <= MOST_BYTES => {
+        "replace" if call.input.payload.len() <= MOST_BYTES => {
+            call.whole()?;
             String::from_utf8_lossy(call.input.payload)
         }
         _ => Cow::Borrowed(call.text()?),
@@ -60,7 +65,8 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// One line without what cannot be seen.
 fn tidy<'l>(line: &'l str, tab: &str) -> Cow<'l, str> {
-    let plain = line.bytes().all(|byte| (b' '..0x7f).contains(&byte)) || !line.chars().any(|c| is_noise(c) || c == '\t');
+    let plain =
+        line.bytes().all(|byte| (b' '..0x7f).contains(&byte)) || !line.chars().any(|c| is_noise(c) || c == '\t');
     if plain {
         return Cow::Borrowed(line.trim_end());
     }

@@ -7,9 +7,13 @@ use super::setting::{Kind, Options, Setting};
 use regex::Regex;
 use serde_json::Value;
 
-pub(super) const EQUALS: Setting = Setting::optional("equals", Kind::Any, "it has to be this; `5` and `\"5\"` are the same");
-pub(super) const CONTAINS: Setting =
-    Setting::optional("contains", Kind::Text, "a text that has to occur in it; in a list, an element that has to be there");
+pub(super) const EQUALS: Setting =
+    Setting::optional("equals", Kind::Any, "it has to be this; `5` and `\"5\"` are the same");
+pub(super) const CONTAINS: Setting = Setting::optional(
+    "contains",
+    Kind::Text,
+    "a text that has to occur in it; in a list, an element that has to be there",
+);
 pub(super) const MATCHES: Setting = Setting::optional("matches", Kind::Pattern, "it has to match this");
 pub(super) const MIN: Setting = Setting::optional("min", Kind::Number, "it has to be a number, and not below this");
 pub(super) const MAX: Setting = Setting::optional("max", Kind::Number, "it has to be a number, and not above this");

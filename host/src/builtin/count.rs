@@ -18,7 +18,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
             &["all", "items", "words", "characters", "bytes"],
             "one number, or `all` of them in an object; items are parts, elements, values, rows or lines",
         ),
-        Setting::optional("by", Kind::Text, "count the items for each value of this member or column, the most frequent first; for lines `\"\"`, the line itself"),
+        Setting::optional(
+            "by",
+            Kind::Text,
+            "count the items for each value of this member or column, the most frequent first; for lines `\"\"`, the line itself",
+        ),
         AS,
     ],
     check: nothing_more,

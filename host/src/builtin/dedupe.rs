@@ -14,7 +14,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &[],
     instead: None,
     settings: &[
-        Setting::optional("key", Kind::Text, "the member or column that is compared; not set: the whole item; items without it are all kept"),
+        Setting::optional(
+            "key",
+            Kind::Text,
+            "the member or column that is compared; not set: the whole item; items without it are all kept",
+        ),
         Setting::choice("keep", &["first", "last"], "which of them stays, in its place"),
         Setting::flag("fold", false, "texts that differ only in case or white space are equal"),
         AS,

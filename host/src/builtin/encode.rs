@@ -7,7 +7,8 @@ use super::{Builtin, Effect, Failure, MOST_BYTES, Output, media, nothing_more};
 use base64::Engine;
 use base64::engine::general_purpose::{GeneralPurpose, STANDARD, URL_SAFE_NO_PAD};
 
-const AS: Setting = Setting::choice("as", &["base64", "base64url", "hex", "url"], "the encoding; `url` is percent-encoding");
+const AS: Setting =
+    Setting::choice("as", &["base64", "base64url", "hex", "url"], "the encoding; `url` is percent-encoding");
 
 pub(super) const ENCODE: Builtin = Builtin {
     name: "encode",
@@ -35,9 +36,7 @@ fn engine(with: &Options<'_>) -> GeneralPurpose {
 
 fn encode(call: &Call<'_>) -> Result<Output, Failure> {
     let bytes = call.input.payload;
-    if !call.input.parts.is_empty() {
-        return Err(Failure::Unreadable("it encodes one value: call it for each part with `.*`".into()));
-    }
+    call.whole()?;
     // Four characters for three bytes is the least growth.
     if bytes.len() > MOST_BYTES / 4 * 3 {
         return Err(Failure::too_large("the output"));
@@ -86,11 +85,13 @@ fn nibble(byte: u8) -> Option<u8> {
 }
 
 fn hex(text: &[u8]) -> Result<Vec<u8>, String> {
-    let pair = |(nth, pair): (usize, &[u8])| match *pair {
-        [high, low] => nibble(high).zip(nibble(low)).map(|(high, low)| high << 4 | low),
-        _ => None,
-    }
-    .ok_or_else(|| format!("digits {} and {} are no byte", 2 * nth + 1, 2 * nth + 2));
+    let pair = |(nth, pair): (usize, &[u8])| {
+        match *pair {
+            [high, low] => nibble(high).zip(nibble(low)).map(|(high, low)| high << 4 | low),
+            _ => None,
+        }
+        .ok_or_else(|| format!("digits {} and {} are no byte", 2 * nth + 1, 2 * nth + 2))
+    };
     text.chunks(2).enumerate().map(pair).collect()
 }
 

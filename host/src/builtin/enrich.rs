@@ -7,9 +7,8 @@ use super::{Builtin, Effect, Failure, Output, buffer, media};
 use serde_json::{Map, Value, json};
 
 /// All facts, in the order in which they are given.
-const FACTS: [&str; 11] = [
-    "bytes", "digest", "lines", "words", "characters", "title", "elements", "members", "rows", "columns", "parts",
-];
+const FACTS: [&str; 11] =
+    ["bytes", "digest", "lines", "words", "characters", "title", "elements", "members", "rows", "columns", "parts"];
 /// How much of a heading is told, in characters.
 const TITLE: usize = 120;
 
@@ -19,8 +18,16 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &[],
     instead: None,
     settings: &[
-        Setting::choice("into", &["attributes", "json"], "where the facts go: attributes beside the unchanged payload, or a member of a JSON object"),
-        Setting::text("member", "facts", "with `into = \"json\"`: the name of that member; what is not a JSON object goes into a member `content` beside it"),
+        Setting::choice(
+            "into",
+            &["attributes", "json"],
+            "where the facts go: attributes beside the unchanged payload, or a member of a JSON object",
+        ),
+        Setting::text(
+            "member",
+            "facts",
+            "with `into = \"json\"`: the name of that member; what is not a JSON object goes into a member `content` beside it",
+        ),
         Setting::optional("facts", Kind::List, "only these facts; not set: all that the input has"),
         Setting::optional("add", Kind::Table, "further facts, as they are: names and texts, numbers or flags"),
     ],
@@ -41,7 +48,9 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
             return Err(with.wrong("add", format!("has `{name}`: names are not empty, and `aivm.` is reserved")));
         }
         if value.is_object() || value.is_array() || value.is_null() {
-            return Err(with.wrong("add", format!("has {} at `{name}`: a text, a number or a flag has to be", kind_of(value))));
+            return Err(
+                with.wrong("add", format!("has {} at `{name}`: a text, a number or a flag has to be", kind_of(value)))
+            );
         }
     }
     Ok(())
@@ -122,7 +131,9 @@ fn facts(call: &Call<'_>, wanted: impl Fn(&str) -> bool) -> Result<Map<String, V
 
 /// The first Markdown heading, else the first line that is not blank.
 pub(super) fn title(text: &str) -> Option<String> {
-    let heading = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+    let heading = text
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
     let first = || text.lines().map(str::trim).find(|line| !line.is_empty());
     heading.map(str::trim).find(|heading| !heading.is_empty()).or_else(first).map(shorten)
 }

@@ -17,7 +17,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
             &["json", "code", "emails", "urls", "numbers", "pattern"],
             "JSON objects and arrays within prose; fenced code blocks of Markdown; e-mail addresses; http and https addresses; numbers; or what `pattern` matches",
         ),
-        Setting::optional("pattern", Kind::Pattern, "gives objects when it has named groups, the first group when it has one, else the whole match"),
+        Setting::optional(
+            "pattern",
+            Kind::Pattern,
+            "gives objects when it has named groups, the first group when it has one, else the whole match",
+        ),
         Setting::optional("language", Kind::Text, "only code blocks of this language"),
         Setting::flag("first", false, "the first piece itself instead of a JSON array of all; none: the call fails"),
     ],
@@ -26,7 +30,7 @@ pub(super) const BUILTIN: Builtin = Builtin {
 };
 
 /// How often, on average, a byte is read while looking for JSON.
-const MOST_READINGS: usize = 64;
+const MOST_READINGS: usize = 16;
 /// `.` and `,` may stand within a number, not at its end.
 const NUMBER: &str = r"[-+]?\b\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?\b";
 const EMAIL: &str = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+";
@@ -50,7 +54,9 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
     let found: Vec<Value> = match what {
         "json" => json_within(text, call)?.into_iter().take(most).collect(),
         "code" => code(text, call.with.maybe("language")).into_iter().take(most).collect(),
-        "emails" => matches(&fixed(EMAIL)?, text).map(|found| json!(found.trim_end_matches(['.', '-']))).take(most).collect(),
+        "emails" => {
+            matches(&fixed(EMAIL)?, text).map(|found| json!(found.trim_end_matches(['.', '-']))).take(most).collect()
+        }
         "urls" => matches(&fixed(URL)?, text).map(|found| json!(without_tail(found))).take(most).collect(),
         "numbers" => matches(&fixed(NUMBER)?, text).map(to_number).take(most).collect(),
         _ => match call.with.pattern("pattern")? {
@@ -175,7 +181,10 @@ fn json_within(text: &str, call: &Call<'_>) -> Result<Vec<Value>, Failure> {
                 let lines = text.get(start..).unwrap_or("").split_inclusive('\n').take(error.line().saturating_sub(1));
                 tried += lines.map(str::len).sum::<usize>() + error.column();
                 if tried > MOST_READINGS * text.len() + (1 << 20) {
-                    return Err(Failure::Limit { what: "looking for JSON".into(), limit: format!("{MOST_READINGS} readings of the input") });
+                    return Err(Failure::Limit {
+                        what: "looking for JSON".into(),
+                        limit: format!("{MOST_READINGS} readings of the input"),
+                    });
                 }
             }
             None => {}

@@ -70,7 +70,9 @@ pub enum Failure {
         source: std::io::Error,
     },
     /// The settings make it say a word that its step cannot hear.
-    #[error("the word `{word}` cannot be answered here: this step hears {may}. Write it as an arm of the match below, or in `words` of the worker")]
+    #[error(
+        "the word `{word}` cannot be answered here: this step hears {may}. Write it as an arm of the match below, or in `words` of the worker"
+    )]
     Word {
         /// The word.
         word: String,

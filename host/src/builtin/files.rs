@@ -29,7 +29,11 @@ pub(super) const READ: Builtin = Builtin {
     words: &[],
     instead: Some("missing"),
     settings: &[
-        Setting::required("path", Kind::Text, "a file, or a folder, beneath the workspace; `{input}` (the input's text), `{param.X}` and `{attribute.X}` are filled in"),
+        Setting::required(
+            "path",
+            Kind::Text,
+            "a file, or a folder, beneath the workspace; `{input}` (the input's text), `{param.X}` and `{attribute.X}` are filled in",
+        ),
         Setting::optional("extensions", Kind::List, "of a folder: only files whose names end so, such as `md`"),
         Setting::flag("deep", true, "of a folder: folders within it as well"),
         Setting::count("most", 1000, "of a folder: more files than this are a failure"),
@@ -124,7 +128,10 @@ struct Files<'c> {
 impl Files<'_> {
     fn visit(&mut self, folder: &OwnedFd, within: &str, path: &str, depth: usize) -> Result<(), Failure> {
         if depth > MOST_DEPTH {
-            return Err(Failure::Limit { what: format!("reading `{path}/{within}`"), limit: format!("{MOST_DEPTH} folders deep") });
+            return Err(Failure::Limit {
+                what: format!("reading `{path}/{within}`"),
+                limit: format!("{MOST_DEPTH} folders deep"),
+            });
         }
         let most = self.call.with.count("most");
         let extensions = self.call.with.list("extensions");
@@ -139,13 +146,22 @@ impl Files<'_> {
             match beneath::open(folder, &name, &whole) {
                 Ok(Found::File(file)) if wanted => {
                     if self.parts.len() == most {
-                        return Err(Failure::Limit { what: format!("reading `{path}`"), limit: format!("{most} files (`most`)") });
+                        return Err(Failure::Limit {
+                            what: format!("reading `{path}`"),
+                            limit: format!("{most} files (`most`)"),
+                        });
                     }
                     let payload = beneath::read(file, &whole, MOST_BYTES - self.bytes)?;
                     self.bytes += payload.len();
-                    self.parts.push(NewPart { media_type: media_type(&name, &payload).to_owned(), name: inner, payload });
+                    self.parts.push(NewPart {
+                        media_type: media_type(&name, &payload).to_owned(),
+                        name: inner,
+                        payload,
+                    });
                 }
-                Ok(Found::Folder(folder)) if self.call.with.flag("deep") => self.visit(&folder, &inner, path, depth + 1)?,
+                Ok(Found::Folder(folder)) if self.call.with.flag("deep") => {
+                    self.visit(&folder, &inner, path, depth + 1)?
+                }
                 Ok(_) | Err(Failure::Path { .. }) => {}
                 Err(other) => return Err(other),
             }

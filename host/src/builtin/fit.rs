@@ -12,7 +12,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     settings: &[
         Setting::count("most", 8000, "the most characters of the output, the mark included"),
         Setting::choice("keep", &["start", "end", "both"], "what stays: the beginning, the end, or half of each"),
-        Setting::text("mark", "\n[… {cut} characters left out …]\n", "what stands where something is left out; `{cut}` is how much"),
+        Setting::text(
+            "mark",
+            "\n[… {cut} characters left out …]\n",
+            "what stands where something is left out; `{cut}` is how much",
+        ),
     ],
     check,
     run,

@@ -23,7 +23,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
         AS,
         Setting::count("indent", 2, "JSON: spaces for each level; 0 puts all on one line"),
         Setting::flag("sort", false, "JSON: members of objects sorted by name"),
-        Setting::flag("typed", false, "from CSV to JSON: fields that spell numbers, `true`, `false` or `null` become such"),
+        Setting::flag(
+            "typed",
+            false,
+            "from CSV to JSON: fields that spell numbers, `true`, `false` or `null` become such",
+        ),
         Setting::optional("columns", Kind::List, "to CSV, Markdown or a table: only these columns, in this order"),
     ],
     check,
@@ -38,6 +42,7 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
+    call.whole()?;
     let from = form(call.with.text("as"), call.input.media_type);
     let to = match (call.with.text("to"), from) {
         ("auto", Form::Json) => "json",
@@ -63,7 +68,11 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
             let values = if typed { Table::of(&items)?.objects(true) } else { values(&items) };
             let mut out = Buffer::default();
             for value in values {
-                if call.with.flag("sort") { out.push_json(&sorted(&value))? } else { out.push_json(&value)? }
+                if call.with.flag("sort") {
+                    out.push_json(&sorted(&value))?
+                } else {
+                    out.push_json(&value)?
+                }
                 out.push("\n")?;
             }
             Ok(Output::new(media::NDJSON, out.into_bytes()))

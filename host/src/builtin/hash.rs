@@ -12,16 +12,18 @@ pub(super) const BUILTIN: Builtin = Builtin {
     instead: None,
     settings: &[
         Setting::choice("by", &["blake3", "sha256"], "the function"),
-        Setting::choice("into", &["output", "attribute"], "where it goes: it is the output, or stands in the attribute `hash` of the unchanged input"),
+        Setting::choice(
+            "into",
+            &["output", "attribute"],
+            "where it goes: it is the output, or stands in the attribute `hash` of the unchanged input",
+        ),
     ],
     check: nothing_more,
     run,
 };
 
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
-    if !call.input.parts.is_empty() {
-        return Err(Failure::Unreadable("it hashes one value: call it for each part with `.*`, or `merge` them first".into()));
-    }
+    call.whole()?;
     let hash = match call.with.text("by") {
         "sha256" => Sha256::digest(call.input.payload).iter().map(|byte| format!("{byte:02x}")).collect(),
         _ => blake3::hash(call.input.payload).to_hex().to_string(),

@@ -81,7 +81,7 @@ impl<'a> Call<'a> {
     }
 
     /// The input as one value: not parts, which most built-ins would misread.
-    fn whole(&self) -> Result<(), Failure> {
+    pub(super) fn whole(&self) -> Result<(), Failure> {
         if self.input.parts.is_empty() && !media::is_parts(self.input.media_type) {
             return Ok(());
         }

@@ -93,10 +93,12 @@ impl<'a> Items<'a> {
                     )));
                 }
             },
-            Form::Ndjson => collect(text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(|(at, line)| {
-                let wrong = |error| Failure::Unreadable(format!("line {} is not JSON: {error}", at + 1));
-                serde_json::from_str(line).map(Item::Value).map_err(wrong)
-            }))?,
+            Form::Ndjson => {
+                collect(text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()).map(|(at, line)| {
+                    let wrong = |error| Failure::Unreadable(format!("line {} is not JSON: {error}", at + 1));
+                    serde_json::from_str(line).map(Item::Value).map_err(wrong)
+                }))?
+            }
             Form::Csv(separator) => {
                 let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(text.as_bytes());
                 header = reader.headers().map_err(wrong_csv)?.iter().map(str::to_owned).collect();

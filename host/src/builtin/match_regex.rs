@@ -18,8 +18,16 @@ pub(super) const BUILTIN: Builtin = Builtin {
     instead: None,
     settings: &[
         Setting::required("rules", Kind::Any, "pairs of a word and a regular expression, tried in order"),
-        Setting::optional("otherwise", Kind::Text, "the word when none matches; not set: no word, the step simply succeeds"),
-        Setting::optional("key", Kind::Text, "match the text at this place of a JSON input, such as `user.name`, instead of the whole"),
+        Setting::optional(
+            "otherwise",
+            Kind::Text,
+            "the word when none matches; not set: no word, the step simply succeeds",
+        ),
+        Setting::optional(
+            "key",
+            Kind::Text,
+            "match the text at this place of a JSON input, such as `user.name`, instead of the whole",
+        ),
     ],
     check,
     run,
@@ -27,13 +35,18 @@ pub(super) const BUILTIN: Builtin = Builtin {
 
 fn check(with: &Options<'_>) -> Result<(), Failure> {
     if let Some(word) = with.maybe("otherwise").filter(|word| !aivm_schema::word::is_word(word)) {
-        return Err(with.wrong("otherwise", format!("is `{word}`, which is not a word: a letter, then letters, digits, `_`, `-`")));
+        return Err(with.wrong(
+            "otherwise",
+            format!("is `{word}`, which is not a word: a letter, then letters, digits, `_`, `-`"),
+        ));
     }
     rules(with).map(|_| ())
 }
 
 fn rules<'a>(with: &Options<'a>) -> Result<Vec<(&'a str, Regex)>, Failure> {
-    let wrong = |reason: String| with.wrong("rules", format!("{reason}; write `rules = [[\"urgent\", \"(?i)urgent|asap\"], …]`"));
+    let wrong = |reason: String| {
+        with.wrong("rules", format!("{reason}; write `rules = [[\"urgent\", \"(?i)urgent|asap\"], …]`"))
+    };
     let list = with.value("rules").and_then(Value::as_array).filter(|list| !list.is_empty());
     let list = list.ok_or_else(|| wrong("has to be a list of pairs".into()))?;
     let mut rules = Vec::with_capacity(list.len());

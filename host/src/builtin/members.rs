@@ -14,7 +14,11 @@ pub(super) const GET: Builtin = Builtin {
     words: &[],
     instead: Some("missing"),
     settings: &[
-        Setting::required("at", Kind::Text, "the place: `user.name`, `items.0`, `items.*.price` for all of them, or a JSON pointer `/user/name`"),
+        Setting::required(
+            "at",
+            Kind::Text,
+            "the place: `user.name`, `items.0`, `items.*.price` for all of them, or a JSON pointer `/user/name`",
+        ),
         Setting::optional("default", Kind::Any, "what it gives when there is nothing; not set: the call fails"),
     ],
     check: nothing_more,
@@ -26,7 +30,11 @@ pub(super) const SET: Builtin = Builtin {
     effect: Effect::Pure,
     words: &[],
     instead: None,
-    settings: &[Setting::required("values", Kind::Table, "places and what they get; objects on the way are made, `items.-` is the end of a list")],
+    settings: &[Setting::required(
+        "values",
+        Kind::Table,
+        "places and what they get; objects on the way are made, `items.-` is the end of a list",
+    )],
     check: nothing_more,
     run: set,
 };
@@ -96,20 +104,29 @@ fn pick(call: &Call<'_>) -> Result<Output, Failure> {
     let drop = call.with.flag("drop");
     if !drop && let Form::Csv(_) = form("auto", call.input.media_type) {
         return columns(call, |header| {
-            let missing = |key: &str| Failure::Unreadable(format!("there is no column `{key}`: there are {}", header.join(", ")));
+            let missing =
+                |key: &str| Failure::Unreadable(format!("there is no column `{key}`: there are {}", header.join(", ")));
             let place = |key: &&str| header.iter().position(|name| name == key).ok_or_else(|| missing(key));
             keys.iter().map(place).collect()
         });
     }
     if let Form::Csv(_) = form("auto", call.input.media_type) {
-        let kept = |header: &[String]| Ok((0..header.len()).filter(|at| !header.get(*at).is_some_and(|name| keys.contains(&name.as_str()))).collect());
+        let kept = |header: &[String]| {
+            Ok((0..header.len())
+                .filter(|at| !header.get(*at).is_some_and(|name| keys.contains(&name.as_str())))
+                .collect())
+        };
         return columns(call, kept);
     }
     objects(call, |members| {
         if drop {
             members.retain(|name, _| !keys.contains(&name.as_str()));
         } else {
-            *members = keys.iter().filter_map(|key| members.get_key_value(*key)).map(|(name, value)| (name.clone(), value.clone())).collect();
+            *members = keys
+                .iter()
+                .filter_map(|key| members.get_key_value(*key))
+                .map(|(name, value)| (name.clone(), value.clone()))
+                .collect();
         }
     })
 }

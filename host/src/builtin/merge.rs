@@ -78,7 +78,8 @@ fn text(call: &Call<'_>) -> Result<Output, Failure> {
         for (nth, part) in call.input.parts.iter().enumerate() {
             call.tick(nth)?;
             write(&mut out, nth, separator, names.then_some(part.name), part.text()?)?;
-            let same = *media_type.get_or_insert(part.media_type) == part.media_type && part.media_type.starts_with("text/");
+            let same =
+                *media_type.get_or_insert(part.media_type) == part.media_type && part.media_type.starts_with("text/");
             media_type = Some(if same { part.media_type } else { media::TEXT });
         }
     }

@@ -14,7 +14,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &["clean", "dirty"],
     instead: None,
     settings: &[
-        Setting::optional("columns", Kind::Table, "CSV or TSV: columns and what their fields have to be, as in `validate`"),
+        Setting::optional(
+            "columns",
+            Kind::Table,
+            "CSV or TSV: columns and what their fields have to be, as in `validate`",
+        ),
         Setting::optional("schema", Kind::Any, "JSON or NDJSON: the JSON Schema of each element, as in `validate`"),
     ],
     check,
@@ -88,7 +92,11 @@ fn rows(call: &Call<'_>, sorted: &mut Sorted) -> Result<(), Failure> {
         let row = row.map_err(super::items::wrong_csv)?;
         if row.len() != header.len() {
             let fields: Value = row.iter().map(Value::from).collect();
-            sorted.add(nth + 1, fields, vec![format!("it has {} fields, and the header has {}", row.len(), header.len())]);
+            sorted.add(
+                nth + 1,
+                fields,
+                vec![format!("it has {} fields, and the header has {}", row.len(), header.len())],
+            );
             continue;
         }
         let reasons = rules.check(nth + 1, |column| row.get(column).unwrap_or(""));

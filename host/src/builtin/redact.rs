@@ -13,7 +13,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &["clean", "dirty"],
     instead: None,
     settings: &[
-        Setting::optional("kinds", Kind::List, "only these of `secret`, `email`, `iban`, `card`, `ip` and `phone`; not set: all"),
+        Setting::optional(
+            "kinds",
+            Kind::List,
+            "only these of `secret`, `email`, `iban`, `card`, `ip` and `phone`; not set: all",
+        ),
         Setting::optional("patterns", Kind::Table, "further kinds: names and regular expressions, looked for first"),
     ],
     check,
@@ -34,7 +38,11 @@ const KINDS: [(&str, &str, Judge); 6] = [
     ("iban", r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b", is_iban),
     ("card", r"\b\d(?:[ -]?\d){12,18}\b", is_card),
     ("ip", r"\b\d{1,3}(?:\.\d{1,3}){3}\b", is_ip),
-    ("phone", r"(?:\+|\b00)\d(?:[ ./()-]{0,2}\d){6,14}\b|\(?\b0\d{1,5}\)?(?:[ ./-]{1,2}\d{2,}){1,5}\b|\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b", is_phone),
+    (
+        "phone",
+        r"(?:\+|\b00)\d(?:[ ./()-]{0,2}\d){6,14}\b|\(?\b0\d{1,5}\)?(?:[ ./-]{1,2}\d{2,}){1,5}\b|\(?\b\d{3}\)?[ .-]\d{3}[ .-]\d{4}\b",
+        is_phone,
+    ),
 ];
 
 fn check(with: &Options<'_>) -> Result<(), Failure> {
@@ -105,10 +113,14 @@ fn digits(text: &str) -> impl DoubleEndedIterator<Item = u32> {
     text.chars().filter_map(|c| c.to_digit(10))
 }
 
-/// The check digit of Luhn.
+/// A length that cards have, and the check digit of Luhn.
 fn is_card(text: &str) -> bool {
+    if !matches!(digits(text).count(), 13..=16 | 19) {
+        return false;
+    }
     let double = |digit: u32| if digit > 4 { digit * 2 - 9 } else { digit * 2 };
-    let sum: u32 = digits(text).rev().enumerate().map(|(at, digit)| if at % 2 == 1 { double(digit) } else { digit }).sum();
+    let sum: u32 =
+        digits(text).rev().enumerate().map(|(at, digit)| if at % 2 == 1 { double(digit) } else { digit }).sum();
     sum.is_multiple_of(10) && digits(text).any(|digit| digit != 0)
 }
 
@@ -116,9 +128,11 @@ fn is_card(text: &str) -> bool {
 fn is_iban(text: &str) -> bool {
     let text: String = text.chars().filter(|c| *c != ' ').collect();
     let (Some(head), Some(tail)) = (text.get(..4), text.get(4..)) else { return false };
-    let rest = tail.chars().chain(head.chars()).filter_map(|c| c.to_digit(36)).fold(0_u32, |rest, digit| {
-        (rest * if digit > 9 { 100 } else { 10 } + digit) % 97
-    });
+    let rest = tail
+        .chars()
+        .chain(head.chars())
+        .filter_map(|c| c.to_digit(36))
+        .fold(0_u32, |rest, digit| (rest * if digit > 9 { 100 } else { 10 } + digit) % 97);
     rest == 1
 }
 

@@ -13,7 +13,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     settings: &[
         Setting::optional("text", Kind::Text, "the text to replace, exactly as it is"),
         Setting::optional("pattern", Kind::Pattern, "or what matches this"),
-        Setting::text("by", "", "what stands there afterwards; with `pattern`, `$1` and `${name}` are what its groups matched, `$$` is a dollar sign"),
+        Setting::text(
+            "by",
+            "",
+            "what stands there afterwards; with `pattern`, `$1` and `${name}` are what its groups matched, `$$` is a dollar sign",
+        ),
         Setting::count("most", 0, "replace only the first so many; 0: all"),
     ],
     check,

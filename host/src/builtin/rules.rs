@@ -95,7 +95,9 @@ impl Rule {
             return (!self.empty).then(|| "is empty".into());
         }
         let size = match self.of {
-            "integer" if field.trim().parse::<i64>().is_err() => return Some(format!("{} is no whole number", shown())),
+            "integer" if field.trim().parse::<i64>().is_err() => {
+                return Some(format!("{} is no whole number", shown()));
+            }
             "integer" | "number" => match field.trim().parse::<f64>() {
                 Ok(number) if number.is_finite() => number,
                 _ => return Some(format!("{} is no number", shown())),

@@ -10,15 +10,27 @@ use std::collections::{BTreeMap, HashSet};
 
 /// How deep references and nested schemas may go for one value; JSON itself is read to a depth of 128.
 const MOST_DEPTH: usize = 256;
-/// How many schemas may be laid on values in one check: a schema can refer to itself twice in each of its parts.
-const MOST_VISITS: u32 = 20_000_000;
+/// How many schemas may be laid on values in one check, for each value within the value and in all: a schema can refer
+/// to itself twice in each of its parts.
+const MOST_VISITS_EACH: u32 = 1_000;
+const MOST_VISITS: u32 = 50_000_000;
 /// How many violations are listed.
 pub(super) const MOST_VIOLATIONS: usize = 20;
 
 /// Keywords that say nothing about validity.
 const ANNOTATIONS: [&str; 12] = [
-    "$schema", "$id", "$comment", "$defs", "definitions", "title", "description", "default", "examples", "deprecated",
-    "format", "$anchor",
+    "$schema",
+    "$id",
+    "$comment",
+    "$defs",
+    "definitions",
+    "title",
+    "description",
+    "default",
+    "examples",
+    "deprecated",
+    "format",
+    "$anchor",
 ];
 const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "string", "integer"];
 
@@ -27,6 +39,7 @@ const TYPES: [&str; 7] = ["null", "boolean", "object", "array", "number", "strin
 pub(super) struct Schema<'s> {
     root: &'s Value,
     patterns: BTreeMap<&'s str, Regex>,
+    /// How many visits are left in this check.
     visits: Cell<u32>,
 }
 
@@ -82,13 +95,16 @@ impl<'s> Schema<'s> {
             match keyword.as_str() {
                 "type" => {
                     let names: Vec<&Value> = value.as_array().map_or(vec![value], |list| list.iter().collect());
-                    if names.is_empty() || !names.iter().all(|name| name.as_str().is_some_and(|name| TYPES.contains(&name))) {
+                    if names.is_empty()
+                        || !names.iter().all(|name| name.as_str().is_some_and(|name| TYPES.contains(&name)))
+                    {
                         return wrong(&format!("one or a list of {}", TYPES.join(", ")));
                     }
                 }
                 "const" => {}
                 "enum" | "required" if value.is_array() => {
-                    if keyword == "required" && !value.as_array().is_some_and(|list| list.iter().all(Value::is_string)) {
+                    if keyword == "required" && !value.as_array().is_some_and(|list| list.iter().all(Value::is_string))
+                    {
                         return wrong("a list of texts");
                     }
                 }
@@ -105,7 +121,8 @@ impl<'s> Schema<'s> {
                         self.learn(schema, &format!("{at}/{nth}"), depth + 1)?;
                     }
                 }
-                "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties" if value.is_u64() => {}
+                "minLength" | "maxLength" | "minItems" | "maxItems" | "minProperties" | "maxProperties"
+                    if value.is_u64() => {}
                 "minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum" if value.is_number() => {}
                 "multipleOf" if value.as_f64().is_some_and(|step| step > 0.0) => {}
                 "uniqueItems" if value.is_boolean() => {}
@@ -138,8 +155,12 @@ impl<'s> Schema<'s> {
     /// What `value` violates.
     pub fn check(&self, value: &Value) -> Violations {
         let mut found = Violations::default();
-        self.visits.set(0);
+        self.visits.set(nodes(value).saturating_mul(MOST_VISITS_EACH).min(MOST_VISITS));
         self.visit(self.root, value, "", &mut found, 0);
+        if self.visits.get() == 0 {
+            found = Violations::default();
+            found.add("", || "cannot be decided: the schema refers to itself too often".into());
+        }
         found
     }
 
@@ -156,10 +177,11 @@ impl<'s> Schema<'s> {
             _ => return found.add(at, || "is not allowed".into()),
         };
         let visits = self.visits.get();
-        if depth > MOST_DEPTH || visits == MOST_VISITS {
-            return found.add(at, || "the schema refers to itself too often to be decided here".into());
+        if depth > MOST_DEPTH || visits == 0 {
+            self.visits.set(0);
+            return found.add(at, || "is not decided".into());
         }
-        self.visits.set(visits + 1);
+        self.visits.set(visits - 1);
         if let Some(target) = keywords.get("$ref").and_then(Value::as_str).and_then(|place| self.find(place)) {
             self.visit(target, value, at, found, depth + 1);
         }
@@ -265,7 +287,14 @@ impl<'s> Schema<'s> {
         }
     }
 
-    fn visit_combined(&self, keywords: &Map<String, Value>, value: &Value, at: &str, found: &mut Violations, depth: usize) {
+    fn visit_combined(
+        &self,
+        keywords: &Map<String, Value>,
+        value: &Value,
+        at: &str,
+        found: &mut Violations,
+        depth: usize,
+    ) {
         let list = |name: &str| keywords.get(name).and_then(Value::as_array);
         for schema in list("allOf").into_iter().flatten() {
             self.visit(schema, value, at, found, depth + 1);
@@ -335,6 +364,16 @@ fn bounds(
     if let Some(most) = most.filter(|most| size > *most) {
         found.add(at, || format!("has {size} {unit}, more than {most}"));
     }
+}
+
+/// How many values a value consists of, itself counted.
+fn nodes(value: &Value) -> u32 {
+    let within = match value {
+        Value::Array(elements) => elements.iter().map(nodes).sum(),
+        Value::Object(members) => members.values().map(nodes).sum(),
+        _ => 0_u32,
+    };
+    within.saturating_add(1)
 }
 
 fn is_type(value: &Value, name: &str) -> bool {

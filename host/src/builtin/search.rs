@@ -16,7 +16,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &["found", "not-found"],
     instead: None,
     settings: &[
-        Setting::optional("question", Kind::Text, "what is looked for; not set: the run's parameter `question`, else the first part"),
+        Setting::optional(
+            "question",
+            Kind::Text,
+            "what is looked for; not set: the run's parameter `question`, else the first part",
+        ),
         Setting::count("most", 5, "how many passages it gives"),
         Setting::count("lines", 12, "the most lines of a passage; it ends with its paragraph"),
         Setting::optional("score", Kind::Number, "only passages with this score or a higher one"),
@@ -90,7 +94,8 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
     ranked.retain(|(score, _)| *score >= least);
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
     ranked.truncate(call.with.count("most"));
-    let best: Vec<Value> = ranked.iter().filter_map(|(score, at)| Some((score, passages.get(*at)?))).map(shown).collect();
+    let best: Vec<Value> =
+        ranked.iter().filter_map(|(score, at)| Some((score, passages.get(*at)?))).map(shown).collect();
     let word = if best.is_empty() { "not-found" } else { "found" };
     let answer = json!({ "question": asked.trim(), "passages": best });
     Ok(Output::new(media::JSON, buffer::json(&answer)?).say(word))

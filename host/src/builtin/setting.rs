@@ -153,7 +153,9 @@ impl Setting {
                 Some(format!("cannot be `{text}`: it takes {}{}", self.takes(), near.unwrap_or_default()))
             }
             (Kind::Pattern, Value::String(text)) => compile(text).err(),
-            (Kind::Duration, Value::String(text)) => text.parse::<Milliseconds>().err().map(|error| format!("is wrong: {error}")),
+            (Kind::Duration, Value::String(text)) => {
+                text.parse::<Milliseconds>().err().map(|error| format!("is wrong: {error}"))
+            }
             _ => Some(format!("takes {}, not {}", self.takes(), shown())),
         }
     }

@@ -14,7 +14,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     instead: None,
     settings: &[
         Setting::optional("key", Kind::Text, "the member or column that decides; not set: the item itself"),
-        Setting::flag("numeric", false, "by number: texts that are numbers count as such, what is no number comes last"),
+        Setting::flag(
+            "numeric",
+            false,
+            "by number: texts that are numbers count as such, what is no number comes last",
+        ),
         Setting::flag("reverse", false, "the largest first; what comes last stays last"),
         AS,
     ],

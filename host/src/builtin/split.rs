@@ -20,8 +20,16 @@ pub(super) const BUILTIN: Builtin = Builtin {
         ),
         Setting::optional("pattern", Kind::Pattern, "with `by = \"pattern\"`: what stands between two pieces"),
         Setting::count("level", 2, "with `by = \"headings\"`: cut at Markdown headings of this level and above"),
-        Setting::count("size", 4000, "with `by = \"size\"`: the most characters in a piece; cut at the end of a paragraph, line or word where there is one"),
-        Setting::count("overlap", 0, "with `by = \"size\"`: at most how many characters of a piece the next one repeats, whole words where there are some; up to half of `size`"),
+        Setting::count(
+            "size",
+            4000,
+            "with `by = \"size\"`: the most characters in a piece; cut at the end of a paragraph, line or word where there is one",
+        ),
+        Setting::count(
+            "overlap",
+            0,
+            "with `by = \"size\"`: at most how many characters of a piece the next one repeats, whole words where there are some; up to half of `size`",
+        ),
     ],
     check,
     run,
@@ -56,7 +64,9 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         "lines" => text.lines().filter(|line| !line.trim().is_empty()).collect(),
         "headings" => at_headings(text, call.with.count("level")),
         "pattern" => match call.with.pattern("pattern")? {
-            Some(pattern) => pattern.split(text).map(str::trim).filter(|piece| !piece.is_empty()).take(MOST_ITEMS + 1).collect(),
+            Some(pattern) => {
+                pattern.split(text).map(str::trim).filter(|piece| !piece.is_empty()).take(MOST_ITEMS + 1).collect()
+            }
             None => Vec::new(),
         },
         "size" => by_size(text, call.with.count("size"), call.with.count("overlap")),

@@ -73,7 +73,8 @@ impl Table {
     /// Only these columns, in this order.
     pub fn select(self, wanted: &[&str]) -> Result<Table, Failure> {
         let place = |name: &&str| {
-            let missing = || Failure::Unreadable(format!("there is no column `{name}`: there are {}", self.columns.join(", ")));
+            let missing =
+                || Failure::Unreadable(format!("there is no column `{name}`: there are {}", self.columns.join(", ")));
             self.columns.iter().position(|column| column == name).ok_or_else(missing)
         };
         let places: Vec<usize> = wanted.iter().map(place).collect::<Result<_, _>>()?;
@@ -144,7 +145,9 @@ impl Table {
                     text.push_str("  ");
                 }
                 let (before, after) = if *right { (gap, 0) } else { (0, gap) };
-                text.extend(std::iter::repeat_n(' ', before).chain(field.chars()).chain(std::iter::repeat_n(' ', after)));
+                text.extend(
+                    std::iter::repeat_n(' ', before).chain(field.chars()).chain(std::iter::repeat_n(' ', after)),
+                );
                 // One huge field in a column widens every row: stop before memory does.
                 if text.len() > super::MOST_BYTES {
                     return Err(Failure::too_large("the table"));
@@ -162,7 +165,8 @@ impl Table {
     }
 
     fn is_numeric(&self, column: usize) -> bool {
-        let mut fields = self.rows.iter().map(|row| self.field(row, column)).filter(|field| !field.is_empty()).peekable();
+        let mut fields =
+            self.rows.iter().map(|row| self.field(row, column)).filter(|field| !field.is_empty()).peekable();
         fields.peek().is_some() && fields.all(|field| number(&Value::from(field)).is_some())
     }
 }
@@ -171,7 +175,11 @@ impl Table {
 fn guess(field: &str) -> Value {
     let Ok(value) = serde_json::from_str::<Value>(field) else { return Value::from(field) };
     let spelling = value.to_string();
-    if spelling == field && !value.is_array() && !value.is_object() && !value.is_string() { value } else { Value::from(field) }
+    if spelling == field && !value.is_array() && !value.is_object() && !value.is_string() {
+        value
+    } else {
+        Value::from(field)
+    }
 }
 
 /// A field within a Markdown table.

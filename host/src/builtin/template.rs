@@ -20,7 +20,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &[],
     instead: None,
     settings: &[
-        Setting::required("text", Kind::Text, "the template, in the syntax of Jinja; it sees `input`, `parts`, `params`, `attributes` and `vars`"),
+        Setting::required(
+            "text",
+            Kind::Text,
+            "the template, in the syntax of Jinja; it sees `input`, `parts`, `params`, `attributes` and `vars`",
+        ),
         Setting::optional("vars", Kind::Table, "values that the template sees as `vars`"),
         Setting::text("type", "text/plain", "the media type of what it gives"),
     ],
@@ -32,7 +36,9 @@ pub(super) const BUILTIN: Builtin = Builtin {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
-    if let Ok(syntax) = SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build() {
+    if let Ok(syntax) =
+        SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build()
+    {
         environment.set_syntax(syntax);
     }
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
@@ -59,7 +65,8 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         parts.insert(part.name.to_owned(), part.value()?);
     }
     let input = match call.input.parts {
-        [] => Part { name: "in", media_type: call.input.media_type, payload: call.input.payload, verdict: None }.value()?,
+        [] => Part { name: "in", media_type: call.input.media_type, payload: call.input.payload, verdict: None }
+            .value()?,
         parts => Value::Array(parts.iter().map(Part::value).collect::<Result<_, _>>()?),
     };
     let attributes: Map<String, Value> =

@@ -14,7 +14,11 @@ pub(super) const BUILTIN: Builtin = Builtin {
     words: &[],
     instead: Some("bad"),
     settings: &[
-        Setting::optional("schema", Kind::Any, "a JSON Schema, as a table or as JSON text; NDJSON is checked value by value"),
+        Setting::optional(
+            "schema",
+            Kind::Any,
+            "a JSON Schema, as a table or as JSON text; NDJSON is checked value by value",
+        ),
         Setting::optional("columns", Kind::Table, "columns of CSV or TSV and what their fields have to be"),
         Setting::optional("matches", Kind::Pattern, "the text has to match this"),
         Setting::optional("max-bytes", Kind::Count, "the payload has to be no longer than this"),
@@ -46,16 +50,20 @@ pub(super) fn schema(with: &Options<'_>) -> Result<Option<Value>, Failure> {
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
+    call.whole()?;
     let payload = call.input.payload;
     let mut found = Violations::default();
     if !call.with.flag("empty") && payload.iter().all(u8::is_ascii_whitespace) {
         found.add("", || "is empty".into());
         return Err(rejected(&found));
     }
-    if let Some(most) = call.with.value("max-bytes").and_then(Value::as_u64).filter(|most| payload.len() as u64 > *most) {
+    if let Some(most) = call.with.value("max-bytes").and_then(Value::as_u64).filter(|most| payload.len() as u64 > *most)
+    {
         found.add("", || format!("has {} bytes, more than {most}", payload.len()));
     }
-    if let Some(pattern) = call.with.pattern("matches")?.filter(|pattern| !call.text().is_ok_and(|text| pattern.is_match(text))) {
+    if let Some(pattern) =
+        call.with.pattern("matches")?.filter(|pattern| !call.text().is_ok_and(|text| pattern.is_match(text)))
+    {
         found.add("", || format!("does not match `{pattern}`"));
     }
     match judge_form(call, &mut found) {

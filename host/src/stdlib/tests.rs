@@ -16,7 +16,8 @@ fn definition(word: &str) -> WorkerDefinition {
 fn the_pages_carried_along_are_those_in_the_folder() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../stdlib/workers");
     let entries = std::fs::read_dir(folder).expect("the folder");
-    let mut files: Vec<String> = entries.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8")).collect();
+    let mut files: Vec<String> =
+        entries.map(|entry| entry.expect("entry").file_name().into_string().expect("UTF-8")).collect();
     files.sort_unstable_by_key(|name| name.trim_end_matches(".md").to_owned());
     let carried: Vec<String> = names().map(|word| format!("{word}.md")).collect();
     assert_eq!(files, carried);
@@ -32,7 +33,11 @@ fn every_builtin_has_a_page_and_every_page_has_one_sentence() {
     }
     for word in names() {
         let definition = definition(word);
-        assert!(definition.about.ends_with('.') && definition.about.matches(". ").count() == 0, "{word}: {}", definition.about);
+        assert!(
+            definition.about.ends_with('.') && definition.about.matches(". ").count() == 0,
+            "{word}: {}",
+            definition.about
+        );
         assert!(definition.about.len() <= 140, "{word}: {}", definition.about.len());
         if let Does::Builtin(name) = &definition.does {
             assert!(builtin::find(name).is_some(), "{word}: no built-in `{name}`");
@@ -71,7 +76,7 @@ impl Block {
         self.info.get(at).map_or("", String::as_str)
     }
 
-    /// The payload: without its last line end for JSON and where escapes say all.
+    /// The payload: one line of escapes, or the text as it stands.
     fn payload(&self) -> String {
         if self.info.iter().any(|word| word == "escaped") {
             let line = self.text.trim_end_matches('\n').replace('"', "\\\"");
@@ -125,7 +130,12 @@ impl Example {
         let parts: Vec<Part<'_>> = self
             .all("part")
             .zip(&payloads)
-            .map(|(block, text)| Part { name: block.info(1), media_type: block.info(2), payload: text.as_bytes(), verdict: None })
+            .map(|(block, text)| Part {
+                name: block.info(1),
+                media_type: block.info(2),
+                payload: text.as_bytes(),
+                verdict: None,
+            })
             .collect();
         let single = self.all("input").next().map(Block::payload);
         let input = Input {
@@ -178,5 +188,78 @@ impl Example {
             }
             Body::Parts(_) => {}
         }
+    }
+}
+
+/// Inputs that nobody expects.
+const HOSTILE: [(&str, &[u8]); 22] = [
+    ("", b""),
+    ("text/plain", b""),
+    ("text/plain", b"\n"),
+    ("text/plain", b"\xff\xfe\x00"),
+    ("text/plain", "\u{feff}\u{202e}ä\u{0}{{ input }} $1 ${x} %s ../..".as_bytes()),
+    ("text/plain", b"[[[[[[{{{{{\"\\u0000\\ud800\"}"),
+    ("text/markdown", b"```\n# not closed\n~~~\n#######\n```x"),
+    ("text/x-lines", b"\r\r\n\n\r"),
+    ("text/csv", b""),
+    ("text/csv", b"a,a,\n\"unclosed"),
+    ("text/csv", b"a,b\n1,2,3\n\"\"\"\",\n"),
+    ("text/csv", b"\"\"\n\"\"\n"),
+    ("text/tab-separated-values", b"\t\t\n\t\t\n"),
+    ("application/json", b""),
+    ("application/json", b"null"),
+    ("application/json", b"[]"),
+    ("application/json", b"{\"\":{\"\":[]},\"a.b\":[null,1e308,-0.0,18446744073709551615]}"),
+    ("application/json", b"[{},[],\"\",0,null,{\"text\":1,\"source\":[]}]"),
+    ("application/json", b"{\"a\":1,\"a\":2}x"),
+    ("application/x-ndjson", b"{}\n\n[]\nnull\n"),
+    ("image/png", b"\x89PNG\r\n\x1a\n"),
+    ("application/vnd.aivm.parts", b"garbage"),
+];
+
+/// Whatever the input, a call ends with an answer or a failure that has a code and says something, and ends the same way again.
+#[test]
+fn no_input_breaks_a_builtin() {
+    let workspace = tempfile::tempdir().expect("a folder");
+    let (params, outcomes) = (BTreeMap::new(), Vec::new());
+    for builtin in builtin::all() {
+        for example in examples(builtin.name) {
+            let with = &example.definition.with;
+            let context = Context {
+                with,
+                outcomes: &outcomes,
+                params: &params,
+                workspace: workspace.path(),
+                cancelled: &|| false,
+            };
+            for (media_type, payload) in HOSTILE {
+                let part = |name| Part { name, media_type, payload, verdict: None };
+                for parts in [vec![], vec![part("")], vec![part("a"), part("a")], vec![part("../x"), part("\0")]] {
+                    let input = Input { media_type, payload, attributes: &[], parts: &parts };
+                    let shown = |result: Result<Output, builtin::Failure>| match result {
+                        Ok(output) => format!("{output:?}"),
+                        Err(failure) => format!("{} {failure}", failure.code()),
+                    };
+                    let first = shown(builtin.call(&input, &context));
+                    assert!(first.len() > 6, "{}: {first}", builtin.name);
+                    assert_eq!(first, shown(builtin.call(&input, &context)), "{}", builtin.name);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_list_of_words_is_complete() {
+    let list = include_str!("../../../stdlib/README.md");
+    for word in names() {
+        assert!(list.contains(&format!("`{word}`")), "stdlib/README.md does not list `{word}`");
+    }
+    for builtin in builtin::all().iter().filter(|builtin| !builtin.words.is_empty()) {
+        let said: Vec<String> = builtin.words.iter().map(|word| format!("`{word}`")).collect();
+        let row = list.lines().find(|line| {
+            line.starts_with("| `") && line.contains(&format!("`{}`", builtin.name)) && line.contains(&said.join(" "))
+        });
+        assert!(row.is_some(), "stdlib/README.md does not say that {} says {}", builtin.name, said.join(" "));
     }
 }
