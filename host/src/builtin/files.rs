@@ -204,10 +204,11 @@ fn fill(with: &Options<'_>, value: &dyn Fn(&str) -> Result<String, Failure>) -> 
     Ok(path)
 }
 
-/// A plain name of at most 100 characters: letters, digits, `.`, `_` and `-`, not beginning with a dot.
+/// A plain name of at most 100 bytes: letters, digits, `.`, `_` and `-`, not beginning with a dot.
 fn one_name(text: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
-    let name: String = text.chars().map(plain).take(100).collect();
+    let mut name: String = text.chars().take(100).map(plain).collect();
+    name.truncate(name.floor_char_boundary(100));
     match name.trim_start_matches('.') {
         "" => "-".to_owned(),
         name => name.to_owned(),

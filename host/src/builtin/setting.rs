@@ -311,10 +311,12 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
     }
 }
 
-/// The nearest of these names, when one is near.
+/// The nearest of these names, when one is near: a slip of the finger or two, or the same beginning.
 pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
-    let scored = names.map(|other| (strsim::jaro_winkler(name, other), other));
-    scored.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, name)| name)
+    let slips = (name.len() / 3).max(1);
+    let scored = names.map(|other| (strsim::damerau_levenshtein(name, other), strsim::jaro_winkler(name, other), other));
+    let near = scored.filter(|(distance, likeness, _)| *distance <= slips || *likeness > 0.85);
+    near.min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))).map(|(_, _, name)| name)
 }
 
 /// The settings as a Markdown table, as pages and `aivm worker show` have it.

@@ -148,6 +148,7 @@ fn an_unknown_name_is_explained_by_the_nearest() {
     let (code, message) = call("merge", json!({ "seperator": "" })).fails();
     assert_eq!(code, "E0721");
     assert!(message.starts_with("`merge` has no setting `seperator`; did you mean `separator`?"), "{message}");
+    assert!(call("sort", json!({ "kye": "a" })).fails().1.contains("did you mean `key`?"));
     let (_, message) = call("fit", json!({ "zzz": 1 })).fails();
     assert!(message.contains("it has `most`, `keep`, `mark`"), "{message}");
 }

@@ -97,6 +97,7 @@ fn no_path_leads_out_of_the_workspace() {
 #[test]
 fn what_is_filled_in_is_one_plain_name() {
     let folder = tempfile::tempdir().expect("a folder");
+    let (long, long_path) = ("ö".repeat(300), format!("out/{}", "ö".repeat(50)));
     for (name, path) in [
         ("../../etc/passwd", "out/-..-etc-passwd"),
         ("..", "out/-"),
@@ -104,6 +105,7 @@ fn what_is_filled_in_is_one_plain_name() {
         ("", "out/-"),
         ("ü/ö\0", "out/ü-ö-"),
         ("a b", "out/a-b"),
+        (long.as_str(), long_path.as_str()),
     ] {
         let call = call("save", json!({ "path": "out/{name}" })).part(name, "text/plain", name).within(folder.path());
         assert_eq!(call.run().expect(name).attribute("path"), Some(path), "{name:?}");
