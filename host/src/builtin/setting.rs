@@ -314,7 +314,8 @@ pub(super) fn kind_of(value: &Value) -> &'static str {
 /// The nearest of these names, when one is near: a slip of the finger or two, or the same beginning.
 pub(super) fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let slips = (name.len() / 3).max(1);
-    let scored = names.map(|other| (strsim::damerau_levenshtein(name, other), strsim::jaro_winkler(name, other), other));
+    let scored =
+        names.map(|other| (strsim::damerau_levenshtein(name, other), strsim::jaro_winkler(name, other), other));
     let near = scored.filter(|(distance, likeness, _)| *distance <= slips || *likeness > 0.85);
     near.min_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1))).map(|(_, _, name)| name)
 }
