@@ -42,10 +42,6 @@ impl Program {
         self.verified.module()
     }
 
-    pub fn verified(&self) -> &VerifiedModule {
-        &self.verified
-    }
-
     #[inline]
     pub fn code(&self) -> &[Instruction] {
         self.verified.code()

@@ -268,7 +268,7 @@ pub(crate) struct Account {
 pub(crate) type Fate<V = Artifact> = std::result::Result<(V, Option<WordId>), Ending>;
 
 /// All of it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Data<V = Artifact> {
     pub fibers: Slab<FiberId, Fiber<V>>,
     pub frames: Slab<FrameId, Frame<V>>,
