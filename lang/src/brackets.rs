@@ -2,7 +2,8 @@
 //! the token list, so that the parser always sees balanced brackets and goes on without follow-up noise.
 //!
 //! Which bracket lost its partner cannot be told from the brackets alone; the layout tells: a closer that begins its line
-//! belongs to the opener whose line is indented the same.
+//! belongs to the opener whose line is indented the same. The layout is asked only when the brackets do not pair: line ends
+//! carry no meaning in a program that is whole.
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lexer::{Kind, Token};
@@ -34,11 +35,15 @@ struct Open {
 }
 
 /// Pairs the brackets of `tokens`, which hold no trivia.
-pub fn balance(source: &str, tokens: &[Token]) -> Balanced {
-    let mut out = Balanced { tokens: Vec::with_capacity(tokens.len() + 8), diagnostics: Vec::new(), repaired: Vec::new(), open_at_end: false, too_deep: false };
+pub fn balance(source: &str, tokens: Vec<Token>) -> Balanced {
+    let mut out = Balanced { tokens: Vec::new(), diagnostics: Vec::new(), repaired: Vec::new(), open_at_end: false, too_deep: false };
+    if all_pair(&tokens) {
+        return Balanced { tokens, ..out };
+    }
+    out.tokens.reserve(tokens.len() + 8);
     let mut lines = Lines { source, start: 0, indent: 0, seen: 0 };
     let mut open: Vec<Open> = Vec::new();
-    for token in tokens {
+    for token in &tokens {
         let first_of_line = lines.advance(token.span.start);
         if open.last().is_some_and(|open| open.square) {
             close_square(&mut out, &mut open, token);
@@ -90,6 +95,26 @@ pub fn balance(source: &str, tokens: &[Token]) -> Balanced {
         unclosed(&mut out, &bracket, at, end);
     }
     out
+}
+
+/// Does each bracket have its partner, at no more than the depth allowed?
+fn all_pair(tokens: &[Token]) -> bool {
+    let mut open: Vec<Kind> = Vec::with_capacity(NESTING);
+    for token in tokens {
+        let paired = match token.kind {
+            Kind::Open | Kind::OpenSquare => {
+                open.push(token.kind);
+                open.len() <= NESTING
+            }
+            Kind::Close => open.pop() == Some(Kind::Open),
+            Kind::CloseSquare => open.pop() == Some(Kind::OpenSquare),
+            _ => true,
+        };
+        if !paired {
+            return false;
+        }
+    }
+    open.is_empty()
 }
 
 /// In `[ … ]` stand words, dots, commas, limits and `<=`; anything else shows that the `]` is missing.
@@ -161,7 +186,7 @@ mod tests {
 
     fn unclosed_at(source: &str) -> Vec<u32> {
         let tokens: Vec<Token> = lex(source, 0).into_iter().filter(|token| !token.kind.is_trivia()).collect();
-        balance(source, &tokens).diagnostics.iter().map(|diagnostic| diagnostic.primary.span.start).collect()
+        balance(source, tokens).diagnostics.iter().map(|diagnostic| diagnostic.primary.span.start).collect()
     }
 
     #[test]
@@ -181,7 +206,7 @@ mod tests {
     fn depth_is_bounded() {
         let source = "(".repeat(100_000);
         let tokens = lex(&source, 0);
-        let balanced = balance(&source, &tokens);
+        let balanced = balance(&source, tokens);
         assert!(balanced.too_deep);
         assert_eq!(balanced.diagnostics.len(), 1);
     }

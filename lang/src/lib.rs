@@ -7,12 +7,15 @@ pub mod cost;
 pub mod diagnostic;
 pub mod emit;
 pub mod flow;
+pub mod format;
 pub mod front;
 pub mod lexer;
 pub mod library;
 pub mod lower;
 pub mod parser;
 pub mod render;
+#[cfg(test)]
+mod sample;
 pub mod span;
 pub mod tree;
 pub mod words;

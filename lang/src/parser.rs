@@ -44,7 +44,7 @@ pub fn parse(source: &str) -> Parsed {
     let mut parsed = Parsed::default();
     let Some(body) = front_matter(source, &mut parsed) else { return parsed };
     let tokens = habits::explain(source, lexer::lex(source, body), &mut parsed.diagnostics);
-    let balanced = balance(source, &tokens);
+    let balanced = balance(source, tokens);
     parsed.diagnostics.extend(balanced.diagnostics);
     parsed.incomplete = balanced.open_at_end;
     if !balanced.too_deep {
@@ -73,19 +73,23 @@ pub fn read_utf8(bytes: &[u8]) -> Result<&str, Diagnostic> {
     })
 }
 
+/// The front matter with its two fences, and the byte where the program begins. A byte order mark belongs to neither.
+pub(crate) fn body(source: &str) -> (&str, u32) {
+    let (front, rest) = aivm_schema::worker::split_front_matter(source);
+    let start = source.len() - rest.len();
+    let front = front.and_then(|_| source.get(..start)).unwrap_or("");
+    (front.strip_prefix('\u{feff}').unwrap_or(front), start as u32)
+}
+
 /// Cuts the front matter off; the byte where the program begins, or none when it never does.
 fn front_matter(source: &str, parsed: &mut Parsed) -> Option<u32> {
-    let bom = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let (front, rest) = aivm_schema::worker::split_front_matter(source);
+    let bom = if source.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     if let Some(front) = front {
-        let start = source.len() - rest.len();
         let fence = source.get(bom..).and_then(|text| text.find('\n')).map_or(bom, |at| bom + at + 1);
         parsed.spans.front_matter = Span::new(fence as u32, (fence + front.len()) as u32);
         parsed.tree.front_matter = Some(front.to_owned());
-        return Some(start as u32);
-    }
-    let first = rest.lines().next().unwrap_or("");
-    if first == "+++" {
+    } else if rest.lines().next() == Some("+++") {
         let span = Span::new(bom as u32, bom as u32 + 3);
         parsed.incomplete = true;
         parsed.diagnostics.push(
@@ -94,7 +98,7 @@ fn front_matter(source: &str, parsed: &mut Parsed) -> Option<u32> {
         );
         return None;
     }
-    Some(0)
+    Some((source.len() - rest.len()) as u32)
 }
 
 struct Parser<'a> {
@@ -209,7 +213,7 @@ impl<'a> Parser<'a> {
             }
             if token.kind == T::Word && text == "out" {
                 program = Some(self.program(token.span));
-            } else if token.kind == T::Word && self.peek_kind(1) == Some(T::Arrow) {
+            } else if token.kind == T::Word && self.peek_kind(1) == Some(T::Arrow) && keyword(text).is_none() {
                 self.definition();
             } else {
                 self.stray();

@@ -26,7 +26,7 @@ ids! {
 }
 
 /// One parsed file.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tree {
     /// Every word of the file, interned.
     pub words: Words,

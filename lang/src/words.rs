@@ -14,6 +14,14 @@ pub struct Words {
     texts: Vec<Arc<str>>,
 }
 
+impl PartialEq for Words {
+    fn eq(&self, other: &Words) -> bool {
+        self.texts == other.texts
+    }
+}
+
+impl Eq for Words {}
+
 impl Words {
     /// The number of `text`, given now if it is new.
     pub fn intern(&mut self, text: &str) -> Word {
