@@ -310,7 +310,7 @@ impl<'a> Driver<'a> {
     fn prepared(&mut self, worker: WorkerId, step: Option<StepId>) -> Result<Arc<Prepared>, CallError> {
         let module = self.module.module();
         let prepare = || {
-            let definition = module.workers.get(worker.index()).ok_or_else(|| work::error("E0710", "no such worker"))?;
+            let definition = module.workers.get(worker.index()).ok_or_else(|| work::error("E0734", "no such worker"))?;
             let named = step.and_then(|step| module.steps.get(step.index())).map_or(&[][..], |step| &step.behaviours);
             let behaviours: Vec<_> = named.iter().filter_map(|at| module.behaviours.get(usize::from(*at))).collect();
             Prepared::new(definition, &behaviours).map(Arc::new)

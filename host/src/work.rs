@@ -32,7 +32,7 @@ pub struct Prepared {
 impl Prepared {
     /// The worker of a module, shaped by behaviours of it. Fails when its definition is not one of this program.
     pub fn new(worker: &Worker, behaviours: &[&Behaviour]) -> Result<Prepared, CallError> {
-        let broken = |reason: String| error("E0710", format!("the definition of `{}` cannot be read: {reason}", worker.name));
+        let broken = |reason: String| error("E0734", format!("the definition of `{}` cannot be read: {reason}", worker.name));
         let mut definition = WorkerDefinition::from_json(&worker.definition).map_err(|e| broken(e.to_string()))?;
         for behaviour in behaviours {
             let shape: BehaviourDefinition = serde_json::from_str(&behaviour.definition).map_err(|e| broken(e.to_string()))?;
@@ -44,7 +44,7 @@ impl Prepared {
         }
         let builtin = match &definition.does {
             Does::Builtin(name) => Some(builtin::find(name).ok_or_else(|| {
-                error("E0711", format!("this program has no built-in `{name}`: it was compiled by another version; compile it anew"))
+                error("E0735", format!("this program has no built-in `{name}`: it was compiled by another version; compile it anew"))
             })?),
             _ => None,
         };

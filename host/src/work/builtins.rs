@@ -15,7 +15,7 @@ pub struct Called {
 /// Calls a built-in.
 pub fn call(task: &Task) -> Called {
     let Some(builtin) = task.worker.builtin else {
-        return Called { returned: Returned::failed("E0711", "not a built-in"), wait_ms: 0 };
+        return Called { returned: Returned::failed("E0735", "not a built-in"), wait_ms: 0 };
     };
     let attributes: Vec<(String, String)> =
         task.input.attributes().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
