@@ -1,11 +1,12 @@
 //! `check`, `fmt`, `cost`: what can be said of a program without running it.
 
-use crate::args::{FileArgs, FilesArgs, Global};
+use crate::args::{FileArgs, FilesArgs, FmtArgs, Global};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::project::Source;
-use crate::{module, project};
+use crate::{compile, module, project};
 use aivm_lang::cost::{self, Cost, WorstCase, count_text, money_text, time_text, tokens_text};
 use serde_json::{Value, json};
+use std::path::Path;
 
 /// `aivm check FILE…`.
 pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
@@ -98,3 +99,28 @@ fn table<const N: usize>(head: [String; N], rows: &[[String; N]]) -> String {
     out
 }
 
+/// `aivm fmt FILE…`.
+pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
+    let mut changed = Vec::new();
+    for file in &args.files {
+        let source = project::read_source(file)?;
+        let text = aivm_lang::format::format(&source.text)
+            .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
+        if file == "-" {
+            print!("{text}");
+        } else if text != source.text {
+            changed.push(file.clone());
+            if !args.check {
+                compile::write_whole(Path::new(file), text.as_bytes())?;
+            }
+        }
+    }
+    if global.json {
+        println!("{}", json!({"v": 1, "changed": changed}));
+    } else {
+        for file in &changed {
+            eprintln!("{} {file}", if args.check { "not well set:" } else { "set:" });
+        }
+    }
+    Ok(if args.check && !changed.is_empty() { Exit::FAILED } else { Exit::SENT })
+}

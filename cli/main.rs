@@ -49,7 +49,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Run(args) => run::run(global, &args),
         Command::Try(_) => unreachable!(),
         Command::Check(args) => check::check(global, &args),
-        Command::Fmt(_) => unreachable!(),
+        Command::Fmt(args) => check::fmt(global, &args),
         Command::Cost(args) => check::cost(global, &args),
         Command::Graph(_) => unreachable!(),
         Command::Compile(args) => compile::compile(global, &args),

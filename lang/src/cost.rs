@@ -3,7 +3,7 @@
 
 use crate::flow::*;
 use aivm_schema::module::StageKind;
-use aivm_schema::unit::{Milliseconds, Money, Tokens};
+use aivm_schema::unit::{Money, Tokens};
 use serde::Serialize;
 
 /// A number that may have no bound. Arithmetic saturates.
@@ -365,9 +365,20 @@ pub fn count_text(bound: Bound) -> String {
     bound.known().map_or("unbounded".into(), |n| n.to_string())
 }
 
-/// For people: `30s`.
+/// For people: `30s`, `24h 58m`: the two largest units.
 pub fn time_text(bound: Bound) -> String {
-    bound.known().map_or("unbounded".into(), |ms| Milliseconds(ms).to_string())
+    let Some(ms) = bound.known() else { return "unbounded".into() };
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+    let mut rest = ms;
+    let mut parts = Vec::new();
+    for (name, size) in units {
+        if rest >= size {
+            parts.push(format!("{}{name}", rest / size));
+            rest %= size;
+        }
+    }
+    parts.truncate(2);
+    if parts.is_empty() { "0ms".into() } else { parts.join(" ") }
 }
 
 /// For people: `$0.50`.
