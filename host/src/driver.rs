@@ -431,6 +431,7 @@ impl<'a> Driver<'a> {
                 let mut values = Vec::with_capacity(new.len());
                 for part in new {
                     let value = self.seal(call, part.media_type, part.payload, Vec::new())?;
+                    self.store.hold(&value);
                     values.push(aivm_vm::action::PartValue { name: part.name, value, verdict: None });
                 }
                 let packed = parts::pack(&values, &self.around.run, self.mint)?;
@@ -470,7 +471,10 @@ impl<'a> Driver<'a> {
     /// Makes what the machine needs made.
     fn make(&mut self, make: Make) -> Result<(), DriverError> {
         let made = match &make.recipe {
-            Recipe::Pack(values) => parts::pack(values, &self.around.run, self.mint),
+            Recipe::Pack(values) => {
+                values.iter().for_each(|part| self.store.hold(&part.value));
+                parts::pack(values, &self.around.run, self.mint)
+            }
             Recipe::WithError { of, error } => parts::with_error(of, error, self.mint),
             Recipe::Item { of, index } => self.item(of, *index),
             Recipe::Count(of) => {

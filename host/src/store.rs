@@ -44,8 +44,11 @@ pub enum StoreError {
 
 /// Keeps artifacts by checksum.
 pub trait Store {
-    /// Keeps an artifact. Durable when `flush` returns.
+    /// Keeps an artifact, where artifacts are kept. Durable when `flush` returns.
     fn put(&self, artifact: &Artifact);
+
+    /// Keeps an artifact that another names by its checksum: it must be there as long as the run goes on.
+    fn hold(&self, artifact: &Artifact);
 
     /// The artifact of a checksum; none when it is not here or damaged.
     fn get(&self, checksum: Checksum) -> Option<Artifact>;
@@ -54,30 +57,21 @@ pub trait Store {
     fn flush(&self) -> Result<(), StoreError>;
 }
 
-/// A store that lives as long as the process.
+/// No store: what a run needs by reference is held in memory, and nothing else.
 #[derive(Debug, Default)]
 pub struct Memory {
-    artifacts: RefCell<FxHashMap<Checksum, Artifact>>,
-    /// Nothing is kept at all: for runs that need no parts, and are long.
-    forgetful: bool,
-}
-
-impl Memory {
-    /// A store that forgets at once.
-    pub fn forgetful() -> Memory {
-        Memory { forgetful: true, ..Memory::default() }
-    }
+    held: RefCell<FxHashMap<Checksum, Artifact>>,
 }
 
 impl Store for Memory {
-    fn put(&self, artifact: &Artifact) {
-        if !self.forgetful {
-            self.artifacts.borrow_mut().insert(artifact.checksum(), artifact.clone());
-        }
+    fn put(&self, _artifact: &Artifact) {}
+
+    fn hold(&self, artifact: &Artifact) {
+        self.held.borrow_mut().insert(artifact.checksum(), artifact.clone());
     }
 
     fn get(&self, checksum: Checksum) -> Option<Artifact> {
-        self.artifacts.borrow().get(&checksum).cloned()
+        self.held.borrow().get(&checksum).cloned()
     }
 
     fn flush(&self) -> Result<(), StoreError> {

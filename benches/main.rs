@@ -1,0 +1,270 @@
+//! `cargo bench`: one command, one table. Each figure stands beside a limit or a peer measured in the same run, since the
+//! machine is shared: read the ratios. Writes `benches/RESULTS.md` and prints JSON with `--json`.
+
+use aivm_host::driver::{self, Options};
+use aivm_host::mint::Mint;
+use aivm_host::pool::Pool;
+use aivm_host::store::Memory;
+use aivm_host::trace::Nobody;
+use aivm_host::work::Surroundings;
+use aivm_lang::library::{Found, Shelf};
+use aivm_schema::artifact::{Artifact, Draft};
+use aivm_schema::module::{Module, RunLimits};
+use aivm_schema::worker::{Does, MockAnswer, MockEntry, WorkerDefinition};
+use aivm_vm::verify::{VerifiedModule, verify};
+use aivm_vm::{Action, Answer, Machine, Usage};
+use serde_json::json;
+use std::fmt::Write;
+use std::process::Command;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// One line of the table.
+struct Row {
+    what: &'static str,
+    figure: f64,
+    unit: &'static str,
+    limit: f64,
+    /// What the limit is.
+    beside: &'static str,
+    bar: &'static str,
+}
+
+/// The least of some tries: what the code takes when the machine lets it.
+fn least(tries: usize, mut once: impl FnMut() -> f64) -> f64 {
+    (0..tries).map(|_| once()).fold(f64::INFINITY, f64::min)
+}
+
+/// Seconds that something takes.
+fn seconds(work: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    work();
+    began.elapsed().as_secs_f64()
+}
+
+fn main() {
+    let mut rows = Vec::new();
+    compiling(&mut rows);
+    machine(&mut rows);
+    running(&mut rows);
+    branches(&mut rows);
+    whole_process(&mut rows);
+    let table = table(&rows);
+    if std::env::args().any(|arg| arg == "--json") {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|row| json!({"what": row.what, "figure": row.figure, "unit": row.unit, "limit": row.limit, "beside": row.beside, "bar": row.bar}))
+            .collect();
+        println!("{}", json!({"v": 1, "rows": rows}));
+    } else {
+        print!("{table}");
+    }
+    let head = "# Results\n\nWritten by `cargo bench`. Each figure stands beside a limit or peer measured in the same run, on a machine of two cores that others\nshare: read the ratios.\n\n";
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");
+    if let Err(error) = std::fs::write(&path, format!("{head}{table}")) {
+        eprintln!("cannot write {}: {error}", path.display());
+    }
+}
+
+fn table(rows: &[Row]) -> String {
+    let mut out = String::from("| what | figure | beside it, in the same run | ratio | bar |\n| --- | ---: | ---: | ---: | --- |\n");
+    for row in rows {
+        let _ = writeln!(
+            out,
+            "| {} | {:.1} {} | {}: {:.1} {} | {:.2} | {} |",
+            row.what,
+            row.figure,
+            row.unit,
+            row.beside,
+            row.limit,
+            row.unit,
+            row.figure / row.limit,
+            row.bar
+        );
+    }
+    out
+}
+
+/// A program as people write them, of about `size` bytes.
+fn program(size: usize) -> String {
+    let mut text = String::from("; a generated program\nout <= (\n");
+    let mut stages = 0;
+    while text.len() < size {
+        if stages > 0 {
+            text.push_str(" <= ");
+        } else {
+            text.push_str("    ");
+        }
+        let _ = write!(
+            text,
+            "switch[stage{stages}]<5> <= (\n        reason  => next | cancel        ; think first\n        plan    => next | back | cancel\n        execute<3> => next | back * 2 | retry * 2 | cancel\n        [verify <= stage{stages}.plan.out, in] => back | continue\n        out <= match <= (\n            done    => send\n            good    => send\n            default => [stage{stages}.jump]\n        )\n    ) <= join <= (\n        analyze => next\n        out <= select <= (\n            model<5>    => next | cancel\n            optimize ~ undo => next | back\n        )\n    )"
+        );
+        stages += 1;
+    }
+    text.push_str("\n) <= in\n");
+    text
+}
+
+fn compiling(rows: &mut Vec<Row>) {
+    let shelf = Shelf { anything: true, ..Shelf::default() };
+    let set: Vec<String> = [2_000, 20_000, 200_000].into_iter().map(program).collect();
+    let bytes: usize = set.iter().map(String::len).sum();
+    let megabytes = |seconds: f64| bytes as f64 / 1e6 / seconds;
+    let compile = least(5, || {
+        seconds(|| {
+            for source in &set {
+                let compiled = aivm_lang::compile("bench.aivm", source, &shelf).expect("it compiles");
+                verify(compiled.module).expect("it is verified");
+            }
+        })
+    });
+    let lex = least(5, || seconds(|| set.iter().for_each(|source| drop(aivm_lang::lexer::lex(source, 0)))));
+    let parse = least(5, || seconds(|| set.iter().for_each(|source| drop(aivm_lang::parser::parse(source)))));
+    rows.push(Row { what: "lexing and parsing", figure: megabytes(parse), unit: "MB/s", limit: megabytes(lex), beside: "lexing alone", bar: "" });
+    rows.push(Row { what: "source to verified module", figure: megabytes(compile), unit: "MB/s", limit: megabytes(lex), beside: "lexing alone", bar: "≥ 20 MB/s" });
+}
+
+/// A loop of `outer` times a thousand steps.
+fn looping(outer: u16) -> Module {
+    let source = format!(
+        "out <= (\n switch[outer]<{outer}> <= (\n  switch[inner]<1000> <= (\n   x => next\n   out <= match <= ( done => send  default => [inner.jump] )\n  )\n  out <= match <= ( done => send  default => [outer.jump] )\n )\n) <= in\n"
+    );
+    let entry = MockEntry::Full(MockAnswer { output: Some("x".into()), ..MockAnswer::default() });
+    let worker = WorkerDefinition { mock: Some(vec![entry]), ..WorkerDefinition::new(Does::Mock) };
+    let shelf = Shelf { workers: [("x".to_owned(), Found::Worker(Box::new(worker)))].into(), ..Shelf::default() };
+    aivm_lang::compile("loop.aivm", &source, &shelf).expect("it compiles").module
+}
+
+fn input() -> Artifact {
+    Draft { media_type: "text/plain".into(), payload: b"in".to_vec(), ..Draft::default() }.seal(1_000_000, [0; 10]).expect("an artifact")
+}
+
+/// Runs a machine whose workers return what they get.
+fn spin(module: &VerifiedModule) -> u64 {
+    let mut machine = Machine::start(module.clone(), input(), RunLimits::default());
+    let (mut calls, mut fuel) = (0, u64::MAX);
+    loop {
+        match machine.step(&mut fuel) {
+            Action::Call(call) => {
+                calls += 1;
+                let answer = Answer::Done { output: call.input, verdict: None, usage: Usage::default() };
+                machine.complete(call.request, answer).expect("an answer");
+            }
+            Action::End(_) => return calls,
+            _ => {}
+        }
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime")
+}
+
+fn machine(rows: &mut Vec<Row>) {
+    let module = verify(looping(1_000)).expect("verified");
+    let step = least(3, || {
+        let mut calls = 0;
+        seconds(|| calls = spin(&module)) * 1e9 / calls as f64
+    });
+    let runtime = runtime();
+    let spawn = least(3, || {
+        seconds(|| {
+            runtime.block_on(async {
+                for _ in 0..100_000 {
+                    tokio::spawn(async {}).await.expect("a task");
+                }
+            });
+        }) * 1e9
+            / 100_000.0
+    });
+    rows.push(Row { what: "a step of the machine alone, over a million", figure: step, unit: "ns", limit: spawn, beside: "a tokio spawn", bar: "≤ 120 ns" });
+}
+
+fn running(rows: &mut Vec<Row>) {
+    let module = verify(looping(100)).expect("verified");
+    let mint = Mint::system().expect("randomness");
+    let run = |module: VerifiedModule| {
+        let options = Options {
+            around: Surroundings { run: "bench".into(), workspace: std::env::temp_dir(), params: Default::default(), mock: false },
+            limits: RunLimits::default(),
+            timeout_ms: None,
+            trace: true,
+        };
+        let mut nobody = Nobody;
+        let work = driver::run(module, input(), options, Rc::new(Memory::default()), &mint, &mut nobody);
+        runtime().block_on(work).expect("it runs").steps.len()
+    };
+    let step = least(3, || {
+        let mut steps = 0;
+        seconds(|| steps = run(module.clone())) * 1e6 / steps as f64
+    });
+    let seal = least(3, || {
+        seconds(|| {
+            for _ in 0..100_000 {
+                let draft = Draft { media_type: "text/plain".into(), origin: "x".into(), payload: b"x".to_vec(), ..Draft::default() };
+                std::hint::black_box(mint.seal(draft).expect("an artifact"));
+            }
+        }) * 1e6
+            / 100_000.0
+    });
+    rows.push(Row { what: "a step of an ephemeral run, with a new artifact and a row of the trace", figure: step, unit: "µs", limit: seal, beside: "making the artifact alone", bar: "≤ 3 µs" });
+}
+
+fn branches(rows: &mut Vec<Row>) {
+    const BRANCHES: usize = 1_000;
+    let elements = " clean => next\n".repeat(BRANCHES);
+    let source = format!("out <= ( join <= (\n{elements}) ) <= in\n");
+    let page = aivm_host::stdlib::page("clean").expect("a page");
+    let worker = WorkerDefinition::from_markdown(page).expect("a worker");
+    let shelf = Shelf { workers: [("clean".to_owned(), Found::Worker(Box::new(worker)))].into(), ..Shelf::default() };
+    let module = verify(aivm_lang::compile("join.aivm", &source, &shelf).expect("it compiles").module).expect("verified");
+    let mint = Mint::system().expect("randomness");
+    let branch = least(20, || {
+        let options = Options {
+            around: Surroundings { run: "bench".into(), workspace: std::env::temp_dir(), params: Default::default(), mock: false },
+            limits: RunLimits::default(),
+            timeout_ms: None,
+            trace: false,
+        };
+        let mut nobody = Nobody;
+        let work = driver::run(module.clone(), input(), options, Rc::new(Memory::default()), &mint, &mut nobody);
+        seconds(|| drop(runtime().block_on(work).expect("it runs"))) * 1e6 / BRANCHES as f64
+    });
+    let pool = Pool::of_machine().expect("threads");
+    let job = least(20, || {
+        seconds(|| {
+            let (done, finished) = std::sync::mpsc::channel();
+            for _ in 0..BRANCHES {
+                let done = done.clone();
+                pool.run(Box::new(move || drop(done.send(()).is_ok())));
+            }
+            drop(done);
+            assert_eq!(finished.iter().count(), BRANCHES);
+        }) * 1e6
+            / BRANCHES as f64
+    });
+    rows.push(Row { what: "a branch of a join as a job of the pool, with its built-in", figure: branch, unit: "µs", limit: job, beside: "an empty job of the pool", bar: "≤ 1 µs" });
+}
+
+/// A whole process: the three-step program, warm and in an empty folder.
+fn whole_process(rows: &mut Vec<Row>) {
+    let Ok(folder) = tempfile::tempdir() else { return };
+    let program = "out <= ( switch <= ( clean => next  sort => next  count => send ) ) <= in\n";
+    if std::fs::write(folder.path().join("p.aivm"), program).is_err() {
+        return;
+    }
+    let run = |program: &str, args: &[&str]| {
+        let output = Command::new(program).args(args).current_dir(folder.path()).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let aivm = env!("CARGO_BIN_EXE_aivm");
+    let args = ["run", "p.aivm", "--in", "b\na\n", "--json"];
+    let empty = least(5, || {
+        let _ = std::fs::remove_dir_all(folder.path().join(".aivm"));
+        seconds(|| run(aivm, &args)) * 1e3
+    });
+    let warm = least(20, || seconds(|| run(aivm, &args)) * 1e3);
+    let nothing = least(20, || seconds(|| run("true", &[])) * 1e3);
+    rows.push(Row { what: "three steps, the whole process, warm store", figure: warm, unit: "ms", limit: nothing, beside: "`true`", bar: "≤ 8 ms" });
+    rows.push(Row { what: "three steps, the whole process, empty folder", figure: empty, unit: "ms", limit: nothing, beside: "`true`", bar: "≤ 15 ms" });
+}
