@@ -9,30 +9,36 @@ use std::time::Instant;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let input = Draft { media_type: "text/plain".into(), payload: b"x".to_vec(), ..Draft::default() }.seal(1, [0; 10])?;
-    let runs = 1_000_000 / u64::from(u16::MAX);
     let module = verify(loop_module())?;
-    let mut steps = 0;
-    let begun = Instant::now();
-    for _ in 0..=runs {
-        steps += drive(&module, &input);
-    }
-    println!("step {:.0} ns over {steps} steps", begun.elapsed().as_nanos() as f64 / steps as f64);
+    let rounds = 1_000_000 / u64::from(u16::MAX) + 1;
+    let (ns, steps) = best(|| (0..rounds).map(|_| drive(&module, &input)).sum());
+    println!("step {ns:.0} ns, the best of {ROUNDS} rounds of {steps} steps");
 
     let before = resident();
-    let mut steps = 0;
-    for _ in 0..=runs * 10 {
-        steps += drive(&module, &input);
-    }
+    let steps: u64 = (0..rounds * 10).map(|_| drive(&module, &input)).sum();
     println!("memory {} KiB more after {steps} steps", resident().saturating_sub(before));
 
     let join = verify(join_module(1_000))?;
-    let begun = Instant::now();
-    let mut branches = 0;
-    for _ in 0..200 {
-        branches += drive(&join, &input);
-    }
-    println!("branch {:.0} ns over {branches} branches", begun.elapsed().as_nanos() as f64 / branches as f64);
+    let (ns, branches) = best(|| (0..100).map(|_| drive(&join, &input)).sum());
+    println!("branch {ns:.0} ns with its call, the best of {ROUNDS} rounds of {branches} branches");
     Ok(())
+}
+
+/// Others use this machine too: the best round says what it can do.
+const ROUNDS: usize = 7;
+
+/// Nanoseconds for each of what `round` counts, and how many those were.
+fn best(mut round: impl FnMut() -> u64) -> (f64, u64) {
+    let mut best = (f64::INFINITY, 0);
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let count = round();
+        let ns = begun.elapsed().as_nanos() as f64 / count as f64;
+        if ns < best.0 {
+            best = (ns, count);
+        }
+    }
+    best
 }
 
 /// Runs a program whose workers return what they get; says how often they were called.

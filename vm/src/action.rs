@@ -189,8 +189,10 @@ pub struct Decision {
 /// What an answer led to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Taken {
-    /// This edge; the word is `next`, `back`, or a jump's last word.
-    Edge(EdgeKind, Word),
+    /// An edge of this kind; of a jump, [`Taken::Jump`] says more.
+    Edge(EdgeKind),
+    /// A jump; its word is the last before `.jump`.
+    Jump(Word),
     /// Nothing could be taken: the stage ends by this kind.
     Ends(EndKind),
     /// The chooser chose this step, or `finish`.
@@ -209,8 +211,8 @@ impl Taken {
     /// The word that `steps[].outcome` shows.
     pub fn word(&self) -> &str {
         match self {
-            Taken::Edge(EdgeKind::Jump, word) | Taken::Chose(word) => word,
-            Taken::Edge(kind, _) => kind.word(),
+            Taken::Jump(word) | Taken::Chose(word) => word,
+            Taken::Edge(kind) => kind.word(),
             Taken::Ends(EndKind::Cancel) => "cancelled",
             Taken::Ends(EndKind::Failure) => "failed",
             Taken::Ends(EndKind::Exhausted) => "exhausted",

@@ -32,10 +32,19 @@ pub struct Machine {
 pub(crate) struct Core {
     pub data: Data,
     /// Not yet fetched by `step`.
-    pub actions: VecDeque<Action>,
+    pub out: VecDeque<Out>,
     /// Who waits for which answer; follows from `data`.
     pub pending: FxHashMap<RequestId, FiberId>,
     pub timers: FxHashMap<TimerId, ScopeId>,
+}
+
+/// An action that `step` has still to say. Requests take their shape when they are fetched.
+pub(crate) enum Out {
+    Ask(FiberId, RequestId),
+    Cancel(RequestId),
+    StartTimer(TimerId, u64),
+    StopTimer(TimerId),
+    Trace(Box<Action>),
 }
 
 /// Can the fiber go on at once?
@@ -93,8 +102,11 @@ impl Machine {
     /// Runs until the host must do something, using up `fuel`: one for each instruction.
     pub fn step(&mut self, fuel: &mut u64) -> Action {
         loop {
-            if let Some(action) = self.core.actions.pop_front() {
-                return action;
+            if let Some(out) = self.core.out.pop_front() {
+                match self.core.action(&self.program, out) {
+                    Some(action) => return action,
+                    None => continue,
+                }
             }
             if let Some(end) = &self.core.data.end {
                 return Action::End(self.core.run_end(&self.program, end));
@@ -148,12 +160,12 @@ impl Machine {
 
     /// Cancels the whole run from outside: what is under way is stopped and awaited, undoers run, nothing catches it.
     pub fn cancel(&mut self) {
-        self.stop(Ending { kind: EndKind::Cancel, error: None });
+        self.stop(Ending::cancelled());
     }
 
     /// Ends the whole run because its time is up, as `cancel` does, by the kind `timeout`.
     pub fn time_out(&mut self, after_ms: u64) {
-        self.stop(Ending { kind: EndKind::Timeout, error: Some(crate::error::Fault::Deadline(after_ms).at("")) });
+        self.stop(Ending::new(EndKind::Timeout, crate::error::Fault::Deadline(after_ms).at("")));
     }
 
     fn stop(&mut self, ending: Ending) {
@@ -293,7 +305,7 @@ impl Core {
     /// The state does not fit the program: possible only with a forged snapshot. The run ends; nothing worse follows.
     fn break_run(&mut self, what: &'static str) -> Flow {
         let error = crate::error::Fault::Broken(what).at("");
-        self.data.end = Some(Err(Ending { kind: EndKind::Failure, error: Some(error) }));
+        self.data.end = Some(Err(Ending::new(EndKind::Failure, error)));
         self.pending.clear();
         Flow::Stop
     }
@@ -301,7 +313,7 @@ impl Core {
     fn run_end(&self, program: &Program, end: &Fate) -> RunEnd {
         let result = match end {
             Ok((value, verdict)) => Ok((value.clone(), verdict.map(|word| program.word(word).to_string()))),
-            Err(ending) => Err((ending.kind, ending.error.clone())),
+            Err(ending) => Err((ending.kind, ending.error())),
         };
         RunEnd { result, not_undone: self.data.not_undone.clone() }
     }

@@ -10,7 +10,7 @@ pub(crate) struct Edge {
     pub word: WordId,
     /// Counted when the edge is taken.
     pub counter: Option<CounterId>,
-    /// Of a `retry`: how often. Of others: how many words further down it goes on.
+    /// Of a `retry`: how often. Of others: how many words further down it goes on; a `back` that leads nowhere has 0.
     pub offset: u16,
     /// Its own address.
     pub at: u32,

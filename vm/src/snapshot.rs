@@ -3,8 +3,7 @@
 //! One byte of version, then postcard. Artifacts are there by checksum, each once. `image` turns values into numbers and
 //! back, `check` refuses whatever could not have come from a machine that runs this very program.
 
-use crate::action::{Action, Make};
-use crate::machine::{Core, Machine};
+use crate::machine::{Core, Machine, Out};
 use crate::program::Program;
 use crate::slab::{FiberId, Slab};
 use crate::state::*;
@@ -97,35 +96,32 @@ impl Machine {
         }
         let data = image.data.map(&mut |number: &u32| artifacts.get(*number as usize).cloned());
         let data = data.ok_or(SnapshotError::Impossible("an artifact that it does not name"))?;
-        let core = rebuild(&program, data).ok_or(SnapshotError::Impossible("a request that cannot be made"))?;
+        let core = rebuild(&program, data).ok_or(SnapshotError::Impossible("a timer without a deadline"))?;
         Ok(Machine::from_parts(program, core))
     }
 }
 
 /// What follows from the state: who waits for what. Asks for it again.
 fn rebuild(p: &Program, data: Data) -> Option<Core> {
-    let mut core = Core { data, actions: Default::default(), pending: Default::default(), timers: Default::default() };
+    let mut core = Core { data, out: Default::default(), pending: Default::default(), timers: Default::default() };
     let mut timers: Vec<_> = core.data.scopes.iter().filter_map(|(id, scope)| Some((scope.timer?, id))).collect();
     timers.sort_unstable();
     for (timer, scope) in timers {
         let after_ms = core.deadline(p, scope)?;
         core.timers.insert(timer, scope);
-        core.actions.push_back(Action::StartTimer { timer, after_ms });
+        core.out.push_back(Out::StartTimer(timer, after_ms));
     }
     let mut waiting: Vec<_> = core.data.fibers.iter().filter_map(|(id, fiber)| Some((fiber.state.request()?, id))).collect();
     waiting.sort_unstable();
     for (request, id) in waiting {
         core.pending.insert(request, id);
+        core.out.push_back(Out::Ask(id, request));
         let fiber = &core.data.fibers[id];
-        let cancelled = fiber.top().unwind.is_some();
-        match fiber.state {
-            State::Calling { asked, .. } => {
-                core.actions.push_back(Action::Call(core.call_action(p, id)?));
-                if cancelled && asked != Asked::Undo {
-                    core.actions.push_back(Action::Cancel(request));
-                }
-            }
-            _ => core.actions.push_back(Action::Make(Make { request, recipe: core.recipe(p, id)? })),
+        if let State::Calling { asked, .. } = fiber.state
+            && asked != Asked::Undo
+            && fiber.top().unwind.is_some()
+        {
+            core.out.push_back(Out::Cancel(request));
         }
     }
     Some(core)

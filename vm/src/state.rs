@@ -14,7 +14,22 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Ending {
     pub kind: EndKind,
-    pub error: Option<CallError>,
+    pub error: Option<Box<CallError>>,
+}
+
+impl Ending {
+    pub fn new(kind: EndKind, error: CallError) -> Ending {
+        Ending { kind, error: Some(Box::new(error)) }
+    }
+
+    /// Chosen, or stopped from outside.
+    pub fn cancelled() -> Ending {
+        Ending { kind: EndKind::Cancel, error: None }
+    }
+
+    pub fn error(&self) -> Option<CallError> {
+        self.error.as_deref().cloned()
+    }
 }
 
 /// A thread of control: the program, a branch of a join, an item of a fan-out.
@@ -29,7 +44,7 @@ pub(crate) struct Fiber<V = Artifact> {
     /// Inputs gathered so far for the next step.
     pub gathered: Vec<(RegisterId, V)>,
     /// Why the next call cannot be made.
-    pub broken: Option<CallError>,
+    pub broken: Option<Box<CallError>>,
     /// The ending that a handler was just given.
     pub caught: Option<Ending>,
     pub state: State,
@@ -89,7 +104,7 @@ pub(crate) enum Making {
     Item,
     /// The parts of the join or fan-out that stands there.
     Parts,
-    WithError(CallError),
+    WithError(Box<CallError>),
 }
 
 /// A function being run by a fiber.
@@ -122,7 +137,8 @@ pub(crate) struct Visit<V = Artifact> {
     pub item: Option<u32>,
     /// From 1.
     pub attempt: u32,
-    pub input: V,
+    /// What it was called with; none while that is still what flows in the fiber.
+    pub input: Option<V>,
     /// A scope of its own holds the step's budget.
     pub scoped: bool,
 }

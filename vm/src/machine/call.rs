@@ -1,7 +1,7 @@
 //! Calls: how one is begun, what its answer leads to.
 
 use super::budget::Refusal;
-use super::{Core, Flow};
+use super::{Core, Flow, Out};
 use crate::action::*;
 use crate::error::Fault;
 use crate::outcome::{self, Choice, Edge, Said};
@@ -38,7 +38,7 @@ impl Core {
             StepTarget::Worker(worker) => match self.reserve(p, id, worker) {
                 Ok(allowance) => {
                     self.keep_input(p, id, step_id);
-                    self.ask(p, id, Asked::Step, allowance)
+                    self.ask(id, Asked::Step, allowance)
                 }
                 Err(Refusal::Run(limit)) => self.park(id, limit),
                 Err(Refusal::Scope(scope, fault)) => {
@@ -46,14 +46,17 @@ impl Core {
                     if self.ends_select(p, id, scope) {
                         return self.end_select(p, id, error);
                     }
-                    self.call_not_made(p, id, Ending { kind: fault.kind(), error: Some(error) })
+                    self.call_not_made(p, id, Ending::new(fault.kind(), error))
                 }
             },
             StepTarget::Function(function) => {
                 self.keep_input(p, id, step_id);
                 let key = self.visit_key(p, id).to_string();
-                let Some(visit) = &self.data.fibers[id].top().visit else { return Flow::Stop };
-                let base = self.push_function(p, id, function, visit.input.clone(), key, false);
+                let fiber = &mut self.data.fibers[id];
+                let flowing = fiber.value.clone();
+                let Some(visit) = &mut fiber.top_mut().visit else { return Flow::Stop };
+                let input = visit.input.get_or_insert(flowing).clone();
+                let base = self.push_function(p, id, function, input, key, false);
                 if let Some(after_ms) = step.deadline_ms {
                     self.start_timer(base, after_ms);
                 }
@@ -65,9 +68,9 @@ impl Core {
     /// Makes the innermost activation visit a step, unless it does already. A step's budget has a scope of its own.
     pub(super) fn begin_visit(&mut self, p: &Program, id: FiberId, step_id: StepId) {
         let item = self.own_item(id, step_id);
-        let Fiber { stack, value, .. } = &mut self.data.fibers[id];
-        let level = (stack.len() - 1) as u32;
-        let Some(top) = stack.last_mut() else { return };
+        let fiber = &mut self.data.fibers[id];
+        let level = (fiber.stack.len() - 1) as u32;
+        let top = fiber.top_mut();
         if top.visit.is_some() {
             return;
         }
@@ -82,7 +85,7 @@ impl Core {
         };
         let step = p.step(step_id);
         let scoped = item.is_none() && (step.money.is_some() || step.tokens.is_some());
-        top.visit = Some(Visit { step: step_id, number, item, attempt: 1, input: value.clone(), scoped });
+        top.visit = Some(Visit { step: step_id, number, item, attempt: 1, input: None, scoped });
         if scoped {
             let mut scope = Scope::new(Some(top.scope), id, level, ScopeKind::Visit(step_id));
             scope.money = step.money.map(Budget::new);
@@ -104,9 +107,11 @@ impl Core {
     /// Keeps what a step is called with, where something refers to it; of a fan-out that is the whole, not an item.
     pub(super) fn keep_input(&mut self, p: &Program, id: FiberId, step_id: StepId) {
         let Some(register) = p.step(step_id).input else { return };
-        let top = self.data.fibers[id].top();
+        let fiber = &self.data.fibers[id];
+        let top = fiber.top();
         if let Some(visit) = top.visit.as_ref().filter(|visit| visit.item.is_none()) {
-            self.data.frames[top.frame].registers[register.index()] = Some(visit.input.clone());
+            let input = visit.input.as_ref().unwrap_or(&fiber.value).clone();
+            self.data.frames[top.frame].registers[register.index()] = Some(input);
         }
     }
 
@@ -124,13 +129,13 @@ impl Core {
         let key = self.visit_key(p, id);
         let Some(visit) = &self.data.fibers[id].top().visit else { return Flow::Stop };
         let (purpose, attempt, kind) = (Purpose::Step(visit.step), visit.attempt, ending.kind);
-        let mut error = ending.error.clone().unwrap_or(CallError { code: String::new(), message: String::new(), step: String::new() });
+        let Some(mut error) = ending.error() else { return self.break_run("a call is not made for no reason") };
         error.step = key.to_string();
-        let ending = Ending { kind, error: Some(error.clone()) };
+        let ending = Ending::new(kind, error.clone());
         // What this leads to is shown after it.
-        let place = self.actions.len();
+        let place = self.out.len();
         let decision = self.settle(p, id, Came::Failed(ending));
-        self.actions.insert(place, Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }));
+        self.out.insert(place, Out::Trace(Box::new(Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }))));
         self.flow(id)
     }
 
@@ -158,7 +163,7 @@ impl Core {
         let top = self.data.fibers[id].top();
         let Some(finish) = self.data.scopes[top.scope].finish.take() else { return self.break_run("no choice to end") };
         let decision = Decision { taken: Taken::Chose(super::choose::FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
-        self.actions.push_back(Action::NotMade(NotMade {
+        self.note(Action::NotMade(NotMade {
             key,
             purpose: Purpose::Step(visit.step),
             attempt: visit.attempt,
@@ -204,7 +209,7 @@ impl Core {
                 if error.step.is_empty() {
                     error.step = self.visit_key(p, id).to_string();
                 }
-                Came::Failed(Ending { kind, error: Some(error) })
+                Came::Failed(Ending::new(kind, error))
             }
         };
         self.settle(p, id, came)
@@ -248,14 +253,19 @@ impl Core {
         let limits = &p.function(function).counters;
         let choice = outcome::choose(edges, said, item, |at, edge| match (edge.kind, edge.counter) {
             (EdgeKind::Retry, _) => u64::from(retried) < retries_up_to(edges, at),
+            (EdgeKind::Back, _) if edge.offset == 0 => false,
             // It leads above the first element: nowhere.
             (EdgeKind::Back, _) if edge.offset == 0 => false,
             (_, Some(counter)) => counters[counter.index()] < limits[counter.index()],
             (_, None) => true,
         });
-        let passed_over = choice.passed_over.iter().map(|at| p.edge_text(&edges[*at])).collect();
-        let (taken, rule) = (self.follow(p, id, edges, &choice, came), choice.rule);
-        Decision { taken, passed_over, rule }
+        let taken = self.follow(p, id, edges, &choice, came);
+        // Mostly none: not even an empty list is made then.
+        let passed_over = match choice.passed_over.as_slice() {
+            [] => Vec::new(),
+            passed_over => passed_over.iter().map(|at| p.edge_text(&edges[*at])).collect(),
+        };
+        Decision { taken, passed_over, rule: choice.rule }
     }
 
     /// What the edges are asked about: a success, with or without a word of theirs, or a failure.
@@ -279,7 +289,7 @@ impl Core {
         let known: Vec<String> =
             p.closed_set(self.data.fibers[id].top().pc, step_id).iter().map(|word| format!("`{word}`")).collect();
         let fault = Fault::UnknownWord { said, known: known.join(", ") };
-        let ending = Ending { kind: fault.kind(), error: Some(fault.at(self.visit_key(p, id))) };
+        let ending = Ending::new(fault.kind(), fault.at(self.visit_key(p, id)));
         (Said::Failed(ending.kind), Arrived::Ending(ending))
     }
 
@@ -294,7 +304,10 @@ impl Core {
             self.begin_unwind(id, ending);
             return taken;
         };
-        let taken = Taken::Edge(edge.kind, p.word(edge.word).clone());
+        let taken = match edge.kind {
+            EdgeKind::Jump => Taken::Jump(p.word(edge.word).clone()),
+            kind => Taken::Edge(kind),
+        };
         let top = self.data.fibers[id].top_mut();
         if let Some(counter) = edge.counter {
             self.data.frames[top.frame].counters[counter.index()] += 1;
@@ -306,8 +319,7 @@ impl Core {
                 }
             }
             EdgeKind::Cancel => {
-                let chosen = Ending { kind: EndKind::Cancel, error: None };
-                self.begin_unwind(id, came.ending().unwrap_or(chosen));
+                self.begin_unwind(id, came.ending().unwrap_or_else(Ending::cancelled));
             }
             EdgeKind::Timeout => {
                 let error = came.ending().and_then(|ending| ending.error);
@@ -317,19 +329,17 @@ impl Core {
                 let Some(visit) = self.end_visit(id) else { return taken };
                 let fiber = &mut self.data.fibers[id];
                 fiber.top_mut().pc = edge.at + u32::from(edge.offset);
-                let error = match came {
-                    Arrived::Output(output, verdict) => {
-                        fiber.value = if edge.kind == EdgeKind::Continue { visit.input } else { output };
-                        fiber.verdict = verdict;
-                        None
-                    }
-                    Arrived::Ending(ending) => {
-                        (fiber.value, fiber.verdict) = (visit.input, None);
-                        ending.error
-                    }
+                let (carried, verdict, error) = match came {
+                    Arrived::Output(_, verdict) if edge.kind == EdgeKind::Continue => (visit.input, verdict, None),
+                    Arrived::Output(output, verdict) => (Some(output), verdict, None),
+                    Arrived::Ending(ending) => (visit.input, None, ending.error),
                 };
+                fiber.verdict = verdict;
+                if let Some(carried) = carried {
+                    fiber.value = carried;
+                }
                 if let Some(error) = error {
-                    self.make(p, id, Making::WithError(error));
+                    self.make(id, Making::WithError(error));
                 }
             }
         }
@@ -343,7 +353,7 @@ impl Core {
             None => "it was cancelled".to_owned(),
         });
         let fault = Fault::NothingLeft { spent: spent.join(", "), cause };
-        Ending { kind: fault.kind(), error: Some(fault.at(self.visit_key(p, id))) }
+        Ending::new(fault.kind(), fault.at(self.visit_key(p, id)))
     }
 
     /// The `pick` instruction: the first end of an arm that can be taken.
@@ -353,7 +363,9 @@ impl Core {
         let counters = &self.data.frames[top.frame].counters;
         let limits = &p.function(top.function).counters;
         let open = |_: usize, edge: &Edge| {
+            let leads = edge.offset > 0 || matches!(edge.kind, EdgeKind::Cancel | EdgeKind::Timeout);
             edge.kind != EdgeKind::Retry
+                && leads
                 && edge.counter.is_none_or(|counter| counters[counter.index()] < limits[counter.index()])
         };
         let choice = outcome::choose(edges, Said::Arm, false, open);
@@ -370,8 +382,7 @@ impl Core {
         }
         match edge.kind {
             EdgeKind::Cancel => {
-                let chosen = Ending { kind: EndKind::Cancel, error: None };
-                self.begin_unwind(id, caught.unwrap_or(chosen))
+                self.begin_unwind(id, caught.unwrap_or_else(Ending::cancelled))
             }
             EdgeKind::Timeout => {
                 let error = caught.and_then(|ending| ending.error);
@@ -414,13 +425,13 @@ impl Core {
                 Came::Done { output, verdict: verdict.map_or(Spoken::Nothing, Spoken::Word) }
             }
             Err(ending) => {
-                (end.kind, end.error) = (Some(ending.kind), ending.error.clone());
+                (end.kind, end.error) = (Some(ending.kind), ending.error());
                 Came::Failed(ending)
             }
         };
-        let place = self.actions.len();
+        let place = self.out.len();
         end.decision = self.settle(p, id, came);
-        self.actions.insert(place, Action::Ended(end));
+        self.out.insert(place, Out::Trace(Box::new(Action::Ended(end))));
         self.flow(id)
     }
 

@@ -50,7 +50,7 @@ impl Core {
         match self.reserve(p, id, chooser) {
             Ok(allowance) => {
                 let (number, attempt) = self.next_choice(p, id, stage);
-                self.ask(p, id, Asked::Choose { number, attempt }, allowance)
+                self.ask(id, Asked::Choose { number, attempt }, allowance)
             }
             Err(Refusal::Run(limit)) => self.park(id, limit),
             Err(Refusal::Scope(_, fault)) => {
@@ -61,7 +61,7 @@ impl Core {
                 let decision = Decision { taken: Taken::Chose(FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
                 let purpose = Purpose::Choose(stage);
                 let kind = EndKind::Exhausted;
-                self.actions.push_back(Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }));
+                self.note(Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }));
                 self.go_to_option(p, id, counter, None, finish)
             }
         }

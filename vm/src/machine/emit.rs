@@ -1,7 +1,7 @@
 //! How requests look: keys, calls, recipes, timers. Whatever is asked for can be asked for again from the state alone,
 //! which is what happens when a snapshot is loaded.
 
-use super::{Core, Flow};
+use super::{Core, Flow, Out};
 use crate::action::*;
 use crate::key::StepKey;
 use crate::program::Program;
@@ -29,25 +29,50 @@ impl Core {
     }
 
     /// Calls a worker for a fiber, which then waits.
-    pub(super) fn ask(&mut self, p: &Program, id: FiberId, asked: Asked, allowance: Allowance) -> Flow {
+    pub(super) fn ask(&mut self, id: FiberId, asked: Asked, allowance: Allowance) -> Flow {
         let request = self.next_request(id);
         self.data.fibers[id].state = State::Calling { request, asked, allowance };
-        match self.call_action(p, id) {
-            Some(call) => self.actions.push_back(Action::Call(call)),
-            None => return self.break_run("there is nobody to call"),
-        }
+        self.out.push_back(Out::Ask(id, request));
         Flow::Stop
     }
 
     /// Has an artifact made for a fiber, which then waits.
-    pub(super) fn make(&mut self, p: &Program, id: FiberId, what: Making) -> Flow {
+    pub(super) fn make(&mut self, id: FiberId, what: Making) -> Flow {
         let request = self.next_request(id);
         self.data.fibers[id].state = State::Making { request, what };
-        match self.recipe(p, id) {
-            Some(recipe) => self.actions.push_back(Action::Make(Make { request, recipe })),
-            None => return self.break_run("there is nothing to make"),
-        }
+        self.out.push_back(Out::Ask(id, request));
         Flow::Stop
+    }
+
+    /// What the host is told; nothing when the state forbids it.
+    #[inline]
+    pub(super) fn action(&mut self, p: &Program, out: Out) -> Option<Action> {
+        match out {
+            Out::Ask(id, request) if self.waits_for(id, request) => {
+                let action = match self.data.fibers[id].state {
+                    State::Calling { .. } => self.call_action(p, id).map(Action::Call),
+                    _ => self.recipe(p, id).map(|recipe| Action::Make(Make { request, recipe })),
+                };
+                if action.is_none() {
+                    self.break_run("it asks for what there is not");
+                }
+                action
+            }
+            Out::Ask(..) => None,
+            Out::Cancel(request) => Some(Action::Cancel(request)),
+            Out::StartTimer(timer, after_ms) => Some(Action::StartTimer { timer, after_ms }),
+            Out::StopTimer(timer) => Some(Action::StopTimer(timer)),
+            Out::Trace(action) => Some(*action),
+        }
+    }
+
+    fn waits_for(&self, id: FiberId, request: RequestId) -> bool {
+        self.data.fibers.get(id).is_some_and(|fiber| fiber.state.request() == Some(request))
+    }
+
+    /// For the trace.
+    pub(super) fn note(&mut self, action: Action) {
+        self.out.push_back(Out::Trace(Box::new(action)));
     }
 
     /// The call that a fiber waits for.
@@ -63,7 +88,7 @@ impl Core {
                 let step = p.step(visit.step);
                 let StepTarget::Worker(worker) = step.target else { return None };
                 let key = StepKey::new(caller(), p.step_path(visit.step).clone(), visit.number, visit.item);
-                (worker, Purpose::Step(visit.step), key, visit.attempt, &visit.input, step.deadline_ms)
+                (worker, Purpose::Step(visit.step), key, visit.attempt, visit.input.as_ref().unwrap_or(&fiber.value), step.deadline_ms)
             }
             Asked::Choose { number, attempt } => {
                 let Some(Instruction::Choose { stage, .. }) = p.code().get(top.pc as usize) else { return None };
@@ -102,7 +127,7 @@ impl Core {
                 Recipe::Item { of: whole.clone(), index: part }
             }
             Making::Parts => Recipe::Pack(top.group.map_or_else(Vec::new, |group| self.parts(p, &self.data.groups[group]))),
-            Making::WithError(error) => Recipe::WithError { of: fiber.value.clone(), error: error.clone() },
+            Making::WithError(error) => Recipe::WithError { of: fiber.value.clone(), error: (**error).clone() },
         })
     }
 
@@ -141,12 +166,12 @@ impl Core {
         self.data.next_timer += 1;
         self.data.scopes[scope].timer = Some(timer);
         self.timers.insert(timer, scope);
-        self.actions.push_back(Action::StartTimer { timer, after_ms });
+        self.out.push_back(Out::StartTimer(timer, after_ms));
     }
 
     pub(super) fn stop_timer(&mut self, timer: Option<TimerId>) {
         if let Some(timer) = timer.filter(|timer| self.timers.remove(timer).is_some()) {
-            self.actions.push_back(Action::StopTimer(timer));
+            self.out.push_back(Out::StopTimer(timer));
         }
     }
 

@@ -8,7 +8,7 @@ use crate::slab::{FiberId, ScopeId, Slab};
 use crate::state::*;
 use aivm_schema::artifact::Artifact;
 use aivm_schema::isa::Instruction;
-use aivm_schema::module::{CounterId, EndKind, FunctionId, INPUT, RegisterId, RunLimits, StageId, StageKind, StepId};
+use aivm_schema::module::{CounterId, FunctionId, INPUT, RegisterId, RunLimits, StageId, StageKind, StepId};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Core {
             not_undone: Vec::new(),
             end: None,
         };
-        Core { data, actions: VecDeque::new(), pending: Default::default(), timers: Default::default() }
+        Core { data, out: VecDeque::new(), pending: Default::default(), timers: Default::default() }
     }
 
     /// Carries out the instruction that stands next.
@@ -178,9 +178,9 @@ impl Core {
             fiber.gathered.clear();
         } else if fiber.gathered.is_empty() {
             let error = self.nothing_gathered(p, id, step);
-            self.data.fibers[id].broken = Some(error);
+            self.data.fibers[id].broken = Some(Box::new(error));
         } else if parts {
-            return self.make(p, id, Making::Gather);
+            return self.make(id, Making::Gather);
         } else if let Some((_, value)) = fiber.gathered.drain(..).next() {
             fiber.value = value;
             fiber.verdict = None;
@@ -222,7 +222,7 @@ impl Core {
 
     /// Ends the innermost stage by a failure of the machine's own.
     pub(super) fn end_stage(&mut self, id: FiberId, fault: Fault, place: String) -> Flow {
-        let ending = Ending { kind: fault.kind(), error: Some(fault.at(place)) };
+        let ending = Ending::new(fault.kind(), fault.at(place));
         self.begin_unwind(id, ending)
     }
 
@@ -328,9 +328,4 @@ pub(super) fn new_fiber(role: Role, activation: Activation, value: Artifact, sta
         caught: None,
         state,
     }
-}
-
-/// A failure that ended the innermost thing for no other reason.
-pub(super) fn cancelled() -> Ending {
-    Ending { kind: EndKind::Cancel, error: None }
 }

@@ -2,8 +2,8 @@
 
 use super::call::Came;
 use super::call::Spoken;
-use super::exec::{cancelled, new_fiber};
-use super::{Core, Flow};
+use super::exec::new_fiber;
+use super::{Core, Flow, Out};
 use crate::action::*;
 use crate::error::Fault;
 use crate::program::Program;
@@ -39,7 +39,7 @@ impl Core {
             return self.call_not_made(p, id, Ending { kind: EndKind::Failure, error: Some(error) });
         }
         self.keep_input(p, id, step);
-        self.make(p, id, Making::Count)
+        self.make(id, Making::Count)
     }
 
     /// The parts of a fan-out were counted.
@@ -50,21 +50,21 @@ impl Core {
         if let (Some(Instruction::Map { step, item }), Some(visit), None) = (instruction, &top.visit, &top.unwind) {
             if total > limits::ITEMS {
                 let error = Fault::TooManyParts(total).at(self.visit_key(p, id));
-                self.map_ended(p, id, Err(Ending { kind: EndKind::Failure, error: Some(error) }));
+                self.map_ended(p, id, Err(Ending::new(EndKind::Failure, error)));
             } else if total == 0 {
-                self.make(p, id, Making::Parts);
+                self.make(id, Making::Parts);
             } else {
                 let (number, whole) = (visit.number, self.data.fibers[id].value.clone());
                 let group = self.new_group(id, GroupKind::Map { step, number, whole, total, item }, 0);
                 self.data.fibers[id].state = State::Group;
-                self.start_items(p, group);
+                self.start_items(group);
             }
         }
         self.requeue(id);
     }
 
     /// Starts as many items of a fan-out as may run at once.
-    fn start_items(&mut self, p: &Program, id: GroupId) {
+    fn start_items(&mut self, id: GroupId) {
         loop {
             let Some(group) = self.data.groups.get(id) else { return };
             let GroupKind::Map { ref whole, total, item, .. } = group.kind else { return };
@@ -83,7 +83,7 @@ impl Core {
             let child = self.new_child(parent, id, next, item, State::Ready);
             let fiber = &mut self.data.fibers[child];
             (fiber.value, fiber.verdict) = (value, None);
-            self.make(p, child, Making::Item);
+            self.make(child, Making::Item);
         }
     }
 
@@ -171,14 +171,14 @@ impl Core {
         if enough {
             self.close_group(group_id);
         }
-        self.start_items(p, group_id);
+        self.start_items(group_id);
         if self.data.groups[group_id].living.is_empty() {
             self.wake(parent);
         }
         while self.data.fibers.len() < limits::FIBERS
             && let Some(starved) = self.data.starved.pop_front()
         {
-            self.start_items(p, starved);
+            self.start_items(starved);
         }
     }
 
@@ -188,7 +188,7 @@ impl Core {
         group.closing = true;
         for child in group.living.clone() {
             if let Some(base) = self.data.fibers[child].stack.first().map(|first| first.base) {
-                self.cancel_to(child, base, cancelled());
+                self.cancel_to(child, base, Ending::cancelled());
             }
         }
     }
@@ -206,7 +206,7 @@ impl Core {
             None => group.lost.is_some(),
         };
         if lost {
-            let ending = group.lost.take().unwrap_or_else(cancelled);
+            let ending = group.lost.take().unwrap_or_else(Ending::cancelled);
             self.drop_group(id);
             return match join {
                 Some(_) => self.begin_unwind(id, ending),
@@ -214,7 +214,7 @@ impl Core {
             };
         }
         if join != Some(1) {
-            return self.make(p, id, Making::Parts);
+            return self.make(id, Making::Parts);
         }
         let winner = group.winner.and_then(|winner| group.parts.get_mut(winner as usize));
         let Some(Part::Handed(value, verdict)) = winner.map(|part| std::mem::replace(part, Part::Lost)) else {
@@ -248,15 +248,15 @@ impl Core {
         let (step, attempt) = (visit.step, visit.attempt);
         let (output, kind, error) = match &result {
             Ok(output) => (Some(output.clone()), None, None),
-            Err(ending) => (None, Some(ending.kind), ending.error.clone()),
+            Err(ending) => (None, Some(ending.kind), ending.error()),
         };
         let came = match result {
             Ok(output) => Came::Done { output, verdict: Spoken::Nothing },
             Err(ending) => Came::Failed(ending),
         };
-        let place = self.actions.len();
+        let place = self.out.len();
         let decision = self.settle(p, id, came);
-        self.actions.insert(place, Action::Mapped(MapEnd { key, step, attempt, output, kind, error, decision }));
+        self.out.insert(place, Out::Trace(Box::new(Action::Mapped(MapEnd { key, step, attempt, output, kind, error, decision }))));
         self.flow(id)
     }
 
@@ -295,7 +295,7 @@ impl Core {
                 error.step = if key.is_empty() { self.place(p, id) } else { key };
             }
             let fiber = &mut self.data.fibers[id];
-            let ending = Ending { kind: EndKind::Failure, error: Some(error) };
+            let ending = Ending::new(EndKind::Failure, error);
             match what {
                 Making::Gather => {
                     fiber.gathered.clear();
@@ -361,7 +361,7 @@ impl Core {
         let GroupKind::Join { stage, .. } = self.data.groups[group].kind else { return };
         let name = p.stage(stage).names.get(element as usize).map(|word| p.word(*word).to_string());
         let fault = Fault::SiblingLost(name.unwrap_or_else(|| (element + 1).to_string()));
-        self.data.fibers[id].broken.get_or_insert(fault.at(""));
+        self.data.fibers[id].broken.get_or_insert_with(|| Box::new(fault.at("")));
     }
 
     /// Wakes those that waited for an element that has ended.
@@ -389,7 +389,7 @@ impl Core {
         let fiber = &mut self.data.fibers[id];
         let State::Waiting { group, .. } = fiber.state else { return };
         if let Some(fault) = fault {
-            fiber.broken.get_or_insert(fault.at(""));
+            fiber.broken.get_or_insert_with(|| Box::new(fault.at("")));
             fiber.top_mut().pc += 1;
         }
         if let Some(group) = self.data.groups.get_mut(group) {

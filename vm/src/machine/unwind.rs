@@ -1,7 +1,7 @@
 //! Endings on their way outwards: what is concurrent below is stopped, what was done is undone, until something catches.
 
 use super::call::dropped;
-use super::{Core, Flow};
+use super::{Core, Flow, Out};
 use crate::action::*;
 use crate::error::Fault;
 use crate::program::Program;
@@ -43,7 +43,7 @@ impl Core {
         }
         match self.data.fibers[id].state {
             State::Ready | State::Making { .. } => {}
-            State::Calling { request, .. } => self.actions.push_back(Action::Cancel(request)),
+            State::Calling { request, .. } => self.out.push_back(Out::Cancel(request)),
             State::Group => self.wake(id),
             State::Waiting { .. } => self.stop_waiting(id, None),
             State::Parked => {
@@ -79,7 +79,7 @@ impl Core {
                 frame.and_then(|frame| self.data.frames[frame].caller.clone()).map_or(String::new(), |key| key.to_string())
             }
         };
-        let ending = Ending { kind: EndKind::Timeout, error: Some(Fault::Deadline(deadline).at(place)) };
+        let ending = Ending::new(EndKind::Timeout, Fault::Deadline(deadline).at(place));
         self.cancel_to(fiber, scope, ending);
     }
 
@@ -118,7 +118,7 @@ impl Core {
         match p.step(undoing.undoer.step).undo {
             Some(StepTarget::Worker(_)) => {
                 self.data.account.calls += 1;
-                self.ask(p, id, Asked::Undo, Allowance::default())
+                self.ask(id, Asked::Undo, Allowance::default())
             }
             Some(StepTarget::Function(function)) => {
                 let (key, value) = (undoing.undoer.key.to_undo().to_string(), undoing.undoer.output.clone());
@@ -163,9 +163,9 @@ impl Core {
         let decision = self.undone(p, id, result.is_ok());
         let (output, verdict, kind, error) = match result {
             Ok((output, verdict)) => (Some(output), verdict, None, None),
-            Err(ending) => (None, None, Some(ending.kind), ending.error),
+            Err(ending) => (None, None, Some(ending.kind), ending.error()),
         };
-        self.actions.push_back(Action::Ended(CallEnd { key, step, function, attempt, output, verdict, kind, error, decision }));
+        self.note(Action::Ended(CallEnd { key, step, function, attempt, output, verdict, kind, error, decision }));
         Flow::On
     }
 
@@ -217,7 +217,7 @@ impl Core {
         let error = unwind.ending.error.clone();
         *caught = Some(unwind.ending);
         match error {
-            Some(error) => self.make(p, id, Making::WithError(error)),
+            Some(error) => self.make(id, Making::WithError(error)),
             None => Flow::On,
         }
     }
@@ -240,20 +240,13 @@ impl Core {
         // The call was cancelled together with what is around it.
         let key = self.visit_key(p, id);
         let top = self.data.fibers[id].top_mut();
-        if let Some(visit) = &top.visit {
-            self.actions.push_back(Action::Ended(CallEnd {
-                key,
-                step: visit.step,
-                function: activation.function,
-                attempt: visit.attempt,
-                output: None,
-                verdict: None,
-                kind: Some(EndKind::Cancel),
-                error: None,
-                decision: dropped(),
-            }));
-        }
         top.unwind = Some(unwind);
+        let visited = top.visit.as_ref().map(|visit| (visit.step, visit.attempt));
+        if let Some((step, attempt)) = visited {
+            let (function, kind) = (activation.function, Some(EndKind::Cancel));
+            let decision = dropped();
+            self.note(Action::Ended(CallEnd { key, step, function, attempt, output: None, verdict: None, kind, error: None, decision }));
+        }
         Flow::On
     }
 

@@ -73,7 +73,10 @@ impl<V> Activation<V> {
                     number: visit.number,
                     item: visit.item,
                     attempt: visit.attempt,
-                    input: f(&visit.input)?,
+                    input: match &visit.input {
+                        Some(input) => Some(f(input)?),
+                        None => None,
+                    },
                     scoped: visit.scoped,
                 }),
                 None => None,
