@@ -25,7 +25,7 @@ pub fn doctor(global: &Global) -> Result<Exit, Failure> {
     if global.json {
         let rows: Vec<_> = tried
             .iter()
-            .map(|Tried { what, result }| json!({"what": what, "ok": result.is_ok(), "text": result.as_ref().map_or_else(|e| e, |t| t)}))
+            .map(|Tried { what, result }| json!({"what": what, "ok": result.is_ok(), "text": result.as_ref().unwrap_or_else(|error| error)}))
             .collect();
         println!("{}", json!({"v": 1, "ok": failed == 0, "tried": rows}));
     } else {
@@ -77,7 +77,9 @@ fn shell() -> Result<String, String> {
 fn threads() -> Result<String, String> {
     let pool = aivm_host::pool::Pool::of_machine().map_err(|e| e.to_string())?;
     let (done, finished) = std::sync::mpsc::channel();
-    pool.run(Box::new(move || drop(done.send(()))));
+    pool.run(Box::new(move || {
+        let _ = done.send(());
+    }));
     finished.recv_timeout(std::time::Duration::from_secs(10)).map_err(|e| e.to_string())?;
     Ok(format!("{} cores", std::thread::available_parallelism().map_or(1, usize::from)))
 }

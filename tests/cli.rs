@@ -1,4 +1,5 @@
 //! The program as a person or a script meets it: what it prints, what it leaves, and with which code it ends.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 use serde_json::Value;
 use std::path::Path;
@@ -48,7 +49,7 @@ fn a_run_prints_its_output_and_ends_with_0() {
     write(dir.path(), "p.aivm", SHOUT);
     let output = aivm(dir.path(), &["run", "p.aivm", "--in", "hello"]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
-    assert_eq!(output.stdout, b"HELLO");
+    assert_eq!(output.stdout, b"HELLO\n");
     assert!(stderr(&output).contains("s/shout#1"), "progress off a terminal is plain lines");
     assert!(dir.path().join(".aivm/store.db").exists());
 }
@@ -61,7 +62,7 @@ fn run_json_is_one_object_of_the_promised_shape() {
     assert_eq!(report["v"], 1);
     assert_eq!(report["status"], "sent");
     assert_eq!(report["exit"], 0);
-    assert_eq!(report["output"]["text"], "HELLO");
+    assert_eq!(report["output"]["text"], "HELLO\n");
     for key in ["id", "checksum", "type", "origin", "role", "scope", "timestamp", "version", "attributes"] {
         assert!(report["output"].get(key).is_some(), "{key}");
     }
@@ -232,7 +233,7 @@ fn artifacts_can_be_listed_shown_signed_and_traced() {
     let output = report["output"]["checksum"].as_str().expect("a checksum").to_owned();
     let listed = aivm(dir.path(), &["artifact", "ls", "shout/step/run/"]);
     assert!(String::from_utf8_lossy(&listed.stdout).contains(&output[..12]));
-    assert_eq!(aivm(dir.path(), &["artifact", "cat", &output[..12]]).stdout, b"HELLO");
+    assert_eq!(aivm(dir.path(), &["artifact", "cat", &output[..12]]).stdout, b"HELLO\n");
     let lineage = json(&aivm(dir.path(), &["artifact", "lineage", &output, "--json"]));
     let steps: Vec<&str> = lineage["lineage"].as_array().expect("rows").iter().filter_map(|row| row["step"].as_str()).collect();
     assert_eq!(steps, ["s/shout#1", "s/clean#1", "input"]);
@@ -242,7 +243,7 @@ fn artifacts_can_be_listed_shown_signed_and_traced() {
     let signed = String::from_utf8(signed.stdout).expect("a checksum");
     let shown = json(&aivm(dir.path(), &["artifact", "show", signed.trim()]));
     assert_eq!(shown["trust"], "signed by me");
-    assert_eq!(shown["text"], "HELLO");
+    assert_eq!(shown["text"], "HELLO\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! `timeout TIME`) and then what happens: a line `key → outcome` for each call, and how it ends. A fence ```` ```error ```` or
 //! ```` ```warning ```` holds the codes and messages of the compiler; ```` ```flow ```` the flow graph. `AIVM_BLESS=1` writes what happens into
 //! the pages: read the difference before you commit it.
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 mod common;
 

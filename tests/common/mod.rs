@@ -1,5 +1,5 @@
 //! What the suites share: fences of Markdown pages, and a run of a program in memory, told in lines.
-#![allow(dead_code)]
+#![allow(dead_code, missing_docs)]
 
 use aivm_host::builtin;
 use aivm_host::driver::{self, Ending, Options};

@@ -213,15 +213,16 @@ impl Checker<'_> {
                 continue;
             }
             for source in step.refs.iter().filter(|source| source.wait.is_none() && source.of != SourceOf::Input) {
-                if !walks.contains_key(&source.of) {
+                let walk = walks.entry(source.of).or_insert_with(|| {
                     let walk = after(flow, source.of);
                     work += walk.len();
-                    if work > MOST_WORK {
-                        return;
-                    }
-                    walks.insert(source.of, walk);
+                    walk
+                });
+                let reached = walk.contains(&(step.stage, step.element));
+                if work > MOST_WORK {
+                    return;
                 }
-                if !walks.get(&source.of).is_some_and(|walk| walk.contains(&(step.stage, step.element))) {
+                if !reached {
                     self.warn(
                         Diagnostic::new(Code::NeverHasRun, self.step_span(id), format!("`{}` refers to what can never have run before it", step.name))
                             .reason("no path leads from there to here")
