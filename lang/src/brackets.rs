@@ -5,7 +5,7 @@
 //! belongs to the opener whose line is indented the same. The layout is asked only when the brackets do not pair: line ends
 //! carry no meaning in a program that is whole.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::lexer::{Kind, Token};
 use crate::span::Span;
 use aivm_schema::limits::NESTING;
@@ -16,7 +16,7 @@ pub struct Balanced {
     pub tokens: Vec<Token>,
     /// What was repaired.
     pub diagnostics: Vec<Diagnostic>,
-    /// From each opener that lost its closer to where one was put: what the parser says there is likely noise.
+    /// From where a closer was put to the token that showed that it was missing: what the parser says there is noise.
     pub repaired: Vec<Span>,
     /// Something was still open at the end of the text.
     pub open_at_end: bool,
@@ -31,70 +31,29 @@ struct Open {
     span: Span,
     /// The indentation of its line, in characters.
     indent: usize,
+    /// The indentation of the first line inside.
+    inside: Option<usize>,
     square: bool,
 }
 
 /// Pairs the brackets of `tokens`, which hold no trivia.
 pub fn balance(source: &str, tokens: Vec<Token>) -> Balanced {
-    let mut out = Balanced { tokens: Vec::new(), diagnostics: Vec::new(), repaired: Vec::new(), open_at_end: false, too_deep: false };
+    let mut out =
+        Balanced { tokens: Vec::new(), diagnostics: Vec::new(), repaired: Vec::new(), open_at_end: false, too_deep: false };
     if all_pair(&tokens) {
-        return Balanced { tokens, ..out };
+        out.tokens = tokens;
+        return out;
     }
     out.tokens.reserve(tokens.len() + 8);
-    let mut lines = Lines { source, start: 0, indent: 0, seen: 0 };
-    let mut open: Vec<Open> = Vec::new();
-    for token in &tokens {
-        let first_of_line = lines.advance(token.span.start);
-        if open.last().is_some_and(|open| open.square) {
-            close_square(&mut out, &mut open, token);
-        }
-        match token.kind {
-            Kind::Open | Kind::OpenSquare => {
-                if open.len() >= NESTING {
-                    let message = format!("more than {NESTING} brackets are open here");
-                    let diagnostic = Diagnostic::new(Code::TooDeep, token.span, message)
-                        .help("name a part of it: `part <= ( … )` above the program, and call `part`");
-                    return Balanced { diagnostics: vec![diagnostic], too_deep: true, ..out };
-                }
-                let square = token.kind == Kind::OpenSquare;
-                open.push(Open { at: out.tokens.len(), span: token.span, indent: lines.indent, square });
-                out.tokens.push(*token);
-            }
-            Kind::Close => {
-                if first_of_line {
-                    close_deeper(&mut out, &mut open, lines.indent, token.span.start);
-                }
-                match open.pop() {
-                    Some(_) => out.tokens.push(*token),
-                    None => out.diagnostics.push(
-                        Diagnostic::new(Code::Unopened, token.span, "this `)` closes nothing").fix("remove it", vec![(token.span, String::new())]),
-                    ),
-                }
-            }
-            Kind::CloseSquare => match open.pop() {
-                Some(bracket) if bracket.square => out.tokens.push(*token),
-                other => {
-                    open.extend(other);
-                    out.diagnostics.push(
-                        Diagnostic::new(Code::Unopened, token.span, "this `]` closes nothing").fix("remove it", vec![(token.span, String::new())]),
-                    );
-                }
-            },
-            _ => out.tokens.push(*token),
+    let lines = Lines { source, start: 0, indent: 0, seen: 0 };
+    let mut repair = Repair { source, lines, out, open: Vec::new(), closed_at: 0 };
+    for (at, token) in tokens.iter().enumerate() {
+        if !repair.token(token, tokens.get(at + 1)) {
+            break;
         }
     }
-    out.open_at_end = !open.is_empty();
-    let end = source.len() as u32;
-    while let Some(bracket) = open.pop() {
-        // `<= in` stands outside the program's bracket.
-        let tail = out.tokens.len().checked_sub(2).filter(|at| {
-            let pair = out.tokens.get(*at..).unwrap_or(&[]);
-            matches!(pair, [arrow, word] if arrow.kind == Kind::Arrow && source.get(word.span.range()) == Some("in"))
-        });
-        let at = if bracket.square { out.tokens.len() } else { tail.unwrap_or(out.tokens.len()) };
-        unclosed(&mut out, &bracket, at, end);
-    }
-    out
+    repair.end();
+    repair.out
 }
 
 /// Does each bracket have its partner, at no more than the depth allowed?
@@ -117,44 +76,162 @@ fn all_pair(tokens: &[Token]) -> bool {
     open.is_empty()
 }
 
-/// In `[ … ]` stand words, dots, commas, limits and `<=`; anything else shows that the `]` is missing.
-fn close_square(out: &mut Balanced, open: &mut Vec<Open>, token: &Token) {
-    let Some(bracket) = open.last() else { return };
-    let inside = out.tokens.get(bracket.at + 1..).unwrap_or(&[]);
-    let after_word = inside.last().is_some_and(|last| last.kind == Kind::Word);
-    let missing = match token.kind {
-        Kind::Open | Kind::Close | Kind::Leads | Kind::Or | Kind::OpenSquare => true,
-        Kind::Word => after_word,
-        _ => false,
-    };
-    if !missing {
-        return;
+struct Repair<'a> {
+    source: &'a str,
+    lines: Lines<'a>,
+    out: Balanced,
+    open: Vec<Open>,
+    /// The indentation of the line with the last `)`.
+    closed_at: usize,
+}
+
+impl Repair<'_> {
+    /// Takes the next token; false when it nests too deeply.
+    fn token(&mut self, token: &Token, next: Option<&Token>) -> bool {
+        let first_of_line = self.lines.advance(token.span.start);
+        if self.open.last().is_some_and(|open| open.square) {
+            self.close_square_before(token);
+        }
+        let dedented = first_of_line && token.kind != Kind::Close && self.close_dedented(token.span.start);
+        match token.kind {
+            Kind::Open | Kind::OpenSquare if self.open.len() >= NESTING => {
+                let message = format!("more than {NESTING} brackets are open here");
+                let help = "name a part of it: `part <= ( … )` above the program, and call `part`";
+                self.out.diagnostics = vec![Diagnostic::new(Code::TooDeep, token.span, message).help(help)];
+                self.out.too_deep = true;
+                return false;
+            }
+            Kind::Open | Kind::OpenSquare => {
+                let square = token.kind == Kind::OpenSquare;
+                self.open.push(Open { at: self.out.tokens.len(), span: token.span, indent: self.lines.indent, inside: None, square });
+                self.out.tokens.push(*token);
+            }
+            Kind::Close => self.close(token, first_of_line),
+            Kind::CloseSquare => match self.open.pop_if(|bracket| bracket.square) {
+                Some(_) => self.out.tokens.push(*token),
+                None => self.unopened(token, "this `]` closes nothing"),
+            },
+            Kind::Arrow => {
+                if !dedented && next.is_some_and(|next| is_stage(self.source, next)) {
+                    self.close_before_stage(token, first_of_line);
+                }
+                self.out.tokens.push(*token);
+            }
+            _ => self.out.tokens.push(*token),
+        }
+        true
     }
-    // `switch[label <= (` lost it behind the label.
-    let label = token.kind == Kind::Open && inside.first().is_some_and(|first| first.kind == Kind::Word);
-    let at = if label { bracket.at + 2 } else { out.tokens.len() };
-    if let Some(bracket) = open.pop() {
-        unclosed(out, &bracket, at, token.span.start);
+
+    fn close(&mut self, token: &Token, first_of_line: bool) {
+        let indent = self.lines.indent;
+        if first_of_line && self.open.iter().any(|bracket| bracket.indent == indent) {
+            self.close_deeper(token.span.start);
+        }
+        self.closed_at = indent;
+        match self.open.pop() {
+            Some(_) => self.out.tokens.push(*token),
+            None => self.unopened(token, "this `)` closes nothing"),
+        }
+    }
+
+    /// In `[ … ]` stand words, dots, commas, limits and `<=`; anything else shows that the `]` is missing.
+    fn close_square_before(&mut self, token: &Token) {
+        let Some(bracket) = self.open.last() else { return };
+        let inside = self.out.tokens.get(bracket.at + 1..).unwrap_or(&[]);
+        let after_word = inside.last().is_some_and(|last| last.kind == Kind::Word);
+        let missing = match token.kind {
+            Kind::Open | Kind::Close | Kind::Leads | Kind::Or | Kind::OpenSquare => true,
+            Kind::Word => after_word,
+            _ => false,
+        };
+        if !missing {
+            return;
+        }
+        // `switch[label <= (` lost it behind the label.
+        let label = token.kind == Kind::Open && inside.first().is_some_and(|first| first.kind == Kind::Word);
+        let at = if label { bracket.at + 2 } else { self.out.tokens.len() };
+        self.close_last(at, token.span.start);
+    }
+
+    /// A `<=` before a stage follows a closed group, or the word `out`. After anything else, or after a group that is
+    /// indented deeper than the line, a `)` is missing.
+    fn close_before_stage(&mut self, arrow: &Token, first_of_line: bool) {
+        let closed = self.out.tokens.last().is_some_and(|last| {
+            last.kind == Kind::Close || self.source.get(last.span.range()) == Some("out")
+        });
+        if closed && !(first_of_line && self.lines.indent < self.closed_at) {
+            return;
+        }
+        if first_of_line {
+            self.close_deeper(arrow.span.start);
+        }
+        self.close_last(self.out.tokens.len(), arrow.span.start);
+    }
+
+    /// A line that stands no deeper than the one that opened a bracket is not in it, where the lines inside are indented.
+    fn close_dedented(&mut self, end: u32) -> bool {
+        let indent = self.lines.indent;
+        let mut closed = false;
+        while self.open.last().is_some_and(|last| last.inside.is_some_and(|inside| inside > last.indent) && indent <= last.indent) {
+            self.close_last(self.out.tokens.len(), end);
+            closed = true;
+        }
+        if let Some(last) = self.open.last_mut() {
+            last.inside.get_or_insert(indent);
+        }
+        closed
+    }
+
+    /// This line closes what was opened on one indented the same: openers on lines indented deeper have lost their closers.
+    fn close_deeper(&mut self, end: u32) {
+        while self.open.last().is_some_and(|bracket| bracket.indent > self.lines.indent) {
+            self.close_last(self.out.tokens.len(), end);
+        }
+    }
+
+    /// Puts a closer for the innermost open bracket at a place of the output.
+    fn close_last(&mut self, at: usize, end: u32) {
+        let Some(bracket) = self.open.pop() else { return };
+        let (text, kind) = if bracket.square { ("[", Kind::CloseSquare) } else { ("(", Kind::Close) };
+        let place = self.out.tokens.get(at.saturating_sub(1)).map_or(end, |token| token.span.end);
+        self.out.tokens.insert(at.min(self.out.tokens.len()), Token { kind, span: Span::new(place, place) });
+        let message = format!("this `{text}` is never closed");
+        self.report(Diagnostic::new(Code::Unclosed, bracket.span, message));
+        self.out.repaired.push(Span::new(place, end));
+    }
+
+    fn unopened(&mut self, token: &Token, message: &str) {
+        let fix = vec![(token.span, String::new())];
+        self.report(Diagnostic::new(Code::Unopened, token.span, message).fix("remove it", fix));
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if self.out.diagnostics.len() < MOST_ERRORS {
+            self.out.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Closes what is open at the end; `<= in` stands outside of the program's bracket.
+    fn end(&mut self) {
+        if self.out.too_deep {
+            return;
+        }
+        self.out.open_at_end = !self.open.is_empty();
+        while let Some(bracket) = self.open.last() {
+            let all = self.out.tokens.len();
+            let tail = match self.out.tokens.get(all.saturating_sub(2)..) {
+                Some([arrow, word]) if arrow.kind == Kind::Arrow && self.source.get(word.span.range()) == Some("in") => 2,
+                _ => 0,
+            };
+            let at = if bracket.square { all } else { all - tail };
+            self.close_last(at, self.source.len() as u32);
+        }
     }
 }
 
-/// A closer that begins its line: openers on lines indented deeper have lost theirs, if one on a line like this is open.
-fn close_deeper(out: &mut Balanced, open: &mut Vec<Open>, indent: usize, end: u32) {
-    if !open.iter().any(|bracket| bracket.indent == indent) {
-        return;
-    }
-    while let Some(bracket) = open.pop_if(|bracket| bracket.indent > indent) {
-        let at = out.tokens.len();
-        unclosed(out, &bracket, at, end);
-    }
-}
-
-fn unclosed(out: &mut Balanced, bracket: &Open, at: usize, end: u32) {
-    let (text, kind) = if bracket.square { ("[", Kind::CloseSquare) } else { ("(", Kind::Close) };
-    let place = out.tokens.get(at.saturating_sub(1)).map_or(end, |token| token.span.end);
-    out.tokens.insert(at.min(out.tokens.len()), Token { kind, span: Span::new(place, place) });
-    out.diagnostics.push(Diagnostic::new(Code::Unclosed, bracket.span, format!("this `{text}` is never closed")));
-    out.repaired.push(Span::new(bracket.span.start, end));
+/// Is it the keyword of a stage?
+fn is_stage(source: &str, token: &Token) -> bool {
+    token.kind == Kind::Word && matches!(source.get(token.span.range()), Some("switch" | "select" | "join" | "match"))
 }
 
 /// The line of a place, read forward only.

@@ -5,6 +5,9 @@ use crate::span::Span;
 use serde::Serialize;
 use std::fmt;
 
+/// A person reads no more errors of one file than this.
+pub const MOST_ERRORS: usize = 100;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -4,7 +4,7 @@
 //! Only the grammar is judged here. What names mean and what may lead where is `lower`'s.
 
 use crate::brackets::balance;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::lexer::{self, Kind as T, Token};
 use crate::span::Span;
 use crate::tree::{self, *};
@@ -16,9 +16,6 @@ mod habits;
 mod quantity;
 mod stage;
 mod step;
-
-/// A person reads no more than this many errors.
-const MOST_ERRORS: usize = 100;
 
 /// A parsed file.
 #[derive(Clone, Debug, Default)]
@@ -361,3 +358,6 @@ fn keyword(text: &str) -> Option<tree::Kind> {
 
 const KEYWORDS: [&str; 4] = ["switch", "select", "join", "match"];
 const OUTCOMES: [&str; 7] = ["next", "send", "continue", "back", "retry", "cancel", "timeout"];
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,6 @@
 //! Habits of other languages: told apart from mere mistakes, explained, and read as what was meant.
 
-use super::MOST_ERRORS;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::lexer::{Kind, Token};
 use crate::span::Span;
 
