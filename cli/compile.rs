@@ -1,10 +1,10 @@
 //! `compile`, `disasm`, `asm`: between source, module and assembly text.
 
-use crate::args::{Global, OutArgs};
+use crate::args::{FileArgs, Global, OutArgs};
 use crate::fail::{Exit, Failure};
 use crate::{module, project};
 use aivm_host::mint::Mint;
-use aivm_schema::module::{Debug, Module, drafts};
+use aivm_schema::module::{Debug, Module, assemble, disassemble, drafts};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +15,32 @@ pub fn compile(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
     let verified = module::verified(&args.file, compiled.module)?;
     let debug = (!args.strip).then_some(&compiled.debug);
     write(global, args, verified.module(), debug)
+}
+
+/// `aivm asm FILE`.
+pub fn asm(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
+    let source = project::read_source(&args.file)?;
+    let module = assemble(&source.text).map_err(|errors| {
+        let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", args.file)).collect();
+        Failure::usage("E0620", lines.join("\n"))
+    })?;
+    let verified = module::verified(&args.file, module)?;
+    write(global, args, verified.module(), None)
+}
+
+/// `aivm disasm FILE`: of a module, or of a source text that is compiled first.
+pub fn disasm(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
+    let module = match args.file.ends_with(".aivmc") {
+        true => module::load_module(&args.file)?.0,
+        false => module::compile(&project::read_source(&args.file)?)?.module,
+    };
+    let text = disassemble(&module);
+    if global.json {
+        println!("{}", json!({"v": 1, "digest": module.digest(), "asm": text}));
+    } else {
+        print!("{text}");
+    }
+    Ok(Exit::SENT)
 }
 
 fn write(global: &Global, args: &OutArgs, module: &Module, debug: Option<&Debug>) -> Result<Exit, Failure> {

@@ -5,9 +5,13 @@
 
 use crate::artifact::ContentDigest;
 
+mod asm;
 mod bytes;
+mod disasm;
 
+pub use asm::{AsmError, assemble};
 pub use bytes::{DEBUG_MEDIA_TYPE, MEDIA_TYPE, ModuleError, drafts, load};
+pub use disasm::disassemble;
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident($inner:ty)),* $(,)?) => {$(
