@@ -24,6 +24,9 @@ pub struct Balanced {
     pub too_deep: bool,
 }
 
+/// No `[ … ]` that lost its `[` is sought further back than this many tokens.
+const MOST_INSIDE: usize = 64;
+
 /// An open bracket.
 struct Open {
     /// Its place in the output.
@@ -46,9 +49,13 @@ pub fn balance(source: &str, tokens: Vec<Token>) -> Balanced {
     }
     out.tokens.reserve(tokens.len() + 8);
     let lines = Lines { source, start: 0, indent: 0, seen: 0 };
-    let mut repair = Repair { source, lines, out, open: Vec::new(), closed_at: 0 };
+    let count = |kind: Kind| tokens.iter().filter(|token| token.kind == kind).count();
+    let (opens, closes) = (count(Kind::Open), count(Kind::Close));
+    let strays = closes.saturating_sub(opens);
+    let spare = if opens > closes + NESTING { 0 } else { opens.saturating_sub(closes) };
+    let mut repair = Repair { source, lines, out, open: Vec::new(), closed_at: 0, strays, spare };
     for (at, token) in tokens.iter().enumerate() {
-        if !repair.token(token, tokens.get(at + 1)) {
+        if !repair.token(token, tokens.get(at + 1..).unwrap_or(&[])) {
             break;
         }
     }
@@ -83,11 +90,15 @@ struct Repair<'a> {
     open: Vec<Open>,
     /// The indentation of the line with the last `)`.
     closed_at: usize,
+    /// How many more `)` there are than `(`.
+    strays: usize,
+    /// How many more `(` there are than `)`; none when they are no slip.
+    spare: usize,
 }
 
 impl Repair<'_> {
-    /// Takes the next token; false when it nests too deeply.
-    fn token(&mut self, token: &Token, next: Option<&Token>) -> bool {
+    /// Takes the next token, with those that follow; false when it nests too deeply.
+    fn token(&mut self, token: &Token, next: &[Token]) -> bool {
         let first_of_line = self.lines.advance(token.span.start);
         if self.open.last().is_some_and(|open| open.square) {
             self.close_square_before(token);
@@ -101,6 +112,12 @@ impl Repair<'_> {
                 self.out.too_deep = true;
                 return false;
             }
+            // No `(` of the grammar follows another.
+            Kind::Open if self.spare > 0 && self.out.tokens.last().is_some_and(|last| last.kind == Kind::Open) => {
+                self.spare -= 1;
+                let fix = vec![(token.span, String::new())];
+                self.report(Diagnostic::new(Code::Unclosed, token.span, "this `(` is never closed").fix("remove it", fix));
+            }
             Kind::Open | Kind::OpenSquare => {
                 let square = token.kind == Kind::OpenSquare;
                 self.open.push(Open { at: self.out.tokens.len(), span: token.span, indent: self.lines.indent, inside: None, square });
@@ -109,13 +126,16 @@ impl Repair<'_> {
             Kind::Close => self.close(token, first_of_line),
             Kind::CloseSquare => match self.open.pop_if(|bracket| bracket.square) {
                 Some(_) => self.out.tokens.push(*token),
-                None => self.unopened(token, "this `]` closes nothing"),
+                None => self.open_square_before(token),
             },
             Kind::Arrow => {
-                if !dedented && next.is_some_and(|next| is_stage(self.source, next)) {
+                if !dedented && next.first().is_some_and(|next| is_stage(self.source, next)) {
                     self.close_before_stage(token, first_of_line);
                 }
                 self.out.tokens.push(*token);
+                if self.strays > 0 && self.lacks_open(next) {
+                    self.open_behind(token);
+                }
             }
             _ => self.out.tokens.push(*token),
         }
@@ -127,11 +147,68 @@ impl Repair<'_> {
         if first_of_line && self.open.iter().any(|bracket| bracket.indent == indent) {
             self.close_deeper(token.span.start);
         }
+        let misplaced = |last: &Open| last.inside.is_some_and(|inside| inside > last.indent) && last.indent != indent;
+        if self.strays > 0 && self.open.last().is_none_or(misplaced) {
+            self.strays -= 1;
+            self.unopened(token, "this `)` closes nothing");
+            return;
+        }
         self.closed_at = indent;
         match self.open.pop() {
             Some(_) => self.out.tokens.push(*token),
             None => self.unopened(token, "this `)` closes nothing"),
         }
+    }
+
+    /// Outside of square brackets a `<=` leads to a bracket, a stage, limits or the program's `in`. Steps show that the
+    /// bracket is missing.
+    fn lacks_open(&self, next: &[Token]) -> bool {
+        let square = self.open.last().is_some_and(|bracket| bracket.square);
+        let step = match next {
+            [word, leads, ..] if word.kind == Kind::Word => {
+                matches!(leads.kind, Kind::Leads | Kind::Tilde | Kind::Dot) && !is_stage(self.source, word)
+            }
+            [first, ..] => matches!(first.kind, Kind::OpenSquare | Kind::Close),
+            [] => false,
+        };
+        step && !square && self.open.len() < NESTING
+    }
+
+    /// Puts a `(` behind an arrow.
+    fn open_behind(&mut self, arrow: &Token) {
+        self.strays -= 1;
+        let place = Span::new(arrow.span.end, arrow.span.end);
+        let message = "expected `(` after this `<=`";
+        self.report(Diagnostic::new(Code::Expected, arrow.span, message).fix("add it", vec![(place, " (".to_owned())]));
+        self.open.push(Open { at: self.out.tokens.len(), span: arrow.span, indent: self.lines.indent, inside: None, square: false });
+        self.out.tokens.push(Token { kind: Kind::Open, span: place });
+    }
+
+    /// A `]` without its `[`: one is put before the path or the references that it ends.
+    fn open_square_before(&mut self, token: &Token) {
+        let operand = |kind: Kind| matches!(kind, Kind::Word | Kind::Number | Kind::Money);
+        let inner = |kind: Kind| {
+            let sign = matches!(kind, Kind::Dot | Kind::Comma | Kind::Star | Kind::Arrow | Kind::Less | Kind::Greater | Kind::Tilde);
+            sign || operand(kind)
+        };
+        let mut at = self.out.tokens.len();
+        let mut behind: Option<Kind> = None;
+        while let Some(before) = at.checked_sub(1).and_then(|before| self.out.tokens.get(before)) {
+            let two = operand(before.kind) && behind.is_some_and(operand);
+            if !inner(before.kind) || two || self.out.tokens.len() - at > MOST_INSIDE {
+                break;
+            }
+            behind = Some(before.kind);
+            at -= 1;
+        }
+        let Some(first) = self.out.tokens.get(at).filter(|first| first.kind == Kind::Word) else {
+            return self.unopened(token, "this `]` closes nothing");
+        };
+        let place = Span::new(first.span.start, first.span.start);
+        self.out.tokens.insert(at, Token { kind: Kind::OpenSquare, span: place });
+        self.out.tokens.push(*token);
+        let message = "this `]` has no `[`";
+        self.report(Diagnostic::new(Code::Unopened, token.span, message).fix("put a `[` where it begins", vec![(place, "[".to_owned())]));
     }
 
     /// In `[ … ]` stand words, dots, commas, limits and `<=`; anything else shows that the `]` is missing.
@@ -194,7 +271,12 @@ impl Repair<'_> {
         let Some(bracket) = self.open.pop() else { return };
         let (text, kind) = if bracket.square { ("[", Kind::CloseSquare) } else { ("(", Kind::Close) };
         let place = self.out.tokens.get(at.saturating_sub(1)).map_or(end, |token| token.span.end);
-        self.out.tokens.insert(at.min(self.out.tokens.len()), Token { kind, span: Span::new(place, place) });
+        if bracket.square && at == bracket.at + 1 {
+            // Nothing stands in it: as if it were not there.
+            self.out.tokens.remove(bracket.at);
+        } else {
+            self.out.tokens.insert(at.min(self.out.tokens.len()), Token { kind, span: Span::new(place, place) });
+        }
         let message = format!("this `{text}` is never closed");
         self.report(Diagnostic::new(Code::Unclosed, bracket.span, message));
         self.out.repaired.push(Span::new(place, end));

@@ -45,7 +45,7 @@ pub fn parse(source: &str) -> Parsed {
     parsed.diagnostics.extend(balanced.diagnostics);
     parsed.incomplete = balanced.open_at_end;
     if !balanced.too_deep {
-        let mut parser = Parser { source, tokens: &balanced.tokens, at: 0, tree: parsed.tree, spans: parsed.spans, diagnostics: Vec::new(), ended: false };
+        let mut parser = Parser { source, tokens: &balanced.tokens, at: 0, tree: parsed.tree, spans: parsed.spans, diagnostics: Vec::new(), ended: false, lost: false };
         parser.file();
         let noise = |diagnostic: &Diagnostic| {
             balanced.repaired.iter().any(|span| span.start <= diagnostic.primary.span.start && diagnostic.primary.span.start <= span.end)
@@ -107,6 +107,8 @@ struct Parser<'a> {
     diagnostics: Vec<Diagnostic>,
     /// Something was expected at the end of the text.
     ended: bool,
+    /// The tokens do not fit since the last error: what is said now is noise, until a step, an arm or a stage begins well.
+    lost: bool,
 }
 
 impl<'a> Parser<'a> {
@@ -138,19 +140,24 @@ impl<'a> Parser<'a> {
         Some(token)
     }
 
-    /// The next token's place; past the end, the end.
+    /// The next token's place; past the end, behind the last.
     fn here(&self) -> Span {
-        let end = self.source.len() as u32;
-        self.peek().map_or(Span::new(end, end), |token| token.span)
+        self.peek().map_or(self.just_behind(), |token| token.span)
+    }
+
+    /// The empty place behind the token before.
+    fn just_behind(&self) -> Span {
+        Span::new(self.behind(), self.behind())
     }
 
     /// The end of the token before.
     fn behind(&self) -> u32 {
-        self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(0, |token| token.span.end)
+        let before = self.at.min(self.tokens.len()).checked_sub(1);
+        before.and_then(|at| self.tokens.get(at)).map_or(0, |token| token.span.end)
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        if self.diagnostics.len() < MOST_ERRORS {
+        if !self.lost && self.diagnostics.len() < MOST_ERRORS {
             self.diagnostics.push(diagnostic);
         }
     }
@@ -168,6 +175,19 @@ impl<'a> Parser<'a> {
         self.ended |= self.peek().is_none();
         let message = format!("expected {what}, found {}", self.found());
         self.report(Diagnostic::new(Code::Expected, span, message));
+        self.lost = true;
+    }
+
+    /// Over a `<=`, also where it is doubled. Where a stage follows, `<= <= (` lacks the stage's kind instead.
+    fn arrow(&mut self, stage_follows: bool) -> bool {
+        let found = self.eat(T::Arrow).is_some();
+        let doubled = found && !(stage_follows && self.peek_kind(1) == Some(T::Open));
+        if let Some(second) = doubled.then(|| self.eat(T::Arrow)).flatten() {
+            let fix = vec![(second.span, String::new())];
+            self.report(Diagnostic::new(Code::Expected, second.span, "one `<=` is enough").fix("remove it", fix));
+            while self.eat(T::Arrow).is_some() {}
+        }
+        found
     }
 
     fn word(&mut self, span: Span) -> Word {
@@ -198,6 +218,7 @@ impl<'a> Parser<'a> {
     fn file(&mut self) {
         let mut program: Option<Span> = None;
         while let Some(token) = self.peek() {
+            self.lost = false;
             let text = self.text(token.span);
             if let Some(first) = program {
                 let message = if text == "out" { "a second program" } else { "something stands after the program" };
@@ -256,18 +277,18 @@ impl<'a> Parser<'a> {
 
     fn program(&mut self, out: Span) -> Span {
         self.at += 1;
-        if self.eat(T::Arrow).is_none() {
+        if !self.arrow(false) {
             self.expected("`<=`");
         }
         let group = self.group();
         self.tree.program = Some(group);
-        let mut end = Span::new(self.behind(), self.behind());
+        let mut end = self.just_behind();
         if self.peek_kind(0) == Some(T::Arrow) && self.peek_text(1) == "in" {
             self.at += 2;
-            end = Span::new(self.behind(), self.behind());
+            end = self.just_behind();
         } else {
-            let span = Span::new(self.behind(), self.behind());
-            self.ended |= self.peek().is_none();
+            let span = self.just_behind();
+            self.ended |= self.peek().is_none() || self.peek_kind(0) == Some(T::Arrow) && self.peek_kind(1).is_none();
             self.report(
                 Diagnostic::new(Code::Expected, span, format!("expected `<= in` after the program, found {}", self.found()))
                     .fix("add it", vec![(span, " <= in".to_owned())]),
@@ -282,7 +303,7 @@ impl<'a> Parser<'a> {
 
     fn definition(&mut self) {
         let Some((name, span)) = self.name("a definition's name") else { return };
-        self.eat(T::Arrow);
+        self.arrow(false);
         let body = self.group();
         if self.peek_kind(0) == Some(T::Arrow) {
             let arrow = self.here();
@@ -304,6 +325,7 @@ impl<'a> Parser<'a> {
             self.skip_to_close();
             return Group(None);
         }
+        self.lost = false;
         if self.eat(T::Close).is_some() {
             return Group(None);
         }
@@ -320,7 +342,7 @@ impl<'a> Parser<'a> {
         if self.peek_kind(0) == Some(T::Word) && keyword(self.peek_text(0)).is_some() {
             let span = self.here();
             let text = self.text(span);
-            let behind = Span::new(self.behind(), self.behind());
+            let behind = self.just_behind();
             self.report(
                 Diagnostic::new(Code::Expected, span, format!("expected `<=` before this `{text}`"))
                     .reason("a `<=` hands a stage's output to the stage written below it")

@@ -90,7 +90,7 @@ fn advice(diagnostic: &Diagnostic) -> Vec<String> {
 fn without_source(file: &str, source: &str, diagnostic: &Diagnostic) -> String {
     let mut out = line(file, source, diagnostic);
     out.push('\n');
-    for reason in &diagnostic.reason {
+    if let Some(reason) = &diagnostic.reason {
         let _ = writeln!(out, "  note: {reason}");
     }
     for help in advice(diagnostic) {

@@ -3,39 +3,47 @@
 use super::*;
 use aivm_schema::unit::{Milliseconds, Money, Tokens};
 
+/// How far ahead the `>` of a list of limits is sought.
+const MOST_LIMITS: usize = 64;
+
 impl Parser<'_> {
     /// `< limit, limit >`, if one begins here.
     pub(super) fn limits(&mut self) -> (Vec<Limit>, Vec<Span>) {
         let (mut limits, mut spans) = (Vec::new(), Vec::new());
         let Some(open) = self.eat(T::Less) else { return (limits, spans) };
         loop {
-            let token = self.peek();
-            match token.map(|token| token.kind) {
-                Some(T::Number | T::Money | T::Word) => {
-                    let span = self.here();
+            match self.peek().map(|token| (token.kind, token.span)) {
+                Some((kind @ (T::Number | T::Money | T::Word), span)) => {
                     self.at += 1;
-                    limits.extend(self.limit(token.map_or(T::Word, |token| token.kind), span));
-                    spans.push(span);
+                    if let Some(limit) = self.limit(kind, span) {
+                        limits.push(limit);
+                        spans.push(span);
+                    }
                 }
-                _ => {
-                    self.expected("a limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt` or a behaviour's name");
-                    break;
-                }
+                _ => self.expected("a limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt` or a behaviour's name"),
             }
-            if self.eat(T::Comma).is_none() {
-                break;
+            match self.peek_kind(0) {
+                Some(T::Comma) => self.at += 1,
+                Some(T::Number | T::Money | T::Word) if self.closes_soon() => {
+                    let fix = vec![(self.just_behind(), ",".to_owned())];
+                    self.report(Diagnostic::new(Code::Expected, self.here(), "expected `,` between limits").fix("add it", fix));
+                }
+                _ => break,
             }
         }
-        spans.truncate(limits.len());
         if self.eat(T::Greater).is_none() {
-            self.report(Diagnostic::new(Code::Unclosed, open.span, "this `<` is never closed").help("limits stand between `<` and `>`"));
-            // Skip what can only belong to the limits.
-            while matches!(self.peek_kind(0), Some(T::Number | T::Money | T::Comma)) {
-                self.at += 1;
-            }
-            self.eat(T::Greater);
+            let message = "this `<` is never closed";
+            self.report(Diagnostic::new(Code::Unclosed, open.span, message).help("limits stand between `<` and `>`"));
+            self.lost = true;
         }
         (limits, spans)
+    }
+
+    /// Does a `>` end the limits?
+    fn closes_soon(&self) -> bool {
+        let inside = |kind: &T| matches!(kind, T::Number | T::Money | T::Word | T::Comma);
+        let rest = self.tokens.get(self.at..).unwrap_or(&[]).iter().map(|token| token.kind);
+        rest.take(MOST_LIMITS).find(|kind| !inside(kind)) == Some(T::Greater)
     }
 
     fn limit(&mut self, kind: T, span: Span) -> Option<Limit> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::lower::nearest;
+use aivm_schema::word::BY_ENDING;
 
 impl Parser<'_> {
     /// `stage { "<=" stage }`; at least one stage, or an error was reported.
@@ -16,9 +17,9 @@ impl Parser<'_> {
             if self.peek_kind(0) != Some(T::Arrow) || self.peek_text(1) == "in" {
                 break;
             }
-            self.at += 1;
+            self.arrow(true);
         }
-        let span = start.to(Span::new(self.behind(), self.behind()));
+        let span = start.to(self.just_behind());
         if let Some(chain) = self.tree.chains.get_mut(id.index()) {
             chain.stages = stages;
         }
@@ -34,10 +35,10 @@ impl Parser<'_> {
         let kind = self.kind()?;
         let (label, label_span) = self.label();
         let (limits, limit_spans) = self.limits();
-        let head = start.to(Span::new(self.behind(), self.behind()));
-        if self.eat(T::Arrow).is_none() {
+        let head = start.to(self.just_behind());
+        if !self.arrow(false) {
             if self.peek_kind(0) == Some(T::Open) {
-                let behind = Span::new(self.behind(), self.behind());
+                let behind = self.just_behind();
                 self.report(
                     Diagnostic::new(Code::Expected, self.here(), "expected `<=` between the head of a stage and its `(`")
                         .fix("add it", vec![(behind, " <=".to_owned())]),
@@ -51,6 +52,7 @@ impl Parser<'_> {
             self.expected("`(`");
             return None;
         }
+        self.lost = false;
         let id = StageId(self.tree.stages.len() as u32);
         self.tree.stages.push(Stage { kind, label, limits, elements: Vec::new(), arms: Vec::new() });
         self.spans.stages.push(StageSpans { whole: head, head, label: label_span, limits: limit_spans, ..StageSpans::default() });
@@ -63,8 +65,13 @@ impl Parser<'_> {
         let (mut elements, mut arms) = (Vec::new(), Vec::new());
         let (mut element_spans, mut arm_spans) = (Vec::new(), Vec::new());
         let before = self.diagnostics.len();
-        while let Some(token) = self.peek().filter(|token| token.kind != T::Close) {
+        let mut idle = 0;
+        while let Some(token) = self.peek().filter(|token| idle > 0 || token.kind != T::Close) {
             let at = self.at;
+            if token.kind == T::Open || token.kind == T::Close {
+                self.idle_bracket(&mut idle);
+                continue;
+            }
             if kind == tree::Kind::Match {
                 if let Some((arm, spans)) = self.arm() {
                     arms.push(arm);
@@ -72,13 +79,15 @@ impl Parser<'_> {
                 }
             } else if let Some(element) = self.element() {
                 elements.push(element);
-                element_spans.push(token.span.to(Span::new(self.behind(), self.behind())));
+                element_spans.push(token.span.to(self.just_behind()));
             }
             if self.at == at {
+                // Nothing begins here, and something was said about it.
                 self.at += 1;
             }
         }
         self.eat(T::Close);
+        self.lost = false;
         let whole = Span::new(0, self.behind());
         let empty = elements.is_empty() && arms.is_empty() && self.diagnostics.len() == before;
         if let (Some(stage), Some(spans)) = (self.tree.stages.get_mut(id.index()), self.spans.stages.get_mut(id.index())) {
@@ -95,12 +104,30 @@ impl Parser<'_> {
         }
     }
 
+    /// A bracket where an element may begin: groups nothing here, so its elements are read as the stage's own.
+    fn idle_bracket(&mut self, open: &mut usize) {
+        let span = self.here();
+        if self.eat(T::Close).is_some() {
+            *open -= 1;
+            return;
+        }
+        self.at += 1;
+        *open += 1;
+        self.report(
+            Diagnostic::new(Code::Expected, span, "expected a step or a stage, found `(`")
+                .reason("brackets do not group steps: each pair belongs to a stage, a definition or the program")
+                .help("name its kind, as in `switch <= ( … )`, or remove this pair"),
+        );
+    }
+
     /// The keyword that opens a stage.
     fn kind(&mut self) -> Option<tree::Kind> {
         let span = self.here();
         if self.peek_kind(0) != Some(T::Word) {
             self.expected("`switch`, `select`, `join` or `match`");
-            return None;
+            // `out <= [label] <= ( … )`: a stage without its keyword.
+            let head = matches!(self.peek_kind(0), Some(T::OpenSquare | T::Less | T::Arrow));
+            return head.then(|| self.kind_inside());
         }
         let text = self.text(span);
         self.at += 1;
@@ -129,6 +156,15 @@ impl Parser<'_> {
         }
     }
 
+    /// The kind that the first element of a stage speaks for.
+    fn kind_inside(&self) -> tree::Kind {
+        let mut rest = self.tokens.get(self.at..).unwrap_or(&[]).iter().skip_while(|token| token.kind != T::Open);
+        match rest.nth(1) {
+            Some(first) if BY_ENDING.contains(&self.text(first.span)) => tree::Kind::Match,
+            _ => tree::Kind::Switch,
+        }
+    }
+
     /// `[word]`, if one stands here.
     fn label(&mut self) -> (Option<Word>, Span) {
         if self.eat(T::OpenSquare).is_none() {
@@ -151,11 +187,11 @@ impl Parser<'_> {
         match self.peek_kind(0) {
             Some(T::Word) if text == "out" => {
                 self.at += 1;
-                if self.eat(T::Arrow).is_none() {
-                    self.expected("`<=` after `out`");
-                    self.skip_to_element();
-                    return None;
-                }
+                self.arrow_after_out();
+                Some(Element::Chain { chain: self.chain(), out: true })
+            }
+            Some(T::Arrow) if keyword(self.peek_text(1)).is_some() => {
+                self.out_missing();
                 Some(Element::Chain { chain: self.chain(), out: true })
             }
             Some(T::Word) if keyword(text).is_some() || self.looks_like_stage() => {
@@ -168,6 +204,27 @@ impl Parser<'_> {
                 None
             }
         }
+    }
+
+    /// The `<=` between `out` and a chain.
+    fn arrow_after_out(&mut self) {
+        if !self.arrow(true) {
+            let fix = vec![(self.just_behind(), " <=".to_owned())];
+            let message = format!("expected `<=` after `out`, found {}", self.found());
+            self.ended |= self.peek().is_none();
+            self.report(Diagnostic::new(Code::Expected, self.here(), message).fix("add it", fix));
+            self.lost = keyword(self.peek_text(0)).is_none();
+        }
+    }
+
+    /// `<= switch <= ( … )` without anything before it: over the arrow.
+    fn out_missing(&mut self) {
+        let arrow = self.here();
+        let place = Span::new(arrow.start, arrow.start);
+        self.report(
+            Diagnostic::new(Code::Expected, arrow, "expected `out` before this `<=`").fix("add it", vec![(place, "out ".to_owned())]),
+        );
+        self.at += 1;
     }
 
     /// A word with `<= (` or `[label] … <= (` behind it is a stage, though its keyword is misspelt.
@@ -188,12 +245,13 @@ impl Parser<'_> {
             self.skip_to_element();
             return None;
         }
-        if text == "out" && self.peek_kind(1) == Some(T::Arrow) {
+        let out = text == "out" && self.peek_kind(1) == Some(T::Arrow);
+        if out || keyword(text).is_some() && self.peek_kind(1) != Some(T::Leads) {
             self.report(
                 Diagnostic::new(Code::Expected, span, "an arm begins with a word: when is this chain taken?")
                     .help("write `default => out <= …`"),
             );
-            self.at += 2;
+            self.at += if out { 2 } else { 0 };
             self.chain();
             return None;
         }
@@ -207,27 +265,39 @@ impl Parser<'_> {
                 ArmOn::Word(self.word(span))
             }
         };
-        if self.eat(T::Leads).is_none() {
+        if !self.leads(span) {
             self.expected("`=>` after the word of an arm");
             self.skip_to_element();
             return None;
         }
-        if self.peek_text(0) == "out" && self.peek_kind(1) == Some(T::Arrow) {
-            self.at += 2;
-            let chain = self.chain();
-            return Some((Arm { on, then: ArmThen::Chain(chain) }, ArmSpans { on: span, ends: Vec::new() }));
-        }
-        if keyword(self.peek_text(0)).is_some() {
-            let here = self.here();
-            self.report(
-                Diagnostic::new(Code::Expected, here, "expected `out <=` before the chain of an arm")
-                    .fix("add it", vec![(Span::new(here.start, here.start), "out <= ".to_owned())]),
-            );
+        if self.chain_of_arm() {
             let chain = self.chain();
             return Some((Arm { on, then: ArmThen::Chain(chain) }, ArmSpans { on: span, ends: Vec::new() }));
         }
         let (ends, spans) = self.outcomes(span, true);
         Some((Arm { on, then: ArmThen::Ends(ends) }, ArmSpans { on: span, ends: spans }))
+    }
+
+    /// Over the `out <=` of an arm; does a chain follow?
+    fn chain_of_arm(&mut self) -> bool {
+        let here = self.here();
+        if self.peek_text(0) == "out" {
+            self.at += 1;
+            self.arrow_after_out();
+            return true;
+        }
+        if self.peek_kind(0) == Some(T::Arrow) && keyword(self.peek_text(1)).is_some() {
+            self.out_missing();
+            return true;
+        }
+        let chain = keyword(self.peek_text(0)).is_some();
+        if chain {
+            self.report(
+                Diagnostic::new(Code::Expected, here, "expected `out <=` before the chain of an arm")
+                    .fix("add it", vec![(Span::new(here.start, here.start), "out <= ".to_owned())]),
+            );
+        }
+        chain
     }
 
     /// To the next place where an element may begin, or the end of the stage.

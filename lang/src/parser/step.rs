@@ -31,7 +31,7 @@ impl Parser<'_> {
             None
         })?;
         let subject = places.worker;
-        let outcomes = if self.eat(T::Leads).is_some() {
+        let outcomes = if self.leads(subject) {
             let (outcomes, spans) = self.outcomes(subject, false);
             places.outcomes = spans;
             outcomes
@@ -39,10 +39,37 @@ impl Parser<'_> {
             self.no_outcome(subject);
             Vec::new()
         };
-        places.whole = start.to(Span::new(self.behind(), self.behind()));
+        places.whole = start.to(self.just_behind());
         self.tree.steps.push(Step { worker, limits, undo, refs, outcomes });
         self.spans.steps.push(places);
         Some(StepId(self.tree.steps.len() as u32 - 1))
+    }
+
+    /// Over the `=>` between `subject` and its outcomes, also where it was forgotten or doubled; false when no outcomes follow.
+    pub(super) fn leads(&mut self, subject: Span) -> bool {
+        if self.eat(T::Leads).is_some() {
+            self.lost = false;
+            if let Some(second) = self.eat(T::Leads) {
+                let fix = vec![(second.span, String::new())];
+                self.report(Diagnostic::new(Code::Expected, second.span, "one `=>` is enough").fix("remove it", fix));
+                while self.eat(T::Leads).is_some() {}
+            }
+            return true;
+        }
+        let outcome = self.peek_kind(0) == Some(T::Word) && OUTCOMES.contains(&self.peek_text(0)) && self.peek_kind(1) != Some(T::Leads);
+        if outcome || self.jump_follows() {
+            let message = format!("expected `=>` between `{}` and its outcomes", self.text(subject));
+            let fix = vec![(self.just_behind(), " =>".to_owned())];
+            self.report(Diagnostic::new(Code::Expected, self.here(), message).fix("add it", fix));
+            return true;
+        }
+        false
+    }
+
+    /// Does `[x.jump]` or `[x.y.jump]` stand here?
+    fn jump_follows(&self) -> bool {
+        self.peek_kind(0) == Some(T::OpenSquare)
+            && [4, 6].into_iter().any(|end| self.peek_kind(end) == Some(T::CloseSquare) && self.peek_text(end - 1) == "jump")
     }
 
     fn no_outcome(&mut self, subject: Span) {
@@ -52,7 +79,7 @@ impl Parser<'_> {
             Some(T::Word | T::OpenSquare | T::Close) | None => self.report(
                 Diagnostic::new(Code::NoOutcome, subject, format!("`{name}` has no outcomes"))
                     .reason("a step says where its output may go, best first")
-                    .fix("add one", vec![(Span::new(self.behind(), self.behind()), " => next".to_owned())]),
+                    .fix("add one", vec![(self.just_behind(), " => next".to_owned())]),
             ),
             Some(T::Or) => {
                 let span = self.here();
@@ -123,7 +150,7 @@ impl Parser<'_> {
             let start = self.here();
             if let Some(reference) = self.reference() {
                 refs.push(reference);
-                places.refs.push(start.to(Span::new(self.behind(), self.behind())));
+                places.refs.push(start.to(self.just_behind()));
             }
             if self.eat(T::Comma).is_none() {
                 return;
@@ -203,7 +230,7 @@ impl Parser<'_> {
             match self.outcome(subject, arm, outcomes.is_empty()) {
                 Some(outcome) => {
                     outcomes.push(outcome);
-                    spans.push(start.to(Span::new(self.behind(), self.behind())));
+                    spans.push(start.to(self.just_behind()));
                 }
                 None if self.peek_kind(0) != Some(T::Or) => break,
                 None => {}
@@ -218,7 +245,7 @@ impl Parser<'_> {
             if !forgotten && !comma {
                 break;
             }
-            let behind = Span::new(self.behind(), self.behind());
+            let behind = self.just_behind();
             let edit = if comma { (self.here(), " |".to_owned()) } else { (behind, " |".to_owned()) };
             self.report(Diagnostic::new(Code::Expected, self.here(), "expected `|` between outcomes").fix("add it", vec![edit]));
             self.eat(T::Comma);
@@ -319,7 +346,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        let whole = start.to(Span::new(self.behind(), self.behind()));
+        let whole = start.to(self.just_behind());
         let last = words.last().map_or("", |span| self.text(*span));
         match words.as_slice() {
             [stage, _] if last == "jump" && closed => Some(Outcome::Jump { stage: self.label_word(*stage), step: None }),
