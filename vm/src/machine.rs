@@ -131,17 +131,16 @@ impl Machine {
 
     /// Gives the artifact that was asked for.
     pub fn made(&mut self, request: RequestId, artifact: Artifact) -> Result<(), CompleteError> {
-        let fiber = self.core.answered(request, |state| {
-            matches!(state, State::Making { what, .. } if *what != Making::Count)
-        })?;
+        let fiber = self
+            .core
+            .answered(request, |state| matches!(state, State::Making { what, .. } if *what != Making::Count))?;
         self.core.made(&self.program, fiber, artifact);
         Ok(())
     }
 
     /// Says how many parts there are.
     pub fn counted(&mut self, request: RequestId, parts: u32) -> Result<(), CompleteError> {
-        let fiber =
-            self.core.answered(request, |state| matches!(state, State::Making { what: Making::Count, .. }))?;
+        let fiber = self.core.answered(request, |state| matches!(state, State::Making { what: Making::Count, .. }))?;
         self.core.counted(&self.program, fiber, parts);
         Ok(())
     }

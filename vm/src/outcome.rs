@@ -55,7 +55,8 @@ pub(crate) fn choose(edges: &[Edge], said: Said, item: bool, open: impl Fn(usize
         }
         Said::Arm => first_open(edges, 0, Rule::None, |_, _| true, false, open),
         Said::Failed(kind) => {
-            let timeout = edges.iter().position(|edge| edge.kind == EdgeKind::Timeout).filter(|_| kind == EndKind::Timeout);
+            let timeout =
+                edges.iter().position(|edge| edge.kind == EdgeKind::Timeout).filter(|_| kind == EndKind::Timeout);
             match timeout {
                 Some(timeout) => {
                     let before = |at: usize, edge: &Edge| at == timeout || at < timeout && edge.kind == EdgeKind::Retry;
@@ -72,9 +73,7 @@ fn takes(edges: &[Edge], at: usize, edge: &Edge, kind: EndKind) -> bool {
     match edge.kind {
         EdgeKind::Back | EdgeKind::Jump | EdgeKind::Cancel => true,
         EdgeKind::Retry => kind != EndKind::Exhausted,
-        EdgeKind::Continue => {
-            edges[..at].iter().any(|left| matches!(left.kind, EdgeKind::Next | EdgeKind::Send))
-        }
+        EdgeKind::Continue => edges[..at].iter().any(|left| matches!(left.kind, EdgeKind::Next | EdgeKind::Send)),
         EdgeKind::Next | EdgeKind::Send | EdgeKind::Timeout => false,
     }
 }

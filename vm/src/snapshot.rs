@@ -25,7 +25,9 @@ pub enum SnapshotError {
     #[error("the snapshot is empty")]
     Empty,
     /// Written by another version of the machine.
-    #[error("the snapshot has version {0}, this program reads {SNAPSHOT_VERSION}: go on with the program that wrote it")]
+    #[error(
+        "the snapshot has version {0}, this program reads {SNAPSHOT_VERSION}: go on with the program that wrote it"
+    )]
     Version(u8),
     /// Cut short, or not a snapshot.
     #[error("not a snapshot: {0}")]
@@ -81,7 +83,8 @@ impl Machine {
         if *version != SNAPSHOT_VERSION {
             return Err(SnapshotError::Version(*version));
         }
-        let (image, rest) = postcard::take_from_bytes::<Image>(body).map_err(|e| SnapshotError::Malformed(e.to_string()))?;
+        let (image, rest) =
+            postcard::take_from_bytes::<Image>(body).map_err(|e| SnapshotError::Malformed(e.to_string()))?;
         if !rest.is_empty() {
             return Err(SnapshotError::Malformed("something follows it".to_owned()));
         }
@@ -92,7 +95,9 @@ impl Machine {
         check::check(&program, &image.data).map_err(SnapshotError::Impossible)?;
         let mut artifacts = Vec::with_capacity(image.artifacts.len());
         for checksum in image.artifacts {
-            artifacts.push(find(checksum).filter(|found| found.checksum() == checksum).ok_or(SnapshotError::Missing(checksum))?);
+            artifacts.push(
+                find(checksum).filter(|found| found.checksum() == checksum).ok_or(SnapshotError::Missing(checksum))?,
+            );
         }
         let data = image.data.map(&mut |number: &u32| artifacts.get(*number as usize).cloned());
         let data = data.ok_or(SnapshotError::Impossible("an artifact that it does not name"))?;
@@ -111,7 +116,8 @@ fn rebuild(p: &Program, data: Data) -> Option<Core> {
         core.timers.insert(timer, scope);
         core.out.push_back(Out::StartTimer(timer, after_ms));
     }
-    let mut waiting: Vec<_> = core.data.fibers.iter().filter_map(|(id, fiber)| Some((fiber.state.request()?, id))).collect();
+    let mut waiting: Vec<_> =
+        core.data.fibers.iter().filter_map(|(id, fiber)| Some((fiber.state.request()?, id))).collect();
     waiting.sort_unstable();
     for (request, id) in waiting {
         core.pending.insert(request, id);
@@ -130,9 +136,11 @@ fn rebuild(p: &Program, data: Data) -> Option<Core> {
 /// Tells programs apart; not a digest.
 fn fingerprint(p: &Program) -> u64 {
     let module = p.module();
-    let sizes = [module.words.len(), module.functions.len(), module.stages.len(), module.steps.len(), module.workers.len()];
+    let sizes =
+        [module.words.len(), module.functions.len(), module.stages.len(), module.steps.len(), module.workers.len()];
     let numbers = module.code.iter().copied().chain(sizes.map(|size| size as u64));
-    numbers.fold(0xcbf2_9ce4_8422_2325, |hash: u64, number| (hash ^ number).wrapping_mul(0x100_0000_01b3).rotate_left(23))
+    numbers
+        .fold(0xcbf2_9ce4_8422_2325, |hash: u64, number| (hash ^ number).wrapping_mul(0x100_0000_01b3).rotate_left(23))
 }
 
 impl<I: crate::slab::Id, T: Serialize> Serialize for Slab<I, T> {

@@ -55,7 +55,11 @@ pub(crate) struct Fiber<V = Artifact> {
 pub(crate) enum Role {
     Program,
     /// A branch: which element; an item: which part. `seat`: its place among the group's living children.
-    Child { group: GroupId, part: u32, seat: u32 },
+    Child {
+        group: GroupId,
+        part: u32,
+        seat: u32,
+    },
 }
 
 /// What a fiber is doing.

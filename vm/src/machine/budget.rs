@@ -73,7 +73,8 @@ impl Core {
                 let left = budget.left();
                 if !covers(left, good.price) {
                     let price = good.price.map_or("anything".to_owned(), good.show);
-                    let fault = Fault::BudgetSpent { price, left: (good.show)(left), budget: (good.show)(budget.limit) };
+                    let fault =
+                        Fault::BudgetSpent { price, left: (good.show)(left), budget: (good.show)(budget.limit) };
                     return Err(Refusal::Scope(id, fault));
                 }
                 least = Some(least.map_or(left, |least: u64| least.min(left)));

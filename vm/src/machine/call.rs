@@ -135,7 +135,10 @@ impl Core {
         // What this leads to is shown after it.
         let place = self.out.len();
         let decision = self.settle(p, id, Came::Failed(ending));
-        self.out.insert(place, Out::Trace(Box::new(Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }))));
+        self.out.insert(
+            place,
+            Out::Trace(Box::new(Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }))),
+        );
         self.flow(id)
     }
 
@@ -162,7 +165,8 @@ impl Core {
         let Some(visit) = self.end_visit(id) else { return Flow::Stop };
         let top = self.data.fibers[id].top();
         let Some(finish) = self.data.scopes[top.scope].finish.take() else { return self.break_run("no choice to end") };
-        let decision = Decision { taken: Taken::Chose(super::choose::FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
+        let decision =
+            Decision { taken: Taken::Chose(super::choose::FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
         self.note(Action::NotMade(NotMade {
             key,
             purpose: Purpose::Step(visit.step),
@@ -347,7 +351,8 @@ impl Core {
     }
 
     fn nothing_left(&self, p: &Program, id: FiberId, edges: &[Edge], choice: &Choice, came: Arrived) -> Ending {
-        let spent: Vec<String> = choice.passed_over.iter().map(|at| format!("`{}`", p.edge_text(&edges[*at]))).collect();
+        let spent: Vec<String> =
+            choice.passed_over.iter().map(|at| format!("`{}`", p.edge_text(&edges[*at]))).collect();
         let cause = came.ending().map(|ending| match ending.error {
             Some(error) => format!("{}: {}", error.code, error.message),
             None => "it was cancelled".to_owned(),
@@ -372,7 +377,8 @@ impl Core {
         let caught = self.caught(id).cloned();
         let Some(edge) = choice.taken.map(|at| edges[at]) else {
             let spent: Vec<String> = edges.iter().map(|edge| format!("`{}`", p.edge_text(edge))).collect();
-            let cause = caught.and_then(|ending| ending.error).map(|error| format!("{}: {}", error.code, error.message));
+            let cause =
+                caught.and_then(|ending| ending.error).map(|error| format!("{}: {}", error.code, error.message));
             let place = self.place(p, id);
             return self.end_stage(id, Fault::NothingLeft { spent: spent.join(", "), cause }, place);
         };
@@ -381,9 +387,7 @@ impl Core {
             self.data.frames[top.frame].counters[counter.index()] += 1;
         }
         match edge.kind {
-            EdgeKind::Cancel => {
-                self.begin_unwind(id, caught.unwrap_or_else(Ending::cancelled))
-            }
+            EdgeKind::Cancel => self.begin_unwind(id, caught.unwrap_or_else(Ending::cancelled)),
             EdgeKind::Timeout => {
                 let error = caught.and_then(|ending| ending.error);
                 self.begin_unwind(id, Ending { kind: EndKind::Timeout, error })
@@ -416,9 +420,21 @@ impl Core {
     /// The visit's function has ended; its caller goes on.
     pub(super) fn function_ended(&mut self, p: &Program, id: FiberId, function: FunctionId, result: Fate) -> Flow {
         let key = self.visit_key(p, id);
-        let Some(visit) = &self.data.fibers[id].top().visit else { return self.break_run("a function was called by no step") };
+        let Some(visit) = &self.data.fibers[id].top().visit else {
+            return self.break_run("a function was called by no step");
+        };
         let (step, attempt) = (visit.step, visit.attempt);
-        let mut end = CallEnd { key, step, function, attempt, output: None, verdict: None, kind: None, error: None, decision: dropped() };
+        let mut end = CallEnd {
+            key,
+            step,
+            function,
+            attempt,
+            output: None,
+            verdict: None,
+            kind: None,
+            error: None,
+            decision: dropped(),
+        };
         let came = match result {
             Ok((output, verdict)) => {
                 (end.output, end.verdict) = (Some(output.clone()), verdict);

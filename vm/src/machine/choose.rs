@@ -58,7 +58,8 @@ impl Core {
                 let caller = self.data.frames[self.data.fibers[id].top().frame].caller.clone();
                 let key = StepKey::new(caller, p.stage_key(stage).clone(), number, None);
                 let error = fault.at(&key);
-                let decision = Decision { taken: Taken::Chose(FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
+                let decision =
+                    Decision { taken: Taken::Chose(FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
                 let purpose = Purpose::Choose(stage);
                 let kind = EndKind::Exhausted;
                 self.note(Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }));
@@ -95,7 +96,14 @@ impl Core {
     }
 
     /// Goes to an option and counts it, or on behind them all.
-    fn go_to_option(&mut self, p: &Program, id: FiberId, choices: Option<CounterId>, option: Option<u32>, finish: u32) -> Flow {
+    fn go_to_option(
+        &mut self,
+        p: &Program,
+        id: FiberId,
+        choices: Option<CounterId>,
+        option: Option<u32>,
+        finish: u32,
+    ) -> Flow {
         let top = self.data.fibers[id].top_mut();
         top.ask_again = 0;
         match option.and_then(|at| p.code().get(at as usize)) {

@@ -88,7 +88,14 @@ impl Core {
                 let step = p.step(visit.step);
                 let StepTarget::Worker(worker) = step.target else { return None };
                 let key = StepKey::new(caller(), p.step_path(visit.step).clone(), visit.number, visit.item);
-                (worker, Purpose::Step(visit.step), key, visit.attempt, visit.input.as_ref().unwrap_or(&fiber.value), step.deadline_ms)
+                (
+                    worker,
+                    Purpose::Step(visit.step),
+                    key,
+                    visit.attempt,
+                    visit.input.as_ref().unwrap_or(&fiber.value),
+                    step.deadline_ms,
+                )
             }
             Asked::Choose { number, attempt } => {
                 let Some(Instruction::Choose { stage, .. }) = p.code().get(top.pc as usize) else { return None };
@@ -103,7 +110,17 @@ impl Core {
             }
         };
         let input = input.clone();
-        Some(Call { request, worker, purpose, key, attempt, input, deadline_ms, money: allowance.money, tokens: allowance.tokens })
+        Some(Call {
+            request,
+            worker,
+            purpose,
+            key,
+            attempt,
+            input,
+            deadline_ms,
+            money: allowance.money,
+            tokens: allowance.tokens,
+        })
     }
 
     /// What a fiber waits for to be made, and from what.
@@ -126,7 +143,9 @@ impl Core {
                 let GroupKind::Map { whole, .. } = &self.data.groups[group].kind else { return None };
                 Recipe::Item { of: whole.clone(), index: part }
             }
-            Making::Parts => Recipe::Pack(top.group.map_or_else(Vec::new, |group| self.parts(p, &self.data.groups[group]))),
+            Making::Parts => {
+                Recipe::Pack(top.group.map_or_else(Vec::new, |group| self.parts(p, &self.data.groups[group])))
+            }
             Making::WithError(error) => Recipe::WithError { of: fiber.value.clone(), error: (**error).clone() },
         })
     }

@@ -161,16 +161,15 @@ impl Core {
         }
         group.parts[element as usize] = part;
         let enough = match group.kind {
-            GroupKind::Join { take, .. } => {
-                group.handed >= take || (group.handed + group.living.len() as u32) < take
-            }
+            GroupKind::Join { take, .. } => group.handed >= take || (group.handed + group.living.len() as u32) < take,
             GroupKind::Map { .. } => group.lost.is_some(),
         };
         let parent = group.parent;
-        self.tell_siblings(p, group_id, element);
+        // Who is cancelled does not hear of it any more.
         if enough {
             self.close_group(group_id);
         }
+        self.tell_siblings(p, group_id, element);
         self.start_items(group_id);
         if self.data.groups[group_id].living.is_empty() {
             self.wake(parent);
@@ -186,7 +185,12 @@ impl Core {
     pub(super) fn close_group(&mut self, id: GroupId) {
         let group = &mut self.data.groups[id];
         group.closing = true;
-        for child in group.living.clone() {
+        let mut living = group.living.clone();
+        living.sort_by_key(|child| match self.data.fibers[*child].role {
+            Role::Child { part, .. } => part,
+            Role::Program => 0,
+        });
+        for child in living {
             if let Some(base) = self.data.fibers[child].stack.first().map(|first| first.base) {
                 self.cancel_to(child, base, Ending::cancelled());
             }
@@ -256,7 +260,10 @@ impl Core {
         };
         let place = self.out.len();
         let decision = self.settle(p, id, came);
-        self.out.insert(place, Out::Trace(Box::new(Action::Mapped(MapEnd { key, step, attempt, output, kind, error, decision }))));
+        self.out.insert(
+            place,
+            Out::Trace(Box::new(Action::Mapped(MapEnd { key, step, attempt, output, kind, error, decision }))),
+        );
         self.flow(id)
     }
 

@@ -76,7 +76,9 @@ impl Core {
             ScopeKind::Stage(stage) => p.stage_key(stage).to_string(),
             _ => {
                 let frame = self.data.fibers[fiber].stack.get(level).map(|activation| activation.frame);
-                frame.and_then(|frame| self.data.frames[frame].caller.clone()).map_or(String::new(), |key| key.to_string())
+                frame
+                    .and_then(|frame| self.data.frames[frame].caller.clone())
+                    .map_or(String::new(), |key| key.to_string())
             }
         };
         let ending = Ending::new(EndKind::Timeout, Fault::Deadline(deadline).at(place));
@@ -245,7 +247,17 @@ impl Core {
         if let Some((step, attempt)) = visited {
             let (function, kind) = (activation.function, Some(EndKind::Cancel));
             let decision = dropped();
-            self.note(Action::Ended(CallEnd { key, step, function, attempt, output: None, verdict: None, kind, error: None, decision }));
+            self.note(Action::Ended(CallEnd {
+                key,
+                step,
+                function,
+                attempt,
+                output: None,
+                verdict: None,
+                kind,
+                error: None,
+                decision,
+            }));
         }
         Flow::On
     }

@@ -90,7 +90,10 @@ impl<V> Check<'_, V> {
             ensure(state == Some(&State::Parked) && parked.insert(*id), "a fiber is parked and is not")?;
         }
         let count = |state| fibers(self.data).filter(|(_, fiber)| fiber.state == state).count();
-        ensure(count(State::Ready) == ready.len() && count(State::Parked) == parked.len(), "a fiber that nobody will wake")
+        ensure(
+            count(State::Ready) == ready.len() && count(State::Parked) == parked.len(),
+            "a fiber that nobody will wake",
+        )
     }
 
     fn frame(&self, frame: &Frame<V>) -> Checked {
@@ -176,12 +179,16 @@ impl<V> Check<'_, V> {
         match (self.code(activation.pc), &group.kind) {
             (Some(Instruction::Join { stage, branches, take }), GroupKind::Join { stage: its, take: takes, after }) => {
                 let same = stage == *its && u32::from(take.clamp(1, branches.max(1))) == *takes;
-                let whole = group.parts.len() == usize::from(branches) && *after == activation.pc + 1 + u32::from(branches);
+                let whole =
+                    group.parts.len() == usize::from(branches) && *after == activation.pc + 1 + u32::from(branches);
                 ensure(same && whole, "a join of another shape")?;
             }
             (Some(Instruction::Map { step, item }), GroupKind::Map { step: its, total, item: its_item, .. }) => {
                 let same = step == *its && item == *its_item && activation.visit.is_some();
-                ensure(same && *total <= limits::ITEMS && group.parts.len() <= *total as usize, "a fan-out of another shape")?;
+                ensure(
+                    same && *total <= limits::ITEMS && group.parts.len() <= *total as usize,
+                    "a fan-out of another shape",
+                )?;
             }
             _ => return Err("a group that nothing started"),
         }
@@ -208,7 +215,10 @@ impl<V> Check<'_, V> {
         ensure(!fiber.stack.is_empty(), "a fiber that runs nothing")?;
         for (level, activation) in fiber.stack.iter().enumerate() {
             let frame = self.data.frames.get(activation.frame).ok_or("an activation without its frame")?;
-            ensure(frame.function == activation.function && self.within(activation.function, activation.pc), "an address outside")?;
+            ensure(
+                frame.function == activation.function && self.within(activation.function, activation.pc),
+                "an address outside",
+            )?;
             let base = self.data.scopes.get(activation.base).ok_or("an activation without its scope")?;
             let inner = self.data.scopes.get(activation.scope).ok_or("an activation without its scope")?;
             for scope in [base, inner] {
@@ -222,7 +232,8 @@ impl<V> Check<'_, V> {
                 (None, Role::Program) => (None, true),
                 (None, Role::Child { group, .. }) => {
                     let group = self.data.groups.get(group).ok_or("a child without its group")?;
-                    let parent = self.data.fibers.get(group.parent).and_then(|parent| parent.stack.get(group.level as usize));
+                    let parent =
+                        self.data.fibers.get(group.parent).and_then(|parent| parent.stack.get(group.level as usize));
                     ensure(parent.is_some_and(|parent| parent.frame == activation.frame), "a child of another frame")?;
                     (Some(group.scope), false)
                 }
@@ -259,7 +270,10 @@ impl<V> Check<'_, V> {
             ensure(mine, "an ending that leads into another fiber")?;
         }
         let undoing = unwind.undoing.as_ref();
-        ensure(undoing.is_none_or(|undoing| self.undoer(&undoing.undoer) && (1..=3).contains(&undoing.attempt)), "an unknown undoer")
+        ensure(
+            undoing.is_none_or(|undoing| self.undoer(&undoing.undoer) && (1..=3).contains(&undoing.attempt)),
+            "an unknown undoer",
+        )
     }
 
     /// Does the lower activation call the upper one?
@@ -272,7 +286,10 @@ impl<V> Check<'_, V> {
             let call = matches!(self.code(below.pc), Some(Instruction::Call { .. }));
             below.visit.as_ref().filter(|_| call).map(|visit| self.p.step(visit.step).target)
         };
-        ensure(below.group.is_none() && target == Some(StepTarget::Function(above.function)), "a function that nothing called")
+        ensure(
+            below.group.is_none() && target == Some(StepTarget::Function(above.function)),
+            "a function that nothing called",
+        )
     }
 
     fn fiber(&self, id: FiberId, fiber: &Fiber<V>) -> Checked {
@@ -289,10 +306,13 @@ impl<V> Check<'_, V> {
         let fits = match &fiber.state {
             State::Ready | State::Parked => true,
             State::Calling { asked: Asked::Step, .. } => {
-                matches!((here, target), (Some(Instruction::Call { .. }), Some(StepTarget::Worker(_)))) && top.group.is_none()
+                matches!((here, target), (Some(Instruction::Call { .. }), Some(StepTarget::Worker(_))))
+                    && top.group.is_none()
             }
             State::Calling { asked: Asked::Choose { attempt, .. }, .. } => match here {
-                Some(Instruction::Choose { stage, .. }) => self.p.stage(stage).chooser.is_some() && matches!(attempt, 1 | 2),
+                Some(Instruction::Choose { stage, .. }) => {
+                    self.p.stage(stage).chooser.is_some() && matches!(attempt, 1 | 2)
+                }
                 _ => false,
             },
             State::Calling { asked: Asked::Undo, .. } => {

@@ -1,0 +1,13 @@
+//! The machine under scripted hosts: straight, with a snapshot and reload before every answer, with little fuel.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // Tests: a panic is how they speak.
+
+mod answers;
+mod budgets;
+mod build;
+mod joins;
+mod maps;
+mod selects;
+mod snapshots;
+mod timers;
+mod unwinding;
+mod world;
