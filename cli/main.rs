@@ -9,7 +9,6 @@ mod check;
 mod compile;
 mod config;
 mod doctor;
-#[cfg(any())]
 mod examples;
 mod explain;
 mod fail;
@@ -49,7 +48,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
     let global = &args.global;
     match args.command {
         Command::Run(args) => run::run(global, &args),
-        Command::Try(_) => unreachable!(),
+        Command::Try(args) => examples::try_one(global, &args),
         Command::Check(args) => check::check(global, &args),
         Command::Fmt(args) => check::fmt(global, &args),
         Command::Cost(args) => check::cost(global, &args),

@@ -173,12 +173,33 @@ pub fn error(code: &str, message: impl Into<String>) -> CallError {
     CallError { code: code.to_owned(), message: message.into(), step: String::new() }
 }
 
-/// The values of a *parts* input; none for any other.
+/// Parts within parts are looked into so deep.
+const PARTS_DEEP: usize = 8;
+
+/// The values of a *parts* input, those of parts within it as `outer/inner`; none for any other.
 pub fn parts_of(input: &Artifact, store: &dyn Store) -> Result<Vec<(String, String, Artifact)>, CallError> {
-    if input.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
+    let is_parts = |value: &Artifact| value.media_type() == aivm_schema::artifact::parts::MEDIA_TYPE;
+    if !is_parts(input) {
         return Ok(Vec::new());
     }
-    crate::parts::named(input, store).map_err(|e| error("E0741", e.to_string()))
+    let named = |value: &Artifact| crate::parts::named(value, store).map_err(|e| error("E0741", e.to_string()));
+    let mut parts = named(input)?;
+    for _ in 0..PARTS_DEEP {
+        if !parts.iter().any(|(_, _, value)| is_parts(value)) {
+            break;
+        }
+        let mut flat = Vec::with_capacity(parts.len());
+        for (name, verdict, value) in parts {
+            if is_parts(&value) {
+                let inner = named(&value)?;
+                flat.extend(inner.into_iter().map(|(part, verdict, value)| (format!("{name}/{part}"), verdict, value)));
+            } else {
+                flat.push((name, verdict, value));
+            }
+        }
+        parts = flat;
+    }
+    Ok(parts)
 }
 
 /// Runs a call that is not answered on the spot: commands, mocks that sleep, what needs something that is not here.

@@ -117,7 +117,8 @@ fn write_parts(task: &Task, folder: &Path) -> std::io::Result<Option<Vec<u8>>> {
     }
     let mut names = Vec::with_capacity(task.parts.len());
     for (at, (name, _, value)) in task.parts.iter().enumerate() {
-        let path = folder.join(format!("{}-{name}", at + 1));
+        // Names may hold slashes, of parts within parts and of files in folders.
+        let path = folder.join(format!("{}-{}", at + 1, name.replace(['/', '\0'], "-")));
         std::fs::write(&path, value.payload())?;
         names.push(path.display().to_string());
     }

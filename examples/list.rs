@@ -1,0 +1,13 @@
+// The examples that the program carries along; the first is what a newcomer sees.
+examples! {
+    "fix-until-green": "README.md" "pipeline.aivm" "input.txt" "calc/calc.sh" "calc/test.sh";
+    "release-notes": "README.md" "pipeline.aivm" "input.txt";
+    "csv-quarantine": "README.md" "pipeline.aivm" "input.csv";
+    "inbox-triage": "README.md" "pipeline.aivm" "input.txt";
+    "ask-documents": "README.md" "pipeline.aivm" "input.txt" "docs/operations.md" "docs/security.md" "docs/travel.md";
+    "bake-off": "README.md" "pipeline.aivm" "input.txt";
+    "race": "README.md" "pipeline.aivm";
+    "undo": "README.md" "pipeline.aivm";
+    "sketch-1": "README.md" "pipeline.aivm" "input.txt";
+    "sketch-2": "README.md" "pipeline.aivm" "input.txt";
+}

@@ -1,0 +1,98 @@
+//! Every example ends as its folder says: `expected.txt` has its status, its steps with their outcomes, and its output.
+//! `AIVM_BLESS=1` writes the files: read the difference before you commit it.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn aivm(args: &[&str]) -> std::process::Output {
+    Command::new(env!("CARGO_BIN_EXE_aivm")).args(args).output().expect("aivm runs")
+}
+
+fn folders() -> Vec<PathBuf> {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(examples).expect("examples").flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    folders.sort();
+    folders
+}
+
+/// Status, steps in the order of their keys (what is concurrent may end in any order), output.
+fn end(name: &str) -> String {
+    let json = aivm(&["try", name, "--json"]);
+    let report: Value = serde_json::from_slice(&json.stdout).expect("JSON");
+    let mut steps: Vec<String> = report["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|step| format!("{} → {}", step["key"].as_str().unwrap_or(""), step["outcome"].as_str().unwrap_or("")))
+        .collect();
+    steps.sort();
+    let output = String::from_utf8(aivm(&["try", name]).stdout).expect("text");
+    format!("{}\n\n{}\n\n{}", report["status"].as_str().unwrap_or(""), steps.join("\n"), output.trim_end())
+}
+
+#[test]
+fn every_example_ends_as_its_folder_says() {
+    let bless = std::env::var_os("AIVM_BLESS").is_some();
+    let mut wrong = Vec::new();
+    for folder in folders() {
+        let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
+        let (file, end) = (folder.join("expected.txt"), end(name));
+        let expected = std::fs::read_to_string(&file).unwrap_or_default();
+        if bless {
+            std::fs::write(&file, format!("{end}\n")).expect("a file");
+        } else if expected.trim_end() != end {
+            wrong.push(format!("{name}\n--- its folder\n{expected}\n--- what happens\n{end}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn every_folder_is_carried_along_with_all_its_files() {
+    let listed = String::from_utf8(aivm(&["try", "--list"]).stdout).expect("text");
+    let names: Vec<String> = folders().iter().filter_map(|folder| folder.file_name()?.to_str().map(str::to_owned)).collect();
+    assert!(names.len() >= 8);
+    for name in &names {
+        assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name} is not listed");
+        let copy = tempfile::tempdir().expect("a folder");
+        let target = copy.path().join("copy");
+        assert!(aivm(&["try", name, "--copy", target.to_str().expect("a path")]).status.success());
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
+        for file in files(&source) {
+            let relative = file.strip_prefix(&source).expect("inside");
+            if relative.to_str() != Some("expected.txt") && relative.extension().is_none_or(|extension| extension != "svg") {
+                let copied = std::fs::read(target.join(relative)).unwrap_or_else(|_| panic!("{name} lacks {}", relative.display()));
+                assert_eq!(copied, std::fs::read(&file).expect("a file"));
+            }
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+        if path.is_dir() { files.extend(self::files(&path)) } else { files.push(path) }
+    }
+    files
+}
+
+#[test]
+fn the_sketches_are_there_to_the_letter() {
+    for (name, digest) in [("sketch-1", "first"), ("sketch-2", "second")] {
+        let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).join("pipeline.aivm")).expect("it");
+        let (_, body) = aivm_schema::worker::split_front_matter(&page);
+        let sum = aivm_schema::artifact::ContentDigest::of("text/plain", body.as_bytes()).to_string();
+        let known = match digest {
+            "first" => FIRST,
+            _ => SECOND,
+        };
+        assert_eq!(sum, known, "{name} is not what the project began with");
+    }
+}
+
+/// Of the two programs that the project began with.
+const FIRST: &str = "ca6060d2ee8d46bfe75ed758a899d310b34a74a7c339509bbf4ef525cfe64ded";
+const SECOND: &str = "77ade6195df6d852553421be89b6f0b3b791f3fe0773068ff06c860c5786a4ef";
