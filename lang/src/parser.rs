@@ -55,10 +55,20 @@ pub fn parse(source: &str) -> Parsed {
         parsed.tree = parser.tree;
         parsed.spans = parser.spans;
     }
+    parsed.incomplete &= parsed.diagnostics.iter().all(|diagnostic| more_may_mend(diagnostic, source));
     parsed.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
     parsed.diagnostics.dedup_by_key(|diagnostic| diagnostic.primary.span.start);
     parsed.diagnostics.truncate(MOST_ERRORS);
     parsed
+}
+
+/// Can this error come from the end of the text alone?
+fn more_may_mend(diagnostic: &Diagnostic, source: &str) -> bool {
+    match diagnostic.code {
+        Code::Unclosed | Code::NoOutcome | Code::NoProgram | Code::EmptyStage | Code::FrontMatterOpen => true,
+        Code::Expected => source.get(diagnostic.primary.span.end as usize..).is_some_and(|rest| rest.trim().is_empty()),
+        _ => false,
+    }
 }
 
 /// The text of a source, or why it is none.
@@ -282,21 +292,19 @@ impl<'a> Parser<'a> {
         }
         let group = self.group();
         self.tree.program = Some(group);
-        let mut end = self.just_behind();
-        if self.peek_kind(0) == Some(T::Arrow) && self.peek_text(1) == "in" {
-            self.at += 2;
-            end = self.just_behind();
+        let arrow = self.arrow(false);
+        if arrow && self.peek_text(0) == "in" {
+            self.at += 1;
         } else {
-            let span = self.just_behind();
-            self.ended |= self.peek().is_none() || self.peek_kind(0) == Some(T::Arrow) && self.peek_kind(1).is_none();
-            self.report(
-                Diagnostic::new(Code::Expected, span, format!("expected `<= in` after the program, found {}", self.found()))
-                    .fix("add it", vec![(span, " <= in".to_owned())]),
-            );
-            if self.eat(T::Arrow).is_some() && self.peek_kind(0) == Some(T::Word) {
-                self.at += 1;
+            let (place, missing) = (self.just_behind(), if arrow { "in" } else { "<= in" });
+            let message = format!("expected `{missing}` after the program, found {}", self.found());
+            self.ended |= self.peek().is_none();
+            self.report(Diagnostic::new(Code::Expected, place, message).fix("add it", vec![(place, format!(" {missing}"))]));
+            if arrow {
+                self.eat(T::Word);
             }
         }
+        let end = self.just_behind();
         self.spans.program = out.to(end);
         end
     }
