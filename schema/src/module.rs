@@ -8,6 +8,7 @@ use crate::artifact::ContentDigest;
 mod asm;
 mod bytes;
 mod disasm;
+mod text;
 
 pub use asm::{AsmError, assemble};
 pub use bytes::{DEBUG_MEDIA_TYPE, MEDIA_TYPE, ModuleError, drafts, load};
@@ -113,6 +114,21 @@ pub struct Stage {
     pub chooser: Option<WorkerId>,
     /// Of a `select`: the name of each option, in written order. Of a `join`: of each element. Of a `match`: the words of its arms.
     pub names: Vec<WordId>,
+}
+
+impl StageKind {
+    /// All, in order of their numbers.
+    pub const ALL: [StageKind; 4] = [StageKind::Switch, StageKind::Select, StageKind::Join, StageKind::Match];
+
+    /// The word of the language.
+    pub fn word(self) -> &'static str {
+        match self {
+            StageKind::Switch => "switch",
+            StageKind::Select => "select",
+            StageKind::Join => "join",
+            StageKind::Match => "match",
+        }
+    }
 }
 
 /// The four kinds of stage.
@@ -287,6 +303,21 @@ pub enum EndKind {
     Timeout = 3,
 }
 
+impl EndKind {
+    /// All, in order of their numbers.
+    pub const ALL: [EndKind; 4] = [EndKind::Cancel, EndKind::Failure, EndKind::Exhausted, EndKind::Timeout];
+
+    /// The word of the language.
+    pub fn word(self) -> &'static str {
+        match self {
+            EndKind::Cancel => "cancel",
+            EndKind::Failure => "failure",
+            EndKind::Exhausted => "exhausted",
+            EndKind::Timeout => "timeout",
+        }
+    }
+}
+
 /// A set of [`EndKind`]s.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct KindSet(pub u8);
@@ -320,3 +351,6 @@ pub struct Debug {
     /// For each step: the same.
     pub steps: Vec<(u16, u32, u32)>,
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,9 @@ pub enum ModuleError {
         size: usize,
     },
     /// Written by another version of this program.
-    #[error("E0603: the module has format {found}, and this program reads {FORMAT}: compile the source anew with `aivm compile`")]
+    #[error(
+        "E0603: the module has format {found}, and this program reads {FORMAT}: compile the source anew with `aivm compile`"
+    )]
     Format {
         /// Its format.
         found: u16,
@@ -153,44 +155,53 @@ impl Module {
             return Err(ModuleError::Format { found: module.get_format() });
         }
         // After the format: another version may well have another form.
-        if !message.is_canonical()? {
-            return Err(ModuleError::NotCanonical);
-        }
-        Ok(Module {
-            code: module.get_code()?.iter().collect(),
-            words: module.get_words()?.iter().map(text).collect::<Result<_, _>>()?,
-            functions: module.get_functions()?.iter().map(function).collect::<Result<_, _>>()?,
-            stages: module.get_stages()?.iter().map(stage).collect::<Result<_, _>>()?,
-            steps: module.get_steps()?.iter().map(step).collect::<Result<_, _>>()?,
-            workers: module
-                .get_workers()?
-                .iter()
-                .map(|row| {
-                    Ok(Worker {
-                        name: text(row.get_name())?,
-                        definition: text(row.get_definition())?,
-                        money: none64(row.get_money()),
-                        tokens: none64(row.get_tokens()),
-                    })
-                })
-                .collect::<Result<_, ModuleError>>()?,
-            behaviours: module
-                .get_behaviours()?
-                .iter()
-                .map(|row| Ok(Behaviour { name: text(row.get_name())?, definition: text(row.get_definition())? }))
-                .collect::<Result<_, ModuleError>>()?,
-            limits: RunLimits {
-                calls: none64(module.get_calls()),
-                money: none64(module.get_money()),
-                tokens: none64(module.get_tokens()),
-            },
-        })
+        let module = read(module)?;
+        // Stricter than Cap'n Proto's canonical form: what no module says must not stand there either.
+        if module.to_bytes() != bytes { Err(ModuleError::NotCanonical) } else { Ok(module) }
     }
 
     /// The program's identity: layout, comments and file names are not in it.
     pub fn digest(&self) -> ContentDigest {
         ContentDigest::of(MEDIA_TYPE, &self.to_bytes())
     }
+}
+
+fn read(module: wire::module::Reader<'_>) -> Result<Module, ModuleError> {
+    Ok(Module {
+        code: module.get_code()?.iter().collect(),
+        words: rows(module.get_words()?, text)?,
+        functions: rows(module.get_functions()?, function)?,
+        stages: rows(module.get_stages()?, stage)?,
+        steps: rows(module.get_steps()?, step)?,
+        workers: rows(module.get_workers()?, |row| {
+            Ok(Worker {
+                name: text(row.get_name())?,
+                definition: text(row.get_definition())?,
+                money: none64(row.get_money()),
+                tokens: none64(row.get_tokens()),
+            })
+        })?,
+        behaviours: rows(module.get_behaviours()?, |row| {
+            Ok(Behaviour { name: text(row.get_name())?, definition: text(row.get_definition())? })
+        })?,
+        limits: RunLimits {
+            calls: none64(module.get_calls()),
+            money: none64(module.get_money()),
+            tokens: none64(module.get_tokens()),
+        },
+    })
+}
+
+/// The rows of a table. Rows may take no room in the message, so their number is held against what ids can name.
+fn rows<R, T>(
+    list: impl IntoIterator<Item = R, IntoIter: ExactSizeIterator>,
+    row: impl FnMut(R) -> Result<T, ModuleError>,
+) -> Result<Vec<T>, ModuleError> {
+    let list = list.into_iter();
+    if list.len() > usize::from(u16::MAX) + 1 {
+        return Err(ModuleError::Malformed("a table has too many rows".into()));
+    }
+    list.map(row).collect()
 }
 
 /// Drafts of the artifacts that an `.aivmc` file holds, in order: the module, its debug information.
@@ -256,18 +267,12 @@ impl Debug {
         let segments = [bytes];
         let message = open(&segments)?;
         let root = message.get_root::<wire::debug::Reader<'_>>()?;
-        let places = |list: capnp::struct_list::Reader<'_, wire::place::Owned>| {
-            list.iter().map(|row| (row.get_file(), row.get_start(), row.get_end())).collect()
-        };
+        let place = |row: wire::place::Reader<'_>| Ok((row.get_file(), row.get_start(), row.get_end()));
         Ok(Debug {
             module: root.get_module()?.try_into().ok().map(ContentDigest),
-            files: root
-                .get_files()?
-                .iter()
-                .map(|row| Ok((text(row.get_name())?, text(row.get_source())?)))
-                .collect::<Result<_, ModuleError>>()?,
-            stages: places(root.get_stages()?),
-            steps: places(root.get_steps()?),
+            files: rows(root.get_files()?, |row| Ok((text(row.get_name())?, text(row.get_source())?)))?,
+            stages: rows(root.get_stages()?, place)?,
+            steps: rows(root.get_steps()?, place)?,
         })
     }
 }
@@ -278,8 +283,8 @@ fn open<'a>(segments: &'a [&'a [u8]; 1]) -> Result<Reader<SegmentArray<'a>>, Mod
         return Err(ModuleError::Malformed("its length is no multiple of 8".into()));
     }
     let mut options = ReaderOptions::new();
-    // Canonical check and reading walk the message once each; hostile pointers may not make it more.
-    options.traversal_limit_in_words(Some(length / 8 * 8 + 64)).nesting_limit(16);
+    // Reading walks the message once; hostile pointers may not make it more.
+    options.traversal_limit_in_words(Some(length / 8 * 2 + 64)).nesting_limit(16);
     Ok(Reader::new(SegmentArray::new(segments), options))
 }
 
@@ -345,8 +350,7 @@ fn put_stage(mut row: wire::stage::Builder<'_>, stage: &Stage) {
 }
 
 fn stage(row: wire::stage::Reader<'_>) -> Result<Stage, ModuleError> {
-    let kinds = [StageKind::Switch, StageKind::Select, StageKind::Join, StageKind::Match];
-    let kind = kinds.get(usize::from(row.get_kind())).copied();
+    let kind = StageKind::ALL.get(usize::from(row.get_kind())).copied();
     let handler = (row.get_handler_kinds() != 0).then(|| Handler {
         kinds: KindSet(row.get_handler_kinds()),
         counter: none16(row.get_handler_counter()).map(CounterId),
