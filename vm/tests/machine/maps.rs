@@ -28,7 +28,7 @@ fn simple() -> Build {
 #[test]
 fn results_in_input_order_with_their_verdicts() {
     let world = World::new(simple().finish())
-        .reply("make", &[text("p,q,r")])
+        .reply("make", &[text("p+q+r")])
         .reply("s/each#1[0]", &[ok().after(9)])
         .reply("s/each#1[2]", &[says("fine").after(3)]);
     assert_eq!(
@@ -52,7 +52,7 @@ fn no_parts_no_calls_success() {
 #[test]
 fn a_lost_item_cancels_the_rest_and_fails_the_step() {
     let world = World::new(simple().finish())
-        .reply("make", &[text("p,q,r")])
+        .reply("make", &[text("p+q+r")])
         .reply("s/each#1[0]", &[ok()])
         .reply("s/each#1[1]", &[fails().after(2)])
         .reply("s/each#1[2]", &[ok().after(9).stubborn()]);
@@ -74,7 +74,7 @@ fn a_lost_item_cancels_the_rest_and_fails_the_step() {
 #[test]
 fn an_item_is_retried_by_itself_and_then_goes_on_as_it_came() {
     let module = fan_out(&[next("return"), carry_on("return")], &[next("hand"), retry(1), carry_on("hand")]).finish();
-    let world = World::new(module).reply("make", &[text("p,q")]).reply("s/each#1[1]", &[fails()]);
+    let world = World::new(module).reply("make", &[text("p+q")]).reply("s/each#1[1]", &[fails()]);
     assert_eq!(
         world.run()[2..],
         [
@@ -89,7 +89,7 @@ fn an_item_is_retried_by_itself_and_then_goes_on_as_it_came() {
 #[test]
 fn a_failed_fan_out_is_visited_again_with_all_its_parts() {
     let module = fan_out(&[next("return"), retry(1)], &[next("hand")]).finish();
-    let world = World::new(module).reply("make", &[text("p,q")]).reply("s/each#1[0]", &[fails(), ok()]);
+    let world = World::new(module).reply("make", &[text("p+q")]).reply("s/each#1[0]", &[fails(), ok()]);
     let trace = world.run();
     assert!(trace.contains(&"s/each#1 mapped Failure E0900 -> retry".to_owned()), "{trace:#?}");
     assert_eq!(trace.last().unwrap(), "sent [1=p.each 2=q.each]");
@@ -126,7 +126,7 @@ fn what_cannot_be_made_fails_the_step() {
 #[test]
 fn a_cancelled_run_stops_a_fan_out() {
     let world =
-        World::new(simple().finish()).reply("make", &[text("p,q")]).reply("each", &[ok().after(50)]).cancel_at(10);
+        World::new(simple().finish()).reply("make", &[text("p+q")]).reply("each", &[ok().after(50)]).cancel_at(10);
     let trace = world.run();
     assert_eq!(
         trace[1..5],

@@ -25,16 +25,22 @@ pub fn says(word: &str) -> Reply {
     Reply { verdict: Some(word.to_owned()), ..ok() }
 }
 pub fn text(text: &str) -> Reply {
-    Reply { text: Some(text.to_owned()), ..ok() }
+    ok().text(text)
 }
 pub fn fails() -> Reply {
     Reply { failure: Some(EndKind::Failure), ..ok() }
 }
 pub fn fails_by(kind: EndKind) -> Reply {
-    Reply { failure: Some(kind), ..ok() }
+    ok().fails_by(kind)
 }
 
 impl Reply {
+    pub fn text(self, text: &str) -> Reply {
+        Reply { text: Some(text.to_owned()), ..self }
+    }
+    pub fn fails_by(self, kind: EndKind) -> Reply {
+        Reply { failure: Some(kind), ..self }
+    }
     /// So many milliseconds later than asked.
     pub fn after(self, ms: u64) -> Reply {
         Reply { after: ms, ..self }
@@ -342,10 +348,10 @@ impl Play<'_> {
         let payload = match make.recipe {
             Recipe::Count(of) => {
                 let parts = read(&of);
-                let count = if parts == "none" { 0 } else { parts.split(',').count() };
+                let count = if parts == "none" { 0 } else { parts.split('+').count() };
                 return machine.counted(make.request, count as u32).unwrap();
             }
-            Recipe::Item { of, index } => read(&of).split(',').nth(index as usize).unwrap().to_owned(),
+            Recipe::Item { of, index } => read(&of).split('+').nth(index as usize).unwrap().to_owned(),
             Recipe::WithError { of, error } => format!("{}!{}", read(&of), error.code),
             Recipe::Pack(parts) => {
                 let part = |part: &PartValue| {
