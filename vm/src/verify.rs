@@ -1,16 +1,21 @@
 //! The verifier: linear, total, and the only door to the machine. Bytes from anywhere may come; what passes has known
 //! opcodes, operands in range, jumps to instructions of its own function, balanced stages, and a budget on every cycle.
 //!
-//! `tables` checks what stands beside the code, `shape` the code word by word and the stage that each word runs in, `cycles`
-//! that every cycle is counted. Nothing here recurses over what it reads.
+//! `tables` checks what stands beside the code, `shape` the code word by word, `flow` in which stage and branch each word runs,
+//! `cycles` that every cycle is counted; `rule` has the rules. Nothing here recurses over what it reads. What a worker's
+//! definition says is the host's to read, and what a program *means* was the compiler's.
 
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::Module;
 use std::sync::Arc;
 
 mod cycles;
+mod flow;
+mod rule;
 mod shape;
 mod tables;
+
+pub use rule::{Place, Rule, VerifyError};
 
 /// A module that the machine accepts. Cloning shares it.
 #[derive(Clone, Debug)]
@@ -35,73 +40,15 @@ impl VerifiedModule {
     }
 }
 
-/// Why a module is refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum VerifyError {
-    /// A table is not as it must be.
-    #[error("E0610: the table of {table}, row {row}: {reason}")]
-    Table {
-        /// Which.
-        table: &'static str,
-        /// From 0.
-        row: usize,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// A word is no instruction.
-    #[error("E0611: word {pc}: not an instruction of this format")]
-    Unknown {
-        /// Its address.
-        pc: u32,
-    },
-    /// An operand names something that is not there, or may not be named here.
-    #[error("E0612: word {pc}: {reason}")]
-    Operand {
-        /// Its address.
-        pc: u32,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// A target is no instruction of the same function that may be gone to.
-    #[error("E0613: word {pc}: it leads to {target}, where nothing can go on")]
-    Target {
-        /// Its address.
-        pc: u32,
-        /// Where it leads.
-        target: u32,
-    },
-    /// Edges, branches or options do not follow their head, or follow nothing.
-    #[error("E0614: word {pc}: {reason}")]
-    List {
-        /// Its address.
-        pc: u32,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// Stages are not entered and left in order, or two ways to a word disagree.
-    #[error("E0615: word {pc}: {reason}")]
-    Stage {
-        /// Its address.
-        pc: u32,
-        /// What is wrong.
-        reason: &'static str,
-    },
-    /// A cycle that nothing counts.
-    #[error("E0616: word {pc}: it lies on a cycle that no counter ends")]
-    Endless {
-        /// The smallest address on it.
-        pc: u32,
-    },
-}
-
-/// Checks a module.
+/// Checks a module. Fails with the first rule that it breaks, and where.
 pub fn verify(module: Module) -> Result<VerifiedModule, VerifyError> {
-    tables::check(&module)?;
-    let decode = |(pc, word): (usize, &u64)| Instruction::decode(*word).ok_or(VerifyError::Unknown { pc: pc as u32 });
-    let code: Vec<Instruction> = module.code.iter().enumerate().map(decode).collect::<Result<_, _>>()?;
-    for function in &module.functions {
-        let states = shape::check(&module, &code, function)?;
-        cycles::check(&module, &code, function, &states)?;
+    let facts = tables::check(&module)?;
+    let code = shape::check(&module)?;
+    for (function, facts) in module.functions.iter().zip(&facts) {
+        let graph = flow::check(&module, &code, function, facts)?;
+        if let Some(word) = cycles::endless(&graph) {
+            return Err(Rule::Endless.at(function.entry.saturating_add(word)));
+        }
     }
     Ok(VerifiedModule(Arc::new(Verified { module, code })))
 }

@@ -189,7 +189,7 @@ impl Core {
         // Going on, whatever follows; what follows may make it wait again.
         self.data.fibers[id].state = State::Ready;
         let decision = match asked {
-            Asked::Undo => self.undo_answered(p, id, answer),
+            Asked::Undo => self.undone(id, matches!(answer, Answer::Done { .. })),
             _ if self.data.fibers[id].top().unwind.is_some() => self.late(p, id, asked, answer),
             Asked::Choose { number, attempt } => self.chosen(p, id, number, attempt, answer),
             Asked::Step => self.step_answered(p, id, answer),
@@ -406,7 +406,7 @@ impl Core {
         let (output, verdict) = (fiber.value.clone(), fiber.verdict);
         let undoers = self.drop_activation(&activation);
         if activation.undo {
-            return self.undo_ended(p, id, activation.function, Ok((output, verdict)));
+            return self.undo_ended(id, activation.function, Ok((output, verdict)));
         }
         let top = self.data.fibers[id].top();
         let Some(visit) = &top.visit else { return self.break_run("a function was called by no step") };

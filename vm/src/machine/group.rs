@@ -184,7 +184,9 @@ impl Core {
     /// Cancels the children that are left; each ends when its own undo is done.
     pub(super) fn close_group(&mut self, id: GroupId) {
         let group = &mut self.data.groups[id];
-        group.closing = true;
+        if std::mem::replace(&mut group.closing, true) {
+            return;
+        }
         let mut living = group.living.clone();
         living.sort_by_key(|child| match self.data.fibers[*child].role {
             Role::Child { part, .. } => part,

@@ -131,14 +131,8 @@ impl Core {
         }
     }
 
-    /// An undoer's worker has answered.
-    pub(super) fn undo_answered(&mut self, p: &Program, id: FiberId, answer: Answer) -> Decision {
-        let done = matches!(answer, Answer::Done { .. });
-        self.undone(p, id, done)
-    }
-
     /// An undoer did its work, or did not: then it is tried again, or noted and left.
-    fn undone(&mut self, _: &Program, id: FiberId, done: bool) -> Decision {
+    pub(super) fn undone(&mut self, id: FiberId, done: bool) -> Decision {
         let top = self.data.fibers[id].top_mut();
         if let Some(unwind) = &mut top.unwind
             && let Some(mut undoing) = unwind.undoing.take()
@@ -156,13 +150,13 @@ impl Core {
     }
 
     /// A function that undoes something has ended.
-    pub(super) fn undo_ended(&mut self, p: &Program, id: FiberId, function: FunctionId, result: Fate) -> Flow {
+    pub(super) fn undo_ended(&mut self, id: FiberId, function: FunctionId, result: Fate) -> Flow {
         let top = self.data.fibers[id].top();
         let Some(undoing) = top.unwind.as_ref().and_then(|unwind| unwind.undoing.as_ref()) else {
             return self.break_run("nothing is being undone");
         };
         let (step, key, attempt) = (undoing.undoer.step, undoing.undoer.key.to_undo(), undoing.attempt);
-        let decision = self.undone(p, id, result.is_ok());
+        let decision = self.undone(id, result.is_ok());
         let (output, verdict, kind, error) = match result {
             Ok((output, verdict)) => (Some(output), verdict, None, None),
             Err(ending) => (None, None, Some(ending.kind), ending.error()),
@@ -234,7 +228,7 @@ impl Core {
         let Some(unwind) = activation.unwind.take() else { return Flow::On };
         self.drop_activation(&activation);
         if activation.undo {
-            return self.undo_ended(p, id, activation.function, Err(unwind.ending));
+            return self.undo_ended(id, activation.function, Err(unwind.ending));
         }
         if reached {
             return self.function_ended(p, id, activation.function, Err(unwind.ending));

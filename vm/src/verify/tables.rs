@@ -1,161 +1,206 @@
-//! The tables beside the code: indices in range, functions that tile them, names that are names.
+//! The tables beside the code: names that are names, indices in range, functions that divide the rows, stages and counters
+//! that nest.
 
-use super::VerifyError;
-use aivm_schema::module::{Function, INPUT, Module, RegisterId, StageKind, StepTarget, WordId};
-use aivm_schema::word::is_word;
+use super::rule::{Place, Rule, VerifyError};
+use aivm_schema::limits;
+use aivm_schema::module::*;
+use std::ops::Range;
 
-/// The longest key or name, in bytes.
-const LONGEST: usize = 4_096;
-
-pub(super) fn check(module: &Module) -> Result<(), VerifyError> {
-    let table = |table, row, reason| Err(VerifyError::Table { table, row, reason });
-    for (row, word) in module.words.iter().enumerate() {
-        let numeral = !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_digit());
-        let second = word.rsplit_once('.').is_some_and(|(word, nth)| is_word(word) && nth.parse::<u32>().is_ok());
-        if word.len() > LONGEST || !(is_word(word) || numeral || second) {
-            return table("words", row, "not a word");
-        }
-    }
-    functions(module)?;
-    for (row, worker) in module.workers.iter().enumerate() {
-        if !name_is_fine(&worker.name) {
-            return table("workers", row, "not a name");
-        }
-    }
-    for (row, behaviour) in module.behaviours.iter().enumerate() {
-        if !name_is_fine(&behaviour.name) {
-            return table("behaviours", row, "not a name");
-        }
-    }
-    for (at, function) in module.functions.iter().enumerate() {
-        stages(module, function)?;
-        steps(module, at, function)?;
-    }
-    Ok(())
+/// What the other parts need to know of a function's stages.
+pub(super) struct Facts {
+    /// The first stage of the function.
+    first: usize,
+    /// How deep each stage lies; 1 for those in no other.
+    depths: Vec<u8>,
+    /// By counter: the innermost stage that sets it to zero.
+    homes: Vec<Option<StageId>>,
 }
 
-fn name_is_fine(name: &str) -> bool {
-    !name.is_empty() && name.len() <= LONGEST && !name.chars().any(char::is_control)
+impl Facts {
+    /// How many stages are around what stands in this one, itself included.
+    pub fn depth(&self, stage: Option<StageId>) -> u8 {
+        let depth = stage.and_then(|stage| self.depths.get(stage.index().checked_sub(self.first)?));
+        depth.copied().unwrap_or(0)
+    }
+
+    /// The stage that a counter belongs to; none: the function.
+    pub fn home(&self, counter: CounterId) -> Option<StageId> {
+        self.homes.get(counter.index()).copied().flatten()
+    }
 }
 
-fn functions(module: &Module) -> Result<(), VerifyError> {
-    let table = |row, reason| Err(VerifyError::Table { table: "functions", row, reason });
-    if module.functions.is_empty() {
-        return table(0, "there is no program");
+/// The rows of a function.
+pub(super) fn span((first, count): (u16, u16)) -> Range<usize> {
+    usize::from(first)..usize::from(first) + usize::from(count)
+}
+
+/// Checks all tables.
+pub(super) fn check(module: &Module) -> Result<Vec<Facts>, VerifyError> {
+    let rows = [module.words.len(), module.functions.len(), module.stages.len(), module.steps.len()];
+    if rows.into_iter().chain([module.workers.len(), module.behaviours.len()]).any(|rows| rows > usize::from(u16::MAX)) {
+        return Err(VerifyError { place: Place::Module, rule: Rule::TooManyRows });
     }
-    let (mut code, mut stages, mut steps) = (0, 0usize, 0usize);
+    names("words", &module.words, |word| word, false)?;
+    names("workers", &module.workers, |worker| &worker.name, true)?;
+    names("behaviours", &module.behaviours, |behaviour| &behaviour.name, true)?;
+    names("functions", &module.functions, |function| &function.name, true)?;
+    names("stages", &module.stages, |stage| &stage.key, true)?;
+    names("steps", &module.steps, |step| &step.name, false)?;
+    distinct(&module.words)?;
+    divide(module)?;
+    let mut facts = Vec::with_capacity(module.functions.len());
     for (row, function) in module.functions.iter().enumerate() {
-        if function.entry != code || function.end <= function.entry {
-            return table(row, "functions lie one behind the other and are not empty");
-        }
-        if usize::from(function.stages.0) != stages || usize::from(function.steps.0) != steps {
-            return table(row, "its stages and steps do not follow those of the function before");
-        }
-        if function.registers == 0 {
-            return table(row, "it has no register for its input");
-        }
-        if function.counters.len() >= usize::from(u16::MAX) || function.counters.contains(&0) {
-            return table(row, "a counter allows nothing");
-        }
-        if !ascending(&function.verdicts, module) {
-            return table(row, "its verdicts are not ascending words");
-        }
-        if !name_is_fine(&function.name) {
-            return table(row, "not a name");
-        }
-        code = function.end;
-        stages += usize::from(function.stages.1);
-        steps += usize::from(function.steps.1);
+        self::function(module, function).map_err(|rule| rule.in_row("functions", row))?;
+        facts.push(stages(module, function)?);
+        steps(module, row, function)?;
     }
-    if code as usize != module.code.len() || stages != module.stages.len() || steps != module.steps.len() {
-        return table(module.functions.len() - 1, "code, stages or steps belong to no function");
-    }
-    Ok(())
+    Ok(facts)
 }
 
-fn ascending(words: &[WordId], module: &Module) -> bool {
-    words.windows(2).all(|pair| pair[0] < pair[1]) && words.iter().all(|word| word.index() < module.words.len())
+fn names<T>(table: &'static str, rows: &[T], name: impl Fn(&T) -> &String, slashes: bool) -> Result<(), VerifyError> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || byte == b'/' && slashes;
+    let fine = |name: &str| !name.is_empty() && name.len() <= limits::ARTIFACT_TEXT && name.bytes().all(letter);
+    match rows.iter().position(|row| !fine(name(row))) {
+        Some(row) => Err(Rule::Name.in_row(table, row)),
+        None => Ok(()),
+    }
 }
 
-fn stages(module: &Module, function: &Function) -> Result<(), VerifyError> {
-    let first = usize::from(function.stages.0);
-    let register_is_fine = |register: Option<RegisterId>| {
-        register.is_none_or(|register| register != INPUT && register.0 < function.registers)
+/// By sorting: a hash could be made to collide.
+fn distinct(words: &[String]) -> Result<(), VerifyError> {
+    let mut sorted: Vec<(&String, usize)> = words.iter().zip(0..).collect();
+    sorted.sort_unstable();
+    let twice = sorted.windows(2).filter_map(|pair| match pair {
+        [(first, _), (second, row)] if first == second => Some(*row),
+        _ => None,
+    });
+    match twice.min() {
+        Some(row) => Err(Rule::SameWord.in_row("words", row)),
+        None => Ok(()),
+    }
+}
+
+fn divide(module: &Module) -> Result<(), VerifyError> {
+    let (mut code, mut stages, mut steps) = (0u32, 0, 0);
+    for (row, function) in module.functions.iter().enumerate() {
+        let follows = function.entry == code && span(function.stages).start == stages && span(function.steps).start == steps;
+        if !follows || function.end <= function.entry {
+            return Err(Rule::Division.in_row("functions", row));
+        }
+        (code, stages, steps) = (function.end, span(function.stages).end, span(function.steps).end);
+    }
+    let Some(last) = module.functions.len().checked_sub(1) else {
+        return Err(VerifyError { place: Place::Module, rule: Rule::NoProgram });
     };
-    for row in first..first + usize::from(function.stages.1) {
-        let stage = &module.stages[row];
-        let error = |reason| Err(VerifyError::Table { table: "stages", row, reason });
-        let around = match stage.around {
-            Some(around) if around.index() < first || around.index() >= row => {
-                return error("the stage around it is not before it in the same function");
-            }
-            Some(around) => Some(&module.stages[around.index()]),
-            None => None,
-        };
-        if !name_is_fine(&stage.key) {
-            return error("its key is not a name");
-        }
-        if !register_is_fine(stage.input) || !register_is_fine(stage.output) {
-            return error("a register is out of range, or the function's input");
-        }
-        let counters = usize::from(stage.counters.0)..usize::from(stage.counters.0) + usize::from(stage.counters.1);
-        if counters.end > function.counters.len() {
-            return error("its counters are out of range");
-        }
-        let outer = around.map(|around| usize::from(around.counters.0)..usize::from(around.counters.0) + usize::from(around.counters.1));
-        if outer.is_some_and(|outer| !counters.is_empty() && (counters.start < outer.start || counters.end > outer.end)) {
-            return error("its counters are not inside those of the stage around");
-        }
-        if let Some(handler) = stage.handler {
-            let counter_is_fine = handler.counter.is_none_or(|counter| {
-                counter.index() < function.counters.len() && !counters.contains(&counter.index())
-            });
-            if stage.input.is_none() || handler.kinds.is_empty() || handler.kinds.0 > 15 || !counter_is_fine {
-                return error("its handler catches nothing, or lacks what it needs");
-            }
-        }
-        if stage.chooser.is_some_and(|chooser| stage.kind != StageKind::Select || chooser.index() >= module.workers.len()) {
-            return error("its chooser is no worker, or it is no select");
-        }
-        if stage.names.iter().any(|name| name.index() >= module.words.len()) {
-            return error("a name is no word");
-        }
+    if (code as usize, stages, steps) != (module.code.len(), module.stages.len(), module.steps.len()) {
+        return Err(Rule::Division.in_row("functions", last));
     }
     Ok(())
 }
 
-fn steps(module: &Module, at: usize, function: &Function) -> Result<(), VerifyError> {
-    let first = usize::from(function.steps.0);
-    let stages = usize::from(function.stages.0)..usize::from(function.stages.0) + usize::from(function.stages.1);
-    for row in first..first + usize::from(function.steps.1) {
-        let step = &module.steps[row];
-        let error = |reason| Err(VerifyError::Table { table: "steps", row, reason });
-        if !stages.contains(&step.stage.index()) {
-            return error("its stage is not of the same function");
+fn function(module: &Module, function: &Function) -> Result<(), Rule> {
+    // Each register but the first is some stage's or step's input or output; a call's memory follows from what was read.
+    let named = 2 * (usize::from(function.stages.1) + usize::from(function.steps.1));
+    if !(1..=1 + named).contains(&usize::from(function.registers)) {
+        return Err(Rule::Registers);
+    }
+    if function.counters.contains(&0) || function.counters.len() >= usize::from(u16::MAX) {
+        return Err(Rule::CounterLimit);
+    }
+    ascending(module, &function.verdicts)
+}
+
+fn ascending(module: &Module, words: &[WordId]) -> Result<(), Rule> {
+    if words.last().is_some_and(|last| last.index() >= module.words.len()) {
+        return Err(Rule::NoSuchRow);
+    }
+    if words.is_sorted_by(|first, second| first < second) { Ok(()) } else { Err(Rule::Order) }
+}
+
+fn register(function: &Function, register: Option<RegisterId>) -> Result<(), Rule> {
+    match register {
+        Some(register) if register == INPUT || register.0 >= function.registers => Err(Rule::Register),
+        _ => Ok(()),
+    }
+}
+
+fn stages(module: &Module, function: &Function) -> Result<Facts, VerifyError> {
+    let rows = span(function.stages);
+    let mut facts = Facts { first: rows.start, depths: Vec::new(), homes: vec![None; function.counters.len()] };
+    for (row, stage) in rows.clone().zip(module.stages.get(rows).unwrap_or(&[])) {
+        self::stage(module, function, row, stage, &mut facts).map_err(|rule| rule.in_row("stages", row))?;
+    }
+    Ok(facts)
+}
+
+fn stage(module: &Module, function: &Function, row: usize, stage: &Stage, facts: &mut Facts) -> Result<(), Rule> {
+    if stage.around.is_some_and(|around| !(facts.first..row).contains(&around.index())) {
+        return Err(Rule::Around);
+    }
+    let depth = facts.depth(stage.around) + 1;
+    if usize::from(depth) > limits::NESTING {
+        return Err(Rule::Deep);
+    }
+    facts.depths.push(depth);
+    register(function, stage.input)?;
+    register(function, stage.output)?;
+    // What is inside the stage around and no neighbour's belongs to the stage around so far.
+    let id = u16::try_from(row).map(StageId).map_err(|_| Rule::TooManyRows)?;
+    let Some(homes) = facts.homes.get_mut(span(stage.counters)) else {
+        // Where it has no counters, it does not matter where they begin.
+        return if stage.counters.1 == 0 { Ok(()) } else { Err(Rule::CounterRange) }.and_then(|()| details(module, function, stage));
+    };
+    for home in homes {
+        if *home != stage.around {
+            return Err(Rule::CounterRange);
         }
-        if !name_is_fine(&step.name) {
-            return error("not a name");
-        }
-        for target in [Some(step.target), step.undo].into_iter().flatten() {
-            let fine = match target {
-                StepTarget::Worker(worker) => worker.index() < module.workers.len(),
-                // Only forwards: calls form no cycle.
-                StepTarget::Function(callee) => callee.index() > at && callee.index() < module.functions.len(),
-            };
-            if !fine {
-                return error("what it calls is not there, or would call back");
-            }
-        }
-        let registers = [step.input, step.output].into_iter().flatten();
-        if registers.into_iter().any(|register| register == INPUT || register.0 >= function.registers) {
-            return error("a register is out of range, or the function's input");
-        }
-        if step.behaviours.iter().any(|behaviour| usize::from(*behaviour) >= module.behaviours.len()) {
-            return error("a behaviour is not there");
-        }
-        if !ascending(&step.verdicts, module) {
-            return error("its verdicts are not ascending words");
+        *home = Some(id);
+    }
+    details(module, function, stage)
+}
+
+fn details(module: &Module, function: &Function, stage: &Stage) -> Result<(), Rule> {
+    if let Some(handler) = stage.handler {
+        let counted = handler.counter.is_none_or(|counter| counter.index() < function.counters.len());
+        if stage.input.is_none() || handler.kinds.is_empty() || !handler.kinds.is_known() || !counted {
+            return Err(Rule::Handler);
         }
     }
+    match stage.chooser {
+        Some(_) if stage.kind != StageKind::Select => return Err(Rule::Chooser),
+        Some(chooser) if chooser.index() >= module.workers.len() => return Err(Rule::NoSuchRow),
+        _ => {}
+    }
+    if stage.names.iter().any(|name| name.index() >= module.words.len()) {
+        return Err(Rule::NoSuchRow);
+    }
     Ok(())
+}
+
+fn steps(module: &Module, caller: usize, function: &Function) -> Result<(), VerifyError> {
+    let rows = span(function.steps);
+    for (row, step) in rows.clone().zip(module.steps.get(rows).unwrap_or(&[])) {
+        self::step(module, caller, function, step).map_err(|rule| rule.in_row("steps", row))?;
+    }
+    Ok(())
+}
+
+fn step(module: &Module, caller: usize, function: &Function, step: &Step) -> Result<(), Rule> {
+    if !span(function.stages).contains(&step.stage.index()) {
+        return Err(Rule::StepStage);
+    }
+    for target in [Some(step.target), step.undo].into_iter().flatten() {
+        match target {
+            StepTarget::Worker(worker) if worker.index() >= module.workers.len() => return Err(Rule::NoSuchRow),
+            StepTarget::Function(callee) if callee.index() >= module.functions.len() => return Err(Rule::NoSuchRow),
+            StepTarget::Function(callee) if callee.index() <= caller => return Err(Rule::Callee),
+            _ => {}
+        }
+    }
+    register(function, step.input)?;
+    register(function, step.output)?;
+    if step.behaviours.iter().any(|behaviour| usize::from(*behaviour) >= module.behaviours.len()) {
+        return Err(Rule::NoSuchRow);
+    }
+    ascending(module, &step.verdicts)
 }

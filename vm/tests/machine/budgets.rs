@@ -83,6 +83,30 @@ fn a_step_has_a_budget_for_each_visit_with_its_retries() {
 }
 
 #[test]
+fn the_items_of_a_fan_out_share_the_budget_of_its_step() {
+    let mut b = Build::new();
+    let s = b.stage("s", StageKind::Switch, None);
+    let (make, each) = (b.step("make", s), b.step("each", s));
+    b.of(each).money = Some(100);
+    b.price("each", 40);
+    b.undo(each, "undo-each");
+    b.enter(s).call(make, &[next("each")]);
+    b.label("each").map(each, "item", &[next("return").leaving(&[s])]);
+    b.label("item").call(each, &[next("hand"), carry_on("hand")]);
+    let world = World::new(b.finish()).reply("make", &[text("p+q+r")]).reply("each", &[ok().costs(40)]);
+    assert_eq!(
+        world.run()[1..],
+        [
+            "s/each#1[2] not made E0705 -> continue",
+            "s/each#1[0]: p.each -> next",
+            "s/each#1[1]: q.each -> next",
+            "s/each#1 mapped [1=p.each 2=q.each 3=r!E0705] -> next",
+            "sent [1=p.each 2=q.each 3=r!E0705]"
+        ]
+    );
+}
+
+#[test]
 fn what_is_under_way_has_reserved_its_price() {
     let mut b = Build::new();
     let j = b.stage("j", StageKind::Join, None);
