@@ -41,8 +41,13 @@ struct Open {
 
 /// Pairs the brackets of `tokens`, which hold no trivia.
 pub fn balance(source: &str, tokens: Vec<Token>) -> Balanced {
-    let mut out =
-        Balanced { tokens: Vec::new(), diagnostics: Vec::new(), repaired: Vec::new(), open_at_end: false, too_deep: false };
+    let mut out = Balanced {
+        tokens: Vec::new(),
+        diagnostics: Vec::new(),
+        repaired: Vec::new(),
+        open_at_end: false,
+        too_deep: false,
+    };
     if all_pair(&tokens) {
         out.tokens = tokens;
         return out;
@@ -116,11 +121,19 @@ impl Repair<'_> {
             Kind::Open if self.spare > 0 && self.out.tokens.last().is_some_and(|last| last.kind == Kind::Open) => {
                 self.spare -= 1;
                 let fix = vec![(token.span, String::new())];
-                self.report(Diagnostic::new(Code::Unclosed, token.span, "this `(` is never closed").fix("remove it", fix));
+                self.report(
+                    Diagnostic::new(Code::Unclosed, token.span, "this `(` is never closed").fix("remove it", fix),
+                );
             }
             Kind::Open | Kind::OpenSquare => {
                 let square = token.kind == Kind::OpenSquare;
-                self.open.push(Open { at: self.out.tokens.len(), span: token.span, indent: self.lines.indent, inside: None, square });
+                self.open.push(Open {
+                    at: self.out.tokens.len(),
+                    span: token.span,
+                    indent: self.lines.indent,
+                    inside: None,
+                    square,
+                });
                 self.out.tokens.push(*token);
             }
             Kind::Close => self.close(token, first_of_line),
@@ -180,7 +193,13 @@ impl Repair<'_> {
         let place = Span::new(arrow.span.end, arrow.span.end);
         let message = "expected `(` after this `<=`";
         self.report(Diagnostic::new(Code::Expected, arrow.span, message).fix("add it", vec![(place, " (".to_owned())]));
-        self.open.push(Open { at: self.out.tokens.len(), span: arrow.span, indent: self.lines.indent, inside: None, square: false });
+        self.open.push(Open {
+            at: self.out.tokens.len(),
+            span: arrow.span,
+            indent: self.lines.indent,
+            inside: None,
+            square: false,
+        });
         self.out.tokens.push(Token { kind: Kind::Open, span: place });
     }
 
@@ -188,7 +207,10 @@ impl Repair<'_> {
     fn open_square_before(&mut self, token: &Token) {
         let operand = |kind: Kind| matches!(kind, Kind::Word | Kind::Number | Kind::Money);
         let inner = |kind: Kind| {
-            let sign = matches!(kind, Kind::Dot | Kind::Comma | Kind::Star | Kind::Arrow | Kind::Less | Kind::Greater | Kind::Tilde);
+            let sign = matches!(
+                kind,
+                Kind::Dot | Kind::Comma | Kind::Star | Kind::Arrow | Kind::Less | Kind::Greater | Kind::Tilde
+            );
             sign || operand(kind)
         };
         let mut at = self.out.tokens.len();
@@ -208,7 +230,10 @@ impl Repair<'_> {
         self.out.tokens.insert(at, Token { kind: Kind::OpenSquare, span: place });
         self.out.tokens.push(*token);
         let message = "this `]` has no `[`";
-        self.report(Diagnostic::new(Code::Unopened, token.span, message).fix("put a `[` where it begins", vec![(place, "[".to_owned())]));
+        self.report(
+            Diagnostic::new(Code::Unopened, token.span, message)
+                .fix("put a `[` where it begins", vec![(place, "[".to_owned())]),
+        );
     }
 
     /// In `[ … ]` stand words, dots, commas, limits and `<=`; anything else shows that the `]` is missing.
@@ -233,9 +258,11 @@ impl Repair<'_> {
     /// A `<=` before a stage follows a closed group, or the word `out`. After anything else, or after a group that is
     /// indented deeper than the line, a `)` is missing.
     fn close_before_stage(&mut self, arrow: &Token, first_of_line: bool) {
-        let closed = self.out.tokens.last().is_some_and(|last| {
-            last.kind == Kind::Close || self.source.get(last.span.range()) == Some("out")
-        });
+        let closed = self
+            .out
+            .tokens
+            .last()
+            .is_some_and(|last| last.kind == Kind::Close || self.source.get(last.span.range()) == Some("out"));
         if closed && !(first_of_line && self.lines.indent < self.closed_at) {
             return;
         }
@@ -249,7 +276,11 @@ impl Repair<'_> {
     fn close_dedented(&mut self, end: u32) -> bool {
         let indent = self.lines.indent;
         let mut closed = false;
-        while self.open.last().is_some_and(|last| last.inside.is_some_and(|inside| inside > last.indent) && indent <= last.indent) {
+        while self
+            .open
+            .last()
+            .is_some_and(|last| last.inside.is_some_and(|inside| inside > last.indent) && indent <= last.indent)
+        {
             self.close_last(self.out.tokens.len(), end);
             closed = true;
         }
@@ -269,16 +300,20 @@ impl Repair<'_> {
     /// Puts a closer for the innermost open bracket at a place of the output.
     fn close_last(&mut self, at: usize, end: u32) {
         let Some(bracket) = self.open.pop() else { return };
-        let (text, kind) = if bracket.square { ("[", Kind::CloseSquare) } else { ("(", Kind::Close) };
+        let (opener, closer, kind) =
+            if bracket.square { ("[", "]", Kind::CloseSquare) } else { ("(", ")", Kind::Close) };
         let place = self.out.tokens.get(at.saturating_sub(1)).map_or(end, |token| token.span.end);
+        let missing = Span::new(place, place);
+        let diagnostic = Diagnostic::new(Code::Unclosed, bracket.span, format!("this `{opener}` is never closed"));
         if bracket.square && at == bracket.at + 1 {
             // Nothing stands in it: as if it were not there.
             self.out.tokens.remove(bracket.at);
+            self.report(diagnostic.fix("remove it", vec![(bracket.span, String::new())]));
         } else {
-            self.out.tokens.insert(at.min(self.out.tokens.len()), Token { kind, span: Span::new(place, place) });
+            self.out.tokens.insert(at.min(self.out.tokens.len()), Token { kind, span: missing });
+            let diagnostic = diagnostic.here("opened here").label(missing, "missing here at the latest");
+            self.report(diagnostic.fix("close it", vec![(missing, closer.to_owned())]));
         }
-        let message = format!("this `{text}` is never closed");
-        self.report(Diagnostic::new(Code::Unclosed, bracket.span, message));
         self.out.repaired.push(Span::new(place, end));
     }
 
@@ -302,7 +337,11 @@ impl Repair<'_> {
         while let Some(bracket) = self.open.last() {
             let all = self.out.tokens.len();
             let tail = match self.out.tokens.get(all.saturating_sub(2)..) {
-                Some([arrow, word]) if arrow.kind == Kind::Arrow && self.source.get(word.span.range()) == Some("in") => 2,
+                Some([arrow, word])
+                    if arrow.kind == Kind::Arrow && self.source.get(word.span.range()) == Some("in") =>
+                {
+                    2
+                }
                 _ => 0,
             };
             let at = if bracket.square { all } else { all - tail };
@@ -350,13 +389,16 @@ mod tests {
 
     #[test]
     fn the_layout_tells_which_bracket_lost_its_closer() {
-        let source = "out <= (\n    switch <= (\n        a => next\n    switch <= (\n        b => send\n    )\n) <= in\n";
+        let source =
+            "out <= (\n    switch <= (\n        a => next\n    switch <= (\n        b => send\n    )\n) <= in\n";
         assert_eq!(unclosed_at(source), [source.find("(\n        a").expect("there") as u32]);
     }
 
     #[test]
     fn what_stands_in_square_brackets_tells_too() {
-        for (source, at) in [("switch[x <= ( a => next )", 6), ("( [plan <= x.out => next )", 2), ("( a => [x.jump b => next )", 7)] {
+        for (source, at) in
+            [("switch[x <= ( a => next )", 6), ("( [plan <= x.out => next )", 2), ("( a => [x.jump b => next )", 7)]
+        {
             assert_eq!(unclosed_at(source), [at], "{source}");
         }
     }

@@ -200,11 +200,17 @@ impl<'a> Layout<'a> {
         let first_in_block = self.before == Some(Kind::Open);
         // Definitions and the program stand apart.
         let blank = |piece: &Piece| piece.blank_before || piece.comments.iter().any(|comment| comment.blank_before);
-        let mut apart = self.before == Some(Kind::Close) && piece.kind == Kind::Word && self.depth == 0 && !blank(piece);
+        let mut apart =
+            self.before == Some(Kind::Close) && piece.kind == Kind::Word && self.depth == 0 && !blank(piece);
         let mut first = first_in_block;
         for comment in piece.comments.iter().filter(|comment| comment.own_line) {
             let blank_before = (comment.blank_before || take(&mut apart)) && !take(&mut first);
-            self.lines.push(Line { depth: comment_depth, comment: Some(comment.text.to_owned()), blank_before, ..Line::default() });
+            self.lines.push(Line {
+                depth: comment_depth,
+                comment: Some(comment.text.to_owned()),
+                blank_before,
+                ..Line::default()
+            });
         }
         let blank_before = (piece.blank_before || apart) && !first && piece.kind != Kind::Close;
         self.in_outcomes = false;

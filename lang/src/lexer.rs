@@ -156,7 +156,10 @@ mod tests {
     fn arrows_limits_and_words() {
         use Kind::*;
         assert_eq!(kinds("plan<5>=> next"), [Word, Less, Number, Greater, Leads, Word]);
-        assert_eq!(kinds("[plan <= <5> <= a.out.*]"), [OpenSquare, Word, Arrow, Less, Number, Greater, Arrow, Word, Dot, Word, Dot, Star, CloseSquare]);
+        assert_eq!(
+            kinds("[plan <= <5> <= a.out.*]"),
+            [OpenSquare, Word, Arrow, Less, Number, Greater, Arrow, Word, Dot, Word, Dot, Star, CloseSquare]
+        );
         assert_eq!(kinds("a-b || c-"), [Word, Or, BadWord]);
         assert_eq!(kinds("<30s,$0.50,20kt>"), [Less, Number, Comma, Money, Comma, Number, Greater]);
         assert_eq!(kinds("; a comment => (\nx"), [Comment, Word]);

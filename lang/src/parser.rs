@@ -45,10 +45,22 @@ pub fn parse(source: &str) -> Parsed {
     parsed.diagnostics.extend(balanced.diagnostics);
     parsed.incomplete = balanced.open_at_end;
     if !balanced.too_deep {
-        let mut parser = Parser { source, tokens: &balanced.tokens, at: 0, tree: parsed.tree, spans: parsed.spans, diagnostics: Vec::new(), ended: false, lost: false };
+        let mut parser = Parser {
+            source,
+            tokens: &balanced.tokens,
+            at: 0,
+            tree: parsed.tree,
+            spans: parsed.spans,
+            diagnostics: Vec::new(),
+            ended: false,
+            lost: false,
+        };
         parser.file();
         let noise = |diagnostic: &Diagnostic| {
-            balanced.repaired.iter().any(|span| span.start <= diagnostic.primary.span.start && diagnostic.primary.span.start <= span.end)
+            balanced
+                .repaired
+                .iter()
+                .any(|span| span.start <= diagnostic.primary.span.start && diagnostic.primary.span.start <= span.end)
         };
         parsed.diagnostics.extend(parser.diagnostics.into_iter().filter(|diagnostic| !noise(diagnostic)));
         parsed.incomplete |= parser.ended;
@@ -75,8 +87,12 @@ fn more_may_mend(diagnostic: &Diagnostic, source: &str) -> bool {
 pub fn read_utf8(bytes: &[u8]) -> Result<&str, Diagnostic> {
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
-        Diagnostic::new(Code::NotUtf8, Span::new(0, 0), format!("the source is not UTF-8: byte {at} begins no character"))
-            .help("save the file as UTF-8")
+        Diagnostic::new(
+            Code::NotUtf8,
+            Span::new(0, 0),
+            format!("the source is not UTF-8: byte {at} begins no character"),
+        )
+        .help("save the file as UTF-8")
     })
 }
 
@@ -272,7 +288,9 @@ impl<'a> Parser<'a> {
         }
         let mut depth = 0usize;
         while let Some(token) = self.peek() {
-            let starts = token.kind == T::Word && (self.text(token.span) == "out" || self.peek_kind(1) == Some(T::Arrow) && self.peek_kind(2) == Some(T::Open));
+            let starts = token.kind == T::Word
+                && (self.text(token.span) == "out"
+                    || self.peek_kind(1) == Some(T::Arrow) && self.peek_kind(2) == Some(T::Open));
             if depth == 0 && starts && token.span != span && keyword(self.text(token.span)).is_none() {
                 return;
             }
@@ -299,7 +317,9 @@ impl<'a> Parser<'a> {
             let (place, missing) = (self.just_behind(), if arrow { "in" } else { "<= in" });
             let message = format!("expected `{missing}` after the program, found {}", self.found());
             self.ended |= self.peek().is_none();
-            self.report(Diagnostic::new(Code::Expected, place, message).fix("add it", vec![(place, format!(" {missing}"))]));
+            self.report(
+                Diagnostic::new(Code::Expected, place, message).fix("add it", vec![(place, format!(" {missing}"))]),
+            );
             if arrow {
                 self.eat(T::Word);
             }

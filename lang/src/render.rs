@@ -24,7 +24,8 @@ pub fn report(file: &str, source: &str, diagnostic: &Diagnostic, colour: bool) -
     };
     let Some(window) = Window::around(source, diagnostic) else { return without_source(file, source, diagnostic) };
     let place = |span: Span| (file, window.place(source, span));
-    let mut labels = vec![(diagnostic.primary.span, diagnostic.primary.text.as_str(), tint)];
+    let here = primary_text(diagnostic);
+    let mut labels = vec![(diagnostic.primary.span, here.as_str(), tint)];
     let (drawn, far) = diagnostic.labels.iter().partition::<Vec<_>, _>(|label| window.holds(label.span));
     labels.extend(drawn.iter().map(|label| (label.span, label.text.as_str(), Color::Cyan)));
     labels.sort_by_key(|(span, _, _)| *span);
@@ -33,14 +34,16 @@ pub fn report(file: &str, source: &str, diagnostic: &Diagnostic, colour: bool) -
         .with_code(diagnostic.code)
         .with_message(&diagnostic.message);
     for (span, text, tint) in labels {
-        let label = Label::new(place(span)).with_color(tint);
-        report.add_label(if text.is_empty() { label } else { label.with_message(text) });
+        report.add_label(Label::new(place(span)).with_color(tint).with_message(text));
     }
     for label in far {
         report.add_note(format!("line {}: {}", position(source, label.span.start).0, label.text));
     }
     report.with_notes(diagnostic.reason.iter());
-    report.with_helps(advice(diagnostic));
+    report.with_helps(diagnostic.help.iter());
+    if let Some(fix) = fix_text(diagnostic).filter(|fix| *fix != here) {
+        report.add_help(fix);
+    }
     let mut bytes = Vec::new();
     match report.finish().write((file, Source::from(window.shown.as_str())), &mut bytes) {
         Ok(()) => without_trailing_spaces(&bytes),
@@ -75,15 +78,21 @@ pub fn position(source: &str, byte: u32) -> (usize, usize) {
     (count_lines(before) + 1, count_shown(before.get(start..).unwrap_or("")) + 1)
 }
 
-/// What to do: the help, and the title of the fix with the text that it puts in.
-fn advice(diagnostic: &Diagnostic) -> Vec<String> {
-    let fix = diagnostic.fix.as_ref().map(|fix| match fix.edits.as_slice() {
-        [(_, text)] if !text.trim().is_empty() && !text.contains('\n') && !fix.title.contains(text.trim()) => {
+/// What is said at the place itself: its own text, else the fix, else no more than that it is there.
+fn primary_text(diagnostic: &Diagnostic) -> String {
+    let own = Some(&diagnostic.primary.text).filter(|text| !text.is_empty()).cloned();
+    own.or_else(|| fix_text(diagnostic)).unwrap_or_else(|| "here".to_owned())
+}
+
+/// The title of the fix, with the text that it puts in where the title names none.
+fn fix_text(diagnostic: &Diagnostic) -> Option<String> {
+    let fix = diagnostic.fix.as_ref()?;
+    Some(match fix.edits.as_slice() {
+        [(_, text)] if !text.trim().is_empty() && !fix.title.contains('`') => {
             format!("{}: `{}`", fix.title, text.trim())
         }
         _ => fix.title.clone(),
-    });
-    diagnostic.help.iter().cloned().chain(fix).collect()
+    })
 }
 
 /// The same where the source cannot be shown.
@@ -93,7 +102,7 @@ fn without_source(file: &str, source: &str, diagnostic: &Diagnostic) -> String {
     if let Some(reason) = &diagnostic.reason {
         let _ = writeln!(out, "  note: {reason}");
     }
-    for help in advice(diagnostic) {
+    for help in diagnostic.help.iter().cloned().chain(fix_text(diagnostic)) {
         let _ = writeln!(out, "  help: {help}");
     }
     out
@@ -117,9 +126,9 @@ struct Window {
 }
 
 impl Window {
-    /// The lines of all labels that are near enough; none when a line is too long to show.
+    /// The lines of all labels that are near enough; none when there is nothing to show or a line is too long for it.
     fn around(source: &str, diagnostic: &Diagnostic) -> Option<Window> {
-        let mut bytes = whole_lines(source, diagnostic.primary.span)?;
+        let mut bytes = Some(whole_lines(source, diagnostic.primary.span)?).filter(|_| !source.is_empty())?;
         for label in &diagnostic.labels {
             let more = whole_lines(source, label.span)?;
             let both = bytes.start.min(more.start)..bytes.end.max(more.end);

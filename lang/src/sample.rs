@@ -25,9 +25,22 @@ impl Dice {
     }
 }
 
-const WORDS: &[&str] = &["reason", "plan", "execute", "verify", "a", "b-c", "_x1", "match-regex", "enrich", "text.upper", "step2"];
+const WORDS: &[&str] =
+    &["reason", "plan", "execute", "verify", "a", "b-c", "_x1", "match-regex", "enrich", "text.upper", "step2"];
 const LIMITS: &[&str] = &["5", "65535", "30s", "90ms", "$0.50", "20kt", "careful", "2h"];
-const OUTCOMES: &[&str] = &["next", "send", "continue", "back", "back * 2", "retry", "retry*3", "cancel", "timeout", "[here.jump]", "[here.plan.jump]"];
+const OUTCOMES: &[&str] = &[
+    "next",
+    "send",
+    "continue",
+    "back",
+    "back * 2",
+    "retry",
+    "retry*3",
+    "cancel",
+    "timeout",
+    "[here.jump]",
+    "[here.plan.jump]",
+];
 const ENDS: &[&str] = &["next", "send", "cancel", "timeout", "[here.jump]", "[here.plan.jump]"];
 const REFS: &[&str] = &["in", "in.*", "here.out", "here.in", "here.plan.out", "here.plan.out.*"];
 const HOLDS: &[&str] = &["success", "failure", "done", "default", "cancel", "timeout", "good"];

@@ -20,13 +20,16 @@ impl Parser<'_> {
                         spans.push(span);
                     }
                 }
-                _ => self.expected("a limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt` or a behaviour's name"),
+                _ => self
+                    .expected("a limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt` or a behaviour's name"),
             }
             match self.peek_kind(0) {
                 Some(T::Comma) => self.at += 1,
                 Some(T::Number | T::Money | T::Word) if self.closes_soon() => {
                     let fix = vec![(self.just_behind(), ",".to_owned())];
-                    self.report(Diagnostic::new(Code::Expected, self.here(), "expected `,` between limits").fix("add it", fix));
+                    self.report(
+                        Diagnostic::new(Code::Expected, self.here(), "expected `,` between limits").fix("add it", fix),
+                    );
                 }
                 _ => break,
             }
@@ -75,15 +78,17 @@ impl Parser<'_> {
         let time: Result<Milliseconds, _> = text.parse();
         match time {
             Ok(time) => Some(Limit::Duration(time.0)),
-            Err(_) => self.bad_quantity(span, format!("`{text}` is no limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt`")),
+            Err(_) => self.bad_quantity(
+                span,
+                format!("`{text}` is no limit: a count `5`, a time `30s`, money `$0.50`, tokens `20kt`"),
+            ),
         }
     }
 
     fn bad_quantity<T>(&mut self, span: Span, message: String) -> Option<T> {
-        self.report(
-            Diagnostic::new(Code::BadQuantity, span, message)
-                .reason("durations end in `ms`, `s`, `m`, `h` or `d`, tokens in `t`, `kt` or `Mt`, and money begins with `$`"),
-        );
+        self.report(Diagnostic::new(Code::BadQuantity, span, message).reason(
+            "durations end in `ms`, `s`, `m`, `h` or `d`, tokens in `t`, `kt` or `Mt`, and money begins with `$`",
+        ));
         None
     }
 

@@ -40,8 +40,12 @@ impl Parser<'_> {
             if self.peek_kind(0) == Some(T::Open) {
                 let behind = self.just_behind();
                 self.report(
-                    Diagnostic::new(Code::Expected, self.here(), "expected `<=` between the head of a stage and its `(`")
-                        .fix("add it", vec![(behind, " <=".to_owned())]),
+                    Diagnostic::new(
+                        Code::Expected,
+                        self.here(),
+                        "expected `<=` between the head of a stage and its `(`",
+                    )
+                    .fix("add it", vec![(behind, " <=".to_owned())]),
                 );
             } else {
                 self.expected("`<= (` after the head of a stage");
@@ -55,7 +59,13 @@ impl Parser<'_> {
         self.lost = false;
         let id = StageId(self.tree.stages.len() as u32);
         self.tree.stages.push(Stage { kind, label, limits, elements: Vec::new(), arms: Vec::new() });
-        self.spans.stages.push(StageSpans { whole: head, head, label: label_span, limits: limit_spans, ..StageSpans::default() });
+        self.spans.stages.push(StageSpans {
+            whole: head,
+            head,
+            label: label_span,
+            limits: limit_spans,
+            ..StageSpans::default()
+        });
         self.body(id, kind);
         Some(id)
     }
@@ -90,7 +100,9 @@ impl Parser<'_> {
         self.lost = false;
         let whole = Span::new(0, self.behind());
         let empty = elements.is_empty() && arms.is_empty() && self.diagnostics.len() == before;
-        if let (Some(stage), Some(spans)) = (self.tree.stages.get_mut(id.index()), self.spans.stages.get_mut(id.index())) {
+        if let (Some(stage), Some(spans)) =
+            (self.tree.stages.get_mut(id.index()), self.spans.stages.get_mut(id.index()))
+        {
             stage.elements = elements;
             stage.arms = arms;
             spans.whole.end = whole.end;
@@ -99,7 +111,10 @@ impl Parser<'_> {
             if empty {
                 let head = spans.head;
                 let what = if kind == tree::Kind::Match { "an arm `word => send`" } else { "a step `worker => next`" };
-                self.report(Diagnostic::new(Code::EmptyStage, head, "this stage is empty").help(format!("give it at least {what}")));
+                self.report(
+                    Diagnostic::new(Code::EmptyStage, head, "this stage is empty")
+                        .help(format!("give it at least {what}")),
+                );
             }
         }
     }
@@ -222,7 +237,8 @@ impl Parser<'_> {
         let arrow = self.here();
         let place = Span::new(arrow.start, arrow.start);
         self.report(
-            Diagnostic::new(Code::Expected, arrow, "expected `out` before this `<=`").fix("add it", vec![(place, "out ".to_owned())]),
+            Diagnostic::new(Code::Expected, arrow, "expected `out` before this `<=`")
+                .fix("add it", vec![(place, "out ".to_owned())]),
         );
         self.at += 1;
     }
@@ -231,7 +247,9 @@ impl Parser<'_> {
     fn looks_like_stage(&self) -> bool {
         match (self.peek_kind(1), self.peek_kind(2)) {
             (Some(T::Arrow), Some(T::Open)) => true,
-            (Some(T::OpenSquare), Some(T::Word)) => self.peek_kind(3) == Some(T::CloseSquare) && matches!(self.peek_kind(4), Some(T::Arrow | T::Less)),
+            (Some(T::OpenSquare), Some(T::Word)) => {
+                self.peek_kind(3) == Some(T::CloseSquare) && matches!(self.peek_kind(4), Some(T::Arrow | T::Less))
+            }
             _ => false,
         }
     }
@@ -241,7 +259,17 @@ impl Parser<'_> {
         let span = self.here();
         let text = self.text(span);
         if self.peek_kind(0) != Some(T::Word) {
-            self.expected("an arm `word => send`");
+            let message = format!("expected an arm `word => send`, found {}", self.found());
+            let step = self.peek_kind(0) == Some(T::OpenSquare);
+            let mut diagnostic = Diagnostic::new(Code::Expected, span, message);
+            if step {
+                diagnostic = diagnostic
+                    .reason("a match calls nobody: its arms decide on what came to it")
+                    .help("put the step into a stage above, or write `word => out <= switch <= ( … )`");
+            }
+            self.ended |= self.peek().is_none();
+            self.report(diagnostic);
+            self.lost = true;
             self.skip_to_element();
             return None;
         }
@@ -310,7 +338,9 @@ impl Parser<'_> {
                 T::Close | T::CloseSquare => depth = depth.saturating_sub(1),
                 T::Word if depth == 0 => {
                     let text = self.text(token.span);
-                    let begins_step = matches!(self.peek_kind(1), Some(T::Leads | T::Less | T::Tilde)) && !is_reserved(text);
+                    let begins_step =
+                        matches!(self.peek_kind(1), Some(T::Leads | T::Less | T::Tilde)) && !is_reserved(text);
+                    self.lost &= !begins_step;
                     if begins_step || keyword(text).is_some() || text == "out" {
                         return;
                     }

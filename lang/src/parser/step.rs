@@ -56,7 +56,9 @@ impl Parser<'_> {
             }
             return true;
         }
-        let outcome = self.peek_kind(0) == Some(T::Word) && OUTCOMES.contains(&self.peek_text(0)) && self.peek_kind(1) != Some(T::Leads);
+        let outcome = self.peek_kind(0) == Some(T::Word)
+            && OUTCOMES.contains(&self.peek_text(0))
+            && self.peek_kind(1) != Some(T::Leads);
         if outcome || self.jump_follows() {
             let message = format!("expected `=>` between `{}` and its outcomes", self.text(subject));
             let fix = vec![(self.just_behind(), " =>".to_owned())];
@@ -69,7 +71,9 @@ impl Parser<'_> {
     /// Does `[x.jump]` or `[x.y.jump]` stand here?
     fn jump_follows(&self) -> bool {
         self.peek_kind(0) == Some(T::OpenSquare)
-            && [4, 6].into_iter().any(|end| self.peek_kind(end) == Some(T::CloseSquare) && self.peek_text(end - 1) == "jump")
+            && [4, 6]
+                .into_iter()
+                .any(|end| self.peek_kind(end) == Some(T::CloseSquare) && self.peek_text(end - 1) == "jump")
     }
 
     fn no_outcome(&mut self, subject: Span) {
@@ -195,8 +199,12 @@ impl Parser<'_> {
             [_] if side == Side::In => RefOf::Input,
             [_] => {
                 self.report(
-                    Diagnostic::new(Code::Expected, start, "a bare `out` refers to nothing: it is what the program makes")
-                        .help("refer to the input by `in`, to a stage by `label.out`"),
+                    Diagnostic::new(
+                        Code::Expected,
+                        start,
+                        "a bare `out` refers to nothing: it is what the program makes",
+                    )
+                    .help("refer to the input by `in`, to a stage by `label.out`"),
                 );
                 return None;
             }
@@ -240,18 +248,25 @@ impl Parser<'_> {
             }
             // `next cancel`: an outcome where only `|` or another element may stand.
             let text = self.peek_text(0);
-            let forgotten = self.peek_kind(0) == Some(T::Word) && OUTCOMES.contains(&text) && self.peek_kind(1) != Some(T::Leads);
+            let forgotten =
+                self.peek_kind(0) == Some(T::Word) && OUTCOMES.contains(&text) && self.peek_kind(1) != Some(T::Leads);
             let comma = self.peek_kind(0) == Some(T::Comma);
             if !forgotten && !comma {
                 break;
             }
             let behind = self.just_behind();
             let edit = if comma { (self.here(), " |".to_owned()) } else { (behind, " |".to_owned()) };
-            self.report(Diagnostic::new(Code::Expected, self.here(), "expected `|` between outcomes").fix("add it", vec![edit]));
+            self.report(
+                Diagnostic::new(Code::Expected, self.here(), "expected `|` between outcomes").fix("add it", vec![edit]),
+            );
             self.eat(T::Comma);
         }
         if outcomes.len() > MOST_OUTCOMES {
-            self.report(Diagnostic::new(Code::TooManyOutcomes, subject, format!("{} outcomes: at most {MOST_OUTCOMES}", outcomes.len())));
+            self.report(Diagnostic::new(
+                Code::TooManyOutcomes,
+                subject,
+                format!("{} outcomes: at most {MOST_OUTCOMES}", outcomes.len()),
+            ));
             outcomes.truncate(MOST_OUTCOMES);
             spans.truncate(MOST_OUTCOMES);
         }
@@ -262,7 +277,9 @@ impl Parser<'_> {
         let span = self.here();
         match self.peek_kind(0) {
             Some(T::OpenSquare) => return self.jump(),
-            Some(T::Word) if self.peek_kind(1) == Some(T::Leads) && !OUTCOMES.contains(&self.text(span)) || self.peek_kind(0) == Some(T::Close) => {}
+            Some(T::Word)
+                if self.peek_kind(1) == Some(T::Leads) && !OUTCOMES.contains(&self.text(span))
+                    || self.peek_kind(0) == Some(T::Close) => {}
             Some(T::Word) => return self.plain_outcome(span, arm),
             _ => {}
         }
@@ -274,7 +291,13 @@ impl Parser<'_> {
                     .reason("after `=>` stand the outcomes, best first: `next`, `send`, `back`, `cancel` …"),
             );
         } else {
-            self.expected("an outcome after `|`");
+            let or = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map_or(span, |token| token.span);
+            self.ended |= self.peek().is_none();
+            self.report(Diagnostic::new(
+                Code::Expected,
+                or,
+                format!("expected an outcome after `|`, found {}", self.found()),
+            ));
         }
         None
     }
@@ -293,10 +316,9 @@ impl Parser<'_> {
             _ => return self.misspelt_outcome(span, text, arm),
         };
         if arm && matches!(outcome, Outcome::Continue | Outcome::Back(_) | Outcome::Retry(_)) {
-            self.report(
-                Diagnostic::new(Code::NotAnEnd, span, format!("`{text}` cannot end an arm"))
-                    .reason("an arm hands on what came to the match: by `send`, `cancel`, `timeout` or a jump `[label.jump]`"),
-            );
+            self.report(Diagnostic::new(Code::NotAnEnd, span, format!("`{text}` cannot end an arm")).reason(
+                "an arm hands on what came to the match: by `send`, `cancel`, `timeout` or a jump `[label.jump]`",
+            ));
         }
         Some(outcome)
     }
@@ -311,6 +333,7 @@ impl Parser<'_> {
                 .help("where a worker answers words of its own, a `match` below decides on them"),
         };
         self.report(diagnostic);
+        self.times();
         Some(Outcome::Cancel)
     }
 
@@ -349,7 +372,9 @@ impl Parser<'_> {
         let whole = start.to(self.just_behind());
         let last = words.last().map_or("", |span| self.text(*span));
         match words.as_slice() {
-            [stage, _] if last == "jump" && closed => Some(Outcome::Jump { stage: self.label_word(*stage), step: None }),
+            [stage, _] if last == "jump" && closed => {
+                Some(Outcome::Jump { stage: self.label_word(*stage), step: None })
+            }
             [stage, step, _] if last == "jump" && closed => {
                 let stage = self.label_word(*stage);
                 Some(Outcome::Jump { stage, step: Some(self.word(*step)) })

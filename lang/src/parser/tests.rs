@@ -19,17 +19,25 @@ fn pairs(source: &str) -> Vec<(Token, u32)> {
 
 #[test]
 fn the_opener_of_a_lost_closer_is_named() {
-    let source = (0..).map(|seed| format(&program(seed, 200)).expect("it parses")).find(|source| (280..320).contains(&source.lines().count()));
+    let source = (0..)
+        .map(|seed| format(&program(seed, 200)).expect("it parses"))
+        .find(|source| (280..320).contains(&source.lines().count()));
     let source = source.expect("one of them has some 300 lines");
     let (mut all, mut named, mut alone) = (0, 0, 0);
     for (closer, opener) in pairs(&source) {
         let mut broken = source.clone();
         broken.replace_range(closer.span.range(), "");
         let diagnostics = parse(&broken).diagnostics;
-        let hit = diagnostics.first().is_some_and(|first| first.code == Code::Unclosed && first.primary.span.start == opener);
+        let hit =
+            diagnostics.first().is_some_and(|first| first.code == Code::Unclosed && first.primary.span.start == opener);
         if std::env::var("SHOW").is_ok() && (!hit || diagnostics.len() > 1) {
-            println!("-----\n{}", broken.lines().nth(broken[..closer.span.start as usize].lines().count()-1).unwrap_or(""));
-            for d in &diagnostics { print!("{}", crate::render::report("x", &broken, d, false)); }
+            println!(
+                "-----\n{}",
+                broken.lines().nth(broken[..closer.span.start as usize].lines().count() - 1).unwrap_or("")
+            );
+            for d in &diagnostics {
+                print!("{}", crate::render::report("x", &broken, d, false));
+            }
         }
         all += 1;
         named += usize::from(hit);
@@ -63,14 +71,30 @@ out <= (
 ) <= in
 ";
     use Code::*;
-    assert_eq!(codes(source), [Misspelt, Misspelt, NoOutcome, CountRange, Unclosed, NotAnEnd, Unclosed, ForeignHabit, EmptyStage]);
+    assert_eq!(
+        codes(source),
+        [Misspelt, Misspelt, NoOutcome, CountRange, Unclosed, NotAnEnd, Unclosed, ForeignHabit, EmptyStage]
+    );
 }
 
 #[test]
 fn a_program_that_only_ends_too_early_is_incomplete() {
     let source = "out <= (\n    switch[x]<5> <= (\n        [plan <= x.a.out] => next | back * 2\n    )\n) <= in\n";
     assert!(!parse(source).incomplete);
-    for end in ["", "out", "out <=", "out <= (", "out <= (\n switch", "out <= (switch <= (a", "out <= (switch <= (a =>", "out <= (switch <= (a => next |", "out <= ()", "out <= () <=", "x <= ()", "+++\n[worker.a]\n"] {
+    for end in [
+        "",
+        "out",
+        "out <=",
+        "out <= (",
+        "out <= (\n switch",
+        "out <= (switch <= (a",
+        "out <= (switch <= (a =>",
+        "out <= (switch <= (a => next |",
+        "out <= ()",
+        "out <= () <=",
+        "x <= ()",
+        "+++\n[worker.a]\n",
+    ] {
         assert!(parse(end).incomplete, "{end}");
     }
     for broken in ["out <= (switch <= ()) <= in", "out <= )", "5", "out <= () <= in in"] {
@@ -80,7 +104,28 @@ fn a_program_that_only_ends_too_early_is_incomplete() {
 
 #[test]
 fn hostile_sources_get_few_errors_and_no_panic() {
-    for text in ["(", ")", "[", "]", "<", ">", "()", "out <= (", "a => ", "| ", "switch <= (", "match[", "\"", "/*", "$", "é", "\u{feff}", "+++\n", "}", "a- "] {
+    for text in [
+        "(",
+        ")",
+        "[",
+        "]",
+        "<",
+        ">",
+        "()",
+        "out <= (",
+        "a => ",
+        "| ",
+        "switch <= (",
+        "match[",
+        "\"",
+        "/*",
+        "$",
+        "é",
+        "\u{feff}",
+        "+++\n",
+        "}",
+        "a- ",
+    ] {
         let parsed = parse(&text.repeat(100_000));
         assert!((1..=MOST_ERRORS).contains(&parsed.diagnostics.len()), "{text}");
     }
@@ -104,7 +149,9 @@ fn bytes_that_are_no_text_are_named() {
 
 #[test]
 fn limits_on_both_sides() {
-    let nested = |depth: usize| format!("out <= ({}switch <= (a => send){}) <= in", "select <= (".repeat(depth), ")".repeat(depth));
+    let nested = |depth: usize| {
+        format!("out <= ({}switch <= (a => send){}) <= in", "select <= (".repeat(depth), ")".repeat(depth))
+    };
     assert_eq!(codes(&nested(62)), []);
     assert_eq!(codes(&nested(63)), [Code::TooDeep]);
     let padded = |length: usize| format!("{}out <= () <= in", " ".repeat(length - 15));
@@ -134,7 +181,12 @@ fn check_places(source: &str, diagnostics: &[Diagnostic]) -> Result<(), TestCase
     for diagnostic in diagnostics {
         let edits = diagnostic.fix.iter().flat_map(|fix| fix.edits.iter().map(|edit| edit.0));
         for span in edits.chain(diagnostic.labels.iter().map(|label| label.span)).chain([diagnostic.primary.span]) {
-            prop_assert!(source.get(span.range()).is_some() && span.start <= span.end, "{:?} in {:?}", diagnostic, source);
+            prop_assert!(
+                source.get(span.range()).is_some() && span.start <= span.end,
+                "{:?} in {:?}",
+                diagnostic,
+                source
+            );
         }
     }
     Ok(())
@@ -179,7 +231,10 @@ fn one_slip_is_one_error() {
             for slip in ["", "twice"] {
                 let mut source = whole.clone();
                 let text = &whole[token.span.range()];
-                source.replace_range(token.span.range(), &if slip.is_empty() { String::new() } else { format!("{text} {text}") });
+                source.replace_range(
+                    token.span.range(),
+                    &if slip.is_empty() { String::new() } else { format!("{text} {text}") },
+                );
                 let errors = parse(&source).diagnostics.len();
                 all += 1;
                 one += usize::from(errors <= 1);
