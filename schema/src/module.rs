@@ -333,6 +333,11 @@ impl KindSet {
         KindSet(self.0 | 1 << kind as u8)
     }
 
+    /// Only kinds that there are?
+    pub fn is_known(self) -> bool {
+        self.0 < 1 << EndKind::ALL.len()
+    }
+
     /// Nothing in it?
     pub fn is_empty(self) -> bool {
         self.0 == 0
