@@ -68,7 +68,9 @@ fn main() {
 }
 
 fn table(rows: &[Row]) -> String {
-    let mut out = String::from("| what | figure | beside it, in the same run | ratio | bar |\n| --- | ---: | ---: | ---: | --- |\n");
+    let mut out = String::from(
+        "| what | figure | beside it, in the same run | ratio | bar |\n| --- | ---: | ---: | ---: | --- |\n",
+    );
     for row in rows {
         let _ = writeln!(
             out,
@@ -121,8 +123,22 @@ fn compiling(rows: &mut Vec<Row>) {
     });
     let lex = least(5, || seconds(|| set.iter().for_each(|source| drop(aivm_lang::lexer::lex(source, 0)))));
     let parse = least(5, || seconds(|| set.iter().for_each(|source| drop(aivm_lang::parser::parse(source)))));
-    rows.push(Row { what: "lexing and parsing", figure: megabytes(parse), unit: "MB/s", limit: megabytes(lex), beside: "lexing alone", bar: "" });
-    rows.push(Row { what: "source to verified module", figure: megabytes(compile), unit: "MB/s", limit: megabytes(lex), beside: "lexing alone", bar: "≥ 20 MB/s" });
+    rows.push(Row {
+        what: "lexing and parsing",
+        figure: megabytes(parse),
+        unit: "MB/s",
+        limit: megabytes(lex),
+        beside: "lexing alone",
+        bar: "",
+    });
+    rows.push(Row {
+        what: "source to verified module",
+        figure: megabytes(compile),
+        unit: "MB/s",
+        limit: megabytes(lex),
+        beside: "lexing alone",
+        bar: "≥ 20 MB/s",
+    });
 }
 
 /// A loop of `outer` times a thousand steps.
@@ -137,7 +153,9 @@ fn looping(outer: u16) -> Module {
 }
 
 fn input() -> Artifact {
-    Draft { media_type: "text/plain".into(), payload: b"in".to_vec(), ..Draft::default() }.seal(1_000_000, [0; 10]).expect("an artifact")
+    Draft { media_type: "text/plain".into(), payload: b"in".to_vec(), ..Draft::default() }
+        .seal(1_000_000, [0; 10])
+        .expect("an artifact")
 }
 
 /// Runs a machine whose workers return what they get.
@@ -178,7 +196,14 @@ fn machine(rows: &mut Vec<Row>) {
         }) * 1e9
             / 100_000.0
     });
-    rows.push(Row { what: "a step of the machine alone, over a million", figure: step, unit: "ns", limit: spawn, beside: "a tokio spawn", bar: "≤ 120 ns" });
+    rows.push(Row {
+        what: "a step of the machine alone, over a million",
+        figure: step,
+        unit: "ns",
+        limit: spawn,
+        beside: "a tokio spawn",
+        bar: "≤ 120 ns",
+    });
 }
 
 fn running(rows: &mut Vec<Row>) {
@@ -186,7 +211,12 @@ fn running(rows: &mut Vec<Row>) {
     let mint = Mint::system().expect("randomness");
     let run = |module: VerifiedModule| {
         let options = Options {
-            around: Surroundings { run: "bench".into(), workspace: std::env::temp_dir(), params: Default::default(), mock: false },
+            around: Surroundings {
+                run: "bench".into(),
+                workspace: std::env::temp_dir(),
+                params: Default::default(),
+                mock: false,
+            },
             limits: RunLimits::default(),
             timeout_ms: None,
             trace: true,
@@ -202,13 +232,25 @@ fn running(rows: &mut Vec<Row>) {
     let seal = least(3, || {
         seconds(|| {
             for _ in 0..100_000 {
-                let draft = Draft { media_type: "text/plain".into(), origin: "x".into(), payload: b"x".to_vec(), ..Draft::default() };
+                let draft = Draft {
+                    media_type: "text/plain".into(),
+                    origin: "x".into(),
+                    payload: b"x".to_vec(),
+                    ..Draft::default()
+                };
                 std::hint::black_box(mint.seal(draft).expect("an artifact"));
             }
         }) * 1e6
             / 100_000.0
     });
-    rows.push(Row { what: "a step of an ephemeral run, with a new artifact and a row of the trace", figure: step, unit: "µs", limit: seal, beside: "making the artifact alone", bar: "≤ 3 µs" });
+    rows.push(Row {
+        what: "a step of an ephemeral run, with a new artifact and a row of the trace",
+        figure: step,
+        unit: "µs",
+        limit: seal,
+        beside: "making the artifact alone",
+        bar: "≤ 3 µs",
+    });
 }
 
 fn branches(rows: &mut Vec<Row>) {
@@ -218,11 +260,17 @@ fn branches(rows: &mut Vec<Row>) {
     let page = aivm_host::stdlib::page("clean").expect("a page");
     let worker = WorkerDefinition::from_markdown(page).expect("a worker");
     let shelf = Shelf { workers: [("clean".to_owned(), Found::Worker(Box::new(worker)))].into(), ..Shelf::default() };
-    let module = verify(aivm_lang::compile("join.aivm", &source, &shelf).expect("it compiles").module).expect("verified");
+    let module =
+        verify(aivm_lang::compile("join.aivm", &source, &shelf).expect("it compiles").module).expect("verified");
     let mint = Mint::system().expect("randomness");
     let branch = least(20, || {
         let options = Options {
-            around: Surroundings { run: "bench".into(), workspace: std::env::temp_dir(), params: Default::default(), mock: false },
+            around: Surroundings {
+                run: "bench".into(),
+                workspace: std::env::temp_dir(),
+                params: Default::default(),
+                mock: false,
+            },
             limits: RunLimits::default(),
             timeout_ms: None,
             trace: false,
@@ -246,7 +294,14 @@ fn branches(rows: &mut Vec<Row>) {
         }) * 1e6
             / BRANCHES as f64
     });
-    rows.push(Row { what: "a branch of a join as a job of the pool, with its built-in", figure: branch, unit: "µs", limit: job, beside: "an empty job of the pool", bar: "≤ 1 µs" });
+    rows.push(Row {
+        what: "a branch of a join as a job of the pool, with its built-in",
+        figure: branch,
+        unit: "µs",
+        limit: job,
+        beside: "an empty job of the pool",
+        bar: "≤ 1 µs",
+    });
 }
 
 /// A whole process: the three-step program, warm and in an empty folder.
@@ -268,6 +323,20 @@ fn whole_process(rows: &mut Vec<Row>) {
     });
     let warm = least(20, || seconds(|| run(aivm, &args)) * 1e3);
     let nothing = least(20, || seconds(|| run("true", &[])) * 1e3);
-    rows.push(Row { what: "three steps, the whole process, warm store", figure: warm, unit: "ms", limit: nothing, beside: "`true`", bar: "≤ 8 ms" });
-    rows.push(Row { what: "three steps, the whole process, empty folder", figure: empty, unit: "ms", limit: nothing, beside: "`true`", bar: "≤ 15 ms" });
+    rows.push(Row {
+        what: "three steps, the whole process, warm store",
+        figure: warm,
+        unit: "ms",
+        limit: nothing,
+        beside: "`true`",
+        bar: "≤ 8 ms",
+    });
+    rows.push(Row {
+        what: "three steps, the whole process, empty folder",
+        figure: empty,
+        unit: "ms",
+        limit: nothing,
+        beside: "`true`",
+        bar: "≤ 15 ms",
+    });
 }

@@ -40,12 +40,16 @@ mod stored {
     pub fn find(disk: &Disk, prefix: &str) -> Result<Artifact, Failure> {
         let entries = disk.list(prefix, 2).map_err(|error| crate::fail::coded(&error.to_string()))?;
         match entries.as_slice() {
-            [] => Err(Failure::usage("E0830", format!("no artifact begins with {prefix}")).help("list them: aivm artifact ls")),
+            [] => Err(Failure::usage("E0830", format!("no artifact begins with {prefix}"))
+                .help("list them: aivm artifact ls")),
             [entry] => disk
                 .find(entry.checksum)
                 .map_err(|error| crate::fail::coded(&error.to_string()))?
                 .ok_or_else(|| Failure::failed("E0830", format!("the artifact {prefix} is gone"))),
-            _ => Err(Failure::usage("E0831", format!("more than one artifact begins with {prefix}")).help("give more of it")),
+            _ => {
+                Err(Failure::usage("E0831", format!("more than one artifact begins with {prefix}"))
+                    .help("give more of it"))
+            }
         }
     }
 
@@ -55,7 +59,8 @@ mod stored {
             ArtifactCommand::Ls { prefix, most } => {
                 let entries = disk.list(prefix, *most).map_err(|error| crate::fail::coded(&error.to_string()))?;
                 if global.json {
-                    let rows: Vec<_> = entries.iter().map(|e| json!({"checksum": e.checksum, "key": e.key, "size": e.size})).collect();
+                    let rows: Vec<_> =
+                        entries.iter().map(|e| json!({"checksum": e.checksum, "key": e.key, "size": e.size})).collect();
                     println!("{}", json!({"v": 1, "artifacts": rows}));
                 } else {
                     for entry in entries {
@@ -111,8 +116,11 @@ mod stored {
                 continue;
             }
             let step = artifact.attribute("step").unwrap_or(artifact.role());
-            rows.push(json!({"checksum": artifact.checksum(), "step": step, "type": artifact.media_type(), "depth": depth}));
-            let inputs = artifact.attribute("inputs").unwrap_or("").split(' ').filter_map(|text| text.parse::<Checksum>().ok());
+            rows.push(
+                json!({"checksum": artifact.checksum(), "step": step, "type": artifact.media_type(), "depth": depth}),
+            );
+            let inputs =
+                artifact.attribute("inputs").unwrap_or("").split(' ').filter_map(|text| text.parse::<Checksum>().ok());
             let parts = match artifact.media_type() {
                 parts::MEDIA_TYPE => parts::decode(artifact.payload()).unwrap_or_default(),
                 _ => Vec::new(),

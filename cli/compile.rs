@@ -57,7 +57,12 @@ fn write(global: &Global, args: &OutArgs, module: &Module, debug: Option<&Debug>
     if global.json {
         println!("{}", json!({"v": 1, "file": output, "digest": digest, "bytes": bytes.len()}));
     } else {
-        eprintln!("{} · {} bytes · program {}", output.display(), bytes.len(), digest.to_string().get(..12).unwrap_or(""));
+        eprintln!(
+            "{} · {} bytes · program {}",
+            output.display(),
+            bytes.len(),
+            digest.to_string().get(..12).unwrap_or("")
+        );
     }
     Ok(Exit::SENT)
 }

@@ -69,7 +69,8 @@ pub fn config(global: &Global, args: &ConfigArgs) -> Result<Exit, Failure> {
     let ConfigCommand::Show { origin } = &args.command;
     let settings = settings();
     if global.json {
-        let rows: Vec<_> = settings.iter().map(|s| json!({"name": s.name, "value": s.value, "origin": s.origin})).collect();
+        let rows: Vec<_> =
+            settings.iter().map(|s| json!({"name": s.name, "value": s.value, "origin": s.origin})).collect();
         println!("{}", json!({"v": 1, "settings": rows}));
         return Ok(Exit::SENT);
     }

@@ -14,12 +14,20 @@ struct Tried {
 /// `aivm doctor`.
 pub fn doctor(global: &Global) -> Result<Exit, Failure> {
     let tried = [
-        Tried { what: "version", result: Ok(format!("aivm {}, module format {}", env!("CARGO_PKG_VERSION"), aivm_schema::isa::FORMAT)) },
+        Tried {
+            what: "version",
+            result: Ok(format!("aivm {}, module format {}", env!("CARGO_PKG_VERSION"), aivm_schema::isa::FORMAT)),
+        },
         Tried { what: "store", result: store() },
         Tried { what: "shell", result: shell() },
         Tried { what: "threads", result: threads() },
         Tried { what: "standard library", result: library() },
-        Tried { what: "keys", result: crate::keys::keyring().map(|keyring| format!("{} trusted", keyring.entries().count())).map_err(|failure| format!("{failure:?}")) },
+        Tried {
+            what: "keys",
+            result: crate::keys::keyring()
+                .map(|keyring| format!("{} trusted", keyring.entries().count()))
+                .map_err(|failure| format!("{failure:?}")),
+        },
     ];
     let failed = tried.iter().filter(|tried| tried.result.is_err()).count();
     if global.json {
@@ -48,7 +56,11 @@ fn store() -> Result<String, String> {
     let beside = state.parent().unwrap_or(&state).join(format!(".aivm-doctor-{}", std::process::id()));
     let attempt = || -> Result<(), String> {
         let mint = Mint::system().map_err(|e| e.to_string())?;
-        let draft = aivm_schema::artifact::Draft { media_type: "text/plain".into(), payload: b"doctor".to_vec(), ..Default::default() };
+        let draft = aivm_schema::artifact::Draft {
+            media_type: "text/plain".into(),
+            payload: b"doctor".to_vec(),
+            ..Default::default()
+        };
         let artifact = mint.seal(draft).map_err(|e| e.to_string())?;
         let disk = Disk::open(&beside).map_err(|e| e.to_string())?;
         disk.put(&artifact);
@@ -70,7 +82,10 @@ fn store() -> Result<String, String> {
 }
 
 fn shell() -> Result<String, String> {
-    let output = std::process::Command::new("sh").args(["-c", "echo fine"]).output().map_err(|e| format!("`sh` cannot be run: {e}"))?;
+    let output = std::process::Command::new("sh")
+        .args(["-c", "echo fine"])
+        .output()
+        .map_err(|e| format!("`sh` cannot be run: {e}"))?;
     if output.stdout == b"fine\n" { Ok("commands can be run".into()) } else { Err("`sh` does not answer".into()) }
 }
 

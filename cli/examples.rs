@@ -67,7 +67,8 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         let name = args.name.as_deref().unwrap_or("");
         let near = aivm_lang::nearest(name, EXAMPLES.iter().map(|example| example.name));
         let failure = Failure::usage("E0850", format!("no example is called `{name}`"));
-        return Err(failure.help(near.map_or("list them: aivm try --list".to_owned(), |near| format!("did you mean `{near}`?"))));
+        return Err(failure
+            .help(near.map_or("list them: aivm try --list".to_owned(), |near| format!("did you mean `{near}`?"))));
     };
     let failed = |error: std::io::Error| Failure::failed("E0851", format!("the example cannot be written: {error}"));
     if let Some(folder) = &args.copy {
@@ -100,7 +101,8 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
 
 fn list(global: &Global) -> Result<Exit, Failure> {
     if global.json {
-        let rows: Vec<_> = EXAMPLES.iter().map(|example| json!({"name": example.name, "about": example.about()})).collect();
+        let rows: Vec<_> =
+            EXAMPLES.iter().map(|example| json!({"name": example.name, "about": example.about()})).collect();
         println!("{}", json!({"v": 1, "examples": rows}));
         return Ok(Exit::SENT);
     }

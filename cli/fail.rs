@@ -79,7 +79,9 @@ impl Failure {
     /// Adds what to do.
     pub fn help(self, text: impl Into<String>) -> Failure {
         match self {
-            Failure::Other { code, message, exit, .. } => Failure::Other { code, message, help: Some(text.into()), exit },
+            Failure::Other { code, message, exit, .. } => {
+                Failure::Other { code, message, help: Some(text.into()), exit }
+            }
             program @ Failure::Program { .. } => program,
         }
     }
@@ -118,7 +120,10 @@ pub fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
     }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error).count();
     if errors > 0 {
-        let code = diagnostics.iter().find(|diagnostic| diagnostic.severity() == Severity::Error).map_or("", |first| first.code.text());
+        let code = diagnostics
+            .iter()
+            .find(|diagnostic| diagnostic.severity() == Severity::Error)
+            .map_or("", |first| first.code.text());
         let plural = if errors == 1 { "" } else { "s" };
         eprintln!("{errors} error{plural} in {}; more about one: aivm explain {code}", source.name);
     }

@@ -12,7 +12,11 @@ pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
     let (flow, path) = match (&args.file, &args.run) {
         (Some(file), None) => (compiled(file)?, None),
         (file, Some(run)) => finished(file.as_deref(), run)?,
-        (None, None) => return Err(Failure::usage("E0811", "nothing to draw").help("aivm graph FILE.aivm, or aivm graph --run RUN")),
+        (None, None) => {
+            return Err(
+                Failure::usage("E0811", "nothing to draw").help("aivm graph FILE.aivm, or aivm graph --run RUN")
+            );
+        }
     };
     let path = path.as_ref();
     let theme = if args.dark { Theme::Dark } else { Theme::Light };
@@ -39,12 +43,17 @@ fn compiled(file: &str) -> Result<Flow, Failure> {
 /// The flow graph and the path of a run that is kept in the store.
 #[cfg(feature = "store")]
 fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
-    let disk = aivm_host::store::disk::Disk::open(&project::state_folder()).map_err(|error| crate::fail::coded(&error.to_string()))?;
+    let disk = aivm_host::store::disk::Disk::open(&project::state_folder())
+        .map_err(|error| crate::fail::coded(&error.to_string()))?;
     let mut rows = disk.runs(run, 2).map_err(|error| crate::fail::coded(&error.to_string()))?;
     let row = match (rows.pop(), rows.is_empty()) {
         (Some(row), true) => row,
         (None, _) => return Err(Failure::usage("E0812", format!("no run is called {run}"))),
-        _ => return Err(Failure::usage("E0813", format!("more than one run begins with {run}")).help("give more of its name")),
+        _ => {
+            return Err(
+                Failure::usage("E0813", format!("more than one run begins with {run}")).help("give more of its name")
+            );
+        }
     };
     let flow = compiled(file.unwrap_or(&row.program))?;
     let report: serde_json::Value = serde_json::from_str(&row.report).unwrap_or_default();
@@ -76,19 +85,22 @@ fn png(svg: &str) -> Result<Vec<u8>, Failure> {
     let mut options = usvg::Options::default();
     options.fontdb_mut().load_system_fonts();
     if options.fontdb.is_empty() {
-        return Err(failed("this machine has no fonts".into()).help("install a font, such as DejaVu Sans, or take --format svg"));
+        return Err(failed("this machine has no fonts".into())
+            .help("install a font, such as DejaVu Sans, or take --format svg"));
     }
     let tree = usvg::Tree::from_str(svg, &options).map_err(|error| failed(error.to_string()))?;
     // Twice as large for sharp text, but never more than a screen shows or memory holds.
     let size = tree.size();
     let scale = (16_000.0 / size.width().max(size.height())).min(2.0);
-    let mut pixels = tiny_skia::Pixmap::new((size.width() * scale).ceil() as u32, (size.height() * scale).ceil() as u32)
-        .ok_or_else(|| failed("it is empty".into()))?;
+    let mut pixels =
+        tiny_skia::Pixmap::new((size.width() * scale).ceil() as u32, (size.height() * scale).ceil() as u32)
+            .ok_or_else(|| failed("it is empty".into()))?;
     resvg::render(&tree, tiny_skia::Transform::from_scale(scale, scale), &mut pixels.as_mut());
     pixels.encode_png().map_err(|error| failed(error.to_string()))
 }
 
 #[cfg(not(feature = "png"))]
 fn png(_svg: &str) -> Result<Vec<u8>, Failure> {
-    Err(Failure::usage("E0816", "this aivm was built without PNG pictures").help("take --format svg, or build with the feature `png`"))
+    Err(Failure::usage("E0816", "this aivm was built without PNG pictures")
+        .help("take --format svg, or build with the feature `png`"))
 }

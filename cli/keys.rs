@@ -10,7 +10,8 @@ use std::io::Write;
 use std::path::PathBuf;
 
 fn folder() -> Result<PathBuf, Failure> {
-    let folder = project::user_folder().ok_or_else(|| Failure::usage("E0820", "neither HOME nor XDG_CONFIG_HOME says where your keys are"))?;
+    let folder = project::user_folder()
+        .ok_or_else(|| Failure::usage("E0820", "neither HOME nor XDG_CONFIG_HOME says where your keys are"))?;
     Ok(folder.join("keys"))
 }
 
@@ -52,18 +53,23 @@ fn new(name: &str) -> Result<SecretKey, Failure> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     let folder = folder()?;
     let path = folder.join(format!("{name}.secret"));
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(|error| failed("make", &folder, error))?;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&folder)
+        .map_err(|error| failed("make", &folder, error))?;
     let mut random = [0; 32];
-    aivm_host::mint::fill_random(&mut random).map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+    aivm_host::mint::fill_random(&mut random)
+        .map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let key = SecretKey::from_random(random);
     // Never over a key that is there: what it signed could no longer be signed again.
-    let mut file = std::fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .map_err(|error| failed("write", &path, error).help("choose another name, or move the key that is there away"))?;
-    file.write_all(key.to_file().as_bytes()).and_then(|()| file.sync_all()).map_err(|error| failed("write", &path, error))?;
+    let mut file =
+        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).map_err(|error| {
+            failed("write", &path, error).help("choose another name, or move the key that is there away")
+        })?;
+    file.write_all(key.to_file().as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(|error| failed("write", &path, error))?;
     Ok(key)
 }
 
@@ -82,7 +88,11 @@ pub fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, Failure> {
                 println!("{}", json!({"v": 1, "name": name, "public": key.public().to_string()}));
             } else {
                 println!("{name} {}", key.public());
-                eprintln!("the secret half is in {}; others trust you by: aivm keys trust {name} {}", folder()?.display(), key.public());
+                eprintln!(
+                    "the secret half is in {}; others trust you by: aivm keys trust {name} {}",
+                    folder()?.display(),
+                    key.public()
+                );
             }
         }
         KeysCommand::Trust { name, key } => {
@@ -92,7 +102,8 @@ pub fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, Failure> {
         KeysCommand::Ls => {
             let keyring = keyring()?;
             if global.json {
-                let keys: Vec<_> = keyring.entries().map(|(name, key)| json!({"name": name, "public": key.to_string()})).collect();
+                let keys: Vec<_> =
+                    keyring.entries().map(|(name, key)| json!({"name": name, "public": key.to_string()})).collect();
                 println!("{}", json!({"v": 1, "trusted": keys}));
             } else {
                 print!("{}", keyring.to_file());

@@ -48,7 +48,8 @@ fn read(path: &Path) -> Result<Option<String>, LibraryError> {
 fn worker(path: &Path, text: &str) -> Result<Found, LibraryError> {
     let markdown = path.extension().is_some_and(|extension| extension == "md");
     let definition = if markdown { WorkerDefinition::from_markdown(text) } else { WorkerDefinition::from_toml(text) };
-    let definition = definition.map_err(|e| LibraryError { file: path.display().to_string(), reason: e.to_string().trim().to_owned() })?;
+    let definition = definition
+        .map_err(|e| LibraryError { file: path.display().to_string(), reason: e.to_string().trim().to_owned() })?;
     Ok(Found::Worker(Box::new(definition)))
 }
 

@@ -63,7 +63,12 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Config(args) => config::config(global, &args),
         Command::Doctor => doctor::doctor(global),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut <Args as clap::CommandFactory>::command(), "aivm", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut <Args as clap::CommandFactory>::command(),
+                "aivm",
+                &mut std::io::stdout(),
+            );
             Ok(Exit::SENT)
         }
     }

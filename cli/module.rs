@@ -51,10 +51,13 @@ pub fn compile_aloud(source: &Source, json: bool) -> Result<Compiled, Failure> {
 /// A module from its file.
 pub fn load_module(path: &str) -> Result<(Module, Option<Debug>), Failure> {
     let bytes = project::read(path)?;
-    module::load(&bytes).map_err(|error| fail::coded(&error.to_string()).help(format!("{path} is no module of this program")))
+    module::load(&bytes)
+        .map_err(|error| fail::coded(&error.to_string()).help(format!("{path} is no module of this program")))
 }
 
 /// A module that has been verified.
 pub fn verified(path: &str, module: Module) -> Result<VerifiedModule, Failure> {
-    verify(module).map_err(|error| fail::coded(&error.to_string()).help(format!("compile the source of {path} anew: aivm compile")))
+    verify(module).map_err(|error| {
+        fail::coded(&error.to_string()).help(format!("compile the source of {path} anew: aivm compile"))
+    })
 }

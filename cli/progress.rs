@@ -36,17 +36,31 @@ impl Progress {
             let total = bars.add(ProgressBar::new_spinner().with_style(style("{msg:.dim}")));
             Live { bars, total, running: HashMap::new() }
         });
-        Progress { live, colours: project::colours(&std::io::stderr()), calls: 0, tokens: 0, cost_usd: 0.0, began: Instant::now() }
+        Progress {
+            live,
+            colours: project::colours(&std::io::stderr()),
+            calls: 0,
+            tokens: 0,
+            cost_usd: 0.0,
+            began: Instant::now(),
+        }
     }
 
     fn line(&self, record: &StepRecord) -> String {
-        let paint = |code: &str, text: &str| if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
+        let paint =
+            |code: &str, text: &str| if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
         let (mark, colour) = match (&record.error, record.outcome.as_str()) {
             (Some(_), _) => ("✗", "31"),
             (None, "back" | "retry" | "cancel" | "cancelled" | "exhausted" | "timeout") => ("↺", "33"),
             (None, _) => ("✓", "32"),
         };
-        let mut line = format!("{} {:<28} → {:<10} {}", paint(colour, mark), record.key, record.outcome, paint("2", &time_text(record.ms)));
+        let mut line = format!(
+            "{} {:<28} → {:<10} {}",
+            paint(colour, mark),
+            record.key,
+            record.outcome,
+            paint("2", &time_text(record.ms))
+        );
         if let Some(verdict) = record.verdict.as_deref().filter(|verdict| *verdict != record.outcome) {
             line.push_str(&format!("  said {verdict}"));
         }
@@ -81,7 +95,11 @@ impl Observer for Progress {
                 let Some(live) = self.live.as_mut().filter(|live| live.running.len() < MOST_BARS) else { return };
                 let bar = ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {msg} {elapsed:.dim}"));
                 let again = if attempt > 1 { format!(" attempt {attempt}") } else { String::new() };
-                let whom = if key.split(['/', '#']).any(|part| part == worker) { String::new() } else { format!(" ({worker})") };
+                let whom = if key.split(['/', '#']).any(|part| part == worker) {
+                    String::new()
+                } else {
+                    format!(" ({worker})")
+                };
                 bar.set_message(format!("{key}{whom}{again}"));
                 let bar = live.bars.insert_before(&live.total, bar);
                 bar.enable_steady_tick(Duration::from_millis(100));

@@ -58,7 +58,9 @@ pub fn state_folder() -> PathBuf {
 /// `~/.config/aivm` or what `XDG_CONFIG_HOME` says.
 pub fn user_folder() -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    absolute("XDG_CONFIG_HOME").or_else(|| absolute("HOME").map(|home| home.join(".config"))).map(|folder| folder.join("aivm"))
+    absolute("XDG_CONFIG_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".config")))
+        .map(|folder| folder.join("aivm"))
 }
 
 /// Should this stream be coloured?

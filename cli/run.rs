@@ -72,7 +72,9 @@ fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure
     let workspace = how.workspace.clone().map_or_else(std::env::current_dir, Ok);
     let workspace = workspace
         .and_then(std::path::absolute)
-        .and_then(|folder| if folder.is_dir() { Ok(folder) } else { Err(std::io::Error::from(std::io::ErrorKind::NotADirectory)) })
+        .and_then(|folder| {
+            if folder.is_dir() { Ok(folder) } else { Err(std::io::Error::from(std::io::ErrorKind::NotADirectory)) }
+        })
         .map_err(|error| Failure::usage("E0807", format!("the workspace: {error}")))?;
     let own = program.module.module().limits;
     let limits = RunLimits {
@@ -102,7 +104,9 @@ impl Shelf {
             return Ok(Shelf::Memory(Rc::default()));
         }
         let disk = aivm_host::store::disk::Disk::open(&project::state_folder());
-        let disk = disk.map_err(|error| crate::fail::coded(&error.to_string()).help("or keep nothing on disk: aivm run --ephemeral"))?;
+        let disk = disk.map_err(|error| {
+            crate::fail::coded(&error.to_string()).help("or keep nothing on disk: aivm run --ephemeral")
+        })?;
         Ok(Shelf::Disk(Rc::new(disk)))
     }
 
@@ -120,7 +124,15 @@ impl Shelf {
     }
 
     /// Keeps the module and the report of a run.
-    fn keep(&self, program: &Program, run: &str, started: u64, status: &str, report: &Value, mint: &Mint) -> Result<(), Failure> {
+    fn keep(
+        &self,
+        program: &Program,
+        run: &str,
+        started: u64,
+        status: &str,
+        report: &Value,
+        mint: &Mint,
+    ) -> Result<(), Failure> {
         match self {
             Shelf::Memory(_) => Ok(()),
             #[cfg(feature = "store")]
@@ -162,7 +174,11 @@ impl Outcome {
                     Limit::Money => "money: raise --max-cost",
                     Limit::Tokens => "tokens: raise --max-tokens",
                 };
-                let error = CallError { code: "E0770".into(), message: format!("the run has spent its limit of {what}"), step: String::new() };
+                let error = CallError {
+                    code: "E0770".into(),
+                    message: format!("the run has spent its limit of {what}"),
+                    step: String::new(),
+                };
                 return Outcome { status: "parked", exit: Exit::PARKED, output: None, error: Some(error) };
             }
             Ending::Ended(end) => end,
@@ -202,7 +218,12 @@ impl Outcome {
             let payload = parts.as_deref().unwrap_or(output.payload());
             let text = std::str::from_utf8(payload).is_ok();
             if out.is_terminal() && !text {
-                eprintln!("the output is {} bytes of {}: see it by  aivm artifact cat {}", payload.len(), output.media_type(), short(output));
+                eprintln!(
+                    "the output is {} bytes of {}: see it by  aivm artifact cat {}",
+                    payload.len(),
+                    output.media_type(),
+                    short(output)
+                );
             } else {
                 // A reader that has seen enough closes the pipe; that is no failure of ours.
                 let _ = out.write_all(payload);

@@ -33,7 +33,8 @@ fn list(global: &Global, library: &Files, file: &str) -> Result<Exit, Failure> {
         })
         .collect();
     if global.json {
-        let rows: Vec<_> = rows.iter().map(|(word, kind, about)| json!({"word": word, "kind": kind, "about": about})).collect();
+        let rows: Vec<_> =
+            rows.iter().map(|(word, kind, about)| json!({"word": word, "kind": kind, "about": about})).collect();
         println!("{}", json!({"v": 1, "workers": rows}));
         return Ok(Exit::SENT);
     }
@@ -50,12 +51,17 @@ fn show(global: &Global, library: &Files, file: &str, word: &str) -> Result<Exit
         let names = library.names(file);
         let near = aivm_lang::nearest(word, names.iter().map(String::as_str));
         let failure = Failure::usage("E0201", format!("nothing is called `{word}`"));
-        return Err(failure.help(near.map_or("list all: aivm worker ls".to_owned(), |near| format!("did you mean `{near}`?"))));
+        return Err(
+            failure.help(near.map_or("list all: aivm worker ls".to_owned(), |near| format!("did you mean `{near}`?")))
+        );
     };
     match found {
         Found::Worker(worker) if global.json => {
             let definition: serde_json::Value = serde_json::from_str(&worker.to_json()).unwrap_or_default();
-            println!("{}", json!({"v": 1, "word": word, "kind": worker.does.kind(), "digest": worker.digest(), "definition": definition}));
+            println!(
+                "{}",
+                json!({"v": 1, "word": word, "kind": worker.does.kind(), "digest": worker.digest(), "definition": definition})
+            );
         }
         Found::Worker(worker) => {
             println!("{word}: {}\n", worker.about);

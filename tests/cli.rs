@@ -34,7 +34,8 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
 }
 
 fn stderr(output: &Output) -> String {
@@ -79,7 +80,8 @@ fn run_json_is_one_object_of_the_promised_shape() {
 #[test]
 fn every_ending_has_its_code() {
     let dir = folder();
-    let program = |front: &str, outcomes: &str| format!("+++\n{front}\n+++\nout <= ( switch <= ( x => {outcomes} ) ) <= in\n");
+    let program =
+        |front: &str, outcomes: &str| format!("+++\n{front}\n+++\nout <= ( switch <= ( x => {outcomes} ) ) <= in\n");
     let cases = [
         ("[worker.x]\nmock = [\"cancel\"]", "send | cancel", &[][..], 1, "cancelled"),
         ("[worker.x]\nmock = [{ fail = \"no\" }]", "send", &[], 1, "failed"),
@@ -113,7 +115,11 @@ fn a_failed_undo_ends_with_7() {
 fn source_and_module_run_alike_and_layout_is_no_part_of_identity() {
     let dir = folder();
     write(dir.path(), "p.aivm", SHOUT);
-    write(dir.path(), "q.aivm", &format!("; another layout\n{}", SHOUT.replace("+++\nout", "+++\n\n\nout")).replace("; another layout\n", ""));
+    write(
+        dir.path(),
+        "q.aivm",
+        &format!("; another layout\n{}", SHOUT.replace("+++\nout", "+++\n\n\nout")).replace("; another layout\n", ""),
+    );
     let identity = |name: &str| {
         let report = json(&aivm(dir.path(), &["compile", name, "--json"]));
         report["digest"].as_str().expect("a digest").to_owned()
@@ -121,7 +127,12 @@ fn source_and_module_run_alike_and_layout_is_no_part_of_identity() {
     assert_eq!(identity("p.aivm"), identity("q.aivm"));
     let steps = |name: &str| {
         let report = json(&aivm(dir.path(), &["run", name, "--in", "x", "--json"]));
-        let keys: Vec<String> = report["steps"].as_array().expect("steps").iter().map(|step| format!("{}{}", step["key"], step["outcome"])).collect();
+        let keys: Vec<String> = report["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .map(|step| format!("{}{}", step["key"], step["outcome"]))
+            .collect();
         (keys, report["output"]["text"].clone())
     };
     assert_eq!(steps("p.aivm"), steps("p.aivmc"));
@@ -133,7 +144,12 @@ fn a_command_is_told_its_step_and_answers_by_a_file() {
     let text = "+++\n[worker.x]\nrun = 'echo \"$AIVM_STEP_KEY $AIVM_STEP_OUTCOMES $AIVM_STEP_PARAM_WHO\"; echo cancel > \"$AIVM_STEP_VERDICT\"'\n+++\nout <= ( switch[s] <= ( x => send | cancel ) <= match <= ( success => send  cancel => out <= switch <= ( [clean <= s.x.out] => send ) ) ) <= in\n";
     write(dir.path(), "p.aivm", text);
     let output = aivm(dir.path(), &["run", "p.aivm", "--param", "who=me", "--json"]);
-    assert_eq!(json(&output)["output"]["text"], "s/x#1 send cancel me\n", "{}", String::from_utf8_lossy(&output.stdout));
+    assert_eq!(
+        json(&output)["output"]["text"],
+        "s/x#1 send cancel me\n",
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
 }
 
 #[test]
@@ -152,7 +168,11 @@ fn an_interrupt_undoes_and_ends_with_130() {
     let dir = folder();
     let text = "+++\n[worker.make]\nrun = \"touch made; cat\"\n[worker.unmake]\nrun = \"rm made\"\n[worker.slow]\nrun = \"touch waiting; sleep 30\"\n+++\nout <= ( switch <= ( make ~ unmake => next  slow => send ) ) <= in\n";
     write(dir.path(), "p.aivm", text);
-    let mut child = command(dir.path(), &["run", "p.aivm", "--ephemeral"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn().expect("aivm runs");
+    let mut child = command(dir.path(), &["run", "p.aivm", "--ephemeral"])
+        .stderr(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("aivm runs");
     let began = Instant::now();
     while !dir.path().join("waiting").exists() && began.elapsed() < Duration::from_secs(20) {
         std::thread::sleep(Duration::from_millis(20));
@@ -198,7 +218,8 @@ fn hostile_input_is_an_error_with_code_2() {
     std::fs::write(dir.path().join("fewer.aivm"), "; x\n".repeat(250_000)).expect("a file");
     let body = "a=>next ".repeat(130_000);
     std::fs::write(dir.path().join("steps.aivm"), format!("out<=(switch<=({body}))<=in")).expect("a file");
-    for name in ["noise.aivm", "noise.aivmc", "some.aivm", "brackets.aivm", "comments.aivm", "fewer.aivm", "steps.aivm"] {
+    for name in ["noise.aivm", "noise.aivmc", "some.aivm", "brackets.aivm", "comments.aivm", "fewer.aivm", "steps.aivm"]
+    {
         let output = aivm(dir.path(), &["run", name, "--ephemeral"]);
         assert_eq!(output.status.code(), Some(2), "{name}: {}", stderr(&output));
         assert!(stderr(&output).contains("E0"), "{name}: {}", stderr(&output));
@@ -235,7 +256,8 @@ fn artifacts_can_be_listed_shown_signed_and_traced() {
     assert!(String::from_utf8_lossy(&listed.stdout).contains(&output[..12]));
     assert_eq!(aivm(dir.path(), &["artifact", "cat", &output[..12]]).stdout, b"HELLO\n");
     let lineage = json(&aivm(dir.path(), &["artifact", "lineage", &output, "--json"]));
-    let steps: Vec<&str> = lineage["lineage"].as_array().expect("rows").iter().filter_map(|row| row["step"].as_str()).collect();
+    let steps: Vec<&str> =
+        lineage["lineage"].as_array().expect("rows").iter().filter_map(|row| row["step"].as_str()).collect();
     assert_eq!(steps, ["s/shout#1", "s/clean#1", "input"]);
     assert!(aivm(dir.path(), &["keys", "new", "me"]).status.success());
     assert!(!aivm(dir.path(), &["keys", "new", "me"]).status.success(), "a secret key is never written over");
@@ -273,6 +295,11 @@ fn doctor_and_config_say_what_is() {
     assert_eq!(doctor["ok"], true, "{doctor}");
     write(dir.path(), "aivm.toml", "[limits]\ncount = 3\n");
     let shown = json(&aivm(dir.path(), &["config", "show", "--json"]));
-    let count = shown["settings"].as_array().expect("settings").iter().find(|setting| setting["name"] == "limits.count").expect("it");
+    let count = shown["settings"]
+        .as_array()
+        .expect("settings")
+        .iter()
+        .find(|setting| setting["name"] == "limits.count")
+        .expect("it");
     assert_eq!((count["value"].as_str(), count["origin"].as_str()), (Some("3"), Some("aivm.toml")));
 }

@@ -28,7 +28,8 @@ fn the_wrong_program_of_a_page_gives_its_code_and_the_right_one_does_not() {
         let page = std::fs::read_to_string(&path).unwrap_or_else(|_| panic!("{code} has no page"));
         let title = format!("# {code}: {}", code.title());
         assert_eq!(page.lines().next(), Some(title.as_str()));
-        let programs: Vec<String> = fences(&page).into_iter().filter(|fence| fence.kind == "aivm").map(|fence| fence.text).collect();
+        let programs: Vec<String> =
+            fences(&page).into_iter().filter(|fence| fence.kind == "aivm").map(|fence| fence.text).collect();
         if WITHOUT_PROGRAM.contains(&code.text()) {
             continue;
         }
@@ -49,6 +50,7 @@ fn the_list_of_pages_is_the_folder() {
         .filter_map(|entry| entry.file_name().to_str().and_then(|name| name.strip_suffix(".md")).map(str::to_owned))
         .collect();
     files.sort();
-    let listed: Vec<String> = list.split("\n    (\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
+    let listed: Vec<String> =
+        list.split("\n    (\"").skip(1).filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect();
     assert_eq!(listed, files);
 }

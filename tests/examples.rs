@@ -13,7 +13,12 @@ fn aivm(args: &[&str]) -> std::process::Output {
 
 fn folders() -> Vec<PathBuf> {
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    let mut folders: Vec<PathBuf> = std::fs::read_dir(examples).expect("examples").flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(examples)
+        .expect("examples")
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(|path| path.is_dir())
+        .collect();
     folders.sort();
     folders
 }
@@ -53,7 +58,8 @@ fn every_example_ends_as_its_folder_says() {
 #[test]
 fn every_folder_is_carried_along_with_all_its_files() {
     let listed = String::from_utf8(aivm(&["try", "--list"]).stdout).expect("text");
-    let names: Vec<String> = folders().iter().filter_map(|folder| folder.file_name()?.to_str().map(str::to_owned)).collect();
+    let names: Vec<String> =
+        folders().iter().filter_map(|folder| folder.file_name()?.to_str().map(str::to_owned)).collect();
     assert!(names.len() >= 8);
     for name in &names {
         assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name} is not listed");
@@ -63,8 +69,11 @@ fn every_folder_is_carried_along_with_all_its_files() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
         for file in files(&source) {
             let relative = file.strip_prefix(&source).expect("inside");
-            if relative.to_str() != Some("expected.txt") && relative.extension().is_none_or(|extension| extension != "svg") {
-                let copied = std::fs::read(target.join(relative)).unwrap_or_else(|_| panic!("{name} lacks {}", relative.display()));
+            if relative.to_str() != Some("expected.txt")
+                && relative.extension().is_none_or(|extension| extension != "svg")
+            {
+                let copied = std::fs::read(target.join(relative))
+                    .unwrap_or_else(|_| panic!("{name} lacks {}", relative.display()));
                 assert_eq!(copied, std::fs::read(&file).expect("a file"));
             }
         }
@@ -82,7 +91,10 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn the_sketches_are_there_to_the_letter() {
     for (name, digest) in [("sketch-1", "first"), ("sketch-2", "second")] {
-        let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).join("pipeline.aivm")).expect("it");
+        let page = std::fs::read_to_string(
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name).join("pipeline.aivm"),
+        )
+        .expect("it");
         let (_, body) = aivm_schema::worker::split_front_matter(&page);
         let sum = aivm_schema::artifact::ContentDigest::of("text/plain", body.as_bytes()).to_string();
         let known = match digest {

@@ -10,7 +10,8 @@ use std::path::Path;
 
 fn modules() -> Vec<(String, Module)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut pages: Vec<_> = std::fs::read_dir(root.join("tests/spec")).expect("the pages").flatten().map(|entry| entry.path()).collect();
+    let mut pages: Vec<_> =
+        std::fs::read_dir(root.join("tests/spec")).expect("the pages").flatten().map(|entry| entry.path()).collect();
     pages.sort();
     let mut modules = Vec::new();
     for page in pages {
@@ -63,7 +64,8 @@ fn no_damage_to_a_module_is_a_surprise() {
     }
     assert!(refused > other, "{refused} refused, {other} still a program");
     let drafts = module::drafts(&module, &module::Debug::default());
-    let file: Vec<u8> = drafts.into_iter().flat_map(|draft| draft.seal(1_000_000, [1; 10]).expect("an artifact").to_framed()).collect();
+    let file: Vec<u8> =
+        drafts.into_iter().flat_map(|draft| draft.seal(1_000_000, [1; 10]).expect("an artifact").to_framed()).collect();
     let first = 8 + u32::from_le_bytes(file[4..8].try_into().expect("four bytes")) as usize * 8;
     for bit in 0..first * 8 {
         let mut damaged = file.clone();

@@ -15,7 +15,12 @@ use std::path::Path;
 fn happens(program: &str, fence: &Fence) -> String {
     match fence.kind.as_str() {
         "run" => {
-            let head: Vec<&str> = fence.text.lines().take_while(|line| !line.is_empty()).filter(|line| common::is_directive(line)).collect();
+            let head: Vec<&str> = fence
+                .text
+                .lines()
+                .take_while(|line| !line.is_empty())
+                .filter(|line| common::is_directive(line))
+                .collect();
             let mut out = head.join("\n");
             if !out.is_empty() {
                 out.push_str("\n\n");
@@ -43,12 +48,19 @@ fn every_program_of_the_reference_does_what_its_page_says() {
         for fence in fences(&text) {
             if fence.kind == "aivm" {
                 program = Some(fence.text.clone());
-            } else if let Some(program) = program.as_ref().filter(|_| ["run", "error", "warning", "flow"].contains(&fence.kind.as_str())) {
+            } else if let Some(program) =
+                program.as_ref().filter(|_| ["run", "error", "warning", "flow"].contains(&fence.kind.as_str()))
+            {
                 let happens = happens(program, &fence);
                 checked += 1;
                 if happens.trim_end() != fence.text.trim_end() {
                     new = new.replacen(&fence.whole, &fence.with(&happens), 1);
-                    wrong.push(format!("{}, line {}:\n--- the page\n{}\n--- what happens\n{happens}", page.display(), fence.line, fence.text));
+                    wrong.push(format!(
+                        "{}, line {}:\n--- the page\n{}\n--- what happens\n{happens}",
+                        page.display(),
+                        fence.line,
+                        fence.text
+                    ));
                 }
             }
         }

@@ -13,10 +13,10 @@ use crate::work::{self, Prepared, Returned, Stop, Surroundings, Task, builtins, 
 use aivm_schema::artifact::{Artifact, Checksum, Draft};
 use aivm_schema::module::{Module, RunLimits, StepId, StepTarget, WorkerId};
 use aivm_vm::Machine;
+use aivm_vm::StepKey;
 use aivm_vm::action::{
     Action, Answer, Call, CallError, Decision, Limit, Make, Purpose, Recipe, RequestId, RunEnd, Taken, TimerId, Usage,
 };
-use aivm_vm::StepKey;
 use aivm_vm::verify::VerifiedModule;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -76,7 +76,9 @@ pub enum DriverError {
     #[error("E0760: no threads can be started: {0}")]
     Pool(std::io::Error),
     /// The machine was told something that it did not ask for: a fault of this program.
-    #[error("E0761: the driver and the machine disagree: {0}. This is a fault of aivm: please report it with the program")]
+    #[error(
+        "E0761: the driver and the machine disagree: {0}. This is a fault of aivm: please report it with the program"
+    )]
     Disagree(String),
 }
 
@@ -204,11 +206,27 @@ impl<'a> Driver<'a> {
                 }
                 Action::Ended(end) => {
                     let who = Some(StepTarget::Function(end.function));
-                    self.note(Note { key: end.key, who, attempt: end.attempt, output: end.output, verdict: end.verdict, error: end.error, decision: end.decision });
+                    self.note(Note {
+                        key: end.key,
+                        who,
+                        attempt: end.attempt,
+                        output: end.output,
+                        verdict: end.verdict,
+                        error: end.error,
+                        decision: end.decision,
+                    });
                 }
                 Action::Mapped(end) => {
                     let who = self.target(end.step);
-                    self.note(Note { key: end.key, who, attempt: end.attempt, output: end.output, verdict: None, error: end.error, decision: end.decision });
+                    self.note(Note {
+                        key: end.key,
+                        who,
+                        attempt: end.attempt,
+                        output: end.output,
+                        verdict: None,
+                        error: end.error,
+                        decision: end.decision,
+                    });
                 }
                 Action::NotMade(not) => {
                     let who = match not.purpose {
@@ -218,7 +236,15 @@ impl<'a> Driver<'a> {
                             stage.and_then(|stage| stage.chooser).map(StepTarget::Worker)
                         }
                     };
-                    self.note(Note { key: not.key, who, attempt: not.attempt, output: None, verdict: None, error: Some(not.error), decision: not.decision });
+                    self.note(Note {
+                        key: not.key,
+                        who,
+                        attempt: not.attempt,
+                        output: None,
+                        verdict: None,
+                        error: Some(not.error),
+                        decision: not.decision,
+                    });
                 }
                 Action::Yield => self.look(),
                 Action::Wait => {
@@ -260,7 +286,8 @@ impl<'a> Driver<'a> {
         let request = call.request;
         if self.observer.is_watching() {
             let key = call.key.to_string();
-            let worker = self.module.module().workers.get(call.worker.index()).map_or("", |worker| worker.name.as_str());
+            let worker =
+                self.module.module().workers.get(call.worker.index()).map_or("", |worker| worker.name.as_str());
             self.observer.event(Event::Started { key: &key, worker, attempt: call.attempt });
         }
         let stop = Arc::new(Stop::default());
@@ -269,7 +296,8 @@ impl<'a> Driver<'a> {
         let task = match task {
             Ok(task) => task,
             Err(error) => {
-                let returned = Returned::Failed { kind: aivm_schema::module::EndKind::Failure, error, usage: Usage::default() };
+                let returned =
+                    Returned::Failed { kind: aivm_schema::module::EndKind::Failure, error, usage: Usage::default() };
                 return self.complete(request, returned);
             }
         };
@@ -310,7 +338,8 @@ impl<'a> Driver<'a> {
     fn prepared(&mut self, worker: WorkerId, step: Option<StepId>) -> Result<Arc<Prepared>, CallError> {
         let module = self.module.module();
         let prepare = || {
-            let definition = module.workers.get(worker.index()).ok_or_else(|| work::error("E0734", "no such worker"))?;
+            let definition =
+                module.workers.get(worker.index()).ok_or_else(|| work::error("E0734", "no such worker"))?;
             let named = step.and_then(|step| module.steps.get(step.index())).map_or(&[][..], |step| &step.behaviours);
             let behaviours: Vec<_> = named.iter().filter_map(|at| module.behaviours.get(usize::from(*at))).collect();
             Prepared::new(definition, &behaviours).map(Arc::new)
@@ -321,7 +350,8 @@ impl<'a> Driver<'a> {
     /// The scripted answer, when the call is not to be made.
     fn mock(&mut self, task: &Task, request: RequestId) -> Option<mock::Answering> {
         let definition = &task.worker.definition;
-        let mocked = matches!(definition.does, aivm_schema::worker::Does::Mock) || self.around.mock && !task.worker.is_pure();
+        let mocked =
+            matches!(definition.does, aivm_schema::worker::Does::Mock) || self.around.mock && !task.worker.is_pure();
         if !mocked {
             return None;
         }
@@ -333,7 +363,8 @@ impl<'a> Driver<'a> {
 
     /// A pure built-in: on the spot when that is quickest, else on a lane.
     fn pure(&mut self, request: RequestId, task: Task) -> Result<(), DriverError> {
-        let small = task.input.payload().len() + task.parts.iter().map(|(_, _, value)| value.payload().len()).sum::<usize>();
+        let small =
+            task.input.payload().len() + task.parts.iter().map(|(_, _, value)| value.payload().len()).sum::<usize>();
         if small <= ON_THE_SPOT && self.calls.len() == 1 {
             match builtins::at_once(builtins::call(&task)) {
                 Ok(returned) => return self.complete(request, returned),
@@ -346,10 +377,14 @@ impl<'a> Driver<'a> {
         }
         let sender = self.sender.clone();
         let job = move || {
-            let called = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builtins::at_once(builtins::call(&task))));
+            let called =
+                std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builtins::at_once(builtins::call(&task))));
             let returned = match called {
                 Ok(Ok(returned)) => returned,
-                _ => Returned::failed("E0718", format!("the built-in `{}` crashed: please report this with its input", task.worker.name)),
+                _ => Returned::failed(
+                    "E0718",
+                    format!("the built-in `{}` crashed: please report this with its input", task.worker.name),
+                ),
             };
             let _ = sender.send((request, returned));
         };
@@ -374,14 +409,16 @@ impl<'a> Driver<'a> {
             Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, *usage),
             Answer::Failed { error, usage, .. } => (None, None, Some(error.clone()), *usage),
         };
-        let decision = self.machine.complete(request, answer).map_err(|error| DriverError::Disagree(error.to_string()))?;
+        let decision =
+            self.machine.complete(request, answer).map_err(|error| DriverError::Disagree(error.to_string()))?;
         self.totals.calls += 1;
         self.totals.tokens += usage.tokens;
         self.totals.cost_usd += dollars(usage.money);
         if !self.tracing {
             return Ok(());
         }
-        let worker = self.module().workers.get(call.worker.index()).map(|worker| worker.name.clone()).unwrap_or_default();
+        let worker =
+            self.module().workers.get(call.worker.index()).map(|worker| worker.name.clone()).unwrap_or_default();
         // A cancelled call shows why in its outcome.
         let error = error.filter(|_| !matches!(decision.taken, Taken::Dropped));
         self.record(StepRecord {
@@ -524,7 +561,9 @@ impl<'a> Driver<'a> {
         }
         let module = self.module.module();
         let name = match note.who {
-            Some(StepTarget::Function(function)) => module.functions.get(function.index()).map(|function| function.name.clone()),
+            Some(StepTarget::Function(function)) => {
+                module.functions.get(function.index()).map(|function| function.name.clone())
+            }
             Some(StepTarget::Worker(worker)) => module.workers.get(worker.index()).map(|worker| worker.name.clone()),
             None => None,
         };

@@ -90,9 +90,7 @@ impl Items {
         let at = index as usize;
         match self {
             Items::Whole(value) => Ok(value.clone()),
-            Items::Parts(parts) => {
-                parts.get(at).map(|(_, _, value)| value.clone()).ok_or(PartsError::TooMany(at + 1))
-            }
+            Items::Parts(parts) => parts.get(at).map(|(_, _, value)| value.clone()).ok_or(PartsError::TooMany(at + 1)),
             Items::Values(values) => {
                 let (media_type, text) = values.get(at).ok_or(PartsError::TooMany(at + 1))?;
                 let draft = Draft {

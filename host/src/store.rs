@@ -28,7 +28,9 @@ pub enum StoreError {
         source: std::io::Error,
     },
     /// Made by another version of this program.
-    #[error("E0752: the store {path} has format {found}, and this program reads {expected}: use the program that made it, or move the folder away")]
+    #[error(
+        "E0752: the store {path} has format {found}, and this program reads {expected}: use the program that made it, or move the folder away"
+    )]
     Format {
         /// Which.
         path: String,

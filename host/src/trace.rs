@@ -106,7 +106,8 @@ pub fn dollars(money: u64) -> f64 {
 
 /// For people: `3 calls · 1.2s · 20kt · $0.50`, without what is zero.
 pub fn totals_text(totals: &Totals) -> String {
-    let mut out = format!("{} call{} · {}", totals.calls, if totals.calls == 1 { "" } else { "s" }, time_text(totals.ms));
+    let mut out =
+        format!("{} call{} · {}", totals.calls, if totals.calls == 1 { "" } else { "s" }, time_text(totals.ms));
     if totals.tokens > 0 {
         out.push_str(&format!(" · {}", Tokens(totals.tokens)));
     }

@@ -32,10 +32,12 @@ pub struct Prepared {
 impl Prepared {
     /// The worker of a module, shaped by behaviours of it. Fails when its definition is not one of this program.
     pub fn new(worker: &Worker, behaviours: &[&Behaviour]) -> Result<Prepared, CallError> {
-        let broken = |reason: String| error("E0734", format!("the definition of `{}` cannot be read: {reason}", worker.name));
+        let broken =
+            |reason: String| error("E0734", format!("the definition of `{}` cannot be read: {reason}", worker.name));
         let mut definition = WorkerDefinition::from_json(&worker.definition).map_err(|e| broken(e.to_string()))?;
         for behaviour in behaviours {
-            let shape: BehaviourDefinition = serde_json::from_str(&behaviour.definition).map_err(|e| broken(e.to_string()))?;
+            let shape: BehaviourDefinition =
+                serde_json::from_str(&behaviour.definition).map_err(|e| broken(e.to_string()))?;
             definition.with.extend(shape.with);
             if let Does::Model { prompt, .. } = &mut definition.does {
                 prompt.push_str("\n\n");
@@ -44,7 +46,12 @@ impl Prepared {
         }
         let builtin = match &definition.does {
             Does::Builtin(name) => Some(builtin::find(name).ok_or_else(|| {
-                error("E0735", format!("this program has no built-in `{name}`: it was compiled by another version; compile it anew"))
+                error(
+                    "E0735",
+                    format!(
+                        "this program has no built-in `{name}`: it was compiled by another version; compile it anew"
+                    ),
+                )
             })?),
             _ => None,
         };
@@ -204,7 +211,8 @@ pub fn parts_of(input: &Artifact, store: &dyn Store) -> Result<Vec<(String, Stri
 
 /// Runs a call that is not answered on the spot: commands, mocks that sleep, what needs something that is not here.
 pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
-    let wait = if task.attempt > 1 && mock.is_none() { task.worker.definition.backoff.before(task.attempt - 1).0 } else { 0 };
+    let wait =
+        if task.attempt > 1 && mock.is_none() { task.worker.definition.backoff.before(task.attempt - 1).0 } else { 0 };
     if wait > 0 {
         tokio::select! {
             () = tokio::time::sleep(std::time::Duration::from_millis(wait)) => {}
@@ -218,11 +226,17 @@ pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
         Does::Command(run) => command::run(&task, run).await,
         Does::Model { .. } => Returned::failed(
             "E0732",
-            format!("`{}` needs a model, and none is configured: run with `--mock`, or give the worker `mock` entries", task.worker.name),
+            format!(
+                "`{}` needs a model, and none is configured: run with `--mock`, or give the worker `mock` entries",
+                task.worker.name
+            ),
         ),
         Does::Human(_) => Returned::failed(
             "E0733",
-            format!("`{}` asks a person, and nobody can be asked here: run with `--mock`, or give the worker `mock` entries", task.worker.name),
+            format!(
+                "`{}` asks a person, and nobody can be asked here: run with `--mock`, or give the worker `mock` entries",
+                task.worker.name
+            ),
         ),
         Does::Builtin(_) => {
             let returned = builtins::call(&task);

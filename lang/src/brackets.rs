@@ -4,6 +4,10 @@
 //! Which bracket lost its partner cannot be told from the brackets alone; the layout tells: a closer that begins its line
 //! belongs to the opener whose line is indented the same. The layout is asked only when the brackets do not pair: line ends
 //! carry no meaning in a program that is whole.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::lexer::{Kind, Token};

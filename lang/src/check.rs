@@ -79,16 +79,21 @@ impl Checker<'_> {
             {
                 let times = if *n == 1 { String::new() } else { format!(" * {n}") };
                 self.warn(
-                    Diagnostic::new(Code::DeadOutcome, span, format!("`back{times}` can never be taken here"))
-                        .reason(match step.element {
+                    Diagnostic::new(Code::DeadOutcome, span, format!("`back{times}` can never be taken here")).reason(
+                        match step.element {
                             0 => format!("`{}` is the first of its stage", step.name),
                             above => format!("only {above} elements stand above `{}`", step.name),
-                        }),
+                        },
+                    ),
                 );
             } else if earlier {
                 self.warn(
-                    Diagnostic::new(Code::DeadOutcome, span, format!("the second `{}` can never be chosen", outcome.word(flow)))
-                        .reason("a worker's verdict means the first of a word"),
+                    Diagnostic::new(
+                        Code::DeadOutcome,
+                        span,
+                        format!("the second `{}` can never be chosen", outcome.word(flow)),
+                    )
+                    .reason("a worker's verdict means the first of a word"),
                 );
             }
         }
@@ -122,16 +127,19 @@ impl Checker<'_> {
                 );
             } else if let Some(always) = always.filter(|_| !ending && !catches) {
                 self.warn(
-                    Diagnostic::new(Code::HiddenArm, span, format!("the arm `{word}` is hidden by `{always}` above it"))
-                        .reason(format!("arms are tried in written order, and `{always}` always holds"))
-                        .help(format!("put `{word}` above `{always}`")),
+                    Diagnostic::new(
+                        Code::HiddenArm,
+                        span,
+                        format!("the arm `{word}` is hidden by `{always}` above it"),
+                    )
+                    .reason(format!("arms are tried in written order, and `{always}` always holds"))
+                    .help(format!("put `{word}` above `{always}`")),
                 );
             }
             if ending && !follows {
-                self.warn(
-                    Diagnostic::new(Code::DeadOutcome, span, format!("the arm `{word}` is never taken"))
-                        .reason("a match catches endings of the stage directly above it in its chain; this one stands first"),
-                );
+                self.warn(Diagnostic::new(Code::DeadOutcome, span, format!("the arm `{word}` is never taken")).reason(
+                    "a match catches endings of the stage directly above it in its chain; this one stands first",
+                ));
             }
             if arm.on == On::Done(None) {
                 self.warn(
@@ -162,10 +170,18 @@ impl Checker<'_> {
         let mut before: Option<(&str, &str)> = None;
         for end in ends {
             if let Some((word, why)) = before.filter(|(_, why)| !why.is_empty() || end.is_forward()) {
-                let why = if why.is_empty() { "from a jump nothing goes on to `send`: a \"no\" does not become a \"yes\"" } else { why };
+                let why = if why.is_empty() {
+                    "from a jump nothing goes on to `send`: a \"no\" does not become a \"yes\""
+                } else {
+                    why
+                };
                 self.warn(
-                    Diagnostic::new(Code::DeadOutcome, self.stage_span(id), format!("`{}` behind `{word}` is never taken", end.word(flow)))
-                        .reason(why),
+                    Diagnostic::new(
+                        Code::DeadOutcome,
+                        self.stage_span(id),
+                        format!("`{}` behind `{word}` is never taken", end.word(flow)),
+                    )
+                    .reason(why),
                 );
                 return;
             }
@@ -200,9 +216,13 @@ impl Checker<'_> {
                 continue;
             }
             self.warn(
-                Diagnostic::new(Code::MediaType, self.step_span(*next), format!("`{}` does not accept `{returns}`", taker.name))
-                    .label(self.step_span(id), format!("`{}` returns `{returns}`", step.name))
-                    .reason(format!("it accepts `{}`", accepts.join("`, `"))),
+                Diagnostic::new(
+                    Code::MediaType,
+                    self.step_span(*next),
+                    format!("`{}` does not accept `{returns}`", taker.name),
+                )
+                .label(self.step_span(id), format!("`{}` returns `{returns}`", step.name))
+                .reason(format!("it accepts `{}`", accepts.join("`, `"))),
             );
         }
     }
@@ -223,7 +243,11 @@ impl Checker<'_> {
             if !used && function.file == 0 {
                 let span = flow.places.stages.get(function.stages.0 as usize).filter(|_| function.chain.is_some());
                 let span = span.map_or(Span::default(), |place| place.1);
-                self.warn(Diagnostic::new(Code::Unused, span, format!("nothing calls the definition `{}`", function.name)));
+                self.warn(Diagnostic::new(
+                    Code::Unused,
+                    span,
+                    format!("nothing calls the definition `{}`", function.name),
+                ));
             }
         }
     }

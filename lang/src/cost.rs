@@ -92,7 +92,12 @@ impl Cost {
     }
 
     fn times(self, n: Bound) -> Cost {
-        Cost { calls: self.calls.times(n), ms: self.ms.times(n), money: self.money.times(n), tokens: self.tokens.times(n) }
+        Cost {
+            calls: self.calls.times(n),
+            ms: self.ms.times(n),
+            money: self.money.times(n),
+            tokens: self.tokens.times(n),
+        }
     }
 
     fn capped(self, ms: Option<u64>, money: Option<u64>, tokens: Option<u64>) -> Cost {
@@ -123,7 +128,11 @@ pub struct StepCost {
 
 /// The worst case of a flow graph.
 pub fn worst_case(flow: &Flow) -> WorstCase {
-    let mut costing = Costing { flow, functions: vec![(Cost::ZERO, Cost::ZERO); flow.functions.len()], steps: vec![Cost::ZERO; flow.steps.len()] };
+    let mut costing = Costing {
+        flow,
+        functions: vec![(Cost::ZERO, Cost::ZERO); flow.functions.len()],
+        steps: vec![Cost::ZERO; flow.steps.len()],
+    };
     // The called stand behind their callers.
     for function in (0..flow.functions.len()).rev() {
         let (forward, undo) = match flow.functions[function].chain {
@@ -162,7 +171,8 @@ impl Costing<'_> {
     fn stage(&mut self, id: StageId) -> (Cost, Cost) {
         let flow = self.flow;
         let stage = flow.stage(id);
-        let concurrent = stage.kind == StageKind::Join && !stage.elements.iter().any(|element| self.waits(*element, id));
+        let concurrent =
+            stage.kind == StageKind::Join && !stage.elements.iter().any(|element| self.waits(*element, id));
         let mut sum = (Cost::ZERO, Cost::ZERO);
         for element in &stage.elements {
             let one = match element {
@@ -190,10 +200,14 @@ impl Costing<'_> {
     fn waits(&self, element: Element, join: StageId) -> bool {
         let flow = self.flow;
         match element {
-            Element::Step(step) => flow.step(step).refs.iter().any(|source| source.wait.is_some_and(|(stage, _)| stage == join)),
+            Element::Step(step) => {
+                flow.step(step).refs.iter().any(|source| source.wait.is_some_and(|(stage, _)| stage == join))
+            }
             Element::Chain(chain) => flow.chain(chain).stages.iter().any(|stage| {
                 let stage = flow.stage(*stage);
-                let arms = stage.arms.iter().filter_map(|arm| if let Then::Chain(chain) = arm.then { Some(Element::Chain(chain)) } else { None });
+                let arms = stage.arms.iter().filter_map(|arm| {
+                    if let Then::Chain(chain) = arm.then { Some(Element::Chain(chain)) } else { None }
+                });
                 stage.elements.iter().copied().chain(arms).any(|element| self.waits(element, join))
             }),
         }
@@ -205,7 +219,9 @@ impl Costing<'_> {
         let visits = stage.elements.iter().fold(Bound::ZERO, |sum, element| {
             sum.plus(match element {
                 Element::Step(step) => visits(flow.step(*step)),
-                Element::Chain(chain) => flow.chain(*chain).stages.first().map_or(Bound::ZERO, |first| entries(flow.stage(*first))),
+                Element::Chain(chain) => {
+                    flow.chain(*chain).stages.first().map_or(Bound::ZERO, |first| entries(flow.stage(*first)))
+                }
             })
         });
         let choices = visits.capped(stage.choices.map(u64::from)).plus(Bound::AtMost(1));
@@ -216,7 +232,8 @@ impl Costing<'_> {
     fn step(&mut self, id: StepId) -> (Cost, Cost) {
         let step = self.flow.step(id);
         let (once, inner_undo) = self.call(step.target, step.deadline_ms);
-        let retries: u64 = step.outcomes.iter().map(|outcome| if let Outcome::Retry(n) = outcome { u64::from(*n) } else { 0 }).sum();
+        let retries: u64 =
+            step.outcomes.iter().map(|outcome| if let Outcome::Retry(n) = outcome { u64::from(*n) } else { 0 }).sum();
         let items = if step.each { self.parts(step) } else { Bound::AtMost(1) };
         let mut visit = once.times(Bound::AtMost(1 + retries));
         visit.ms = visit.ms.plus(self.waiting(step, retries));
@@ -318,7 +335,8 @@ impl Costing<'_> {
                 let step = flow.step(id);
                 let times = outer[step.stage.index()];
                 if let Target::Function(callee) = step.target {
-                    let retries: u64 = step.outcomes.iter().map(|o| if let Outcome::Retry(n) = o { u64::from(*n) } else { 0 }).sum();
+                    let retries: u64 =
+                        step.outcomes.iter().map(|o| if let Outcome::Retry(n) = o { u64::from(*n) } else { 0 }).sum();
                     let items = if step.each { self.parts(step) } else { Bound::AtMost(1) };
                     let here = times.times(visits(step)).times(items).times(Bound::AtMost(1 + retries));
                     calls[callee.index()] = calls[callee.index()].plus(here);
@@ -328,7 +346,11 @@ impl Costing<'_> {
                 }
                 let key = format!("{}/{}", flow.stage(step.stage).key, step.name);
                 let key = if at == 0 { key } else { format!("{}: {key}", function.name) };
-                steps.push(StepCost { key, worker: flow.target_name(step.target).to_owned(), cost: self.steps[id.index()].times(times) });
+                steps.push(StepCost {
+                    key,
+                    worker: flow.target_name(step.target).to_owned(),
+                    cost: self.steps[id.index()].times(times),
+                });
             }
         }
         steps
@@ -344,7 +366,12 @@ fn visits(step: &Step) -> Bound {
 }
 
 fn dearest(a: Cost, b: Cost) -> Cost {
-    Cost { calls: a.calls.max(b.calls), ms: a.ms.max(b.ms), money: a.money.max(b.money), tokens: a.tokens.max(b.tokens) }
+    Cost {
+        calls: a.calls.max(b.calls),
+        ms: a.ms.max(b.ms),
+        money: a.money.max(b.money),
+        tokens: a.tokens.max(b.tokens),
+    }
 }
 
 /// Is the last element the only one that a value can leave this switch from, and does it hand on its own output?

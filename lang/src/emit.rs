@@ -184,7 +184,8 @@ impl<'a> Emitter<'a> {
         }
         let mut verdicts: Vec<m::WordId> = function.verdicts.iter().map(|word| self.word(*word)).collect();
         verdicts.sort_unstable();
-        let first_stage = self.index("stages", self.module.stages.len() - (function.stages.1 - function.stages.0) as usize);
+        let first_stage =
+            self.index("stages", self.module.stages.len() - (function.stages.1 - function.stages.0) as usize);
         let first_step = self.index("steps", self.module.steps.len() - (function.steps.1 - function.steps.0) as usize);
         let row = m::Function {
             name: function.name.clone(),
@@ -203,8 +204,12 @@ impl<'a> Emitter<'a> {
     fn check_overflow(&self, function: &flow::Function) -> Result<(), Diagnostic> {
         let Some(table) = self.overflow else { return Ok(()) };
         let span = self.flow.places.stages.get(function.stages.0 as usize).map_or(Span::default(), |place| place.1);
-        Err(Diagnostic::new(Code::TooLarge, span, format!("the program has too many {table}: a module holds fewer than 65,535"))
-            .help("move a part of it into a pipeline of its own, and run that from a command"))
+        Err(Diagnostic::new(
+            Code::TooLarge,
+            span,
+            format!("the program has too many {table}: a module holds fewer than 65,535"),
+        )
+        .help("move a part of it into a pipeline of its own, and run that from a command"))
     }
 
     /// Counters are numbered so that those inside a stage stand together: entering it sets them to zero at once.

@@ -436,10 +436,12 @@ impl Flow {
     pub fn element_name(&self, stage: StageId, element: u32) -> String {
         match self.stage(stage).elements.get(element as usize) {
             Some(Element::Step(step)) => self.step(*step).name.clone(),
-            Some(Element::Chain(chain)) => match self.chain(*chain).stages.first().and_then(|first| self.stage(*first).label) {
-                Some(label) => self.word(label).to_owned(),
-                None => (element + 1).to_string(),
-            },
+            Some(Element::Chain(chain)) => {
+                match self.chain(*chain).stages.first().and_then(|first| self.stage(*first).label) {
+                    Some(label) => self.word(label).to_owned(),
+                    None => (element + 1).to_string(),
+                }
+            }
             None => String::new(),
         }
     }

@@ -3,6 +3,10 @@
 //!
 //! The unit is the line: the head of a stage, a step, an arm, a closing bracket with what follows it. A comment inside a
 //! unit moves behind it, or above it when there are several.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lexer::{Kind, lex};

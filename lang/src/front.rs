@@ -45,7 +45,11 @@ pub struct Limits {
 impl Limits {
     /// What the machine holds a run to.
     pub fn of_run(&self) -> RunLimits {
-        RunLimits { calls: self.calls, money: self.money.map(|money| money.0), tokens: self.tokens.map(|tokens| tokens.0) }
+        RunLimits {
+            calls: self.calls,
+            money: self.money.map(|money| money.0),
+            tokens: self.tokens.map(|tokens| tokens.0),
+        }
     }
 }
 

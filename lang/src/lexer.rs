@@ -1,5 +1,9 @@
 //! Source text to tokens. Nothing is lost: spaces and comments are tokens too, and the texts of all tokens joined are the
 //! source. Habits of other languages are tokens on purpose, so that the parser can explain them.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 use crate::span::Span;
 use logos::Logos;

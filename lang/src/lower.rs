@@ -28,9 +28,20 @@ const FILES_DEEP: usize = 64;
 const DEFAULT_COUNT: u16 = 8;
 
 /// The flow graph of a parsed file and of all that it calls.
-pub fn lower(file: &str, source: &str, tree: &Tree, spans: &tree::Spans, library: &dyn Library) -> Result<Flow, Vec<Diagnostic>> {
-    let mut lowering =
-        Lowering { flow: Flow { words: tree.words.clone(), ..Flow::default() }, library, programs: FxHashMap::default(), workers: FxHashMap::default(), open: Vec::new() };
+pub fn lower(
+    file: &str,
+    source: &str,
+    tree: &Tree,
+    spans: &tree::Spans,
+    library: &dyn Library,
+) -> Result<Flow, Vec<Diagnostic>> {
+    let mut lowering = Lowering {
+        flow: Flow { words: tree.words.clone(), ..Flow::default() },
+        library,
+        programs: FxHashMap::default(),
+        workers: FxHashMap::default(),
+        open: Vec::new(),
+    };
     lowering.program(file, source, tree, spans)?;
     Ok(lowering.flow)
 }
@@ -70,7 +81,13 @@ struct File<'a, 'b> {
 
 impl Lowering<'_> {
     /// Lowers one file; its program is the function returned. All its functions stand after those of the files around.
-    fn program(&mut self, name: &str, source: &str, tree: &Tree, spans: &tree::Spans) -> Result<FunctionId, Vec<Diagnostic>> {
+    fn program(
+        &mut self,
+        name: &str,
+        source: &str,
+        tree: &Tree,
+        spans: &tree::Spans,
+    ) -> Result<FunctionId, Vec<Diagnostic>> {
         let number = self.flow.places.files.len() as u16;
         self.flow.places.files.push((name.to_owned(), source.to_owned()));
         self.open.push(name.to_owned());
@@ -163,7 +180,8 @@ impl File<'_, '_> {
         }
         for (id, body) in bodies {
             let start = (self.all.flow.stages.len() as u32, self.all.flow.steps.len() as u32);
-            let chain = body.and_then(|group| group.0).map(|chain| self.chain(chain, Inside::Function(id), id, None, ""));
+            let chain =
+                body.and_then(|group| group.0).map(|chain| self.chain(chain, Inside::Function(id), id, None, ""));
             let flow = &mut self.all.flow;
             let function = &mut flow.functions[id.index()];
             function.chain = chain;
@@ -175,12 +193,26 @@ impl File<'_, '_> {
 
     fn function(&mut self, name: String) -> FunctionId {
         let functions = &mut self.all.flow.functions;
-        functions.push(Function { name, chain: None, stages: (0, 0), steps: (0, 0), verdicts: Vec::new(), file: self.number });
+        functions.push(Function {
+            name,
+            chain: None,
+            stages: (0, 0),
+            steps: (0, 0),
+            verdicts: Vec::new(),
+            file: self.number,
+        });
         FunctionId(functions.len() as u32 - 1)
     }
 
     /// Nesting is at most 64, so this may recurse.
-    fn chain(&mut self, node: tree::ChainId, inside: Inside, function: FunctionId, around: Option<StageId>, prefix: &str) -> ChainId {
+    fn chain(
+        &mut self,
+        node: tree::ChainId,
+        inside: Inside,
+        function: FunctionId,
+        around: Option<StageId>,
+        prefix: &str,
+    ) -> ChainId {
         let id = ChainId(self.all.flow.chains.len() as u32);
         self.all.flow.chains.push(Chain { stages: Vec::new(), inside });
         let tree = self.tree;
@@ -249,7 +281,14 @@ impl File<'_, '_> {
         id
     }
 
-    fn declare_elements(&mut self, stage: &tree::Stage, places: &tree::StageSpans, id: StageId, function: FunctionId, key: &str) {
+    fn declare_elements(
+        &mut self,
+        stage: &tree::Stage,
+        places: &tree::StageSpans,
+        id: StageId,
+        function: FunctionId,
+        key: &str,
+    ) {
         let mut seen: FxHashMap<Word, u32> = FxHashMap::default();
         let last = stage.elements.len().saturating_sub(1);
         let mut elements = Vec::with_capacity(stage.elements.len());
@@ -260,17 +299,25 @@ impl File<'_, '_> {
                 tree::Element::Chain { chain, out } => {
                     if out && at < last && stage.kind == tree::Kind::Switch {
                         self.report(
-                            Diagnostic::new(Code::OutNotLast, span, "`out <=` stands before the last element of a `switch`")
-                                .reason("what leaves the switch is its last element; what follows could never run")
-                                .help("drop `out <=`: the chain's output then goes to the next element"),
+                            Diagnostic::new(
+                                Code::OutNotLast,
+                                span,
+                                "`out <=` stands before the last element of a `switch`",
+                            )
+                            .reason("what leaves the switch is its last element; what follows could never run")
+                            .help("drop `out <=`: the chain's output then goes to the next element"),
                         );
                     }
                     let first = self.tree.chains[chain.index()].stages.first();
                     let labelled = first.is_some_and(|first| self.tree.stages[first.index()].label.is_some());
                     if stage.kind == tree::Kind::Select && !labelled {
                         self.report(
-                            Diagnostic::new(Code::ChainNeedsLabel, span, "a chain in a `select` has no name to be chosen by")
-                                .help("give its first stage a label: `switch[name] <= (`"),
+                            Diagnostic::new(
+                                Code::ChainNeedsLabel,
+                                span,
+                                "a chain in a `select` has no name to be chosen by",
+                            )
+                            .help("give its first stage a label: `switch[name] <= (`"),
                         );
                     }
                     let prefix = format!("{key}/{}/", at + 1);
@@ -296,7 +343,13 @@ impl File<'_, '_> {
         self.all.flow.stages[id.index()].arms = arms;
     }
 
-    fn declare_step(&mut self, node: tree::StepId, stage: StageId, element: u32, seen: &mut FxHashMap<Word, u32>) -> StepId {
+    fn declare_step(
+        &mut self,
+        node: tree::StepId,
+        stage: StageId,
+        element: u32,
+        seen: &mut FxHashMap<Word, u32>,
+    ) -> StepId {
         let tree = self.tree;
         let step = &tree.steps[node.index()];
         let last = step.worker.rest.last().copied().unwrap_or(step.worker.first);

@@ -2,6 +2,10 @@
 //! safe; recovery happens where elements begin, so that one file yields all its independent errors at once.
 //!
 //! Only the grammar is judged here. What names mean and what may lead where is `lower`'s.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 use crate::brackets::balance;
 use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
@@ -16,6 +20,9 @@ mod habits;
 mod quantity;
 mod stage;
 mod step;
+
+/// The longest message, in bytes.
+const LONGEST_MESSAGE: usize = 300;
 
 /// A parsed file.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +78,16 @@ pub fn parse(source: &str) -> Parsed {
     parsed.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
     parsed.diagnostics.dedup_by_key(|diagnostic| diagnostic.primary.span.start);
     parsed.diagnostics.truncate(MOST_ERRORS);
+    parsed.diagnostics.iter_mut().for_each(|diagnostic| shorten(&mut diagnostic.message));
     parsed
+}
+
+/// A message that quotes an endless word of the source is cut.
+fn shorten(message: &mut String) {
+    if message.len() > LONGEST_MESSAGE {
+        message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+        message.push('…');
+    }
 }
 
 /// Can this error come from the end of the text alone?

@@ -1,5 +1,9 @@
 //! How diagnostics look: a report with the source for a person, one line for an editor or a log, JSON for a program.
 //! What is said is `diagnostic`'s, how many are shown the caller's.
+#![cfg_attr(
+    not(test),
+    deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
 
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::span::Span;

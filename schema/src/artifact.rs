@@ -428,16 +428,12 @@ impl layout::Content<'_> {
         if !is_version(self.version) {
             return Err(ArtifactError::NotAVersion);
         }
-        let texts = [
-            ("type", self.media_type),
-            ("origin", self.origin),
-            ("role", self.role),
-            ("scope", self.scope),
-        ];
+        let texts = [("type", self.media_type), ("origin", self.origin), ("role", self.role), ("scope", self.scope)];
         for (field, text) in texts {
             check_text(field, text)?;
         }
-        let too_large = |field, size, most| if size > most { Err(ArtifactError::TooLarge { field, size, most }) } else { Ok(()) };
+        let too_large =
+            |field, size, most| if size > most { Err(ArtifactError::TooLarge { field, size, most }) } else { Ok(()) };
         too_large("payload", self.payload.len(), limits::PAYLOAD)?;
         too_large("attributes", self.attributes.len(), limits::ATTRIBUTES)?;
         if !matches!((self.pubkey.len(), self.signature.len()), (0, 0) | (32, 0 | 64)) {
@@ -475,7 +471,9 @@ fn is_uuid(text: &str) -> bool {
 /// `v` and three numbers, none with zeros before it.
 fn is_version(text: &str) -> bool {
     let number = |text: &str| {
-        (1..=9).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit()) && (text == "0" || !text.starts_with('0'))
+        (1..=9).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && (text == "0" || !text.starts_with('0'))
     };
     text.strip_prefix('v').is_some_and(|text| text.split('.').count() == 3 && text.split('.').all(number))
 }

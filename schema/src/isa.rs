@@ -233,7 +233,10 @@ macro_rules! isa {
 /// The row of an opcode.
 pub fn row(number: u8) -> Option<&'static OpInfo> {
     // Rows are in order of their numbers, and there are no gaps yet.
-    TABLE.get(usize::from(number).wrapping_sub(1)).filter(|row| row.number == number).or_else(|| TABLE.iter().find(|row| row.number == number))
+    TABLE
+        .get(usize::from(number).wrapping_sub(1))
+        .filter(|row| row.number == number)
+        .or_else(|| TABLE.iter().find(|row| row.number == number))
 }
 
 /// The operands of a word, in the order of its row; none when the opcode is unknown.

@@ -41,7 +41,9 @@ impl fmt::Debug for PublicKey {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// A secret key's file has another form.
-    #[error("K0101: not a secret key: one line `aivm-secret-key:` and 64 hexadecimal digits, as `aivm keys new` writes it")]
+    #[error(
+        "K0101: not a secret key: one line `aivm-secret-key:` and 64 hexadecimal digits, as `aivm keys new` writes it"
+    )]
     NotASecretKey,
     /// Not a point of the curve, or a weak one.
     #[error("K0102: not a public key: 64 hexadecimal digits, as `aivm keys new` prints them")]
@@ -55,7 +57,9 @@ pub enum KeyError {
         reason: Box<KeyError>,
     },
     /// It would not be the same name when the keyring is read again.
-    #[error("K0104: no name for a key: 1 to 64 letters, digits and signs of ASCII, without spaces, not beginning with `#`")]
+    #[error(
+        "K0104: no name for a key: 1 to 64 letters, digits and signs of ASCII, without spaces, not beginning with `#`"
+    )]
     NotAName,
     /// A key has one name.
     #[error("K0105: this key is trusted already, under the name `{0}`")]

@@ -51,8 +51,7 @@ fn unscaled(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fm
     write!(f, "{}{name}", value / scale)
 }
 
-const DURATIONS: [(&str, u64); 5] =
-    [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
+const DURATIONS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const TOKENS: [(&str, u64); 3] = [("t", 1), ("kt", 1_000), ("Mt", 1_000_000)];
 
 impl FromStr for Milliseconds {

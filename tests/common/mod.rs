@@ -41,7 +41,12 @@ pub fn fences(page: &str) -> Vec<Fence> {
         match &mut open {
             None => {
                 if let Some(kind) = line.trim_end().strip_prefix("```") {
-                    open = Some(Fence { kind: kind.to_owned(), text: String::new(), whole: line.to_owned(), line: at + 1 });
+                    open = Some(Fence {
+                        kind: kind.to_owned(),
+                        text: String::new(),
+                        whole: line.to_owned(),
+                        line: at + 1,
+                    });
                 }
             }
             Some(fence) => {
@@ -127,7 +132,12 @@ pub fn run(program: &str, directives: &[&str]) -> String {
     let value = |name: &str| directives.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
     let mint = Mint::system().expect("randomness");
     let draft = Draft {
-        media_type: if value("in").is_some_and(|text| text.starts_with('[')) { "application/json" } else { "text/plain" }.into(),
+        media_type: if value("in").is_some_and(|text| text.starts_with('[')) {
+            "application/json"
+        } else {
+            "text/plain"
+        }
+        .into(),
         origin: "user".into(),
         role: "input".into(),
         scope: "run".into(),
@@ -153,11 +163,13 @@ pub fn run(program: &str, directives: &[&str]) -> String {
     };
     let store = Rc::new(Memory::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let report = runtime.block_on(driver::run(module, input, options, store.clone(), &mint, &mut Nobody)).expect("the run");
+    let report =
+        runtime.block_on(driver::run(module, input, options, store.clone(), &mint, &mut Nobody)).expect("the run");
     let mut out = String::new();
     for step in &report.steps {
         let attempt = if step.attempt > 1 { format!(" (attempt {})", step.attempt) } else { String::new() };
-        let passed = if step.passed_over.is_empty() { String::new() } else { format!(", not {}", step.passed_over.join(", ")) };
+        let passed =
+            if step.passed_over.is_empty() { String::new() } else { format!(", not {}", step.passed_over.join(", ")) };
         let _ = writeln!(out, "{}{attempt} → {}{passed}", step.key, step.outcome);
     }
     match report.ending {

@@ -6,6 +6,7 @@ mod error;
 pub mod key;
 pub mod machine;
 mod outcome;
+mod pending;
 mod program;
 mod slab;
 pub mod snapshot;

@@ -5,6 +5,7 @@
 //! requests look. State is plain data in [`crate::state`]; what is not there is rebuilt from it when a snapshot is loaded.
 
 use crate::action::*;
+use crate::pending::Pending;
 use crate::program::Program;
 use crate::slab::{FiberId, ScopeId};
 use crate::state::*;
@@ -34,7 +35,7 @@ pub(crate) struct Core {
     /// Not yet fetched by `step`.
     pub out: VecDeque<Out>,
     /// Who waits for which answer; follows from `data`.
-    pub pending: FxHashMap<RequestId, FiberId>,
+    pub pending: Pending,
     pub timers: FxHashMap<TimerId, ScopeId>,
 }
 
@@ -193,7 +194,7 @@ impl Machine {
 
     /// The key of a call under way, the step or stage that it is for, and whom it calls, as `step` gave it; to show runs.
     pub fn call(&self, request: RequestId) -> Option<Call> {
-        let fiber = *self.core.pending.get(&request)?;
+        let fiber = self.core.pending.get(request)?;
         self.core.call_action(&self.program, fiber)
     }
 
@@ -232,14 +233,14 @@ impl Machine {
 impl Core {
     /// The fiber that waits for this answer, which then does not wait any more.
     fn answered(&mut self, request: RequestId, fits: impl Fn(&State) -> bool) -> Result<FiberId, CompleteError> {
-        let Some(fiber) = self.pending.get(&request).copied() else {
+        let Some(fiber) = self.pending.get(request) else {
             let asked = request.0 < self.data.next_request;
             return Err(if asked { CompleteError::Answered(request) } else { CompleteError::Unknown(request) });
         };
         if !fits(&self.data.fibers[fiber].state) {
             return Err(CompleteError::WrongAnswer(request));
         }
-        self.pending.remove(&request);
+        self.pending.remove(request);
         Ok(fiber)
     }
 

@@ -282,14 +282,22 @@ mod tests {
     use aivm_schema::artifact::Draft;
 
     fn artifact(payload: Vec<u8>, nth: u8) -> Artifact {
-        let draft = Draft { media_type: "text/plain".into(), origin: "w".into(), role: "step".into(), scope: "run".into(), payload, ..Draft::default() };
+        let draft = Draft {
+            media_type: "text/plain".into(),
+            origin: "w".into(),
+            role: "step".into(),
+            scope: "run".into(),
+            payload,
+            ..Draft::default()
+        };
         draft.seal(1_000_000 * u64::from(nth), [nth; 10]).expect("valid")
     }
 
     #[test]
     fn small_and_large_artifacts_come_back() {
         let folder = tempfile::tempdir().expect("a folder");
-        let (small, large, same) = (artifact(b"x".to_vec(), 1), artifact(vec![7; 200_000], 2), artifact(vec![7; 200_000], 3));
+        let (small, large, same) =
+            (artifact(b"x".to_vec(), 1), artifact(vec![7; 200_000], 2), artifact(vec![7; 200_000], 3));
         let disk = Disk::open(folder.path()).expect("opens");
         for artifact in [&small, &large, &same] {
             disk.put(artifact);
@@ -301,7 +309,11 @@ mod tests {
         }
         assert_eq!(disk.list("w/step/run/1000000/", 10).expect("lists").len(), 1);
         let objects = folder.path().join("objects");
-        let files: usize = fs::read_dir(objects).expect("there").flatten().map(|dir| fs::read_dir(dir.path()).expect("there").count()).sum();
+        let files: usize = fs::read_dir(objects)
+            .expect("there")
+            .flatten()
+            .map(|dir| fs::read_dir(dir.path()).expect("there").count())
+            .sum();
         assert_eq!(files, 1, "equal content is kept once");
     }
 

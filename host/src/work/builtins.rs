@@ -29,7 +29,12 @@ pub fn call(task: &Task) -> Called {
             verdict: Some(verdict.as_str()).filter(|verdict| !verdict.is_empty()),
         })
         .collect();
-    let input = Input { media_type: task.input.media_type(), payload: task.input.payload(), attributes: &attributes, parts: &parts };
+    let input = Input {
+        media_type: task.input.media_type(),
+        payload: task.input.payload(),
+        attributes: &attributes,
+        parts: &parts,
+    };
     let stop = task.stop.clone();
     let context = Context {
         with: &task.worker.definition.with,

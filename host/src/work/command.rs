@@ -181,7 +181,13 @@ async fn communicate(child: &mut Child, input: &[u8]) -> std::io::Result<Ended> 
         Some(done) => done,
         None => match tokio::time::timeout(GRACE, &mut pipes).await {
             Ok(done) => done,
-            Err(_) => ((), Err(std::io::Error::other("a process that it started in the background keeps its output open: redirect that process's output")), Ok(Vec::new())),
+            Err(_) => (
+                (),
+                Err(std::io::Error::other(
+                    "a process that it started in the background keeps its output open: redirect that process's output",
+                )),
+                Ok(Vec::new()),
+            ),
         },
     };
     let output = output?;

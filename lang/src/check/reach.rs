@@ -30,7 +30,8 @@ impl Walk {
         let mut walk = Walk::default();
         walk.work.extend(start);
         while let Some(dest) = walk.work.pop() {
-            let inside = |stage: Option<StageId>| within.is_none() || flow.outwards(stage).any(|outer| Some(outer) == within);
+            let inside =
+                |stage: Option<StageId>| within.is_none() || flow.outwards(stage).any(|outer| Some(outer) == within);
             match dest {
                 Dest::Element(stage, element) if inside(Some(stage)) => walk.element(flow, stage, element),
                 Dest::Stage(stage) if inside(flow.stage(stage).around) => walk.stage(flow, stage),
@@ -51,9 +52,12 @@ impl Walk {
             return;
         }
         match flow.stage(id).elements.get(element as usize) {
-            Some(Element::Chain(chain)) => self.work.extend(flow.chain(*chain).stages.first().map(|first| Dest::Stage(*first))),
+            Some(Element::Chain(chain)) => {
+                self.work.extend(flow.chain(*chain).stages.first().map(|first| Dest::Stage(*first)))
+            }
             Some(Element::Step(step)) => {
-                self.work.extend(flow.step(*step).outcomes.iter().filter_map(|outcome| flow.dest(id, element, *outcome)));
+                self.work
+                    .extend(flow.step(*step).outcomes.iter().filter_map(|outcome| flow.dest(id, element, *outcome)));
             }
             None => {}
         }
@@ -67,7 +71,9 @@ impl Walk {
         match stage.kind {
             StageKind::Switch => self.work.push(Dest::Element(id, 0)),
             StageKind::Select => self.work.push(Dest::Chooser(id)),
-            StageKind::Join => self.work.extend((0..stage.elements.len() as u32).map(|element| Dest::Element(id, element))),
+            StageKind::Join => {
+                self.work.extend((0..stage.elements.len() as u32).map(|element| Dest::Element(id, element)))
+            }
             StageKind::Match => self.entered(flow, id),
         }
         // Any call may fail, so any stage may end otherwise than in success.
@@ -103,7 +109,9 @@ impl Walk {
             return;
         }
         match flow.stage(id).arms.get(nth as usize).map(|arm| &arm.then) {
-            Some(Then::Chain(chain)) => self.work.extend(flow.chain(*chain).stages.first().map(|first| Dest::Stage(*first))),
+            Some(Then::Chain(chain)) => {
+                self.work.extend(flow.chain(*chain).stages.first().map(|first| Dest::Stage(*first)))
+            }
             Some(Then::Ends(ends)) => self.work.extend(ends.iter().filter_map(|end| flow.dest(id, nth, *end))),
             None => {}
         }
@@ -136,7 +144,11 @@ impl Checker<'_> {
             if !walk.stages.contains(&id) && !inside() && !caught {
                 dead.insert(id);
                 if !around_dead {
-                    self.warn(Diagnostic::new(Code::Unreachable, self.stage_span(id), format!("nothing leads to this {}", crate::lower::kind_word(stage.kind))));
+                    self.warn(Diagnostic::new(
+                        Code::Unreachable,
+                        self.stage_span(id),
+                        format!("nothing leads to this {}", crate::lower::kind_word(stage.kind)),
+                    ));
                 }
                 continue;
             }
@@ -162,10 +174,13 @@ impl Checker<'_> {
             let id = StepId(at as u32);
             let step = flow.step(id);
             let Some(count) = step.visits.filter(|count| count.written) else { continue };
-            if flow.places.steps.get(at).is_none_or(|place| place.0 != 0) || flow.stage(step.stage).kind == StageKind::Select {
+            if flow.places.steps.get(at).is_none_or(|place| place.0 != 0)
+                || flow.stage(step.stage).kind == StageKind::Select
+            {
                 continue;
             }
-            let start: Vec<Dest> = step.outcomes.iter().filter_map(|outcome| flow.dest(step.stage, step.element, *outcome)).collect();
+            let start: Vec<Dest> =
+                step.outcomes.iter().filter_map(|outcome| flow.dest(step.stage, step.element, *outcome)).collect();
             let walk = Walk::from(flow, start, Some(step.stage));
             work += walk.size();
             if work > MOST_WORK {
@@ -173,8 +188,12 @@ impl Checker<'_> {
             }
             if !walk.elements.contains(&(step.stage, step.element)) {
                 self.warn(
-                    Diagnostic::new(Code::IdleLimit, self.step_span(id), format!("nothing can use up `<{}>` of `{}`", count.most, step.name))
-                        .reason("no outcome leads back to it, so it runs at most once in each entry of its stage"),
+                    Diagnostic::new(
+                        Code::IdleLimit,
+                        self.step_span(id),
+                        format!("nothing can use up `<{}>` of `{}`", count.most, step.name),
+                    )
+                    .reason("no outcome leads back to it, so it runs at most once in each entry of its stage"),
                 );
             }
         }
@@ -194,8 +213,12 @@ impl Checker<'_> {
             }
             if !walk.stages.contains(&id) {
                 self.warn(
-                    Diagnostic::new(Code::IdleLimit, self.stage_span(id), format!("nothing can use up this `<{}>`", count.most))
-                        .reason("nothing leads back to the stage, so it is entered at most once"),
+                    Diagnostic::new(
+                        Code::IdleLimit,
+                        self.stage_span(id),
+                        format!("nothing can use up this `<{}>`", count.most),
+                    )
+                    .reason("nothing leads back to the stage, so it is entered at most once"),
                 );
             }
         }
@@ -224,9 +247,13 @@ impl Checker<'_> {
                 }
                 if !reached {
                     self.warn(
-                        Diagnostic::new(Code::NeverHasRun, self.step_span(id), format!("`{}` refers to what can never have run before it", step.name))
-                            .reason("no path leads from there to here")
-                            .help("refer to something above, or to a sibling in the same `join`"),
+                        Diagnostic::new(
+                            Code::NeverHasRun,
+                            self.step_span(id),
+                            format!("`{}` refers to what can never have run before it", step.name),
+                        )
+                        .reason("no path leads from there to here")
+                        .help("refer to something above, or to a sibling in the same `join`"),
                     );
                 }
             }
@@ -268,14 +295,19 @@ impl Walk {
                 Some(Element::Step(step)) => flow.step(*step).outcomes.as_slice(),
                 _ => &[],
             };
-            outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Jump { .. })).filter_map(|outcome| flow.dest(*stage, *element, *outcome))
+            outcomes
+                .iter()
+                .filter(|outcome| matches!(outcome, Outcome::Jump { .. }))
+                .filter_map(|outcome| flow.dest(*stage, *element, *outcome))
         });
         let arms = self.arms.iter().filter(|(stage, _)| inside(*stage)).flat_map(|(stage, nth)| {
             let ends = match flow.stage(*stage).arms.get(*nth as usize).map(|arm| &arm.then) {
                 Some(Then::Ends(ends)) => ends.as_slice(),
                 _ => &[],
             };
-            ends.iter().filter(|end| matches!(end, Outcome::Jump { .. })).filter_map(|end| flow.dest(*stage, *nth, *end))
+            ends.iter()
+                .filter(|end| matches!(end, Outcome::Jump { .. }))
+                .filter_map(|end| flow.dest(*stage, *nth, *end))
         });
         steps.chain(arms).collect()
     }

@@ -23,11 +23,22 @@ enum Label {
 }
 
 /// Writes the function at the end of the code; returns its entry and, by match, where it begins when it catches.
-pub(super) fn write(emitter: &mut Emitter, id: FunctionId, slots: &Slots) -> Result<(u32, FxHashMap<StageId, u32>), Diagnostic> {
+pub(super) fn write(
+    emitter: &mut Emitter,
+    id: FunctionId,
+    slots: &Slots,
+) -> Result<(u32, FxHashMap<StageId, u32>), Diagnostic> {
     let flow = emitter.flow;
     let entry = emitter.module.code.len() as u32;
-    let mut writer =
-        Writer { emitter, flow, slots, labels: FxHashMap::default(), patches: Vec::new(), handlers: FxHashMap::default(), far: None };
+    let mut writer = Writer {
+        emitter,
+        flow,
+        slots,
+        labels: FxHashMap::default(),
+        patches: Vec::new(),
+        handlers: FxHashMap::default(),
+        far: None,
+    };
     match flow.function(id).chain {
         Some(chain) => {
             let first = flow.chain(chain).stages.first().copied();
@@ -313,7 +324,9 @@ impl<'a> Writer<'_, 'a> {
             match outcome {
                 Outcome::Retry(_) if each && !only_retry => {}
                 Outcome::Retry(times) => self.put(Instruction::Edge { kind, word, counter: None, offset: *times }),
-                Outcome::Cancel | Outcome::Timeout => self.put(Instruction::Edge { kind, word, counter: None, offset: 0 }),
+                Outcome::Cancel | Outcome::Timeout => {
+                    self.put(Instruction::Edge { kind, word, counter: None, offset: 0 })
+                }
                 _ => {
                     let Some(dest) = self.flow.dest(stage, element, *outcome) else {
                         // A `back` to above the first element: a worker may say it, and it cannot be taken.

@@ -11,7 +11,11 @@ impl Flow {
     pub fn to_text(&self) -> String {
         let mut out = String::new();
         for function in &self.functions {
-            let _ = writeln!(out, "{}", if function.name == "out" { "program".to_owned() } else { format!("definition {}", function.name) });
+            let _ = writeln!(
+                out,
+                "{}",
+                if function.name == "out" { "program".to_owned() } else { format!("definition {}", function.name) }
+            );
             match function.chain {
                 Some(chain) => self.chain_text(chain, 1, &mut out),
                 None => out.push_str("  passes its input on\n"),
@@ -87,7 +91,8 @@ impl Flow {
         if let Some(undo) = step.undo {
             let _ = write!(out, " undo {}", self.target_name(undo));
         }
-        let outcomes: Vec<String> = step.outcomes.iter().map(|outcome| self.outcome_text(step.stage, step.element, *outcome)).collect();
+        let outcomes: Vec<String> =
+            step.outcomes.iter().map(|outcome| self.outcome_text(step.stage, step.element, *outcome)).collect();
         let _ = write!(out, ": {}", outcomes.join(" | "));
         if !step.verdicts.is_empty() {
             let words: Vec<&str> = step.verdicts.iter().map(|word| self.word(*word)).collect();
@@ -96,7 +101,14 @@ impl Flow {
         out.push('\n');
     }
 
-    fn limits_text(&self, count: Option<Count>, ms: Option<u64>, money: Option<u64>, tokens: Option<u64>, out: &mut String) {
+    fn limits_text(
+        &self,
+        count: Option<Count>,
+        ms: Option<u64>,
+        money: Option<u64>,
+        tokens: Option<u64>,
+        out: &mut String,
+    ) {
         if let Some(count) = count {
             let _ = write!(out, " at most {}{}", count.most, if count.written { "" } else { " (default)" });
         }

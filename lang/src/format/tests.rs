@@ -108,7 +108,7 @@ fn nested_stages_and_empty_lines_part_what_is_aligned() {
 
 #[test]
 fn a_very_wide_head_stands_alone() {
-    let refs = vec!["stage.step.out"; 8].join(", ");
+    let refs = ["stage.step.out"; 8].join(", ");
     let source = format!(
         "out <= (\n    switch[stage] <= (\n        [plan <= {refs}] => next\n        step => send\n    )\n) <= in\n"
     );

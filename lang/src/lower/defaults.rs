@@ -32,7 +32,8 @@ impl File<'_, '_> {
         for (id, mut arcs) in levels.chains {
             let stages = flow.chain(id).stages.clone();
             arcs.extend((1..stages.len() as u32).map(|to| (to - 1, to)));
-            let counted: Vec<bool> = stages.iter().map(|stage| flow.stage(*stage).entries.is_some_and(|count| count.written)).collect();
+            let counted: Vec<bool> =
+                stages.iter().map(|stage| flow.stage(*stage).entries.is_some_and(|count| count.written)).collect();
             let cyclic = cycles::on_cycle(stages.len(), &arcs, &counted);
             for (stage, _) in stages.iter().zip(cyclic).filter(|(_, cyclic)| *cyclic) {
                 flow.stages[stage.index()].entries.get_or_insert(count);
@@ -40,13 +41,18 @@ impl File<'_, '_> {
         }
         for (id, mut arcs) in levels.elements {
             let stage = flow.stage(id);
-            let chains = || stage.arms.iter().map(|arm| if let Then::Chain(chain) = arm.then { Some(chain) } else { None });
+            let chains =
+                || stage.arms.iter().map(|arm| if let Then::Chain(chain) = arm.then { Some(chain) } else { None });
             let elements: Vec<Option<Element>> = match stage.kind {
                 StageKind::Match => chains().map(|chain| chain.map(Element::Chain)).collect(),
                 _ => stage.elements.iter().copied().map(Some).collect(),
             };
             if stage.kind == StageKind::Switch {
-                arcs.extend((1..elements.len() as u32).filter(|to| flow.goes_forward(elements[*to as usize - 1])).map(|to| (to - 1, to)));
+                arcs.extend(
+                    (1..elements.len() as u32)
+                        .filter(|to| flow.goes_forward(elements[*to as usize - 1]))
+                        .map(|to| (to - 1, to)),
+                );
             }
             let counted: Vec<bool> = elements
                 .iter()
@@ -54,7 +60,8 @@ impl File<'_, '_> {
                     Some(Element::Step(step)) => flow.step(*step).visits.is_some_and(|count| count.written),
                     Some(Element::Chain(chain)) => {
                         let first = flow.chain(*chain).stages.first();
-                        let counted = first.is_some_and(|first| flow.stage(*first).entries.is_some_and(|count| count.written));
+                        let counted =
+                            first.is_some_and(|first| flow.stage(*first).entries.is_some_and(|count| count.written));
                         counted && !levels.entered_inside.contains(chain)
                     }
                     None => true,
@@ -144,7 +151,9 @@ impl Flow {
     /// Can a value go from this element to the one below?
     fn goes_forward(&self, element: Option<Element>) -> bool {
         match element {
-            Some(Element::Step(step)) => self.step(step).outcomes.iter().any(|o| matches!(o, Outcome::Next | Outcome::Continue)),
+            Some(Element::Step(step)) => {
+                self.step(step).outcomes.iter().any(|o| matches!(o, Outcome::Next | Outcome::Continue))
+            }
             Some(Element::Chain(_)) => true,
             None => false,
         }

@@ -76,7 +76,11 @@ impl File<'_, '_> {
         let elements = self.flow_stage(id).elements.len();
         if elements > usize::from(u16::MAX) {
             let span = self.spans.stages[node.index()].head;
-            self.report(Diagnostic::new(Code::TooLarge, span, format!("a stage has {elements} elements: at most 65,535")));
+            self.report(Diagnostic::new(
+                Code::TooLarge,
+                span,
+                format!("a stage has {elements} elements: at most 65,535"),
+            ));
         }
         let stage = &mut self.all.flow.stages[id.index()];
         stage.deadline_ms = limits.deadline_ms.map(|(ms, _)| ms);
@@ -88,9 +92,13 @@ impl File<'_, '_> {
             StageKind::Select => stage.choices = Some(count),
             StageKind::Join if usize::from(count) <= elements => stage.take = count,
             StageKind::Join => self.report(
-                Diagnostic::new(Code::JoinCount, span, format!("the join takes {count} outputs and has {elements} elements"))
-                    .reason("a count on a join is how many of its elements' outputs it takes")
-                    .help(format!("write at most `<{elements}>`, or no count to take all")),
+                Diagnostic::new(
+                    Code::JoinCount,
+                    span,
+                    format!("the join takes {count} outputs and has {elements} elements"),
+                )
+                .reason("a count on a join is how many of its elements' outputs it takes")
+                .help(format!("write at most `<{elements}>`, or no count to take all")),
             ),
         }
     }

@@ -16,8 +16,12 @@ impl File<'_, '_> {
                     Span::new(base.start + range.start as u32, base.start + range.end.max(range.start + 1) as u32)
                 });
                 return self.report(
-                    Diagnostic::new(Code::FrontMatter, span, format!("the front matter is not valid: {}", error.message().trim()))
-                        .help("it holds TOML: `[worker.WORD]`, `[behaviour.WORD]`, `[stage.LABEL]` and `[limits]`"),
+                    Diagnostic::new(
+                        Code::FrontMatter,
+                        span,
+                        format!("the front matter is not valid: {}", error.message().trim()),
+                    )
+                    .help("it holds TOML: `[worker.WORD]`, `[behaviour.WORD]`, `[stage.LABEL]` and `[limits]`"),
                 );
             }
         }
@@ -28,10 +32,9 @@ impl File<'_, '_> {
         for (name, definition) in &front.worker {
             let span = self.key_span("worker", name);
             if !is_word(name) || is_reserved(name) {
-                self.report(
-                    Diagnostic::new(Code::NotAName, span, format!("`{name}` cannot name a worker"))
-                        .reason("a name is a letter or `_`, then letters, digits, `_` and `-`, and not a word of the language"),
-                );
+                self.report(Diagnostic::new(Code::NotAName, span, format!("`{name}` cannot name a worker")).reason(
+                    "a name is a letter or `_`, then letters, digits, `_` and `-`, and not a word of the language",
+                ));
             } else if self.tree.definitions.iter().any(|definition| self.text(definition.name) == name) {
                 self.report(
                     Diagnostic::new(Code::Ambiguous, span, format!("`{name}` is a worker here and a definition below"))
@@ -49,8 +52,12 @@ impl File<'_, '_> {
             if !known {
                 let span = self.key_span("stage", name);
                 self.report(
-                    Diagnostic::new(Code::NoSuchStage, span, format!("`[stage.{name}]` belongs to no `select` of this file"))
-                        .help("its name is the label of a select: `select[name] <= (`"),
+                    Diagnostic::new(
+                        Code::NoSuchStage,
+                        span,
+                        format!("`[stage.{name}]` belongs to no `select` of this file"),
+                    )
+                    .help("its name is the label of a select: `select[name] <= (`"),
                 );
             }
         }
@@ -104,7 +111,11 @@ impl File<'_, '_> {
         match self.all.library.find(self.name, name) {
             Ok(Some(Found::Worker(definition))) => {
                 if let Err(reason) = self.all.library.check(&definition) {
-                    self.report(Diagnostic::new(Code::WorkerDefinition, span, format!("the worker `{name}`: {reason}")));
+                    self.report(Diagnostic::new(
+                        Code::WorkerDefinition,
+                        span,
+                        format!("the worker `{name}`: {reason}"),
+                    ));
                     return None;
                 }
                 Some(self.worker(name, *definition))
@@ -132,7 +143,9 @@ impl File<'_, '_> {
     fn worker(&mut self, name: &str, definition: WorkerDefinition) -> Target {
         let workers = &mut self.all.flow.workers;
         let same_name = self.all.workers.entry(name.to_owned()).or_default();
-        if let Some(known) = same_name.iter().find(|id| workers.get(id.index()).is_some_and(|worker| worker.definition == definition)) {
+        if let Some(known) =
+            same_name.iter().find(|id| workers.get(id.index()).is_some_and(|worker| worker.definition == definition))
+        {
             return Target::Worker(*known);
         }
         let id = WorkerId(workers.len() as u32);
@@ -157,7 +170,11 @@ impl File<'_, '_> {
             return None;
         }
         if self.all.open.len() >= FILES_DEEP {
-            self.report(Diagnostic::new(Code::UnusableFile, span, format!("`{name}` lies more than {FILES_DEEP} files deep")));
+            self.report(Diagnostic::new(
+                Code::UnusableFile,
+                span,
+                format!("`{name}` lies more than {FILES_DEEP} files deep"),
+            ));
             return None;
         }
         let parsed = crate::parser::parse(source);
@@ -168,11 +185,16 @@ impl File<'_, '_> {
         match result {
             Ok(function) => Some(Target::Function(function)),
             Err(errors) => {
-                let first = errors.first().map(|error| format!("{}: {}", error.code, error.message)).unwrap_or_default();
+                let first =
+                    errors.first().map(|error| format!("{}: {}", error.code, error.message)).unwrap_or_default();
                 self.report(
-                    Diagnostic::new(Code::BrokenFile, span, format!("`{name}` is the pipeline in {file}, which has errors"))
-                        .reason(first)
-                        .help(format!("see all of them: aivm check {file}")),
+                    Diagnostic::new(
+                        Code::BrokenFile,
+                        span,
+                        format!("`{name}` is the pipeline in {file}, which has errors"),
+                    )
+                    .reason(first)
+                    .help(format!("see all of them: aivm check {file}")),
                 );
                 None
             }
@@ -196,8 +218,12 @@ impl File<'_, '_> {
         match self.named_target(&chooser, span) {
             Some(Target::Worker(worker)) => self.all.flow.stages[id.index()].chooser = Some(worker),
             Some(Target::Function(_)) => self.report(
-                Diagnostic::new(Code::WorkerDefinition, span, format!("`{chooser}` is a pipeline: a chooser is a worker"))
-                    .help("name a model, a command or a built-in that answers with one word"),
+                Diagnostic::new(
+                    Code::WorkerDefinition,
+                    span,
+                    format!("`{chooser}` is a pipeline: a chooser is a worker"),
+                )
+                .help("name a model, a command or a built-in that answers with one word"),
             ),
             None => {}
         }
@@ -222,8 +248,9 @@ impl File<'_, '_> {
             Ok(None) => {
                 let names: Vec<String> = self.front.behaviour.keys().cloned().collect();
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
-                let diagnostic = Diagnostic::new(Code::UnknownBehaviour, span, format!("no behaviour is called `{name}`"))
-                    .help(format!("define it: `[behaviour.{name}]` with a `prompt` or settings under `with`"));
+                let diagnostic =
+                    Diagnostic::new(Code::UnknownBehaviour, span, format!("no behaviour is called `{name}`"))
+                        .help(format!("define it: `[behaviour.{name}]` with a `prompt` or settings under `with`"));
                 self.report(suggest(diagnostic, span, &name, &names));
                 None
             }

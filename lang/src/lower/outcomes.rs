@@ -112,7 +112,10 @@ impl File<'_, '_> {
             let diagnostic = Diagnostic::new(Code::UnknownLabel, span, format!("no stage is labelled `{text}`"))
                 .reason("a jump or reference names a stage of this file by its label: `switch[name] <= (`");
             let word = Span::new(span.start + 1, span.start + 1 + text.len() as u32);
-            let starts_with_bracket = self.all.flow.places.files[usize::from(self.number)].1.get(span.range()).is_some_and(|t| t.starts_with('['));
+            let starts_with_bracket = self.all.flow.places.files[usize::from(self.number)]
+                .1
+                .get(span.range())
+                .is_some_and(|t| t.starts_with('['));
             let word = if starts_with_bracket { word } else { Span::new(span.start, span.start + text.len() as u32) };
             let diagnostic = suggest(diagnostic, word, &text, &names);
             self.report(diagnostic);
@@ -144,16 +147,19 @@ impl File<'_, '_> {
                 .collect()
         };
         // A name with `.2` is a second of that name: the first is what the word means.
-        let found = self.flow_stage(stage).elements.iter().position(
-            |element| matches!(element, Element::Step(step) if self.all.flow.step(*step).name == text),
-        );
+        let found = self
+            .flow_stage(stage)
+            .elements
+            .iter()
+            .position(|element| matches!(element, Element::Step(step) if self.all.flow.step(*step).name == text));
         if let Some(found) = found {
             return Some(found as u32);
         }
         let (label, text) = (self.text(label).to_owned(), text.to_owned());
         let names = steps(&self.all.flow);
         let names: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
-        let mut diagnostic = Diagnostic::new(Code::UnknownStep, span, format!("the stage `{label}` has no step `{text}`"));
+        let mut diagnostic =
+            Diagnostic::new(Code::UnknownStep, span, format!("the stage `{label}` has no step `{text}`"));
         if !names.is_empty() {
             diagnostic = diagnostic.reason(format!("its steps are `{}`", names[..names.len().min(12)].join("`, `")));
         }
@@ -206,7 +212,8 @@ impl File<'_, '_> {
         let counted = flow.outwards(flow.stage(id).around).find(|stage| {
             let stage = flow.stage(*stage);
             // Written counts of stages are filled in outermost first.
-            matches!(stage.kind, StageKind::Switch | StageKind::Match) && stage.entries.is_some_and(|count| count.written)
+            matches!(stage.kind, StageKind::Switch | StageKind::Match)
+                && stage.entries.is_some_and(|count| count.written)
         });
         let follows = flow.above(id).is_some();
         let mut catches = KindSetBuilder::default();

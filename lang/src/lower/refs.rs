@@ -70,10 +70,19 @@ impl File<'_, '_> {
 
     /// The sibling to wait for, if the reference is to one; none when that was reported.
     #[allow(clippy::option_option)]
-    fn sibling(&mut self, at: At, stage: StageId, element: Option<u32>, side: Side, span: Span) -> Option<Option<(StageId, u32)>> {
+    fn sibling(
+        &mut self,
+        at: At,
+        stage: StageId,
+        element: Option<u32>,
+        side: Side,
+        span: Span,
+    ) -> Option<Option<(StageId, u32)>> {
         let flow = &self.all.flow;
         let common = flow.common(at, stage, element);
-        let Some(join) = common.stage.filter(|join| flow.stage(*join).kind == StageKind::Join) else { return Some(None) };
+        let Some(join) = common.stage.filter(|join| flow.stage(*join).kind == StageKind::Join) else {
+            return Some(None);
+        };
         // The join as a whole, seen from inside it: its input is known, its output is not yet.
         if common.from == common.to && element.is_none_or(|_| stage != join) {
             return Some(None);
@@ -92,7 +101,9 @@ impl File<'_, '_> {
         let diagnostic = Diagnostic::new(Code::DeepSibling, span, "a reference into another branch of a `join`")
             .label(head, "the join whose elements run at the same time");
         self.report(if direct {
-            diagnostic.reason("what goes into a sibling is what goes into the join").help("refer to the join's own `.in`")
+            diagnostic
+                .reason("what goes into a sibling is what goes into the join")
+                .help("refer to the join's own `.in`")
         } else {
             diagnostic
                 .reason("one can wait for the output of a whole sibling element, not for something inside it")
@@ -108,7 +119,11 @@ impl File<'_, '_> {
         for (_, id) in &self.steps {
             let step = flow.step(*id);
             for (join, element) in step.refs.iter().filter_map(|source| source.wait) {
-                let own = if step.stage == join { Some(step.element) } else { flow.element_in(step.stage, Some(join)).map(|(at, _)| at) };
+                let own = if step.stage == join {
+                    Some(step.element)
+                } else {
+                    flow.element_in(step.stage, Some(join)).map(|(at, _)| at)
+                };
                 waits.entry(join).or_default().extend(own.map(|own| (own, element)));
             }
         }
@@ -116,8 +131,10 @@ impl File<'_, '_> {
         for (join, edges) in waits {
             let n = flow.stage(join).elements.len();
             let cyclic = cycles::on_cycle(n, &edges, &vec![false; n]);
-            let names: Vec<String> =
-                (0..n as u32).filter(|element| cyclic[*element as usize]).map(|element| flow.element_name(join, element)).collect();
+            let names: Vec<String> = (0..n as u32)
+                .filter(|element| cyclic[*element as usize])
+                .map(|element| flow.element_name(join, element))
+                .collect();
             if !names.is_empty() {
                 found.push((join, names));
             }
@@ -126,9 +143,13 @@ impl File<'_, '_> {
         for (join, names) in found {
             let head = self.all.flow.places.stages[join.index()].1;
             self.report(
-                Diagnostic::new(Code::SiblingCycle, head, format!("elements of this join wait for each other: `{}`", names.join("`, `")))
-                    .reason("a reference to a sibling waits for it, so they would wait for ever")
-                    .help("drop one of the references"),
+                Diagnostic::new(
+                    Code::SiblingCycle,
+                    head,
+                    format!("elements of this join wait for each other: `{}`", names.join("`, `")),
+                )
+                .reason("a reference to a sibling waits for it, so they would wait for ever")
+                .help("drop one of the references"),
             );
         }
     }

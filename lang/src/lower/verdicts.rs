@@ -13,10 +13,14 @@ impl File<'_, '_> {
         let flow = &mut self.all.flow;
         let declared: Vec<Vec<Word>> = {
             let Flow { workers, words, .. } = flow;
-            workers.iter().map(|worker| worker.definition.words.iter().map(|word| words.intern(word)).collect()).collect()
+            workers
+                .iter()
+                .map(|worker| worker.definition.words.iter().map(|word| words.intern(word)).collect())
+                .collect()
         };
         let mut reached = Reached { flow, exits: vec![None; flow.stages.len()], inner: vec![None; flow.stages.len()] };
-        let by_match: Vec<Vec<Word>> = (0..reached.flow.steps.len() as u32).map(|step| reached.words(StepId(step))).collect();
+        let by_match: Vec<Vec<Word>> =
+            (0..reached.flow.steps.len() as u32).map(|step| reached.words(StepId(step))).collect();
         for function in (0..flow.functions.len()).rev() {
             let (first, end) = flow.functions[function].steps;
             let mut leaving: Vec<Word> = Vec::new();
@@ -56,7 +60,8 @@ impl Reached<'_> {
         }
         let mut words = Vec::new();
         let forward = step.outcomes.iter().any(Outcome::is_forward);
-        let leads = step.outcomes.iter().enumerate().filter(|(nth, o)| if forward { o.is_forward() } else { *nth == 0 });
+        let leads =
+            step.outcomes.iter().enumerate().filter(|(nth, o)| if forward { o.is_forward() } else { *nth == 0 });
         let mut seen: Vec<Dest> = Vec::new();
         for dest in leads.filter_map(|(_, outcome)| self.flow.dest(step.stage, step.element, *outcome)) {
             if seen.contains(&dest) {
@@ -78,7 +83,9 @@ impl Reached<'_> {
         match dest {
             Dest::Stage(stage) => self.entered(stage),
             Dest::Element(stage, element) => match self.flow.stage(stage).elements.get(element as usize) {
-                Some(Element::Chain(chain)) => self.flow.chain(*chain).stages.first().map(|first| self.entered(*first)).unwrap_or_default(),
+                Some(Element::Chain(chain)) => {
+                    self.flow.chain(*chain).stages.first().map(|first| self.entered(*first)).unwrap_or_default()
+                }
                 _ => Vec::new(),
             },
             Dest::Chooser(select) => {

@@ -34,8 +34,8 @@ pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Di
 
 /// Letters that are not ASCII.
 fn is_foreign(source: &str, token: &Token) -> bool {
-    let text = source.get(token.span.range()).unwrap_or("");
-    token.kind == Kind::Strange && text.chars().all(char::is_alphanumeric)
+    let letters = |text: &str| text.chars().all(char::is_alphanumeric);
+    token.kind == Kind::Strange && source.get(token.span.range()).is_some_and(letters)
 }
 
 /// Words with letters that are not ASCII, whole.

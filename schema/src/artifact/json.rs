@@ -39,7 +39,9 @@ pub fn to_json(artifact: &Artifact) -> Value {
 pub fn from_json(value: &Value) -> Result<Artifact, ArtifactError> {
     let error = |reason: &str| ArtifactError::Json(reason.to_owned());
     let object = value.as_object().ok_or_else(|| error("not an object"))?;
-    let text = |key: &str| object.get(key).map_or(Ok(""), |value| value.as_str().ok_or_else(|| error(&format!("`{key}` is no text"))));
+    let text = |key: &str| {
+        object.get(key).map_or(Ok(""), |value| value.as_str().ok_or_else(|| error(&format!("`{key}` is no text"))))
+    };
     let bytes = |key: &str| unhex(text(key)?).ok_or_else(|| error(&format!("`{key}` is not hexadecimal")));
     let payload = match (object.get("text"), object.get("base64")) {
         (Some(_), None) => text("text")?.as_bytes().to_vec(),
@@ -48,10 +50,14 @@ pub fn from_json(value: &Value) -> Result<Artifact, ArtifactError> {
     };
     let (checksum, pubkey, signature) = (bytes("checksum")?, bytes("pubkey")?, bytes("signature")?);
     let empty = Map::new();
-    let attributes = object.get("attributes").map_or(Ok(&empty), |value| value.as_object().ok_or_else(|| error("`attributes` is no object")))?;
+    let attributes = object
+        .get("attributes")
+        .map_or(Ok(&empty), |value| value.as_object().ok_or_else(|| error("`attributes` is no object")))?;
     let mut attributes: Vec<(&str, &str)> = attributes
         .iter()
-        .map(|(key, value)| value.as_str().map(|value| (key.as_str(), value)).ok_or_else(|| error("an attribute is no text")))
+        .map(|(key, value)| {
+            value.as_str().map(|value| (key.as_str(), value)).ok_or_else(|| error("an attribute is no text"))
+        })
         .collect::<Result<_, _>>()?;
     attributes.sort_unstable();
     let content = layout::Content {

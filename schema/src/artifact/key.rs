@@ -80,7 +80,8 @@ impl Component {
 /// The key of an artifact.
 pub fn encode(artifact: &Artifact, form: Form) -> String {
     let component = |text: &str| encode_component(text, LONGEST);
-    let (group, rest) = artifact.media_type().split_once('/').map_or((artifact.media_type(), None), |(a, b)| (a, Some(b)));
+    let (group, rest) =
+        artifact.media_type().split_once('/').map_or((artifact.media_type(), None), |(a, b)| (a, Some(b)));
     let media_type = match rest {
         Some(rest) => format!("{}/{}", component(group), component(rest)),
         None => component(group),

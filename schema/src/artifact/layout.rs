@@ -163,7 +163,8 @@ impl Plan {
     fn of(content: &Content) -> Plan {
         use Field::*;
         let none = [0; Field::COUNT];
-        let mut plan = Plan { timestamp: content.timestamp, pointers: 0, kinds: [0; Field::COUNT], lengths: none, words: none };
+        let mut plan =
+            Plan { timestamp: content.timestamp, pointers: 0, kinds: [0; Field::COUNT], lengths: none, words: none };
         for field in [Id, Pubkey, Version, Type, Origin, Role, Scope, Payload, Signature] {
             plan.set(field, content.blob(field));
         }

@@ -26,7 +26,8 @@ pub fn encode(parts: &[Part]) -> Vec<u8> {
         // A struct of no words, whose pointer leads to itself.
         return 0xffff_fffc_u64.to_le_bytes().to_vec();
     }
-    let rows = parts.iter().map(|part| [Blob::text(&part.name), Blob::data(&part.artifact.0), Blob::text(&part.verdict)]);
+    let rows =
+        parts.iter().map(|part| [Blob::text(&part.name), Blob::data(&part.artifact.0), Blob::text(&part.verdict)]);
     // Canonical form cuts off pointers that are null in all of them.
     let width = if parts.iter().any(|part| !part.verdict.is_empty()) { 3 } else { 2 };
     let mut bytes = Vec::with_capacity(16 + 8 * rows_words(rows.clone(), width));

@@ -3,6 +3,10 @@ use crate::artifact_capnp;
 use crate::keys::{Keyring, SecretKey, Trust};
 use proptest::prelude::*;
 
+mod door;
+mod golden;
+mod library;
+
 fn draft(payload: &[u8]) -> Draft {
     Draft {
         media_type: "text/plain".into(),
@@ -22,7 +26,11 @@ fn sealed(payload: &[u8]) -> Artifact {
 fn by_library(artifact: &Artifact) -> Vec<u8> {
     let mut message = capnp::message::Builder::new_default();
     let mut root = message.init_root::<artifact_capnp::artifact::Builder<'_>>();
-    let text = |text: &str, set: &mut dyn FnMut(&str)| if !text.is_empty() { set(text) };
+    let text = |text: &str, set: &mut dyn FnMut(&str)| {
+        if !text.is_empty() {
+            set(text)
+        }
+    };
     text(artifact.id(), &mut |t| root.set_id(t));
     root.set_checksum(&artifact.checksum().0);
     if !artifact.pubkey().is_empty() {
@@ -120,7 +128,13 @@ fn signatures_are_worth_what_the_keyring_says() {
 
 #[test]
 fn keys_are_file_names() {
-    let artifact = Draft { media_type: "text/x/y".into(), origin: "../etc".into(), role: String::new(), scope: "..".into(), ..draft(b"") };
+    let artifact = Draft {
+        media_type: "text/x/y".into(),
+        origin: "../etc".into(),
+        role: String::new(),
+        scope: "..".into(),
+        ..draft(b"")
+    };
     let artifact = artifact.seal(5_000_000, [1; 10]).expect("valid");
     let text = key::encode(&artifact, key::Form::Binary);
     assert!(text.starts_with("..%2Fetc/%00/%2E%2E/5000000/text/x%2Fy/v0.0.1/"), "{text}");

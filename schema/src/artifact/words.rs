@@ -66,7 +66,10 @@ pub(super) fn rows_kind(count: usize, width: usize) -> u64 {
 }
 
 /// Words of a list of structs of `width` pointers, with the tag and what the pointers lead to.
-pub(super) fn rows_words<'a, const N: usize>(rows: impl ExactSizeIterator<Item = [Blob<'a>; N]>, width: usize) -> usize {
+pub(super) fn rows_words<'a, const N: usize>(
+    rows: impl ExactSizeIterator<Item = [Blob<'a>; N]>,
+    width: usize,
+) -> usize {
     1 + rows.len() * width + rows.flatten().map(Blob::words).sum::<usize>()
 }
 

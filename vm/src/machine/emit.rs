@@ -166,8 +166,8 @@ impl Core {
 
     /// The words that a call under way may answer.
     pub(super) fn words<'p>(&self, p: &'p Program, request: RequestId) -> Vec<&'p str> {
-        let Some(fiber) = self.pending.get(&request) else { return Vec::new() };
-        let fiber = &self.data.fibers[*fiber];
+        let Some(fiber) = self.pending.get(request) else { return Vec::new() };
+        let fiber = &self.data.fibers[fiber];
         let top = fiber.top();
         match (&fiber.state, &top.visit) {
             (State::Calling { asked: Asked::Step, .. }, Some(visit)) => p.closed_set(top.pc, visit.step),

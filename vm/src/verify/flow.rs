@@ -27,7 +27,12 @@ enum Region {
 }
 
 /// Checks the words that something leads to; returns every way between them.
-pub(super) fn check(module: &Module, code: &[Instruction], function: &Function, facts: &Facts) -> Result<Graph, VerifyError> {
+pub(super) fn check(
+    module: &Module,
+    code: &[Instruction],
+    function: &Function,
+    facts: &Facts,
+) -> Result<Graph, VerifyError> {
     let size = function.end.saturating_sub(function.entry) as usize;
     let mut flow = Flow { module, code, function, facts, states: vec![None; size], work: Vec::new(), arcs: Vec::new() };
     let outside = State { stage: None, region: None };
@@ -182,13 +187,17 @@ impl<'a> Flow<'a> {
                 });
                 hold(began.is_some() && began == state.stage, Rule::Hand)
             }
-            Instruction::IfWord { target, .. } | Instruction::IfLast { target, .. } | Instruction::IfKind { target, .. } => {
+            Instruction::IfWord { target, .. }
+            | Instruction::IfLast { target, .. }
+            | Instruction::IfKind { target, .. } => {
                 self.lead(pc, target, None, state)?;
                 self.lead(pc, next, None, state)
             }
             Instruction::Fail { stage } => hold(self.owns(stage, StageKind::Match, state), Rule::Own),
             Instruction::Return {} => hold(state == State { stage: None, region: None }, Rule::Return),
-            Instruction::Edge { .. } | Instruction::Branch { .. } | Instruction::Option { .. } => Err(Rule::List.at(pc)),
+            Instruction::Edge { .. } | Instruction::Branch { .. } | Instruction::Option { .. } => {
+                Err(Rule::List.at(pc))
+            }
         }
     }
 

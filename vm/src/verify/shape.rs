@@ -81,11 +81,10 @@ impl Shape<'_> {
                     next += 1;
                 }
             }
-            Instruction::Ref { .. } => {
-                if !matches!(self.at(next), Some(Instruction::Ref { .. } | Instruction::Gather { .. })) {
-                    return Err(Rule::Gather.at(pc));
-                }
-            }
+            Instruction::Ref { .. } => match self.at(next) {
+                Some(Instruction::Ref { .. } | Instruction::Gather { .. }) => {}
+                _ => return Err(Rule::Gather.at(pc)),
+            },
             Instruction::Gather { step, .. } => match self.at(next) {
                 Some(Instruction::Call { step: called } | Instruction::Map { step: called, .. }) if called == step => {}
                 _ => return Err(Rule::Gather.at(pc)),
@@ -116,7 +115,9 @@ impl Shape<'_> {
                 OperandKind::Stage if !span(self.function.stages).contains(&row) => Rule::Operand,
                 OperandKind::Step if !span(self.function.steps).contains(&row) => Rule::Operand,
                 OperandKind::OptionalCounter if value == isa::NO_COUNTER => continue,
-                OperandKind::Counter | OperandKind::OptionalCounter if row >= self.function.counters.len() => Rule::Operand,
+                OperandKind::Counter | OperandKind::OptionalCounter if row >= self.function.counters.len() => {
+                    Rule::Operand
+                }
                 OperandKind::Register if row >= self.function.registers.into() => Rule::Operand,
                 OperandKind::Word if row >= self.module.words.len() => Rule::Operand,
                 OperandKind::Kinds if !KindSet(value as u8).is_known() => Rule::Kinds,

@@ -37,7 +37,8 @@ pub(super) fn span((first, count): (u16, u16)) -> Range<usize> {
 /// Checks all tables.
 pub(super) fn check(module: &Module) -> Result<Vec<Facts>, VerifyError> {
     let rows = [module.words.len(), module.functions.len(), module.stages.len(), module.steps.len()];
-    if rows.into_iter().chain([module.workers.len(), module.behaviours.len()]).any(|rows| rows > usize::from(u16::MAX)) {
+    if rows.into_iter().chain([module.workers.len(), module.behaviours.len()]).any(|rows| rows > usize::from(u16::MAX))
+    {
         return Err(VerifyError { place: Place::Module, rule: Rule::TooManyRows });
     }
     names("words", &module.words, |word| word, false)?;
@@ -58,7 +59,8 @@ pub(super) fn check(module: &Module) -> Result<Vec<Facts>, VerifyError> {
 }
 
 fn names<T>(table: &'static str, rows: &[T], name: impl Fn(&T) -> &String, slashes: bool) -> Result<(), VerifyError> {
-    let letter = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || byte == b'/' && slashes;
+    let letter =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.') || byte == b'/' && slashes;
     let fine = |name: &str| !name.is_empty() && name.len() <= limits::ARTIFACT_TEXT && name.bytes().all(letter);
     match rows.iter().position(|row| !fine(name(row))) {
         Some(row) => Err(Rule::Name.in_row(table, row)),
@@ -83,7 +85,8 @@ fn distinct(words: &[String]) -> Result<(), VerifyError> {
 fn divide(module: &Module) -> Result<(), VerifyError> {
     let (mut code, mut stages, mut steps) = (0u32, 0, 0);
     for (row, function) in module.functions.iter().enumerate() {
-        let follows = function.entry == code && span(function.stages).start == stages && span(function.steps).start == steps;
+        let follows =
+            function.entry == code && span(function.stages).start == stages && span(function.steps).start == steps;
         if !follows || function.end <= function.entry {
             return Err(Rule::Division.in_row("functions", row));
         }
@@ -148,7 +151,8 @@ fn stage(module: &Module, function: &Function, row: usize, stage: &Stage, facts:
     let id = u16::try_from(row).map(StageId).map_err(|_| Rule::TooManyRows)?;
     let Some(homes) = facts.homes.get_mut(span(stage.counters)) else {
         // Where it has no counters, it does not matter where they begin.
-        return if stage.counters.1 == 0 { Ok(()) } else { Err(Rule::CounterRange) }.and_then(|()| details(module, function, stage));
+        return if stage.counters.1 == 0 { Ok(()) } else { Err(Rule::CounterRange) }
+            .and_then(|()| details(module, function, stage));
     };
     for home in homes {
         if *home != stage.around {

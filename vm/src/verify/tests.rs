@@ -2,5 +2,6 @@ use super::*;
 
 #[test]
 fn an_empty_module_is_no_program() {
-    assert!(matches!(verify(Module::default()), Err(VerifyError::Table { table: "functions", .. })));
+    let refused = verify(Module::default()).map(|_| ()).map_err(|error| (error.rule, error.place));
+    assert_eq!(refused, Err((Rule::NoProgram, Place::Module)));
 }
