@@ -8,6 +8,8 @@ use crate::words::{Word, Words};
 use aivm_schema::module::{KindSet, RunLimits, StageKind};
 use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 
+pub(crate) mod cycles;
+pub(crate) mod levels;
 pub mod order;
 pub mod text;
 
@@ -331,6 +333,13 @@ pub enum Dest {
     Part(StageId, u32),
     /// The function returns.
     Return(FunctionId),
+}
+
+impl Stage {
+    /// How many elements it has, or arms.
+    pub fn slots(&self) -> usize {
+        self.elements.len().max(self.arms.len())
+    }
 }
 
 impl Flow {

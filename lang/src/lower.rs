@@ -13,7 +13,6 @@ use crate::words::Word;
 use aivm_schema::module::StageKind;
 use rustc_hash::FxHashMap;
 
-mod cycles;
 mod defaults;
 mod limits;
 mod names;

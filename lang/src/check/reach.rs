@@ -1,79 +1,213 @@
-//! Warnings that need paths: what can never run, what was never run before, limits that nothing can use up.
+//! Warnings that need paths: what can never run, what was never run before, limits that nothing can use up. Each in one pass
+//! over the graph, however large it is: reachability over the whole, cycles level by level.
 
 use super::Checker;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::flow::levels::Levels;
 use crate::flow::*;
 use aivm_schema::module::StageKind;
-use rustc_hash::{FxHashMap, FxHashSet};
 
-/// So many nodes are looked at for one sort of warning; in a larger program the rest is not warned about.
-const MOST_WORK: usize = 2_000_000;
+impl Checker<'_> {
+    pub(super) fn paths(&mut self) {
+        self.unreachable();
+        let again = Again::of(self.flow);
+        self.idle_limits(&again);
+        self.references(&again);
+    }
+
+    /// Was this written in the outermost file? Others are warned about when they are checked themselves.
+    fn is_own_stage(&self, id: StageId) -> bool {
+        self.flow.places.stages.get(id.index()).is_some_and(|place| place.0 == 0)
+    }
+
+    fn is_own_step(&self, id: StepId) -> bool {
+        self.flow.places.steps.get(id.index()).is_some_and(|place| place.0 == 0)
+    }
+
+    /// What no path leads to: the outermost of it only.
+    fn unreachable(&mut self) {
+        let flow = self.flow;
+        let walk = Walk::of(flow);
+        let mut dead = vec![false; flow.stages.len()];
+        for at in 0..flow.stages.len() {
+            let id = StageId(at as u32);
+            let stage = flow.stage(id);
+            if !self.is_own_stage(id) {
+                continue;
+            }
+            let around_dead = stage.around.is_some_and(|around| dead[around.index()]);
+            let caught = flow.above(id).is_some_and(|above| walk.stages[above.index()]) && !stage.catches.is_empty();
+            let inside = || (0..stage.elements.len() as u32).any(|element| walk.reached(id, element));
+            if !walk.stages[at] && !inside() && !caught {
+                dead[at] = true;
+                if !around_dead {
+                    self.warn(Diagnostic::new(
+                        Code::Unreachable,
+                        self.stage_span(id),
+                        format!("nothing leads to this {}", crate::lower::kind_word(stage.kind)),
+                    ));
+                }
+                continue;
+            }
+            for (element, what) in stage.elements.iter().enumerate() {
+                if let Element::Step(step) = what
+                    && !walk.reached(id, element as u32)
+                {
+                    let name = &flow.step(*step).name;
+                    self.warn(
+                        Diagnostic::new(Code::Unreachable, self.step_span(*step), format!("nothing leads to `{name}`"))
+                            .reason("no outcome above goes on to it by `next` or `continue`, and nothing jumps to it"),
+                    );
+                }
+            }
+        }
+    }
+
+    /// Counts on what is entered at most once anyway.
+    fn idle_limits(&mut self, again: &Again) {
+        let flow = self.flow;
+        for at in 0..flow.steps.len() {
+            let id = StepId(at as u32);
+            let step = flow.step(id);
+            let Some(count) = step.visits.filter(|count| count.written && self.is_own_step(id)) else { continue };
+            if !again.element(flow, step.stage, step.element) {
+                self.warn(
+                    Diagnostic::new(
+                        Code::IdleLimit,
+                        self.step_span(id),
+                        format!("nothing can use up `<{}>` of `{}`", count.most, step.name),
+                    )
+                    .reason("no outcome leads back to it, so it runs at most once in each entry of its stage"),
+                );
+            }
+        }
+        for at in 0..flow.stages.len() {
+            let id = StageId(at as u32);
+            let Some(count) = flow.stage(id).entries.filter(|count| count.written && self.is_own_stage(id)) else {
+                continue;
+            };
+            if !again.stage(flow, id) {
+                self.warn(
+                    Diagnostic::new(
+                        Code::IdleLimit,
+                        self.stage_span(id),
+                        format!("nothing can use up this `<{}>`", count.most),
+                    )
+                    .reason("nothing leads back to the stage, so it is entered at most once"),
+                );
+            }
+        }
+    }
+
+    /// References to what no path can have run before.
+    fn references(&mut self, again: &Again) {
+        let flow = self.flow;
+        for at in 0..flow.steps.len() {
+            let id = StepId(at as u32);
+            let step = flow.step(id);
+            if !self.is_own_step(id) {
+                continue;
+            }
+            for source in step.refs.iter().filter(|source| source.wait.is_none()) {
+                if !again.may_precede(flow, source.of, step) {
+                    self.warn(
+                        Diagnostic::new(
+                            Code::NeverHasRun,
+                            self.step_span(id),
+                            format!("`{}` refers to what can never have run before it", step.name),
+                        )
+                        .reason("no path leads from there to here")
+                        .help("refer to something above, or to a sibling in the same `join`"),
+                    );
+                }
+            }
+        }
+    }
+}
 
 /// The places that a value can get to.
-#[derive(Default)]
 struct Walk {
-    elements: FxHashSet<(StageId, u32)>,
-    stages: FxHashSet<StageId>,
-    choosers: FxHashSet<StageId>,
-    arms: FxHashSet<(StageId, u32)>,
+    stages: Vec<bool>,
+    choosers: Vec<bool>,
+    /// The elements and arms of all stages, one after another.
+    slots: Vec<bool>,
+    /// Where those of a stage begin.
+    first: Vec<usize>,
     work: Vec<Dest>,
 }
 
 impl Walk {
-    /// How many nodes were looked at.
-    fn size(&self) -> usize {
-        self.elements.len() + self.stages.len() + 1
-    }
-
-    /// From these places on; `within`: never leaving this stage.
-    fn from(flow: &Flow, start: impl IntoIterator<Item = Dest>, within: Option<StageId>) -> Walk {
-        let mut walk = Walk::default();
-        walk.work.extend(start);
+    /// From the beginning of every function.
+    fn of(flow: &Flow) -> Walk {
+        let mut slots = 0;
+        let mut first = Vec::with_capacity(flow.stages.len());
+        for stage in &flow.stages {
+            first.push(slots);
+            slots += stage.slots();
+        }
+        let starts = flow.functions.iter().filter_map(|function| flow.chain(function.chain?).stages.first());
+        let mut walk = Walk {
+            stages: vec![false; flow.stages.len()],
+            choosers: vec![false; flow.stages.len()],
+            slots: vec![false; slots],
+            first,
+            work: starts.map(|stage| Dest::Stage(*stage)).collect(),
+        };
         while let Some(dest) = walk.work.pop() {
-            let inside =
-                |stage: Option<StageId>| within.is_none() || flow.outwards(stage).any(|outer| Some(outer) == within);
             match dest {
-                Dest::Element(stage, element) if inside(Some(stage)) => walk.element(flow, stage, element),
-                Dest::Stage(stage) if inside(flow.stage(stage).around) => walk.stage(flow, stage),
-                Dest::Chooser(stage) if inside(Some(stage)) && walk.choosers.insert(stage) => {
-                    let elements = flow.stage(stage).elements.len() as u32;
-                    walk.work.extend((0..elements).map(|element| Dest::Element(stage, element)));
+                Dest::Element(stage, element) => walk.element(flow, stage, element),
+                Dest::Stage(stage) => walk.stage(flow, stage),
+                Dest::Chooser(stage) if !std::mem::replace(&mut walk.choosers[stage.index()], true) => {
+                    walk.all_elements(flow, stage);
                     walk.work.push(flow.exit(stage));
                 }
-                Dest::Part(stage, _) if inside(Some(stage)) => walk.work.push(flow.exit(stage)),
-                _ => {}
+                Dest::Part(stage, _) => walk.work.push(flow.exit(stage)),
+                Dest::Chooser(_) | Dest::Return(_) => {}
             }
         }
         walk
     }
 
+    fn reached(&self, id: StageId, slot: u32) -> bool {
+        self.slots[self.first[id.index()] + slot as usize]
+    }
+
+    /// Was it new?
+    fn reach(&mut self, id: StageId, slot: u32) -> bool {
+        !std::mem::replace(&mut self.slots[self.first[id.index()] + slot as usize], true)
+    }
+
+    fn all_elements(&mut self, flow: &Flow, id: StageId) {
+        let elements = flow.stage(id).elements.len() as u32;
+        self.work.extend((0..elements).map(|element| Dest::Element(id, element)));
+    }
+
+    fn enter(&mut self, flow: &Flow, chain: ChainId) {
+        self.work.extend(flow.chain(chain).stages.first().map(|first| Dest::Stage(*first)));
+    }
+
     fn element(&mut self, flow: &Flow, id: StageId, element: u32) {
-        if !self.elements.insert((id, element)) {
+        let Some(what) = flow.stage(id).elements.get(element as usize) else { return };
+        if !self.reach(id, element) {
             return;
         }
-        match flow.stage(id).elements.get(element as usize) {
-            Some(Element::Chain(chain)) => {
-                self.work.extend(flow.chain(*chain).stages.first().map(|first| Dest::Stage(*first)))
+        match what {
+            Element::Chain(chain) => self.enter(flow, *chain),
+            Element::Step(step) => {
+                let outcomes = &flow.step(*step).outcomes;
+                self.work.extend(outcomes.iter().filter_map(|outcome| flow.dest(id, element, *outcome)));
             }
-            Some(Element::Step(step)) => {
-                self.work
-                    .extend(flow.step(*step).outcomes.iter().filter_map(|outcome| flow.dest(id, element, *outcome)));
-            }
-            None => {}
         }
     }
 
     fn stage(&mut self, flow: &Flow, id: StageId) {
-        if !self.stages.insert(id) {
+        if std::mem::replace(&mut self.stages[id.index()], true) {
             return;
         }
-        let stage = flow.stage(id);
-        match stage.kind {
+        match flow.stage(id).kind {
             StageKind::Switch => self.work.push(Dest::Element(id, 0)),
             StageKind::Select => self.work.push(Dest::Chooser(id)),
-            StageKind::Join => {
-                self.work.extend((0..stage.elements.len() as u32).map(|element| Dest::Element(id, element)))
-            }
+            StageKind::Join => self.all_elements(flow, id),
             StageKind::Match => self.entered(flow, id),
         }
         // Any call may fail, so any stage may end otherwise than in success.
@@ -105,210 +239,139 @@ impl Walk {
     }
 
     fn arm(&mut self, flow: &Flow, id: StageId, nth: u32) {
-        if !self.arms.insert((id, nth)) {
+        let Some(arm) = flow.stage(id).arms.get(nth as usize) else { return };
+        if !self.reach(id, nth) {
             return;
         }
-        match flow.stage(id).arms.get(nth as usize).map(|arm| &arm.then) {
-            Some(Then::Chain(chain)) => {
-                self.work.extend(flow.chain(*chain).stages.first().map(|first| Dest::Stage(*first)))
-            }
-            Some(Then::Ends(ends)) => self.work.extend(ends.iter().filter_map(|end| flow.dest(id, nth, *end))),
-            None => {}
+        match &arm.then {
+            Then::Chain(chain) => self.enter(flow, *chain),
+            Then::Ends(ends) => self.work.extend(ends.iter().filter_map(|end| flow.dest(id, nth, *end))),
         }
     }
 }
 
-impl Checker<'_> {
-    pub(super) fn paths(&mut self) {
-        self.unreachable();
-        self.idle_limits();
-        self.references();
+/// What can run again, and what before what. In doubt yes: a warning must be right.
+struct Again {
+    /// Of every chain and the elements of every stage; empty where nothing leads back.
+    chains: Vec<Level>,
+    elements: Vec<Level>,
+    /// Stages that are entered again, by their own level or one around it.
+    stages: Vec<bool>,
+}
+
+/// A level, position by position.
+#[derive(Clone, Default)]
+struct Level {
+    /// Lies on a cycle.
+    cyclic: Vec<bool>,
+    /// The least position that it can lead back to.
+    lowest: Vec<u32>,
+}
+
+impl Again {
+    fn of(flow: &Flow) -> Again {
+        let levels = Levels::of(flow, (0..flow.stages.len() as u32).map(StageId));
+        let mut again = Again {
+            chains: vec![Level::default(); flow.chains.len()],
+            elements: vec![Level::default(); flow.stages.len()],
+            stages: Vec::with_capacity(flow.stages.len()),
+        };
+        for (id, arcs) in &levels.chains {
+            let n = flow.chain(*id).stages.len();
+            let cyclic = levels.stages_on_cycle(flow, *id, &vec![false; n]);
+            again.chains[id.index()] = Level { cyclic, lowest: lowest(n, arcs) };
+        }
+        for (id, arcs) in &levels.elements {
+            let n = flow.stage(*id).slots();
+            let cyclic = levels.elements_on_cycle(flow, *id, &vec![false; n]);
+            again.elements[id.index()] = Level { cyclic, lowest: lowest(n, arcs) };
+        }
+        // Each stage stands after the stage around it.
+        for (at, stage) in flow.stages.iter().enumerate() {
+            let around = stage.around.is_some_and(|around| again.stages[around.index()]);
+            let own = again.stage(flow, StageId(at as u32));
+            again.stages.push(around || own);
+        }
+        again
     }
 
-    /// What no path leads to: the outermost of it only.
-    fn unreachable(&mut self) {
-        let flow = self.flow;
-        let starts = flow.functions.iter().filter_map(|function| function.chain);
-        let starts = starts.filter_map(|chain| flow.chain(chain).stages.first().map(|first| Dest::Stage(*first)));
-        let walk = Walk::from(flow, starts.collect::<Vec<_>>(), None);
-        let mut dead: FxHashSet<StageId> = FxHashSet::default();
-        for at in 0..flow.stages.len() {
-            let id = StageId(at as u32);
-            let stage = flow.stage(id);
-            if flow.places.stages.get(at).is_none_or(|place| place.0 != 0) {
-                continue;
-            }
-            let around_dead = stage.around.is_some_and(|around| dead.contains(&around));
-            let caught = flow.above(id).is_some_and(|above| walk.stages.contains(&above)) && !stage.catches.is_empty();
-            let inside = || (0..stage.elements.len() as u32).any(|element| walk.elements.contains(&(id, element)));
-            if !walk.stages.contains(&id) && !inside() && !caught {
-                dead.insert(id);
-                if !around_dead {
-                    self.warn(Diagnostic::new(
-                        Code::Unreachable,
-                        self.stage_span(id),
-                        format!("nothing leads to this {}", crate::lower::kind_word(stage.kind)),
-                    ));
-                }
-                continue;
-            }
-            for (element, what) in stage.elements.iter().enumerate() {
-                if let Element::Step(step) = what
-                    && !walk.elements.contains(&(id, element as u32))
-                {
-                    let name = &flow.step(*step).name;
-                    self.warn(
-                        Diagnostic::new(Code::Unreachable, self.step_span(*step), format!("nothing leads to `{name}`"))
-                            .reason("no outcome above goes on to it by `next` or `continue`, and nothing jumps to it"),
-                    );
-                }
-            }
-        }
+    /// Can an element run again in one entry of its stage?
+    fn element(&self, flow: &Flow, id: StageId, element: u32) -> bool {
+        let cyclic = || self.elements[id.index()].cyclic.get(element as usize).copied().unwrap_or(false);
+        flow.stage(id).kind == StageKind::Select || cyclic()
     }
 
-    /// Counts on what is entered at most once anyway.
-    fn idle_limits(&mut self) {
-        let flow = self.flow;
-        let mut work = 0;
-        for at in 0..flow.steps.len() {
-            let id = StepId(at as u32);
-            let step = flow.step(id);
-            let Some(count) = step.visits.filter(|count| count.written) else { continue };
-            if flow.places.steps.get(at).is_none_or(|place| place.0 != 0)
-                || flow.stage(step.stage).kind == StageKind::Select
-            {
-                continue;
+    /// Can a stage be entered again in one entry of the stage around it?
+    fn stage(&self, flow: &Flow, id: StageId) -> bool {
+        let stage = flow.stage(id);
+        let cyclic = self.chains[stage.chain.index()].cyclic.get(stage.position as usize).copied().unwrap_or(false);
+        cyclic
+            || match flow.chain(stage.chain).inside {
+                Inside::Element(around, element) | Inside::Arm(around, element) => self.element(flow, around, element),
+                Inside::Function(_) => false,
             }
-            let start: Vec<Dest> =
-                step.outcomes.iter().filter_map(|outcome| flow.dest(step.stage, step.element, *outcome)).collect();
-            let walk = Walk::from(flow, start, Some(step.stage));
-            work += walk.size();
-            if work > MOST_WORK {
-                return;
-            }
-            if !walk.elements.contains(&(step.stage, step.element)) {
-                self.warn(
-                    Diagnostic::new(
-                        Code::IdleLimit,
-                        self.step_span(id),
-                        format!("nothing can use up `<{}>` of `{}`", count.most, step.name),
-                    )
-                    .reason("no outcome leads back to it, so it runs at most once in each entry of its stage"),
-                );
-            }
+    }
+
+    /// Can this have a value when the step is called?
+    fn may_precede(&self, flow: &Flow, source: SourceOf, step: &Step) -> bool {
+        let (stage, element) = match source {
+            SourceOf::Input => return true,
+            SourceOf::StageIn(stage) | SourceOf::StageOut(stage) => (stage, None),
+            SourceOf::StepIn(of) | SourceOf::StepOut(of) => (flow.step(of).stage, Some(flow.step(of).element)),
+        };
+        if element.is_none() && flow.outwards(Some(step.stage)).any(|outer| outer == stage) {
+            return matches!(source, SourceOf::StageIn(_)) || self.stages[stage.index()];
         }
-        for at in 0..flow.stages.len() {
-            let id = StageId(at as u32);
-            let stage = flow.stage(id);
-            let Some(count) = stage.entries.filter(|count| count.written) else { continue };
-            if flow.places.stages.get(at).is_none_or(|place| place.0 != 0) {
-                continue;
-            }
-            let inside = Walk::from(flow, [Dest::Stage(id)], None);
-            let back = inside.jumps_of(flow, id);
-            let walk = Walk::from(flow, back.into_iter().chain([flow.exit(id)]), stage.around);
-            work += inside.size() + walk.size();
-            if work > MOST_WORK {
-                return;
-            }
-            if !walk.stages.contains(&id) {
-                self.warn(
-                    Diagnostic::new(
-                        Code::IdleLimit,
-                        self.stage_span(id),
-                        format!("nothing can use up this `<{}>`", count.most),
-                    )
-                    .reason("nothing leads back to the stage, so it is entered at most once"),
-                );
-            }
+        let start = if element.is_some() { Some(stage) } else { flow.stage(stage).around };
+        let shared = flow.shared(start, Some(step.stage));
+        if shared.is_some_and(|shared| self.stages[shared.index()]) {
+            return true;
+        }
+        let place = |stage: StageId, own: Option<u32>| match own {
+            Some(own) if Some(stage) == shared => (own, None),
+            _ => flow.element_in(stage, shared).map_or((0, None), |(element, member)| (element, Some(member))),
+        };
+        let ((from, from_member), (to, to_member)) = (place(stage, element), place(step.stage, Some(step.element)));
+        match (shared, from_member, to_member) {
+            (Some(shared), ..) if from != to => self.element_leads(flow, shared, from, to),
+            (_, Some(from), Some(to)) => self.stage_leads(flow, from, to),
+            (Some(shared), ..) => self.element(flow, shared, from),
+            _ => true,
         }
     }
 
-    /// References to what no path can have run before.
-    fn references(&mut self) {
-        let flow = self.flow;
-        let mut walks: FxHashMap<SourceOf, FxHashSet<(StageId, u32)>> = FxHashMap::default();
-        let mut work = 0;
-        for at in 0..flow.steps.len() {
-            let id = StepId(at as u32);
-            let step = flow.step(id);
-            if flow.places.steps.get(at).is_none_or(|place| place.0 != 0) {
-                continue;
-            }
-            for source in step.refs.iter().filter(|source| source.wait.is_none() && source.of != SourceOf::Input) {
-                let walk = walks.entry(source.of).or_insert_with(|| {
-                    let walk = after(flow, source.of);
-                    work += walk.len();
-                    walk
-                });
-                let reached = walk.contains(&(step.stage, step.element));
-                if work > MOST_WORK {
-                    return;
-                }
-                if !reached {
-                    self.warn(
-                        Diagnostic::new(
-                            Code::NeverHasRun,
-                            self.step_span(id),
-                            format!("`{}` refers to what can never have run before it", step.name),
-                        )
-                        .reason("no path leads from there to here")
-                        .help("refer to something above, or to a sibling in the same `join`"),
-                    );
-                }
-            }
+    /// Can a value get from one element of a stage to another?
+    fn element_leads(&self, flow: &Flow, id: StageId, from: u32, to: u32) -> bool {
+        match flow.stage(id).kind {
+            StageKind::Switch if from < to => true,
+            StageKind::Switch => self.elements[id.index()].lowest.get(from as usize).is_some_and(|least| *least <= to),
+            StageKind::Match => !self.elements[id.index()].lowest.is_empty(),
+            StageKind::Select | StageKind::Join => true,
         }
+    }
+
+    /// Can a value get from one stage of a chain to another, or to itself again?
+    fn stage_leads(&self, flow: &Flow, from: StageId, to: StageId) -> bool {
+        let (from, to) = (flow.stage(from), flow.stage(to));
+        let lowest = || self.chains[from.chain.index()].lowest.get(from.position as usize);
+        from.position < to.position || lowest().is_some_and(|least| *least <= to.position)
     }
 }
 
-/// The elements that can run after something has a value.
-fn after(flow: &Flow, of: SourceOf) -> FxHashSet<(StageId, u32)> {
-    let (start, around): (Vec<Dest>, Option<StageId>) = match of {
-        SourceOf::Input => (Vec::new(), None),
-        SourceOf::StageIn(stage) => (vec![Dest::Stage(stage)], flow.stage(stage).around),
-        SourceOf::StageOut(stage) => (vec![flow.exit(stage)], flow.stage(stage).around),
-        SourceOf::StepIn(step) => {
-            let step = flow.step(step);
-            (vec![Dest::Element(step.stage, step.element)], Some(step.stage))
+/// For each position of a level on which values go forward: the least that it can lead to.
+fn lowest(n: usize, arcs: &[(u32, u32)]) -> Vec<u32> {
+    let mut least: Vec<u32> = (0..n as u32).collect();
+    for (from, to) in arcs {
+        if let Some(least) = least.get_mut(*from as usize) {
+            *least = (*least).min(*to);
         }
-        SourceOf::StepOut(step) => {
-            let step = flow.step(step);
-            let dests = step.outcomes.iter().filter_map(|outcome| flow.dest(step.stage, step.element, *outcome));
-            (dests.collect(), Some(step.stage))
-        }
-    };
-    let mut walk = Walk::default();
-    // The stages around may fail after it ran, and be caught.
-    for outer in flow.outwards(around) {
-        walk.caught(flow, outer);
     }
-    let caught = std::mem::take(&mut walk.work);
-    Walk::from(flow, start.into_iter().chain(caught), None).elements
-}
-
-impl Walk {
-    /// Where the jumps of what was walked inside a stage lead.
-    fn jumps_of(&self, flow: &Flow, id: StageId) -> Vec<Dest> {
-        let inside = |stage: StageId| flow.outwards(Some(stage)).any(|outer| outer == id);
-        let steps = self.elements.iter().filter(|(stage, _)| inside(*stage)).flat_map(|(stage, element)| {
-            let outcomes = match flow.stage(*stage).elements.get(*element as usize) {
-                Some(Element::Step(step)) => flow.step(*step).outcomes.as_slice(),
-                _ => &[],
-            };
-            outcomes
-                .iter()
-                .filter(|outcome| matches!(outcome, Outcome::Jump { .. }))
-                .filter_map(|outcome| flow.dest(*stage, *element, *outcome))
-        });
-        let arms = self.arms.iter().filter(|(stage, _)| inside(*stage)).flat_map(|(stage, nth)| {
-            let ends = match flow.stage(*stage).arms.get(*nth as usize).map(|arm| &arm.then) {
-                Some(Then::Ends(ends)) => ends.as_slice(),
-                _ => &[],
-            };
-            ends.iter()
-                .filter(|end| matches!(end, Outcome::Jump { .. }))
-                .filter_map(|end| flow.dest(*stage, *nth, *end))
-        });
-        steps.chain(arms).collect()
+    for at in (1..n).rev() {
+        least[at - 1] = least[at - 1].min(least[at]);
     }
+    // What it leads to leads on; that is lower, so it is settled already.
+    for at in 0..n {
+        least[at] = least[least[at] as usize].min(least[at]);
+    }
+    least
 }

@@ -1,58 +1,8 @@
 //! Where outcomes and the ends of arms lead: jumps find their labels, and what cannot be crossed is not crossed.
 
 use super::*;
+use crate::flow::levels::{At, Common};
 use aivm_schema::module::{EndKind, StageKind};
-
-/// Where something stands: an element (or arm) of a stage.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct At {
-    pub stage: StageId,
-    pub element: u32,
-}
-
-/// What two places have in common.
-pub(super) struct Common {
-    /// The innermost stage around both; none: the function.
-    pub stage: Option<StageId>,
-    /// Which element of it (or, for a target stage that is a member of a chain there, of the chain) each stands in.
-    pub from: u32,
-    pub to: u32,
-}
-
-impl Flow {
-    /// The element of `around` that a stage inside it stands in, and the stage of that element's chain that is or holds it.
-    pub(super) fn element_in(&self, stage: StageId, around: Option<StageId>) -> Option<(u32, StageId)> {
-        let member = self.outwards(Some(stage)).find(|outer| self.stage(*outer).around == around)?;
-        match self.chain(self.stage(member).chain).inside {
-            Inside::Element(_, element) | Inside::Arm(_, element) => Some((element, member)),
-            Inside::Function(_) => Some((0, member)),
-        }
-    }
-
-    /// The innermost stage around (or equal to) both. A stage stands after the stage around it, so the later one is never
-    /// around the other.
-    fn shared(&self, mut a: Option<StageId>, mut b: Option<StageId>) -> Option<StageId> {
-        while a != b {
-            if a > b {
-                a = self.stage(a?).around;
-            } else {
-                b = self.stage(b?).around;
-            }
-        }
-        a
-    }
-
-    /// What a place and a target have in common. `element`: of the target stage; none: the stage as a whole.
-    pub(super) fn common(&self, from: At, target: StageId, element: Option<u32>) -> Common {
-        let start = if element.is_some() { Some(target) } else { self.stage(target).around };
-        let shared = self.shared(Some(from.stage), start);
-        let place = |stage: StageId, own: Option<u32>| match (own, shared) {
-            (Some(own), Some(shared)) if stage == shared => own,
-            _ => self.element_in(stage, shared).map_or(0, |(element, _)| element),
-        };
-        Common { stage: shared, from: place(from.stage, Some(from.element)), to: place(target, element) }
-    }
-}
 
 impl File<'_, '_> {
     pub(super) fn step_outcomes(&mut self, node: tree::StepId, id: StepId) {

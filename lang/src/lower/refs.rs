@@ -1,7 +1,7 @@
 //! Where inputs come from: references to stages and steps, and which siblings of a join they wait for.
 
-use super::outcomes::At;
 use super::*;
+use crate::flow::levels::At;
 use crate::tree::{RefOf, Side};
 use aivm_schema::module::StageKind;
 
@@ -130,7 +130,7 @@ impl File<'_, '_> {
         let mut found = Vec::new();
         for (join, edges) in waits {
             let n = flow.stage(join).elements.len();
-            let cyclic = cycles::on_cycle(n, &edges, &vec![false; n]);
+            let cyclic = crate::flow::cycles::on_cycle(n, &edges, &vec![false; n]);
             let names: Vec<String> = (0..n as u32)
                 .filter(|element| cyclic[*element as usize])
                 .map(|element| flow.element_name(join, element))

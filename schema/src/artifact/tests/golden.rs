@@ -27,7 +27,10 @@ fn the_bytes_are_those_of_version_0_0_1() {
 #[test]
 fn the_names_are_those_of_version_0_0_1() {
     assert_eq!(golden().checksum().to_string(), "5377287c7d5b581789dbbf21b4dc34e485b824e384ef9d68d7bcf75062b63081");
-    assert_eq!(golden().content_digest().to_string(), "7a2eb25fefe66ef3a82d91e9c655f63adbe607be8d51961a8c61b3987cd5cb3c");
+    assert_eq!(
+        golden().content_digest().to_string(),
+        "7a2eb25fefe66ef3a82d91e9c655f63adbe607be8d51961a8c61b3987cd5cb3c"
+    );
     assert_eq!(
         key::encode(&golden(), key::Form::Binary),
         "user/input/run/1700000000123456789/text/plain/v0.0.1/018bcfe5-687b-7707-8707-070707070707.artifact"

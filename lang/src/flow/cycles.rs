@@ -3,7 +3,7 @@
 /// For each of `n` nodes: does it lie on a cycle of `edges` that avoids the nodes in `removed`?
 ///
 /// Tarjan's strongly connected components, with a stack of its own: chains are as long as a file allows.
-pub fn on_cycle(n: usize, edges: &[(u32, u32)], removed: &[bool]) -> Vec<bool> {
+pub(crate) fn on_cycle(n: usize, edges: &[(u32, u32)], removed: &[bool]) -> Vec<bool> {
     let gone = |node: u32| removed.get(node as usize).copied().unwrap_or(true);
     let mut first = vec![0u32; n + 1];
     let kept = || edges.iter().filter(|(from, to)| !gone(*from) && !gone(*to));
