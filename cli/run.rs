@@ -2,12 +2,14 @@
 
 use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
+use crate::input;
 use crate::module::{self, Program};
 use crate::progress::Progress;
-use crate::{input, project};
+#[cfg(feature = "store")]
+use crate::project;
 use aivm_host::driver::{self, Ending, Options, Report};
 use aivm_host::mint::Mint;
-use aivm_host::store::{Memory, Store};
+use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
 use aivm_schema::artifact::{Artifact, json as artifact_json};
@@ -37,7 +39,11 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
         .seal(input::draft(how.input.as_deref(), how.media_type.as_deref())?)
         .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
     let options = options(how, program, &mint)?;
-    let shelf = Shelf::open(how.ephemeral)?;
+    let store = store(how.ephemeral)?;
+    let [module, _] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
+    let module =
+        mint.seal(module).map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?;
+    store.put(&module);
     let watching = !global.json && !how.quiet;
     let mut observer: Box<dyn Observer> = if watching { Box::new(Progress::new(program)) } else { Box::new(Nobody) };
     let started = mint.now();
@@ -46,16 +52,24 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
     let report = runtime
-        .block_on(driver::run(program.module.clone(), input, options, shelf.store(), &mint, &mut *observer))
+        .block_on(driver::run(program.module.clone(), input, options, store.clone(), &mint, &mut *observer))
         .map_err(|error| crate::fail::coded(&error.to_string()))?;
     drop(observer);
     let outcome = Outcome::of(&report);
     let json = outcome.json(&report);
-    shelf.keep(program, &report.run, started, outcome.status, &json, &mint)?;
+    let row = RunRow {
+        id: report.run.clone(),
+        started,
+        status: outcome.status.to_owned(),
+        program: program.name.clone(),
+        module: module.checksum(),
+        report: json.to_string(),
+    };
+    store.put_run(&row).map_err(|error| crate::fail::coded(&error.to_string()))?;
     if global.json {
         println!("{json}");
     } else {
-        outcome.show(&report, &*shelf.store(), how.quiet)?;
+        outcome.show(&report, &*store, how.quiet)?;
     }
     Ok(outcome.exit)
 }
@@ -90,71 +104,22 @@ fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure
     })
 }
 
-/// Where the run's artifacts stay.
-enum Shelf {
-    Memory(Rc<Memory>),
-    #[cfg(feature = "store")]
-    Disk(Rc<aivm_host::store::disk::Disk>),
+/// Where the run and its artifacts stay.
+#[cfg(feature = "store")]
+fn store(ephemeral: bool) -> Result<Rc<dyn Store>, Failure> {
+    if ephemeral {
+        return Ok(Rc::new(Memory::default()));
+    }
+    let disk = aivm_host::store::disk::Disk::open(&project::state_folder());
+    let disk = disk.map_err(|error| {
+        crate::fail::coded(&error.to_string()).help("or keep nothing on disk: aivm run --ephemeral")
+    })?;
+    Ok(Rc::new(disk))
 }
 
-impl Shelf {
-    #[cfg(feature = "store")]
-    fn open(ephemeral: bool) -> Result<Shelf, Failure> {
-        if ephemeral {
-            return Ok(Shelf::Memory(Rc::default()));
-        }
-        let disk = aivm_host::store::disk::Disk::open(&project::state_folder());
-        let disk = disk.map_err(|error| {
-            crate::fail::coded(&error.to_string()).help("or keep nothing on disk: aivm run --ephemeral")
-        })?;
-        Ok(Shelf::Disk(Rc::new(disk)))
-    }
-
-    #[cfg(not(feature = "store"))]
-    fn open(_ephemeral: bool) -> Result<Shelf, Failure> {
-        Ok(Shelf::Memory(Rc::default()))
-    }
-
-    fn store(&self) -> Rc<dyn Store> {
-        match self {
-            Shelf::Memory(memory) => memory.clone(),
-            #[cfg(feature = "store")]
-            Shelf::Disk(disk) => disk.clone(),
-        }
-    }
-
-    /// Keeps the module and the report of a run.
-    fn keep(
-        &self,
-        program: &Program,
-        run: &str,
-        started: u64,
-        status: &str,
-        report: &Value,
-        mint: &Mint,
-    ) -> Result<(), Failure> {
-        match self {
-            Shelf::Memory(_) => Ok(()),
-            #[cfg(feature = "store")]
-            Shelf::Disk(disk) => {
-                let debug = program.debug.clone().unwrap_or_default();
-                let [module, _] = drafts(program.module.module(), &debug);
-                let failed = |error: String| Failure::failed("E0808", format!("the run cannot be kept: {error}"));
-                let module = mint.seal(module).map_err(|error| failed(error.to_string()))?;
-                disk.put(&module);
-                disk.flush().map_err(|error| failed(error.to_string()))?;
-                let row = aivm_host::store::disk::RunRow {
-                    id: run.to_owned(),
-                    started,
-                    status: status.to_owned(),
-                    program: program.name.clone(),
-                    module: module.checksum(),
-                    report: report.to_string(),
-                };
-                disk.put_run(&row).map_err(|error| failed(error.to_string()))
-            }
-        }
-    }
+#[cfg(not(feature = "store"))]
+fn store(_ephemeral: bool) -> Result<Rc<dyn Store>, Failure> {
+    Ok(Rc::new(Memory::default()))
 }
 
 /// How a run ended, as the command line says it.

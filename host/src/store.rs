@@ -44,7 +44,24 @@ pub enum StoreError {
     Damaged(Checksum),
 }
 
-/// Keeps artifacts by checksum.
+/// What is kept of a run that has ended.
+#[derive(Clone, Debug)]
+pub struct RunRow {
+    /// Its name.
+    pub id: String,
+    /// Unix nanoseconds.
+    pub started: u64,
+    /// How it ended.
+    pub status: String,
+    /// The name of the program's file.
+    pub program: String,
+    /// The module that ran.
+    pub module: Checksum,
+    /// The JSON of `run --json`.
+    pub report: String,
+}
+
+/// Keeps artifacts by checksum, and the reports of runs.
 pub trait Store {
     /// Keeps an artifact, where artifacts are kept. Durable when `flush` returns.
     fn put(&self, artifact: &Artifact);
@@ -57,6 +74,9 @@ pub trait Store {
 
     /// Makes everything durable that was put.
     fn flush(&self) -> Result<(), StoreError>;
+
+    /// Keeps the report of a run that has ended, where runs are kept.
+    fn put_run(&self, run: &RunRow) -> Result<(), StoreError>;
 }
 
 /// No store: what a run needs by reference is held in memory, and nothing else.
@@ -77,6 +97,10 @@ impl Store for Memory {
     }
 
     fn flush(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn put_run(&self, _run: &RunRow) -> Result<(), StoreError> {
         Ok(())
     }
 }

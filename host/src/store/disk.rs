@@ -1,6 +1,6 @@
 //! The store in `.aivm/`: one SQLite database, `store.db`; payloads over 64 KiB as files under `objects/`, by content digest.
 
-use super::{Store, StoreError};
+use super::{RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum, ContentDigest, key};
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashMap;
@@ -37,23 +37,6 @@ CREATE TABLE run (
 ) WITHOUT ROWID;
 ";
 
-/// What is kept of a run that has ended.
-#[derive(Clone, Debug)]
-pub struct RunRow {
-    /// Its name.
-    pub id: String,
-    /// Unix nanoseconds.
-    pub started: u64,
-    /// How it ended.
-    pub status: String,
-    /// The name of the program's file.
-    pub program: String,
-    /// The module that ran.
-    pub module: Checksum,
-    /// The JSON of `run --json`.
-    pub report: String,
-}
-
 /// What a listing shows of an artifact.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -81,22 +64,13 @@ impl Disk {
         let error = |source| StoreError::Database { path: path.display().to_string(), source };
         let database = Connection::open(&path).map_err(error)?;
         database.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
-        let format: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).map_err(error)?;
-        database
-            .execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-            .map_err(error)?;
-        match format {
-            0 => {
-                let script = format!("BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;");
-                // Another process may have made it meanwhile.
-                if let Err(source) = database.execute_batch(&script) {
-                    let now: i64 = database.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap_or(0);
-                    if now != FORMAT {
-                        return Err(error(source));
-                    }
-                    let _ = database.execute_batch("ROLLBACK");
-                }
-            }
+        let format = || database.pragma_query_value(None, "user_version", |row| row.get(0));
+        let found: i64 = format().map_err(error)?;
+        if found == 0 {
+            create(&database, folder, &path)?;
+        }
+        database.execute_batch("PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;").map_err(error)?;
+        match format().map_err(error)? {
             FORMAT => {}
             found => return Err(StoreError::Format { path: path.display().to_string(), found, expected: FORMAT }),
         }
@@ -210,17 +184,6 @@ impl Disk {
         list().map_err(|source| self.error(source))
     }
 
-    /// Keeps the report of a run that has ended.
-    pub fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
-        self.database
-            .execute(
-                "INSERT OR REPLACE INTO run (id, started, status, program, module, report) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![run.id, run.started as i64, run.status, run.program, run.module.0, run.report],
-            )
-            .map(|_| ())
-            .map_err(|source| self.error(source))
-    }
-
     /// The runs whose id begins with `prefix`, newest first.
     pub fn runs(&self, prefix: &str, most: usize) -> Result<Vec<RunRow>, StoreError> {
         let list = || -> rusqlite::Result<Vec<RunRow>> {
@@ -270,6 +233,34 @@ impl Store for Disk {
     fn flush(&self) -> Result<(), StoreError> {
         self.write()
     }
+
+    fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
+        self.database
+            .execute(
+                "INSERT OR REPLACE INTO run (id, started, status, program, module, report) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                params![run.id, run.started as i64, run.status, run.program, run.module.0, run.report],
+            )
+            .map(|_| ())
+            .map_err(|source| self.error(source))
+    }
+}
+
+/// Makes the tables, with one flush: the write-ahead log's first commit will flush the rest.
+fn create(database: &Connection, folder: &Path, path: &Path) -> Result<(), StoreError> {
+    let made = database.execute_batch(&format!(
+        "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"
+    ));
+    if let Err(source) = made {
+        // Another process may have made them meanwhile; else the format says so.
+        let _ = database.execute_batch("ROLLBACK");
+        if database.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).ok() != Some(FORMAT) {
+            return Err(StoreError::Database { path: path.display().to_string(), source });
+        }
+    }
+    // A log beside an empty database would be thrown away after a power cut.
+    let flush = |file: &Path| fs::File::open(file).and_then(|file| file.sync_all()).map_err(|source| io(file, source));
+    flush(path)?;
+    flush(folder)
 }
 
 fn io(path: &Path, source: std::io::Error) -> StoreError {
