@@ -325,7 +325,7 @@ impl<'a> Driver<'a> {
         Ok(Task {
             deadline_ms: call.deadline_ms.or(worker.definition.call_timeout().map(|timeout| timeout.0)),
             worker,
-            key: call.key.to_string(),
+            key: call.key.clone(),
             attempt: call.attempt,
             input: call.input.clone(),
             parts: Arc::new(parts),
@@ -335,12 +335,15 @@ impl<'a> Driver<'a> {
         })
     }
 
+    /// The worker as a step calls it; read once for all steps that do not shape it.
     fn prepared(&mut self, worker: WorkerId, step: Option<StepId>) -> Result<Arc<Prepared>, CallError> {
         let module = self.module.module();
+        let shaping = |step: &StepId| module.steps.get(step.index()).map_or(&[][..], |step| &step.behaviours);
+        let step = step.filter(|step| !shaping(step).is_empty());
         let prepare = || {
             let definition =
                 module.workers.get(worker.index()).ok_or_else(|| work::error("E0734", "no such worker"))?;
-            let named = step.and_then(|step| module.steps.get(step.index())).map_or(&[][..], |step| &step.behaviours);
+            let named = step.as_ref().map_or(&[][..], shaping);
             let behaviours: Vec<_> = named.iter().filter_map(|at| module.behaviours.get(usize::from(*at))).collect();
             Prepared::new(definition, &behaviours).map(Arc::new)
         };

@@ -18,8 +18,10 @@ pub struct Pool {
 struct Shared {
     queue: Injector<Job>,
     stealers: Vec<Stealer<Job>>,
-    /// Lanes that wait for jobs.
+    /// Lanes that wait for jobs. Written under `lock` only, as is `waking`.
     idle: AtomicUsize,
+    /// A lane has been called and is not there yet: calling more of them would only cost system calls. It calls the next.
+    waking: AtomicBool,
     closed: AtomicBool,
     lock: Mutex<()>,
     wake: Condvar,
@@ -33,6 +35,7 @@ impl Pool {
             queue: Injector::new(),
             stealers: deques.iter().map(Deque::stealer).collect(),
             idle: AtomicUsize::new(0),
+            waking: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             lock: Mutex::new(()),
             wake: Condvar::new(),
@@ -53,10 +56,7 @@ impl Pool {
     /// Runs a job on the next free lane. A job that panics takes only itself down.
     pub fn run(&self, job: Job) {
         self.shared.queue.push(job);
-        if self.shared.idle.load(Ordering::SeqCst) > 0 {
-            let _held = self.shared.lock.lock().unwrap_or_else(PoisonError::into_inner);
-            self.shared.wake.notify_one();
-        }
+        self.shared.call_lane();
     }
 }
 
@@ -74,6 +74,18 @@ impl Drop for Pool {
 }
 
 impl Shared {
+    /// Wakes a lane that waits, unless one is on its way.
+    fn call_lane(&self) {
+        let wanted = || self.idle.load(Ordering::SeqCst) > 0 && !self.waking.load(Ordering::SeqCst);
+        if wanted() {
+            let _held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            if wanted() {
+                self.waking.store(true, Ordering::SeqCst);
+                self.wake.notify_one();
+            }
+        }
+    }
+
     fn run(&self, own: &Deque<Job>) {
         loop {
             if let Some(job) = self.find(own) {
@@ -84,14 +96,17 @@ impl Shared {
                 return;
             }
             // Say that this lane waits before looking once more: a job pushed in between is then seen or wakes it.
-            let held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut held = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
             self.idle.fetch_add(1, Ordering::SeqCst);
             if self.queue.is_empty() && !self.closed.load(Ordering::SeqCst) {
-                drop(self.wake.wait(held).unwrap_or_else(PoisonError::into_inner));
-            } else {
-                drop(held);
+                held = self.wake.wait(held).unwrap_or_else(PoisonError::into_inner);
+                self.waking.store(false, Ordering::SeqCst);
             }
             self.idle.fetch_sub(1, Ordering::SeqCst);
+            drop(held);
+            if !self.queue.is_empty() {
+                self.call_lane();
+            }
         }
     }
 
@@ -128,5 +143,16 @@ mod tests {
         assert_eq!(all.len(), 9_990);
         all.dedup();
         assert_eq!(all.len(), 9_990);
+    }
+
+    #[test]
+    fn a_lane_that_waits_is_always_called() {
+        let pool = Pool::new(2).expect("threads");
+        let (done, finished) = mpsc::channel();
+        for n in 0..20_000u32 {
+            let done = done.clone();
+            pool.run(Box::new(move || done.send(n).expect("somebody listens")));
+            assert_eq!(finished.recv().expect("it ran"), n);
+        }
     }
 }

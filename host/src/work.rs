@@ -6,6 +6,7 @@ use crate::store::Store;
 use aivm_schema::artifact::Artifact;
 use aivm_schema::module::{Behaviour, EndKind, Worker};
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_vm::StepKey;
 use aivm_vm::action::{CallError, Usage};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -84,7 +85,7 @@ pub struct Task {
     /// Whom.
     pub worker: Arc<Prepared>,
     /// Its place in the run.
-    pub key: String,
+    pub key: StepKey,
     /// 1, and one more for each retry.
     pub attempt: u32,
     /// What with.
