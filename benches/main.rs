@@ -18,6 +18,7 @@ use serde_json::json;
 use std::fmt::Write;
 use std::process::Command;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// One line of the table.
@@ -43,8 +44,10 @@ fn seconds(work: impl FnOnce()) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
+type Group = fn(&mut Vec<Row>);
+
 /// The groups of figures: `cargo bench -- machine join` takes two of them, and writes nothing.
-const GROUPS: &[(&str, fn(&mut Vec<Row>))] =
+const GROUPS: &[(&str, Group)] =
     &[("compile", compiling), ("machine", machine), ("run", running), ("join", branches), ("process", whole_process)];
 
 fn main() {
@@ -237,7 +240,7 @@ fn machine(rows: &mut Vec<Row>) {
 
 fn running(rows: &mut Vec<Row>) {
     let module = judged_loop(100);
-    let mint = Mint::system().expect("randomness");
+    let mint = Arc::new(Mint::system().expect("randomness"));
     let run = |module: VerifiedModule| {
         let options = Options {
             around: Surroundings {
@@ -251,7 +254,7 @@ fn running(rows: &mut Vec<Row>) {
             trace: true,
         };
         let mut nobody = Nobody;
-        let work = driver::run(module, input(), options, Rc::new(Memory::default()), &mint, &mut nobody);
+        let work = driver::run(module, input(), options, Rc::new(Memory::default()), mint.clone(), &mut nobody);
         runtime().block_on(work).expect("it runs").steps.len()
     };
     let step = least(3, || {
@@ -291,7 +294,7 @@ fn branches(rows: &mut Vec<Row>) {
     let shelf = Shelf { workers: [("clean".to_owned(), Found::Worker(Box::new(worker)))].into(), ..Shelf::default() };
     let module =
         verify(aivm_lang::compile("join.aivm", &source, &shelf).expect("it compiles").module).expect("verified");
-    let mint = Mint::system().expect("randomness");
+    let mint = Arc::new(Mint::system().expect("randomness"));
     let branch = least(20, || {
         let options = Options {
             around: Surroundings {
@@ -305,7 +308,7 @@ fn branches(rows: &mut Vec<Row>) {
             trace: false,
         };
         let mut nobody = Nobody;
-        let work = driver::run(module.clone(), input(), options, Rc::new(Memory::default()), &mint, &mut nobody);
+        let work = driver::run(module.clone(), input(), options, Rc::new(Memory::default()), mint.clone(), &mut nobody);
         seconds(|| drop(runtime().block_on(work).expect("it runs"))) * 1e6 / BRANCHES as f64
     });
     let pool = Pool::of_machine().expect("threads");

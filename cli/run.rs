@@ -19,6 +19,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Write};
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// `aivm run FILE`.
 pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
@@ -35,6 +36,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
 /// Runs a program that has been loaded.
 pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit, Failure> {
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+    let mint = Arc::new(mint);
     let input = mint
         .seal(input::draft(how.input.as_deref(), how.media_type.as_deref())?)
         .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
@@ -52,7 +54,7 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
     let report = runtime
-        .block_on(driver::run(program.module.clone(), input, options, store.clone(), &mint, &mut *observer))
+        .block_on(driver::run(program.module.clone(), input, options, store.clone(), mint.clone(), &mut *observer))
         .map_err(|error| crate::fail::coded(&error.to_string()))?;
     drop(observer);
     let outcome = Outcome::of(&report);

@@ -9,8 +9,8 @@ use crate::parts::{self, Items, PartsError};
 use crate::pool::Pool;
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
-use crate::work::{self, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
-use aivm_schema::artifact::{Artifact, Checksum, Draft};
+use crate::work::{self, Maker, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum};
 use aivm_schema::module::{Module, RunLimits, StepId, StepTarget, WorkerId};
 use aivm_vm::Machine;
 use aivm_vm::StepKey;
@@ -88,7 +88,7 @@ pub async fn run(
     input: Artifact,
     options: Options,
     store: Rc<dyn Store>,
-    mint: &Mint,
+    mint: Arc<Mint>,
     observer: &mut dyn Observer,
 ) -> Result<Report, DriverError> {
     store.put(&input);
@@ -107,7 +107,7 @@ struct Driver<'a> {
     timeout: Option<(Instant, u64)>,
     tracing: bool,
     store: Rc<dyn Store>,
-    mint: &'a Mint,
+    mint: Arc<Mint>,
     observer: &'a mut dyn Observer,
     pool: Option<Pool>,
     prepared: FxHashMap<(WorkerId, Option<StepId>), Result<Arc<Prepared>, CallError>>,
@@ -148,7 +148,7 @@ impl<'a> Driver<'a> {
         machine: Machine,
         options: Options,
         store: Rc<dyn Store>,
-        mint: &'a Mint,
+        mint: Arc<Mint>,
         observer: &'a mut dyn Observer,
     ) -> Driver<'a> {
         let (sender, returned) = mpsc::unbounded_channel();
@@ -378,12 +378,12 @@ impl<'a> Driver<'a> {
         if self.pool.is_none() {
             self.pool = Some(Pool::of_machine().map_err(DriverError::Pool)?);
         }
-        let sender = self.sender.clone();
+        let (sender, mint) = (self.sender.clone(), self.mint.clone());
         let job = move || {
             let called =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builtins::at_once(builtins::call(&task))));
             let returned = match called {
-                Ok(Ok(returned)) => returned,
+                Ok(Ok(returned)) => returned.made(&task, &mint),
                 _ => Returned::failed(
                     "E0718",
                     format!("the built-in `{}` crashed: please report this with its input", task.worker.name),
@@ -450,60 +450,40 @@ impl<'a> Driver<'a> {
     fn answer(&mut self, call: &Call, returned: Returned) -> Answer {
         match returned {
             Returned::Failed { kind, error, usage } => Answer::Failed { kind, error, usage },
-            Returned::Done { body, verdict, attributes, usage } => match self.value(call, body, attributes) {
-                Ok(output) => Answer::Done { output, verdict, usage },
-                Err(error) => Answer::Failed {
-                    kind: aivm_schema::module::EndKind::Failure,
-                    error: work::error("E0719", format!("what it returned is no artifact: {error}")),
-                    usage,
-                },
-            },
+            Returned::Done { body, verdict, attributes, usage } => {
+                answered(self.value(call, body, attributes), verdict, usage)
+            }
+            Returned::Made { made, verdict, usage } => answered(self.kept(made), verdict, usage),
         }
     }
 
     fn value(&mut self, call: &Call, body: Body, attributes: Vec<(String, String)>) -> Result<Artifact, PartsError> {
-        let (media_type, payload) = match body {
-            // What changed nothing hands on the very same artifact.
-            Body::Same if attributes.is_empty() => return Ok(call.input.clone()),
-            Body::Same => (call.input.media_type().to_owned(), call.input.payload().to_vec()),
-            Body::New { media_type, payload } => (media_type, payload),
+        let worker = self.module.module().workers.get(call.worker.index()).map_or("", |worker| worker.name.as_str());
+        let maker = Maker { run: &self.around.run, worker, key: &call.key, input: &call.input };
+        match body {
             Body::Parts(new) => {
                 let mut values = Vec::with_capacity(new.len());
                 for part in new {
-                    let value = self.seal(call, part.media_type, part.payload, Vec::new())?;
+                    let value = maker.make(&self.mint, part.media_type, part.payload, Vec::new())?;
                     self.store.hold(&value);
                     values.push(aivm_vm::action::PartValue { name: part.name, value, verdict: None });
                 }
-                let packed = parts::pack(&values, &self.around.run, self.mint)?;
+                let packed = parts::pack(&values, &self.around.run, &self.mint)?;
                 self.store.put(&packed);
-                return Ok(packed);
+                Ok(packed)
             }
-        };
-        Ok(self.seal(call, media_type, payload, attributes)?)
+            // What changed nothing hands on the very same artifact.
+            Body::Same if attributes.is_empty() => Ok(call.input.clone()),
+            Body::Same => {
+                let (media_type, payload) = (call.input.media_type().to_owned(), call.input.payload().to_vec());
+                self.kept(maker.make(&self.mint, media_type, payload, attributes))
+            }
+            Body::New { media_type, payload } => self.kept(maker.make(&self.mint, media_type, payload, attributes)),
+        }
     }
 
-    /// A worker's value with its lineage: run, step, inputs. Reserved attributes of its own are refused.
-    fn seal(
-        &mut self,
-        call: &Call,
-        media_type: String,
-        payload: Vec<u8>,
-        attributes: Vec<(String, String)>,
-    ) -> Result<Artifact, aivm_schema::artifact::ArtifactError> {
-        let worker = self.module.module().workers.get(call.worker.index());
-        let mut draft = Draft {
-            media_type,
-            origin: worker.map(|worker| worker.name.clone()).unwrap_or_default(),
-            role: "step".to_owned(),
-            scope: "run".to_owned(),
-            attributes,
-            payload,
-        };
-        draft.check_unreserved()?;
-        draft.set("run", self.around.run.clone());
-        draft.set("step", call.key.to_string());
-        draft.set("inputs", call.input.checksum().to_string());
-        let artifact = self.mint.seal(draft)?;
+    fn kept(&self, made: Result<Artifact, ArtifactError>) -> Result<Artifact, PartsError> {
+        let artifact = made?;
         self.store.put(&artifact);
         Ok(artifact)
     }
@@ -513,9 +493,9 @@ impl<'a> Driver<'a> {
         let made = match &make.recipe {
             Recipe::Pack(values) => {
                 values.iter().for_each(|part| self.store.hold(&part.value));
-                parts::pack(values, &self.around.run, self.mint)
+                parts::pack(values, &self.around.run, &self.mint)
             }
-            Recipe::WithError { of, error } => parts::with_error(of, error, self.mint),
+            Recipe::WithError { of, error } => parts::with_error(of, error, &self.mint),
             Recipe::Item { of, index } => self.item(of, *index),
             Recipe::Count(of) => {
                 let counted = Items::of(of, &*self.store).map(|items| {
@@ -546,7 +526,7 @@ impl<'a> Driver<'a> {
             self.items.insert(of.checksum(), items);
         }
         let items = self.items.get(&of.checksum()).cloned();
-        let item = items.ok_or(PartsError::TooMany(0))?.item(of, index, self.mint);
+        let item = items.ok_or(PartsError::TooMany(0))?.item(of, index, &self.mint);
         if items_done(&self.items, of, index) {
             self.items.remove(&of.checksum());
         }
@@ -596,6 +576,18 @@ impl<'a> Driver<'a> {
             steps: self.steps,
             totals: self.totals,
         }
+    }
+}
+
+/// What the machine is told of a value that a worker returned.
+fn answered(value: Result<Artifact, PartsError>, verdict: Option<String>, usage: Usage) -> Answer {
+    match value {
+        Ok(output) => Answer::Done { output, verdict, usage },
+        Err(error) => Answer::Failed {
+            kind: aivm_schema::module::EndKind::Failure,
+            error: work::error("E0719", format!("what it returned is no artifact: {error}")),
+            usage,
+        },
     }
 }
 

@@ -2,17 +2,17 @@
 //! simulation brings its own.
 
 use aivm_schema::artifact::{Artifact, ArtifactError, Draft};
-use std::cell::RefCell;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The wall clock.
-pub trait Clock {
+pub trait Clock: Send {
     /// Unix nanoseconds.
     fn now(&mut self) -> u64;
 }
 
 /// A source of random bits.
-pub trait Random {
+pub trait Random: Send {
     /// Fills the bytes.
     fn fill(&mut self, bytes: &mut [u8]);
 }
@@ -53,8 +53,9 @@ pub fn fill_random(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
 }
 
 /// Makes artifacts: gives each its time and its id. Times never go back within one mint, whatever the clock does.
+/// Lanes share it.
 pub struct Mint {
-    inner: RefCell<Inner>,
+    inner: Mutex<Inner>,
 }
 
 struct Inner {
@@ -69,7 +70,7 @@ struct Inner {
 impl Mint {
     /// With this clock and this randomness.
     pub fn new(clock: Box<dyn Clock>, random: Box<dyn Random>) -> Mint {
-        Mint { inner: RefCell::new(Inner { clock, random, drawn: [0; 640], used: 640, last: 0 }) }
+        Mint { inner: Mutex::new(Inner { clock, random, drawn: [0; 640], used: 640, last: 0 }) }
     }
 
     /// With those of this machine.
@@ -77,9 +78,13 @@ impl Mint {
         Ok(Mint::new(Box::new(SystemClock), Box::new(SystemRandom::new()?)))
     }
 
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Unix nanoseconds, later than at any call before.
     pub fn now(&self) -> u64 {
-        let inner = &mut *self.inner.borrow_mut();
+        let inner = &mut *self.inner();
         inner.last = inner.clock.now().max(inner.last + 1);
         inner.last
     }
@@ -99,7 +104,7 @@ impl Mint {
     }
 
     fn bits(&self) -> [u8; 10] {
-        let inner = &mut *self.inner.borrow_mut();
+        let inner = &mut *self.inner();
         if inner.used + 10 > inner.drawn.len() {
             inner.random.fill(&mut inner.drawn);
             inner.used = 0;

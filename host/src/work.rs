@@ -2,8 +2,9 @@
 //! sort is a file more and an arm more in [`begin`].
 
 use crate::builtin::{self, Builtin};
+use crate::mint::Mint;
 use crate::store::Store;
-use aivm_schema::artifact::Artifact;
+use aivm_schema::artifact::{Artifact, ArtifactError, Draft};
 use aivm_schema::module::{Behaviour, EndKind, Worker};
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use aivm_vm::StepKey;
@@ -147,6 +148,15 @@ pub enum Returned {
         /// What it cost and used.
         usage: Usage,
     },
+    /// It did its work, and the value is an artifact already.
+    Made {
+        /// The value.
+        made: Result<Artifact, ArtifactError>,
+        /// Its word.
+        verdict: Option<String>,
+        /// What it cost and used.
+        usage: Usage,
+    },
     /// It did not.
     Failed {
         /// `Failure`, `Timeout` or, when it was stopped as asked, `Cancel`.
@@ -159,6 +169,18 @@ pub enum Returned {
 }
 
 impl Returned {
+    /// Makes a new value an artifact here and now, on whatever thread this is.
+    pub fn made(self, task: &Task, mint: &Mint) -> Returned {
+        match self {
+            Returned::Done { body: builtin::Body::New { media_type, payload }, verdict, attributes, usage } => {
+                let maker =
+                    Maker { run: &task.around.run, worker: &task.worker.name, key: &task.key, input: &task.input };
+                Returned::Made { made: maker.make(mint, media_type, payload, attributes), verdict, usage }
+            }
+            other => other,
+        }
+    }
+
     /// A failure that cost nothing.
     pub fn failed(code: &str, message: impl Into<String>) -> Returned {
         Returned::Failed { kind: EndKind::Failure, error: error(code, message), usage: Usage::default() }
@@ -173,6 +195,43 @@ impl Returned {
     /// It was stopped as asked.
     pub fn stopped() -> Returned {
         Returned::Failed { kind: EndKind::Cancel, error: error("E0713", "stopped"), usage: Usage::default() }
+    }
+}
+
+/// The call that a value is made by: its lineage.
+pub struct Maker<'m> {
+    /// The run's name.
+    pub run: &'m str,
+    /// The worker's.
+    pub worker: &'m str,
+    /// The call's place.
+    pub key: &'m StepKey,
+    /// What it was made of.
+    pub input: &'m Artifact,
+}
+
+impl Maker<'_> {
+    /// The artifact, with run, step and inputs as attributes. Attributes of those names, which are reserved, are refused.
+    pub fn make(
+        &self,
+        mint: &Mint,
+        media_type: String,
+        payload: Vec<u8>,
+        attributes: Vec<(String, String)>,
+    ) -> Result<Artifact, ArtifactError> {
+        let mut draft = Draft {
+            media_type,
+            origin: self.worker.to_owned(),
+            role: "step".to_owned(),
+            scope: "run".to_owned(),
+            attributes,
+            payload,
+        };
+        draft.check_unreserved()?;
+        draft.set("run", self.run.to_owned());
+        draft.set("step", self.key.to_string());
+        draft.set("inputs", self.input.checksum().to_string());
+        mint.seal(draft)
     }
 }
 

@@ -16,6 +16,7 @@ use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use aivm_vm::verify::verify;
 use std::fmt::Write;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// A fenced block of a page.
 pub struct Fence {
@@ -130,7 +131,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
     let own = compiled.module.limits;
     let module = verify(compiled.module).expect("what the compiler emits is verified");
     let value = |name: &str| directives.iter().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    let mint = Mint::system().expect("randomness");
+    let mint = Arc::new(Mint::system().expect("randomness"));
     let draft = Draft {
         media_type: if value("in").is_some_and(|text| text.starts_with('[')) {
             "application/json"
@@ -163,8 +164,9 @@ pub fn run(program: &str, directives: &[&str]) -> String {
     };
     let store = Rc::new(Memory::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let report =
-        runtime.block_on(driver::run(module, input, options, store.clone(), &mint, &mut Nobody)).expect("the run");
+    let report = runtime
+        .block_on(driver::run(module, input, options, store.clone(), mint.clone(), &mut Nobody))
+        .expect("the run");
     let mut out = String::new();
     for step in &report.steps {
         let attempt = if step.attempt > 1 { format!(" (attempt {})", step.attempt) } else { String::new() };
