@@ -52,6 +52,3 @@ pub fn verify(module: Module) -> Result<VerifiedModule, VerifyError> {
     }
     Ok(VerifiedModule(Arc::new(Verified { module, code })))
 }
-
-#[cfg(test)]
-mod tests;

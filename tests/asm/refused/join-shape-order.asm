@@ -1,0 +1,13 @@
+; E0612: word 3: a join has one branch for each element, in order, and takes at least one and at most all
+
+function out
+  stage both join names a, b
+
+       enter   both
+       join    both 2 2
+         branch  0 L6
+         branch  0 L7                          ; right: branch 1 L7
+       leave   both
+       return
+L6:    hand
+L7:    hand

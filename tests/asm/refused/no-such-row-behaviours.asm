@@ -1,0 +1,10 @@
+; E0610: steps, row 0: it refers to a row that is not there
+
+worker w {"mock":[]}
+behaviour b {}
+
+function out
+  stage s switch
+  step a in s worker w behaviours #1           ; right: step a in s worker w behaviours b
+
+       return
