@@ -149,11 +149,7 @@ fn stage(module: &Module, function: &Function, row: usize, stage: &Stage, facts:
     register(function, stage.output)?;
     // What is inside the stage around and no neighbour's belongs to the stage around so far.
     let id = u16::try_from(row).map(StageId).map_err(|_| Rule::TooManyRows)?;
-    let Some(homes) = facts.homes.get_mut(span(stage.counters)) else {
-        // Where it has no counters, it does not matter where they begin.
-        return if stage.counters.1 == 0 { Ok(()) } else { Err(Rule::CounterRange) }
-            .and_then(|()| details(module, function, stage));
-    };
+    let homes = facts.homes.get_mut(span(stage.counters)).ok_or(Rule::CounterRange)?;
     for home in homes {
         if *home != stage.around {
             return Err(Rule::CounterRange);
