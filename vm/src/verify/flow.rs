@@ -2,12 +2,12 @@
 //!
 //! Since each stage has exactly one stage around it, what is known at a word is small: the innermost stage, and the branch or
 //! item that it runs in. Two ways to a word must agree. From this follows what makes counters trustworthy: a stage is entered
-//! only from the stage around it, and a counter is counted only inside the stage that sets it to zero, so no concurrent branch
-//! can set to zero what another counts.
+//! only from the stage around it and in one branch only, and a counter is counted only inside the stage that sets it to zero, so
+//! no concurrent branch can set to zero what another counts.
 
 use super::cycles::{Arc, Graph};
 use super::rule::{Rule, VerifyError};
-use super::tables::Facts;
+use super::tables::{Facts, span};
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::{CounterId, EdgeKind, Function, Module, Stage, StageId, StageKind, StepId};
 
@@ -34,7 +34,16 @@ pub(super) fn check(
     facts: &Facts,
 ) -> Result<Graph, VerifyError> {
     let size = function.end.saturating_sub(function.entry) as usize;
-    let mut flow = Flow { module, code, function, facts, states: vec![None; size], work: Vec::new(), arcs: Vec::new() };
+    let mut flow = Flow {
+        module,
+        code,
+        function,
+        facts,
+        states: vec![None; size],
+        entered: vec![None; function.stages.1.into()],
+        work: Vec::new(),
+        arcs: Vec::new(),
+    };
     let outside = State { stage: None, region: None };
     flow.reach(function.entry, outside)?;
     while let Some(pc) = flow.work.pop() {
@@ -51,6 +60,8 @@ struct Flow<'a> {
     facts: &'a Facts,
     /// By address, from the function's entry; none: nothing leads there. A `branch` has the state of its join.
     states: Vec<Option<State>>,
+    /// By stage of the function: the branch that it is entered in; none: not entered so far.
+    entered: Vec<Option<Option<u32>>>,
     work: Vec<u32>,
     arcs: Vec<Arc>,
 }
@@ -205,6 +216,12 @@ impl<'a> Flow<'a> {
         let Some(stage) = self.stage(id).filter(|stage| stage.around == state.stage && self.inside(state)) else {
             return Err(Rule::Enter.at(pc));
         };
+        let row = id.index().checked_sub(span(self.function.stages).start);
+        if let Some(region) = row.and_then(|row| self.entered.get_mut(row))
+            && *region.get_or_insert(state.region) != state.region
+        {
+            return Err(Rule::Concurrent.at(pc));
+        }
         if let Some(handler) = stage.handler {
             // Where it catches, the stage has been left again.
             self.lead(pc, handler.target, handler.counter, state)?;

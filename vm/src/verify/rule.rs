@@ -72,6 +72,7 @@ rules! {
     /// Stages.
     "E0615" {
         Enter "a stage is entered in the stage around it; what stands in a join, in its branch"
+        Concurrent "a stage is entered in one branch only, so that nobody sets to zero what another counts"
         Leave "the stage that is left is the innermost, and no branch leaves what it began in"
         Merge "two ways lead here from different stages or branches"
         Step "a step runs in its stage; what stands in a join, in its branch"
