@@ -149,9 +149,11 @@ impl<'a> Flow<'a> {
         matches!(self.region(state), Some(Region::Branch { join, .. }) if state.stage == Some(join))
     }
 
-    /// What stands directly in the innermost stage may run: in a join, only in a branch.
+    /// What stands directly in the innermost stage may run: in a join, only in a branch or in an item of a fan-out in one.
     fn inside(&self, state: State) -> bool {
-        state.stage.and_then(|stage| self.kind(stage)) != Some(StageKind::Join) || self.in_branch(state)
+        state.stage.and_then(|stage| self.kind(stage)) != Some(StageKind::Join)
+            || self.in_branch(state)
+            || matches!(self.region(state), Some(Region::Item { .. }))
     }
 
     fn word(&mut self, pc: u32) -> Result<(), VerifyError> {
