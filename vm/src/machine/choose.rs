@@ -108,9 +108,11 @@ impl Core {
         top.ask_again = 0;
         match option.and_then(|at| p.code().get(at as usize)) {
             Some(Instruction::Option { counter, target }) => {
+                let limits = &p.function(top.function).counters;
                 for counter in [Some(*counter), choices].into_iter().flatten() {
+                    // Both may be one counter, and who chooses at the same time may have spent it meanwhile.
                     let count = &mut self.data.frames[top.frame].counters[counter.index()];
-                    *count = count.saturating_add(1);
+                    *count = count.saturating_add(1).min(limits[counter.index()]);
                 }
                 top.pc = *target;
             }
