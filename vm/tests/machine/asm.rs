@@ -4,6 +4,7 @@
 //! (the verdict), `fail`, `fail KIND`; each with `after MS`, `costs MONEY` and `stubborn` (goes on when cancelled) behind it.
 //! `; limits` and `; raise` with `calls N`, `money N`, `tokens N`; `; cancel at MS`. `; > LINE` is what happens, line by line.
 
+use crate::mutants::{Tally, survive};
 use crate::world::*;
 use aivm_schema::module::{EndKind, RunLimits, assemble};
 use aivm_vm::verify;
@@ -68,24 +69,41 @@ fn run(text: &str) -> (Vec<String>, Vec<String>) {
     (expected, world.run())
 }
 
+/// Name and text of every program.
+fn programs() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/asm");
+    let mut programs: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|ending| ending == "asm"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into(), std::fs::read_to_string(&path).unwrap()))
+        .collect();
+    programs.sort();
+    assert!(programs.len() >= 15, "{} programs", programs.len());
+    programs
+}
+
 #[test]
 fn every_program_does_what_its_first_comment_says() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/asm");
-    let mut programs = 0;
     let mut wrong = Vec::new();
-    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    for path in paths.iter().filter(|path| path.extension().is_some_and(|ending| ending == "asm")) {
-        let name = path.file_name().unwrap().to_string_lossy();
+    for (name, text) in programs() {
         println!("{name}");
-        let (expected, happened) = run(&std::fs::read_to_string(path).unwrap());
+        let (expected, happened) = run(&text);
         assert!(!expected.is_empty(), "{name} expects nothing");
         if expected != happened {
             let happened: Vec<String> = happened.iter().map(|line| format!("; > {line}")).collect();
             wrong.push(format!("{name}:\n{}", happened.join("\n")));
         }
-        programs += 1;
     }
     assert!(wrong.is_empty(), "another thing happened:\n{}", wrong.join("\n"));
-    assert!(programs >= 15, "{programs} programs");
+}
+
+#[test]
+fn every_mutant_is_refused_or_runs_to_its_end() {
+    let mut tally = Tally::default();
+    for (name, text) in programs() {
+        survive(&name, &assemble(&text).unwrap(), 4, &mut tally);
+    }
+    println!("{tally:?}");
+    assert!(tally.refused > tally.accepted && tally.runs > 1_000, "{tally:?}");
 }

@@ -8,6 +8,7 @@ mod budgets;
 mod build;
 mod joins;
 mod maps;
+mod mutants;
 mod selects;
 mod snapshots;
 mod timers;
