@@ -169,3 +169,6 @@ impl State {
 fn fibers<V>(data: &Data<V>) -> impl Iterator<Item = (FiberId, &Fiber<V>)> {
     data.fibers.iter()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ use crate::state::*;
 use aivm_schema::isa::Instruction;
 use aivm_schema::limits;
 use aivm_schema::module::{FunctionId, StageId, StepId, StepTarget, WordId};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 /// Why not.
 type Checked = Result<(), &'static str>;
@@ -28,16 +28,19 @@ pub(super) fn check<V>(p: &Program, data: &Data<V>) -> Checked {
     let counts = [data.next_request, data.next_timer, data.sequence, account.calls];
     ensure(counts.iter().all(|count| *count < MOST), "a count out of range")?;
     if let Some(end) = &data.end {
+        let nothing = data.fibers.entries().is_empty() && data.frames.entries().is_empty();
+        let nothing = nothing && data.scopes.entries().is_empty() && data.groups.entries().is_empty();
+        let nothing = nothing && data.ready.is_empty() && data.parked.is_empty() && data.starved.is_empty();
+        ensure(nothing, "something is left of a run that has ended")?;
         let verdict = end.as_ref().ok().and_then(|(_, verdict)| *verdict);
         return ensure(verdict.is_none_or(|word| check.word(word)), "an unknown verdict");
     }
     check.root()?;
     check.queues()?;
     data.frames.iter().try_for_each(|(_, frame)| check.frame(frame))?;
-    data.scopes.iter().try_for_each(|(id, scope)| check.scope(id, scope))?;
     check.acyclic()?;
     data.groups.iter().try_for_each(|(id, group)| check.group(id, group))?;
-    let mut owned = FxHashSet::default();
+    let mut owned = Owned::default();
     let mut requests = FxHashSet::default();
     for (id, fiber) in fibers(data) {
         check.stack(id, fiber, &mut owned)?;
@@ -46,7 +49,15 @@ pub(super) fn check<V>(p: &Program, data: &Data<V>) -> Checked {
             ensure(request.0 < data.next_request && requests.insert(request), "a request twice")?;
         }
     }
-    ensure(owned.len() == data.frames.len(), "a frame that nobody owns")
+    ensure(owned.frames.len() == data.frames.len(), "a frame that nobody owns")?;
+    ensure(owned.scopes.len() == data.scopes.len(), "a scope that its fiber is not in")
+}
+
+/// What belongs to the activations looked at so far.
+#[derive(Default)]
+struct Owned {
+    frames: FxHashSet<FrameId>,
+    scopes: FxHashSet<ScopeId>,
 }
 
 fn ensure(holds: bool, otherwise: &'static str) -> Checked {
@@ -62,8 +73,14 @@ impl<V> Check<'_, V> {
         step.index() < self.p.module().steps.len()
     }
 
-    fn stage(&self, stage: StageId) -> bool {
-        stage.index() < self.p.module().stages.len()
+    fn own_stage(&self, function: FunctionId, stage: StageId) -> bool {
+        let (first, count) = self.p.function(function).stages;
+        stage.0 >= first && stage.0 - first < count
+    }
+
+    fn own_step(&self, function: FunctionId, step: StepId) -> bool {
+        let (first, count) = self.p.function(function).steps;
+        step.0 >= first && step.0 - first < count
     }
 
     /// Does an address lie in a function?
@@ -107,32 +124,36 @@ impl<V> Check<'_, V> {
         ensure(sizes && counters, "a frame of another function")
     }
 
-    fn scope(&self, id: ScopeId, scope: &Scope<V>) -> Checked {
-        ensure(scope.parent.is_none_or(|parent| self.data.scopes.get(parent).is_some()), "a scope without its parent")?;
-        let fiber = self.data.fibers.get(scope.fiber).ok_or("a scope without its fiber")?;
-        let activation = fiber.stack.get(scope.level as usize).ok_or("a scope without its activation")?;
-        // Each scope lies between its activation's innermost and its base.
-        let mut at = Some(activation.scope);
-        let mut steps = 0;
-        while at != Some(id) {
-            let inner = at.filter(|at| *at != activation.base).and_then(|at| self.data.scopes.get(at));
-            at = inner.ok_or("a scope that its fiber is not in")?.parent;
-            steps += 1;
-            ensure(steps <= self.data.scopes.len(), "scopes in a ring")?;
+    /// The scopes of an activation, from its innermost to its base: each is its own and no other's.
+    fn scopes(&self, id: FiberId, level: usize, activation: &Activation<V>, owned: &mut Owned) -> Checked {
+        let mut at = activation.scope;
+        loop {
+            let scope = self.data.scopes.get(at).ok_or("an activation without its scope")?;
+            ensure(scope.fiber == id && scope.level as usize == level, "a scope of another activation")?;
+            ensure(owned.scopes.insert(at), "a scope of another activation")?;
+            let base = at == activation.base;
+            let known = match scope.kind {
+                ScopeKind::Base | ScopeKind::Undo => base,
+                ScopeKind::Stage(stage) => !base && self.own_stage(activation.function, stage),
+                ScopeKind::Visit(step) => !base && self.own_step(activation.function, step),
+            };
+            ensure(known, "a scope of an unknown kind")?;
+            self.scope(activation.function, scope)?;
+            if base {
+                return Ok(());
+            }
+            at = scope.parent.ok_or("a scope that its fiber is not in")?;
         }
-        let known = match scope.kind {
-            ScopeKind::Base | ScopeKind::Undo => id == activation.base,
-            ScopeKind::Stage(stage) => self.stage(stage) && id != activation.base,
-            ScopeKind::Visit(step) => self.step(step) && id != activation.base,
-        };
-        ensure(known, "a scope of an unknown kind")?;
+    }
+
+    fn scope(&self, function: FunctionId, scope: &Scope<V>) -> Checked {
         let undoers = scope.undoers.iter().all(|undoer| self.undoer(undoer));
         let order = scope.undoers.is_sorted_by_key(|undoer| undoer.sequence);
         ensure(undoers && order, "an undoer that no step has")?;
         ensure(scope.timer.is_none_or(|timer| timer.0 < self.data.next_timer), "an unknown timer")?;
         scope.finish.as_ref().map_or(Ok(()), |finish| {
             let verdict = finish.verdict.is_none_or(|word| self.word(word));
-            ensure(verdict && self.code(finish.pc).is_some(), "a select with nowhere to go")
+            ensure(verdict && self.within(function, finish.pc), "a select with nowhere to go")
         })
     }
 
@@ -144,18 +165,9 @@ impl<V> Check<'_, V> {
         self.step(undoer.step) && self.p.step(undoer.step).undo.is_some() && undoer.sequence <= self.data.sequence
     }
 
-    /// Scopes form a tree, and so do fibers: a child's group belongs to a fiber whose group chain ends at the program.
+    /// Fibers form a tree: a child's group belongs to a fiber whose group chain ends at the program. Scopes do then too, since each
+    /// activation's hang on the one below or on the group's.
     fn acyclic(&self) -> Checked {
-        let mut depths: FxHashMap<ScopeId, ()> = FxHashMap::default();
-        for (id, _) in self.data.scopes.iter() {
-            let mut path = FxHashSet::default();
-            let mut at = Some(id);
-            while let Some(scope) = at.filter(|scope| !depths.contains_key(scope)) {
-                ensure(path.insert(scope), "scopes in a ring")?;
-                at = self.data.scopes.get(scope).and_then(|scope| scope.parent);
-            }
-            depths.extend(path.into_iter().map(|scope| (scope, ())));
-        }
         let mut seen: FxHashSet<FiberId> = FxHashSet::default();
         for (id, _) in fibers(self.data) {
             let mut path = FxHashSet::default();
@@ -176,6 +188,14 @@ impl<V> Check<'_, V> {
         let activation = parent.stack.get(group.level as usize).ok_or("a group without its parent")?;
         let top = parent.stack.len() == group.level as usize + 1;
         ensure(top && activation.group == Some(id) && activation.scope == group.scope, "a group in the wrong place")?;
+        let waited_for = match &parent.state {
+            State::Group => !group.living.is_empty(),
+            // Whose ending stops the children, or who goes on behind them.
+            State::Ready => activation.unwind.is_some() || group.living.is_empty(),
+            State::Making { what: Making::Parts, .. } => group.living.is_empty(),
+            _ => false,
+        };
+        ensure(waited_for, "a group that nobody waits for")?;
         match (self.code(activation.pc), &group.kind) {
             (Some(Instruction::Join { stage, branches, take }), GroupKind::Join { stage: its, take: takes, after }) => {
                 let same = stage == *its && u32::from(take.clamp(1, branches.max(1))) == *takes;
@@ -211,7 +231,7 @@ impl<V> Check<'_, V> {
     }
 
     /// The activations of a fiber, from the outermost.
-    fn stack(&self, id: FiberId, fiber: &Fiber<V>, owned: &mut FxHashSet<FrameId>) -> Checked {
+    fn stack(&self, id: FiberId, fiber: &Fiber<V>, owned: &mut Owned) -> Checked {
         ensure(!fiber.stack.is_empty(), "a fiber that runs nothing")?;
         for (level, activation) in fiber.stack.iter().enumerate() {
             let frame = self.data.frames.get(activation.frame).ok_or("an activation without its frame")?;
@@ -219,11 +239,9 @@ impl<V> Check<'_, V> {
                 frame.function == activation.function && self.within(activation.function, activation.pc),
                 "an address outside",
             )?;
+            self.scopes(id, level, activation, owned)?;
             let base = self.data.scopes.get(activation.base).ok_or("an activation without its scope")?;
             let inner = self.data.scopes.get(activation.scope).ok_or("an activation without its scope")?;
-            for scope in [base, inner] {
-                ensure(scope.fiber == id && scope.level as usize == level, "a scope of another activation")?;
-            }
             ensure(activation.undo == (base.kind == ScopeKind::Undo), "an undoer that is none")?;
             let below = level.checked_sub(1).and_then(|below| fiber.stack.get(below));
             let (parent, owns) = match (below, fiber.role) {
@@ -239,7 +257,11 @@ impl<V> Check<'_, V> {
                 }
             };
             ensure(base.parent == parent && activation.owns_frame == owns, "an activation in the wrong place")?;
-            ensure(!owns || owned.insert(activation.frame), "a frame that two own")?;
+            ensure(!owns || owned.frames.insert(activation.frame), "a frame that two own")?;
+            if let Some(group) = activation.group {
+                let group = self.data.groups.get(group).ok_or("an unknown group")?;
+                ensure(group.parent == id && group.level as usize == level, "a group of another activation")?;
+            }
             self.activation(activation, inner)?;
             if let Some(above) = fiber.stack.get(level + 1) {
                 self.calls(activation, above)?;
@@ -257,7 +279,6 @@ impl<V> Check<'_, V> {
             ensure(here && (1..1 << 31).contains(&visit.attempt), "a visit of another step")?;
             ensure(!visit.scoped || inner.kind == ScopeKind::Visit(visit.step), "a visit without its budget")?;
         }
-        ensure(activation.group.is_none_or(|group| self.data.groups.get(group).is_some()), "an unknown group")?;
         let Some(unwind) = &activation.unwind else { return Ok(()) };
         if let Some(until) = unwind.until {
             let mut at = Some(activation.scope);

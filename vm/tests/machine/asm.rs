@@ -102,8 +102,8 @@ fn every_program_does_what_its_first_comment_says() {
 fn every_mutant_is_refused_or_runs_to_its_end() {
     let mut tally = Tally::default();
     for (name, text) in programs() {
-        survive(&name, &assemble(&text).unwrap(), 4, &mut tally);
+        survive(&name, &assemble(&text).unwrap(), 8, &mut tally);
     }
     println!("{tally:?}");
-    assert!(tally.refused > tally.accepted && tally.runs > 1_000, "{tally:?}");
+    assert!(tally.refused > tally.accepted && tally.runs > 500, "{tally:?}");
 }
