@@ -12,6 +12,8 @@ pub(crate) struct Edge {
     pub counter: Option<CounterId>,
     /// Of a `retry`: how often. Of others: how many words further down it goes on; a `back` that leads nowhere has 0.
     pub offset: u16,
+    /// How many retries the list allows up to here, this edge's included.
+    pub retries: u32,
     /// Its own address.
     pub at: u32,
 }
@@ -62,18 +64,22 @@ pub(crate) fn choose(edges: &[Edge], said: Said, item: bool, open: impl Fn(usize
                     let before = |at: usize, edge: &Edge| at == timeout || at < timeout && edge.kind == EdgeKind::Retry;
                     first_open(edges, 0, Rule::Failure, before, item, open)
                 }
-                None => first_open(edges, 0, Rule::Failure, |at, edge| takes(edges, at, edge, kind), item, open),
+                None => {
+                    let sent = edges.iter().position(|edge| matches!(edge.kind, EdgeKind::Next | EdgeKind::Send));
+                    let behind = |at| sent.is_some_and(|sent| sent < at);
+                    first_open(edges, 0, Rule::Failure, |at, edge| takes(edge, kind, behind(at)), item, open)
+                }
             }
         }
     }
 }
 
-/// Does this edge take a failure of such a kind?
-fn takes(edges: &[Edge], at: usize, edge: &Edge, kind: EndKind) -> bool {
+/// Does this edge take a failure of such a kind? `behind`: to its left stands a `next` or a `send`.
+fn takes(edge: &Edge, kind: EndKind, behind: bool) -> bool {
     match edge.kind {
         EdgeKind::Back | EdgeKind::Jump | EdgeKind::Cancel => true,
         EdgeKind::Retry => kind != EndKind::Exhausted,
-        EdgeKind::Continue => edges[..at].iter().any(|left| matches!(left.kind, EdgeKind::Next | EdgeKind::Send)),
+        EdgeKind::Continue => behind,
         EdgeKind::Next | EdgeKind::Send | EdgeKind::Timeout => false,
     }
 }

@@ -4,14 +4,17 @@ use crate::action::Word;
 use crate::outcome::Edge;
 use crate::verify::VerifiedModule;
 use aivm_schema::isa::Instruction;
-use aivm_schema::module::{Function, FunctionId, INPUT, Module, RegisterId, Stage, StageId, Step, StepId, WordId};
-use rustc_hash::FxHashMap;
+use aivm_schema::module::{
+    EdgeKind, Function, FunctionId, INPUT, Module, RegisterId, Stage, StageId, Step, StepId, WordId,
+};
+use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
 pub(crate) struct Program {
     verified: VerifiedModule,
     words: Vec<Word>,
-    word_ids: FxHashMap<Word, WordId>,
+    /// The words, sorted by their letters; a hash could be made to collide.
+    sorted: Vec<WordId>,
     /// Every edge of the code, in order; by address, the first and the number of those that follow.
     edges: Vec<Edge>,
     outcomes: Vec<(u32, u32)>,
@@ -28,14 +31,15 @@ impl Program {
     pub fn new(verified: VerifiedModule) -> Program {
         let module = verified.module();
         let words: Vec<Word> = module.words.iter().map(|word| word.as_str().into()).collect();
-        let word_ids = words.iter().enumerate().map(|(at, word)| (word.clone(), WordId(at as u16))).collect();
+        let mut sorted: Vec<WordId> = (0..words.len()).map(|at| WordId(at as u16)).collect();
+        sorted.sort_unstable_by_key(|id| &words[id.index()]);
         let steps = module.steps.iter().map(|step| path(&module.stages[step.stage.index()].key, &step.name)).collect();
         let stages = module.stages.iter().map(|stage| stage.key.as_str().into()).collect();
         let budgets = module.stages.iter().any(|stage| stage.money.is_some() || stage.tokens.is_some())
             || module.steps.iter().any(|step| step.money.is_some() || step.tokens.is_some());
         let registers = module.functions.iter().map(|function| register_names(module, function)).collect();
         let (edges, outcomes) = collect_edges(verified.code());
-        Program { words, word_ids, edges, outcomes, steps, stages, registers, budgets, verified }
+        Program { words, sorted, edges, outcomes, steps, stages, registers, budgets, verified }
     }
 
     pub fn module(&self) -> &Module {
@@ -68,7 +72,8 @@ impl Program {
     }
 
     pub fn word_id(&self, text: &str) -> Option<WordId> {
-        self.word_ids.get(text).copied()
+        let at = self.sorted.binary_search_by(|id| (**self.word(*id)).cmp(text)).ok()?;
+        self.sorted.get(at).copied()
     }
 
     /// The edges that follow the `call`, `map` or `pick` at `pc`.
@@ -98,22 +103,17 @@ impl Program {
     /// How an edge is shown among those that were passed over: `back`, `step2.jump`.
     pub fn edge_text(&self, edge: &Edge) -> String {
         match edge.kind {
-            aivm_schema::module::EdgeKind::Jump => format!("{}.jump", self.word(edge.word)),
+            EdgeKind::Jump => format!("{}.jump", self.word(edge.word)),
             kind => kind.word().to_owned(),
         }
     }
 
     /// The words that the step at `pc` may answer: those of its edges, then its verdicts.
     pub fn closed_set(&self, pc: u32, step: StepId) -> Vec<&str> {
-        let mut words: Vec<&str> = Vec::new();
         let verdicts = self.step(step).verdicts.iter().copied();
-        for word in self.edges(pc).iter().map(|edge| edge.word).chain(verdicts) {
-            let word: &str = self.word(word);
-            if !words.contains(&word) {
-                words.push(word);
-            }
-        }
-        words
+        let words = self.edges(pc).iter().map(|edge| edge.word).chain(verdicts);
+        let mut seen = FxHashSet::default();
+        words.filter(|word| seen.insert(*word)).map(|word| &**self.word(word)).collect()
     }
 }
 
@@ -124,11 +124,14 @@ fn path(stage: &str, step: &str) -> Arc<str> {
 fn collect_edges(code: &[Instruction]) -> (Vec<Edge>, Vec<(u32, u32)>) {
     let mut edges = Vec::new();
     let mut outcomes = vec![(0, 0); code.len()];
-    let mut owner = None;
+    let (mut owner, mut retries) = (None, 0u32);
     for (at, instruction) in code.iter().enumerate() {
         match *instruction {
             Instruction::Edge { kind, word, counter, offset } => {
-                edges.push(Edge { kind, word, counter, offset, at: at as u32 });
+                if kind == EdgeKind::Retry {
+                    retries = retries.saturating_add(offset.into());
+                }
+                edges.push(Edge { kind, word, counter, offset, retries, at: at as u32 });
                 if let Some(owner) = owner {
                     let (_, count): &mut (u32, u32) = &mut outcomes[owner];
                     *count += 1;
@@ -136,7 +139,7 @@ fn collect_edges(code: &[Instruction]) -> (Vec<Edge>, Vec<(u32, u32)>) {
             }
             Instruction::Call { .. } | Instruction::Map { .. } | Instruction::Pick {} => {
                 outcomes[at].0 = edges.len() as u32;
-                owner = Some(at);
+                (owner, retries) = (Some(at), 0);
             }
             _ => owner = None,
         }

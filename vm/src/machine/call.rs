@@ -255,9 +255,8 @@ impl Core {
         let (said, came) = self.judge(p, id, edges, step_id, came);
         let counters = &self.data.frames[frame].counters;
         let limits = &p.function(function).counters;
-        let choice = outcome::choose(edges, said, item, |at, edge| match (edge.kind, edge.counter) {
-            (EdgeKind::Retry, _) => u64::from(retried) < retries_up_to(edges, at),
-            (EdgeKind::Back, _) if edge.offset == 0 => false,
+        let choice = outcome::choose(edges, said, item, |_, edge| match (edge.kind, edge.counter) {
+            (EdgeKind::Retry, _) => retried < edge.retries,
             // It leads above the first element: nowhere.
             (EdgeKind::Back, _) if edge.offset == 0 => false,
             (_, Some(counter)) => counters[counter.index()] < limits[counter.index()],
@@ -476,11 +475,6 @@ impl Arrived {
             Arrived::Output(..) => None,
         }
     }
-}
-
-/// How many retries a list allows before the retry at `at` is used up.
-fn retries_up_to(edges: &[Edge], at: usize) -> u64 {
-    edges[..=at].iter().filter(|edge| edge.kind == EdgeKind::Retry).map(|edge| u64::from(edge.offset)).sum()
 }
 
 /// The decision on an answer that leads nowhere.

@@ -8,6 +8,7 @@ fn list(kinds: &[EdgeKind]) -> Vec<Edge> {
         word: WordId(*kind as u16),
         counter: None,
         offset: 1,
+        retries: 0,
         at: at as u32,
     };
     kinds.iter().enumerate().map(edge).collect()
