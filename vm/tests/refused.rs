@@ -82,6 +82,16 @@ fn every_rule_has_a_case() {
 }
 
 #[test]
+fn the_page_of_each_code_has_the_sentences_of_its_rules() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/errors");
+    for rule in Rule::ALL {
+        let page = std::fs::read_to_string(folder.join(format!("{}.md", rule.code()))).unwrap();
+        let line = format!("- {}", rule.text());
+        assert!(page.lines().any(|other| other == line), "{}: {line}", rule.code());
+    }
+}
+
+#[test]
 fn a_table_is_counted() {
     let mut module = too_many_words();
     assert_eq!(refused(module.clone()), Some(VerifyError { place: Place::Module, rule: Rule::TooManyRows }));
