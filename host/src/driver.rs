@@ -28,7 +28,7 @@ use tokio::sync::mpsc;
 /// Instructions between two looks at what else happened.
 const FUEL: u64 = 100_000;
 /// Payloads up to this size, in bytes, are given to a pure built-in on the spot when nothing else is under way.
-const ON_THE_SPOT: usize = 64 << 10;
+const ON_THE_SPOT: usize = 4 << 10;
 
 /// How a run is run.
 pub struct Options {
