@@ -54,6 +54,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0309", include_str!("E0309.md")),
     ("E0310", include_str!("E0310.md")),
     ("E0311", include_str!("E0311.md")),
+    ("E0312", include_str!("E0312.md")),
     ("E0401", include_str!("E0401.md")),
     ("E0402", include_str!("E0402.md")),
     ("E0403", include_str!("E0403.md")),

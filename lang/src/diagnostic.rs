@@ -94,6 +94,7 @@ codes! {
     SiblingCycle "E0309" Error "elements of a join wait for each other"
     FanOutOfSeveral "E0310" Error "a fan-out over several references"
     TooLarge "E0311" Error "the program is too large"
+    CallsTooDeep "E0312" Error "calls nested too deeply"
     // E04: front matter and definitions.
     FrontMatter "E0401" Error "the front matter is not valid"
     WorkerDefinition "E0402" Error "a worker's definition is not valid"

@@ -10,6 +10,7 @@ use crate::library::Library;
 use crate::span::Span;
 use crate::tree::{self, Tree};
 use crate::words::Word;
+use aivm_schema::limits::CALLS_DEEP;
 use aivm_schema::module::StageKind;
 use rustc_hash::FxHashMap;
 
@@ -440,8 +441,19 @@ impl File<'_, '_> {
             }
         };
         // Only the outermost file sees all functions; an inner one is ordered with it.
-        if self.all.open.len() == 1 {
-            flow::order::reorder(flow, &order);
+        if self.all.open.len() > 1 {
+            return;
+        }
+        flow::order::reorder(flow, &order);
+        if let Some(step) = flow::order::too_deep(flow) {
+            let name = flow.target_name(flow.step(step).target).to_owned();
+            let (file, span) = flow.places.steps[step.index()];
+            let span = if file == self.number { span } else { Span::default() };
+            self.report(
+                Diagnostic::new(Code::CallsTooDeep, span, format!("this call of `{name}` is too deep"))
+                    .reason(format!("definitions call definitions at most {CALLS_DEEP} deep"))
+                    .help("join some of them into one"),
+            );
         }
     }
 }

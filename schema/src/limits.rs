@@ -4,6 +4,8 @@
 pub const SOURCE: usize = 1 << 20;
 /// The deepest nesting of brackets.
 pub const NESTING: usize = 64;
+/// The deepest nesting of calls: definitions that call definitions, the program being the first.
+pub const CALLS_DEEP: usize = 64;
 /// The largest module, in bytes.
 pub const MODULE: usize = 4 << 20;
 /// The most items of one fan-out that run at once.

@@ -1,6 +1,7 @@
 //! Callers before the called: the order that proves a program free of recursion.
 
 use super::{Flow, Function, FunctionId, Inside, StepId, Target};
+use aivm_schema::limits::CALLS_DEEP;
 
 /// The functions, each before those that it calls (undoers count as called); or the steps of a cycle.
 pub fn callers_first(flow: &Flow) -> Result<Vec<FunctionId>, Vec<StepId>> {
@@ -58,6 +59,24 @@ pub fn callers_first(flow: &Flow) -> Result<Vec<FunctionId>, Vec<StepId>> {
     Ok(after)
 }
 
+/// A step whose call, with those around it, is deeper than calls may be. Callers must stand before the called.
+pub fn too_deep(flow: &Flow) -> Option<StepId> {
+    let mut depth = vec![1; flow.functions.len()];
+    for (caller, function) in flow.functions.iter().enumerate() {
+        for id in (function.steps.0..function.steps.1).map(StepId) {
+            for target in [Some(flow.step(id).target), flow.step(id).undo].into_iter().flatten() {
+                let Target::Function(callee) = target else { continue };
+                let deeper = depth[caller] + 1;
+                if deeper > CALLS_DEEP {
+                    return Some(id);
+                }
+                depth[callee.index()] = deeper.max(depth[callee.index()]);
+            }
+        }
+    }
+    None
+}
+
 /// Puts the functions into `order`, and renames them everywhere.
 pub fn reorder(flow: &mut Flow, order: &[FunctionId]) {
     let mut renamed = vec![FunctionId(0); order.len()];
@@ -80,5 +99,31 @@ pub fn reorder(flow: &mut Flow, order: &[FunctionId]) {
                 *function = renamed[function.index()];
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::diagnostic::Code;
+    use crate::library::Shelf;
+
+    /// Definitions that call each other, so many deep with the program.
+    fn nested(deep: usize) -> String {
+        let mut text = String::new();
+        for n in 2..deep {
+            text.push_str(&format!("d{n} <= ( switch <= ( d{} => send ) )\n", n + 1));
+        }
+        text + &format!("d{deep} <= ( switch <= ( x => send ) )\nout <= ( switch <= ( d2 => send ) ) <= in\n")
+    }
+
+    #[test]
+    fn calls_are_nested_so_deep_and_no_deeper() {
+        let shelf = Shelf { anything: true, ..Shelf::default() };
+        let codes = |deep| {
+            crate::compile("x.aivm", &nested(deep), &shelf)
+                .map_or_else(|errors| errors.iter().map(|error| error.code).collect(), |_| Vec::new())
+        };
+        assert_eq!(codes(super::CALLS_DEEP), []);
+        assert_eq!(codes(super::CALLS_DEEP + 1), [Code::CallsTooDeep]);
     }
 }

@@ -43,6 +43,7 @@ rules! {
         Register "a register is one of its function, and register 0 holds the input and nothing else"
         Registers "a function has register 0, and no more than its stages and steps can name"
         Callee "a call goes to a function further down, so that calls never come back"
+        CallsDeep "calls are nested at most 64 deep, the program being the first"
         Handler "a stage with a handler keeps its input, and the handler catches kinds that there are"
         StepStage "the stage of a step is one of its function"
         Chooser "only a select has a chooser"

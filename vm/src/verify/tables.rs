@@ -55,7 +55,28 @@ pub(super) fn check(module: &Module) -> Result<Vec<Facts>, VerifyError> {
         facts.push(stages(module, function)?);
         steps(module, row, function)?;
     }
+    calls(module)?;
     Ok(facts)
+}
+
+/// Every function stands before those that it calls, so one pass finds how deep each is called.
+fn calls(module: &Module) -> Result<(), VerifyError> {
+    let mut depths = vec![1u8; module.functions.len()];
+    for (caller, function) in module.functions.iter().enumerate() {
+        let deeper = depths.get(caller).map_or(1, |depth| depth + 1);
+        let rows = span(function.steps);
+        for (row, step) in rows.clone().zip(module.steps.get(rows).unwrap_or(&[])) {
+            for target in [Some(step.target), step.undo].into_iter().flatten() {
+                let StepTarget::Function(callee) = target else { continue };
+                let Some(depth) = depths.get_mut(callee.index()) else { continue };
+                *depth = deeper.max(*depth);
+                if usize::from(*depth) > limits::CALLS_DEEP {
+                    return Err(Rule::CallsDeep.in_row("steps", row));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 fn names<T>(table: &'static str, rows: &[T], name: impl Fn(&T) -> &String, slashes: bool) -> Result<(), VerifyError> {
