@@ -57,25 +57,16 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
     };
     let flow = compiled(file.unwrap_or(&row.program))?;
     let report: serde_json::Value = serde_json::from_str(&row.report).unwrap_or_default();
-    let mut path = Path { ended: Some(row.status), ..Path::default() };
-    for step in report.get("steps").and_then(|steps| steps.as_array()).into_iter().flatten() {
-        let text = |key: &str| step.get(key).and_then(|value| value.as_str()).unwrap_or("");
-        let key = static_key(text("key"));
-        *path.visits.entry(key.clone()).or_default() += 1;
-        *path.edges.entry((key, text("outcome").to_owned())).or_default() += 1;
-    }
+    let steps = report.get("steps").and_then(|steps| steps.as_array()).map_or(&[][..], Vec::as_slice);
+    let text = |step: &'_ serde_json::Value, key: &str| step.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned();
+    let calls: Vec<(String, String)> = steps.iter().map(|step| (text(step, "key"), text(step, "outcome"))).collect();
+    let path = Path::of(&flow, &row.status, calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str())));
     Ok((flow, Some(path)))
 }
 
 #[cfg(not(feature = "store"))]
 fn finished(_file: Option<&str>, _run: &str) -> Result<(Flow, Option<Path>), Failure> {
     Err(Failure::usage("E0814", "this aivm was built without a store, so it keeps no runs"))
-}
-
-/// A step key without its counts: `step2/analyze#3` → `step2/analyze`.
-#[cfg(feature = "store")]
-fn static_key(key: &str) -> String {
-    key.split('/').map(|part| part.split('#').next().unwrap_or(part)).collect::<Vec<_>>().join("/")
 }
 
 #[cfg(feature = "png")]

@@ -12,7 +12,6 @@ mod doctor;
 mod examples;
 mod explain;
 mod fail;
-#[cfg(any())]
 mod graph;
 mod input;
 mod keys;
@@ -52,7 +51,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Check(args) => check::check(global, &args),
         Command::Fmt(args) => check::fmt(global, &args),
         Command::Cost(args) => check::cost(global, &args),
-        Command::Graph(_) => unreachable!(),
+        Command::Graph(args) => graph::graph(global, &args),
         Command::Compile(args) => compile::compile(global, &args),
         Command::Disasm(args) => compile::disasm(global, &args),
         Command::Asm(args) => compile::asm(global, &args),

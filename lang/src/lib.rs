@@ -5,6 +5,7 @@ pub mod brackets;
 pub mod check;
 pub mod cost;
 pub mod diagnostic;
+pub mod draw;
 pub mod emit;
 pub mod flow;
 pub mod format;
