@@ -58,7 +58,9 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
     let flow = compiled(file.unwrap_or(&row.program))?;
     let report: serde_json::Value = serde_json::from_str(&row.report).unwrap_or_default();
     let steps = report.get("steps").and_then(|steps| steps.as_array()).map_or(&[][..], Vec::as_slice);
-    let text = |step: &'_ serde_json::Value, key: &str| step.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned();
+    let text = |step: &'_ serde_json::Value, key: &str| {
+        step.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned()
+    };
     let calls: Vec<(String, String)> = steps.iter().map(|step| (text(step, "key"), text(step, "outcome"))).collect();
     let path = Path::of(&flow, &row.status, calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str())));
     Ok((flow, Some(path)))

@@ -67,13 +67,15 @@ pub(super) fn with_times(label: String, n: Option<u32>) -> String {
 
 /// `← in, step2.plan.out.*`
 pub(super) fn sources(flow: &Flow, step: &Step) -> Option<String> {
-    let names: Vec<String> = step.refs.iter().map(|source| source_name(flow, *source)).collect();
+    let names: Vec<String> = step.refs.iter().map(|of| source(flow, *of)).collect();
     let each = if step.each { ".*" } else { "" };
     (!names.is_empty()).then(|| format!("← {}{each}", names.join(", ")))
 }
 
-fn source_name(flow: &Flow, source: Source) -> String {
-    let stage = |id: StageId| flow.stage(id).label.map_or(flow.stage(id).key.as_str(), |label| flow.word(label)).to_owned();
+/// `step2.plan.out`
+pub(super) fn source(flow: &Flow, source: Source) -> String {
+    let stage =
+        |id: StageId| flow.stage(id).label.map_or(flow.stage(id).key.as_str(), |label| flow.word(label)).to_owned();
     let step = |id: StepId| format!("{}.{}", stage(flow.step(id).stage), flow.step(id).name);
     match source.of {
         SourceOf::Input => "in".to_owned(),
@@ -104,7 +106,8 @@ pub(super) fn caught(stage: &Stage) -> String {
         (EndKind::Timeout, "timeout"),
         (EndKind::Cancel, "cancel"),
     ];
-    let names: Vec<&str> = names.iter().filter(|(kind, _)| stage.catches.contains(*kind)).map(|(_, name)| *name).collect();
+    let names: Vec<&str> =
+        names.iter().filter(|(kind, _)| stage.catches.contains(*kind)).map(|(_, name)| *name).collect();
     names.join(", ")
 }
 

@@ -3,7 +3,7 @@
 
 use super::labels;
 use super::measure::width;
-use super::plan::{ArmBody, Cell, Plan, PortRole, even};
+use super::plan::{ArmBody, Cell, Plan, PortRole, bead_width, even};
 use super::routes::{From, Goal, Owner};
 use super::scene::Style;
 use crate::flow::*;
@@ -21,10 +21,12 @@ pub(super) const BAR: i32 = 4;
 pub(super) const TERMINAL: i32 = 26;
 /// Between the wedges of a match and what stands beside them.
 pub(super) const ARM_GAP: i32 = 28;
+/// From content to a line beside all of it.
+const SIDE: i32 = 13;
 const CHAIN_GAP: i32 = 34;
 const COLUMN_GAP: i32 = 22;
 const ARM_ROW_GAP: i32 = 10;
-const MARGIN: i32 = 24;
+const MARGIN: i32 = 14;
 /// Definitions stand side by side while they are not wider than this together.
 const ROW: i32 = 1100;
 
@@ -143,24 +145,30 @@ impl Layout {
         function.w = (left + right).max(title);
     }
 
-    /// The program above, its definitions below in rows.
+    /// The program above, its definitions below in rows, each row in the middle.
     fn pack(&mut self) {
         let most = self.functions.iter().map(|function| function.w).max().unwrap_or(0).max(ROW);
-        let (mut x, mut y, mut row) = (MARGIN, MARGIN, 0);
-        for (at, function) in self.functions.iter_mut().enumerate() {
-            if at == 1 || x > MARGIN && x + function.w > MARGIN + most {
-                (x, y) = (MARGIN, y + row + MARGIN);
-                row = 0;
+        let mut rows: Vec<(usize, i32)> = Vec::new();
+        for (at, function) in self.functions.iter().enumerate() {
+            match rows.last_mut() {
+                Some((_, w)) if at > 1 && *w + MARGIN + function.w <= most => *w += MARGIN + function.w,
+                _ => rows.push((at, function.w)),
             }
-            (function.x, function.y) = (x, y);
-            x += function.w + MARGIN;
-            row = row.max(function.h);
-            self.width = self.width.max(function.x + function.w + MARGIN);
         }
-        self.height = y + row + MARGIN;
-        if let [program, ..] = &mut self.functions[..] {
-            program.x = (self.width - program.w) / 2;
+        self.width = rows.iter().map(|(_, w)| w + 2 * MARGIN).max().unwrap_or(0);
+        let mut y = MARGIN;
+        for (row, (first, w)) in rows.iter().enumerate() {
+            let end = rows.get(row + 1).map_or(self.functions.len(), |(next, _)| *next);
+            let mut x = (self.width - w) / 2;
+            let mut h = 0;
+            for function in &mut self.functions[*first..end] {
+                (function.x, function.y) = (x, y);
+                x += function.w + MARGIN;
+                h = h.max(function.h);
+            }
+            y += h + MARGIN;
         }
+        self.height = y;
     }
 
     // Heights.
@@ -171,7 +179,7 @@ impl Layout {
             Element::Step(step) => Some(step),
             Element::Chain(chain) => self.bare_step(flow, chain),
         };
-        if step.is_some_and(|step| self.cell(step).limits.is_some()) { BEAD + 4 } else { 0 }
+        if step.is_some_and(|step| self.cell(step).bead_above()) { BEAD + 4 } else { 0 }
     }
 
     /// The step that a chain is drawn as.
@@ -221,7 +229,7 @@ impl Layout {
             port.y = y + port.role.height() / 2;
             y += port.role.height();
         }
-        let enter = if cell.entered { 14 } else { 0 };
+        let enter = cell.enter_height();
         let height: i32 = enter + cell.right.iter().map(|port| port.role.height()).sum::<i32>();
         let mut y = middle - height / 2;
         cell.enter_y = y + enter / 2;
@@ -423,7 +431,8 @@ impl Layout {
             Element::Step(step) => {
                 let cell = self.cell(step);
                 let label = 8 + width(&cell.down_label, Style::Forward);
-                let bead = cell.limits.as_ref().map_or(0, |limits| bead_width(&limits.text) / 2);
+                let above = cell.limits.as_ref().filter(|_| cell.bead_above());
+                let bead = above.map_or(0, |limits| bead_width(&limits.text) / 2);
                 let right = (cell.width / 2 + cell.right_zone).max(label).max(bead);
                 ((cell.width / 2 + cell.left_zone).max(bead), right)
             }
@@ -449,8 +458,13 @@ impl Layout {
         let lanes = self.plan.routes.lanes(Owner::Stage(id));
         let right = if lanes > 0 { geo.lanes + (lanes - 1) * LANE } else { right };
         let header = header_width(flow, stage);
-        geo.left = (left + PAD).max(even(header) / 2);
-        geo.right = (right + PAD).max(header - geo.left);
+        (geo.left, geo.right) = (left + PAD, right + PAD);
+        if stage.kind == StageKind::Switch {
+            // Not too far out of balance.
+            (geo.left, geo.right) = (geo.left.max(geo.right * 2 / 3), geo.right.max(geo.left * 2 / 3));
+        }
+        geo.left = geo.left.max(even(header) / 2);
+        geo.right = geo.right.max(header - geo.left);
         let extents = (geo.left, geo.right);
         self.stages[id.index()] = geo;
         extents
@@ -463,32 +477,24 @@ impl Layout {
             (left, right) = (left.max(l), right.max(r));
         }
         if self.sends(stage) {
-            left += 6;
+            left += SIDE;
         }
         (left, right)
     }
 
     fn column_extents(&mut self, flow: &Flow, id: StageId, stage: &Stage, geo: &mut StageGeo) -> (i32, i32) {
-        (geo.columns, geo.rights) = (Vec::new(), Vec::new());
-        let mut x = 0;
+        let mut sides = Vec::with_capacity(stage.elements.len());
+        geo.rights.clear();
         for (at, element) in stage.elements.iter().enumerate() {
-            if at > 0 {
-                x += COLUMN_GAP;
-            }
             let (left, right) = self.element_extents(flow, *element);
-            let lanes = self.plan.routes.column_lanes((id, at as u32));
-            geo.columns.push(x + left);
             geo.rights.push(right);
-            x += left + right + lanes * LANE;
+            sides.push((left, right + self.plan.routes.column_lanes((id, at as u32)) * LANE));
         }
-        let (first, last) = (geo.columns.first().copied().unwrap_or(0), geo.columns.last().copied().unwrap_or(0));
-        let axis = (first + last) / 2;
-        geo.columns.iter_mut().for_each(|column| *column -= axis);
-        let (left, right) = (axis, x - axis);
+        let (left, right) = columns(&sides, &mut geo.columns);
         if stage.kind == StageKind::Select {
             let chooser = stage.chooser.map_or(0, |chooser| width(&flow.worker(chooser).name, Style::Chooser) + 12);
             let finish = DIAMOND / 2 + 20 + chooser.max(width("finish", Style::Forward));
-            return (left.max(DIAMOND / 2 + 8) + 14, right.max(finish) + 14);
+            return (left.max(DIAMOND / 2 + 8) + SIDE, right.max(finish) + SIDE);
         }
         let takes = labels::takes(stage).map_or(0, |takes| width(&takes, Style::Forward) + 10);
         (left.max(24), right.max(24).max(takes))
@@ -522,12 +528,33 @@ impl Layout {
             right = right.max(half + reach);
         }
         self.plan.arms[id.index()] = arms;
-        (half, if leaves { right + 10 } else { right })
+        (half, if leaves { right + SIDE } else { right })
     }
 }
 
-pub(super) fn bead_width(text: &str) -> i32 {
-    even(width(text, Style::Bead) + 14)
+/// Sets columns side by side: their axes, from the axis of all, and how far they reach.
+fn columns(sides: &[(i32, i32)], axes: &mut Vec<i32>) -> (i32, i32) {
+    let steps = |(a, b): (&(i32, i32), &(i32, i32))| a.1 + COLUMN_GAP + b.0;
+    let tight: Vec<i32> = sides.iter().zip(sides.iter().skip(1)).map(steps).collect();
+    // Evenly, unless that wastes much.
+    let pitch = tight.iter().copied().max().unwrap_or(0);
+    let even = i64::from(pitch) * tight.len() as i64 * 8 <= tight.iter().map(|step| i64::from(*step)).sum::<i64>() * 9;
+    let mut x = sides.first().map_or(0, |side| side.0);
+    axes.clear();
+    axes.push(x);
+    for step in &tight {
+        x += if even { pitch } else { *step };
+        axes.push(x);
+    }
+    let w = x + sides.last().map_or(0, |side| side.1);
+    let (first, last) = (axes.first().copied().unwrap_or(0), x);
+    // Between the outer axes, or in the middle of the box where the two are far apart.
+    let axis = match (first + last) / 2 {
+        between if (between - w / 2).abs() <= 40 => between,
+        _ => (w / 2).clamp(first, last),
+    };
+    axes.iter_mut().for_each(|column| *column -= axis);
+    (axis, w - axis)
 }
 
 pub(super) fn header_width(flow: &Flow, stage: &Stage) -> i32 {

@@ -3,7 +3,7 @@
 use super::labels;
 use super::layout::*;
 use super::measure::width;
-use super::plan::{ArmBody, Port, PortRole, SWING, Stop, TAIL, UNDO_GAP, undoer_width};
+use super::plan::{ArmBody, ENTER, Port, PortRole, SWING, Stop, TAIL, UNDO_GAP, bead_width, undoer_width};
 use super::routes::{From, Goal, NEIGHBOUR, Owner, is_row};
 use super::scene::*;
 use super::traffic::Traffic;
@@ -199,7 +199,9 @@ impl Placer<'_> {
     fn element_top(&self, element: Element) -> i32 {
         match element {
             Element::Step(step) => self.layout.cell(step).top,
-            Element::Chain(chain) => self.flow.chain(chain).stages.first().map_or(0, |first| self.layout.stage(*first).top),
+            Element::Chain(chain) => {
+                self.flow.chain(chain).stages.first().map_or(0, |first| self.layout.stage(*first).top)
+            }
         }
     }
 
@@ -224,7 +226,9 @@ impl Placer<'_> {
         let step = match element {
             Element::Step(step) => step,
             Element::Chain(chain) => {
-                let Some(last) = self.flow.chain(chain).stages.last() else { return (false, None, String::new(), vec![]) };
+                let Some(last) = self.flow.chain(chain).stages.last() else {
+                    return (false, None, String::new(), vec![]);
+                };
                 let leaves = self.layout.plan.exits[last.index()];
                 let count = self.traffic.and_then(|traffic| traffic.exits(*last));
                 match self.layout.bare_step(self.flow, chain) {
@@ -299,7 +303,7 @@ impl Placer<'_> {
     }
 
     fn switch(&mut self, stage: &Stage, axis: i32, frame: usize, geo: &StageGeo) {
-        let leave = Leave { lane: axis - geo.inner_left + 2, out: geo.out, axis, bottom: geo.bottom };
+        let leave = Leave { lane: axis - geo.inner_left, out: geo.out, axis, bottom: geo.bottom };
         for (at, element) in stage.elements.iter().enumerate() {
             if at == 0 {
                 let begun = self.begun(*element);
@@ -321,8 +325,10 @@ impl Placer<'_> {
         let entries = self.traffic.and_then(|traffic| traffic.entries(id));
         let left = self.traffic.and_then(|traffic| traffic.exits(id));
         self.line(LineRole::Forward, true, entries, Vec::new(), &[(axis, geo.top + HEADER), (axis, geo.first)]);
-        let ends = (geo.columns.first().copied().unwrap_or(0).min(0), geo.columns.last().copied().unwrap_or(0).max(0));
-        let (x, w) = (axis + ends.0 - 22, ends.1 - ends.0 + 44);
+        let ends = (geo.columns.first().copied().unwrap_or(0), geo.columns.last().copied().unwrap_or(0));
+        // Even on both sides.
+        let half = (22 - ends.0).max(22 + ends.1).min(geo.inner_left).min(geo.lanes - 8);
+        let (x, w) = (axis - half, 2 * half);
         let (entered, ended) = (self.state(entries), self.state(left));
         self.node(Rect { x, y: geo.first, w, h: BAR }, Shape::Bar, entered);
         self.node(Rect { x, y: geo.out, w, h: BAR }, Shape::Bar, ended);
@@ -351,7 +357,7 @@ impl Placer<'_> {
             let name = self.flow.worker(chooser).name.clone();
             self.text(axis + half + 2, middle - 14, Anchor::Start, Style::Chooser, state, &name);
         }
-        let back = axis - geo.inner_left + 4;
+        let back = axis - geo.inner_left;
         let mut sent = Some(0);
         for (at, (element, column)) in stage.elements.iter().zip(&geo.columns).enumerate() {
             let x = axis + column;
@@ -372,12 +378,17 @@ impl Placer<'_> {
             if sends.1 {
                 self.onward(*element, x, false, &[(x, geo.out), (axis, geo.out), (axis, geo.bottom)]);
             } else {
-                self.onward(*element, x, true, &[(x, geo.back), (back, geo.back), (back, middle), (axis - half, middle)]);
+                self.onward(
+                    *element,
+                    x,
+                    true,
+                    &[(x, geo.back), (back, geo.back), (back, middle), (axis - half, middle)],
+                );
             }
         }
         let left = self.traffic.and_then(|traffic| traffic.exits(id));
         let finished = left.zip(sent).and_then(|(left, sent)| left.checked_sub(sent));
-        let lane = axis + geo.lanes - 8 - 4;
+        let lane = axis + geo.lanes - 8;
         let points = [(axis + half, middle), (lane, middle), (lane, geo.out), (axis, geo.out), (axis, geo.bottom)];
         self.line(LineRole::Forward, false, finished, Vec::new(), &points);
         let state = self.state(finished);
@@ -425,7 +436,7 @@ impl Placer<'_> {
     fn arms(&mut self, id: StageId, axis: i32, frame: usize, geo: &StageGeo) {
         let arms = std::mem::take(&mut self.layout.plan.arms[id.index()]);
         let right = axis + geo.wedge / 2;
-        let lane = axis + geo.lanes - 8 - 4;
+        let lane = axis + geo.lanes - 8;
         let leave = Leave { lane, out: geo.out, axis, bottom: geo.bottom };
         let entries = self.traffic.and_then(|traffic| traffic.entries(id));
         let mut above = (geo.top + HEADER, true);
@@ -451,7 +462,8 @@ impl Placer<'_> {
                     self.line(LineRole::Forward, true, count, Vec::new(), &[(right, arm.y), (left, arm.y)]);
                     self.cell(*step, left + w / 2, None);
                     let (_, count, label, of) = self.down(Element::Step(*step));
-                    let points = [(left + w, arm.y), (lane, arm.y), (lane, geo.out), (axis, geo.out), (axis, geo.bottom)];
+                    let points =
+                        [(left + w, arm.y), (lane, arm.y), (lane, geo.out), (axis, geo.out), (axis, geo.bottom)];
                     self.line(LineRole::Forward, false, count, of, &points);
                     if !label.is_empty() {
                         self.gap(left + w + TAIL - 2, left + w + TAIL + width(&label, Style::Forward) + 4);
@@ -464,7 +476,8 @@ impl Placer<'_> {
                     let top = self.element_top(Element::Chain(*chain));
                     self.line(LineRole::Forward, true, count, Vec::new(), &[(right, arm.y), (x, arm.y), (x, top)]);
                     self.chain(*chain, x, frame);
-                    let rest = [(x, arm.out_y), (lane, arm.out_y), (lane, geo.out), (axis, geo.out), (axis, geo.bottom)];
+                    let rest =
+                        [(x, arm.out_y), (lane, arm.out_y), (lane, geo.out), (axis, geo.out), (axis, geo.bottom)];
                     self.onward(Element::Chain(*chain), x, false, &rest);
                 }
             }
@@ -504,7 +517,8 @@ impl Placer<'_> {
         let state = self.state(visits);
         let cell = self.layout.cell(id);
         let rect = Rect { x: axis - cell.width / 2, y: cell.top, w: cell.width, h: cell.height };
-        let (lines, limits) = (cell.lines.clone(), cell.limits.clone());
+        let (lines, limits, above, enter_y) =
+            (cell.lines.clone(), cell.limits.clone(), cell.bead_above(), cell.enter_y);
         let shape = Shape::Pill { step: id, calls: matches!(step.target, Target::Function(_)), many: step.each };
         self.scene.nodes.push(Node { rect, shape, state, title: labels::key(flow, step) });
         let mut y = rect.y + rect.h / 2 - (15 * (lines.len() as i32 - 1)) / 2;
@@ -513,7 +527,11 @@ impl Placer<'_> {
             y += 15;
         }
         if let Some(limits) = limits {
-            self.bead(axis, rect.y - ARROW - BEAD / 2, &limits, state);
+            // Nobody wrote it: it stands where the loop that it closes comes in.
+            match above {
+                true => self.bead(axis, rect.y - ARROW - BEAD / 2, &limits, state),
+                false => self.bead(rect.right() + ENTER + bead_width(&limits.text) / 2, enter_y, &limits, state),
+            }
         }
         if let Some(times) = visits.and_then(labels::times) {
             let w = width(&times, Style::Times) + 10;

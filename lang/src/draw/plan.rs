@@ -3,7 +3,7 @@
 
 use super::labels::{self, Limits};
 use super::measure::width;
-use super::routes::{From, NEIGHBOUR, Routes, Source, Goal};
+use super::routes::{From, Goal, NEIGHBOUR, Routes, Source};
 use super::scene::{Of, Style};
 use super::traffic::Traffic;
 use crate::flow::*;
@@ -96,6 +96,8 @@ pub(super) enum ArmBody {
 pub(super) const TAIL: i32 = 12;
 /// Between a pill and its undoer.
 pub(super) const UNDO_GAP: i32 = 34;
+/// The arrow of what comes in from the right.
+pub(super) const ENTER: i32 = 14;
 /// How far a retry swings out.
 pub(super) const SWING: i32 = 18;
 
@@ -104,7 +106,7 @@ impl Plan {
         let mut plan = Plan {
             bare: flow.stages.iter().map(|stage| is_bare(flow, stage)).collect(),
             exits: Vec::new(),
-            cells: flow.steps.iter().map(|step| Cell { limits: labels::step_limits(step), ..Cell::default() }).collect(),
+            cells: flow.steps.iter().map(|_| Cell::default()).collect(),
             arms: flow.stages.iter().map(|_| Vec::new()).collect(),
             routes: Routes::default(),
         };
@@ -182,12 +184,16 @@ impl Plan {
         }
         let cell = &mut self.cells[id.index()];
         (cell.left, cell.right) = (left, right);
-        let mut words: Vec<&str> = cell.down.iter().map(|at| step.outcomes[*at as usize].word(flow)).collect();
+        let count = |at: &u32| traffic.map_or(0, |traffic| traffic.outcome(id, *at));
+        // Of a run, what was said; otherwise, what can be.
+        let spoken = cell.down.iter().any(|at| count(at) > 0);
+        let down = cell.down.iter().filter(|at| !spoken || count(at) > 0);
+        let mut words: Vec<&str> = down.map(|at| step.outcomes[*at as usize].word(flow)).collect();
         words.dedup();
         if words == ["next"] {
             words.clear();
         }
-        cell.down_count = traffic.map(|traffic| cell.down.iter().map(|at| traffic.outcome(id, *at)).sum());
+        cell.down_count = traffic.map(|_| cell.down.iter().map(count).sum());
         cell.down_label = labels::with_times(words.join(" | "), cell.down_count);
     }
 
@@ -279,17 +285,52 @@ impl Plan {
         cell.lines.push((Style::Name, flow.target_name(step.target).to_owned()));
         cell.lines.extend(labels::behaviours(flow, step).map(|text| (Style::Behaviour, text)));
         cell.lines.extend(labels::sources(flow, step).map(|text| (Style::Source, text)));
+        // A default count that no loop uses up here says nothing.
+        let in_select = flow.stage(step.stage).kind == StageKind::Select;
+        cell.limits = labels::step_limits(step).filter(|limits| !limits.default || cell.entered || in_select);
         let text = cell.lines.iter().map(|(style, text)| width(text, *style)).max().unwrap_or(0);
         let calls = if matches!(step.target, Target::Function(_)) { 12 } else { 0 };
         cell.width = even((text + 32 + calls).max(72));
         let ports = |ports: &[Port]| ports.iter().map(|port| port.role.height()).sum::<i32>();
-        let right = ports(&cell.right) + if cell.entered { 14 } else { 0 };
+        let right = ports(&cell.right) + cell.enter_height();
         let lines = 34 + 15 * (cell.lines.len() as i32 - 1);
         cell.height = even(lines.max(ports(&cell.left) + 6).max(right + 6));
         let reach = |ports: &[Port]| ports.iter().map(Port::reach).max().unwrap_or(0);
         cell.left_zone = reach(&cell.left);
-        cell.right_zone = reach(&cell.right).max(if cell.entered { 20 } else { 0 });
+        if in_select && cell.left.iter().any(|port| port.role == PortRole::Send) {
+            // Its way down.
+            cell.left_zone += 12;
+        }
+        cell.right_zone = reach(&cell.right).max(cell.enter_reach());
         cell.inline = cell.left.is_empty() && cell.right.is_empty() && !cell.entered && cell.limits.is_none();
+    }
+}
+
+impl Cell {
+    /// Do its limits stand on the arrow from above?
+    pub fn bead_above(&self) -> bool {
+        self.limits.as_ref().is_some_and(|limits| !limits.default || !self.entered)
+    }
+
+    fn bead_beside(&self) -> Option<&Limits> {
+        self.limits.as_ref().filter(|_| !self.bead_above())
+    }
+
+    /// The row of what comes in from the right.
+    pub fn enter_height(&self) -> i32 {
+        match (self.entered, self.bead_beside()) {
+            (false, _) => 0,
+            (true, None) => 14,
+            (true, Some(_)) => 22,
+        }
+    }
+
+    fn enter_reach(&self) -> i32 {
+        match (self.entered, self.bead_beside()) {
+            (false, _) => 0,
+            (true, None) => 20,
+            (true, Some(limits)) => ENTER + bead_width(&limits.text) + 6,
+        }
     }
 }
 
@@ -313,6 +354,10 @@ impl Port {
             PortRole::Undo => UNDO_GAP + undoer_width(&self.text) + 8,
         }
     }
+}
+
+pub(super) fn bead_width(text: &str) -> i32 {
+    even(width(text, Style::Bead) + 14)
 }
 
 pub(super) fn undoer_width(text: &str) -> i32 {

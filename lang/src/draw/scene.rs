@@ -84,8 +84,6 @@ pub(super) enum LineRole {
     Stop,
     /// From a step to its undoer.
     Undo,
-    /// From where an input comes.
-    Ref,
     /// An ending that a match catches.
     Catch,
     /// From arm to arm.
@@ -112,7 +110,11 @@ pub(super) struct Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// A step.
-    Pill { step: StepId, calls: bool, many: bool },
+    Pill {
+        step: StepId,
+        calls: bool,
+        many: bool,
+    },
     /// Who takes a step back.
     Undoer,
     /// A chooser.
@@ -124,13 +126,17 @@ pub(super) enum Shape {
     /// `in` and `out` of a function.
     Terminal,
     /// How the run ended.
-    Ending { well: bool },
+    Ending {
+        well: bool,
+    },
     /// The end of a stub.
     Cancel,
     Timeout,
     Nowhere,
     /// A limit that was written, or that is a default.
-    Bead { faint: bool },
+    Bead {
+        faint: bool,
+    },
     /// How often, in a run.
     Times,
     /// The sign of a kind.
@@ -183,10 +189,10 @@ pub(super) enum Style {
 impl Style {
     pub fn size_tenths(self) -> u32 {
         match self {
-            Style::Name => 130,
+            Style::Name | Style::Undo => 130,
             Style::Label | Style::Terminal | Style::Ending | Style::Wedge => 120,
             Style::Behaviour | Style::Source | Style::Undoer | Style::Chooser | Style::Kind(_) => 110,
-            Style::Forward | Style::Loop | Style::Stop | Style::Undo => 105,
+            Style::Forward | Style::Loop | Style::Stop => 105,
             Style::Bead | Style::BeadFaint | Style::Times => 100,
         }
     }

@@ -111,7 +111,8 @@ const DARK: Colours = Colours {
     header: ".16",
 };
 
-const FONT: &str = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Noto Sans','DejaVu Sans',sans-serif";
+const FONT: &str =
+    "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Noto Sans','DejaVu Sans',sans-serif";
 
 fn style(theme: Theme, out: &mut String) {
     let c = match theme {
@@ -128,27 +129,27 @@ fn style(theme: Theme, out: &mut String) {
 .s-switch{{fill:none;stroke:{switch}}}.s-select{{fill:none;stroke:{select}}}
 .s-join{{fill:none;stroke:{join}}}.s-match{{fill:none;stroke:{matches}}}
 .l{{fill:none;stroke-width:1.5;stroke-linejoin:round}}.forward{{stroke:{line}}}.loop{{stroke:{loops}}}
-.stop{{stroke:{stop}}}.undo{{stroke:{undo};stroke-dasharray:4 3}}.ref{{stroke:{soft};stroke-dasharray:1.5 3}}
+.stop{{stroke:{stop}}}.undo{{stroke:{undo};stroke-dasharray:4 3}}
 .catch{{stroke:{stop};stroke-dasharray:4 3}}.rail{{stroke:{rail}}}
-.h-forward{{fill:{line}}}.h-loop{{fill:{loops}}}.h-catch{{fill:{stop}}}.h-ref{{fill:{soft}}}
+.h-forward{{fill:{line}}}.h-loop{{fill:{loops}}}.h-catch{{fill:{stop}}}
 .pill{{fill:{pill};stroke:{pill_line};stroke-width:1.2}}.inset{{fill:none;stroke:{pill_line}}}
 .undoer{{fill:{undo_fill};stroke:{undo};stroke-dasharray:4 3}}
 .diamond{{fill:{paper};stroke:{select};stroke-width:1.6}}.wedge{{fill:{paper};stroke:{matches};stroke-width:1.3}}
 .bar{{fill:{join}}}.terminal{{fill:{ink}}}.mark{{fill:{paper};stroke:{stop};stroke-width:1.4}}
-.bead{{fill:{paper};stroke:{line}}}.beadf{{fill:{page};stroke:{rail}}}.times{{fill:{taken}}}
+.bead{{fill:{paper};stroke:{line}}}.beadf{{fill:{paper};stroke:{pill_line};stroke-dasharray:2 2}}.times{{fill:{taken}}}
 .well{{fill:{well}}}.ill{{fill:{stop}}}
-.t{{stroke-width:2.6}}.forward.t{{stroke:{taken}}}.h-forward.t{{fill:{taken};stroke-width:0}}.h-loop.t{{stroke-width:0}}
+.l.t{{stroke-width:2.6}}.forward.t{{stroke:{taken}}}.h-forward.t{{fill:{taken}}}
 .pill.t{{fill:{taken_fill};stroke:{taken};stroke-width:1.8}}.inset.t{{stroke:{taken};stroke-width:1}}
 .wedge.t{{fill:{taken_fill};stroke:{taken};stroke-width:1.8}}.diamond.t{{fill:{taken_fill};stroke-width:1.8}}
-.undoer.t{{stroke-width:2}}.terminal.t{{stroke-width:0}}.box.t{{stroke-width:1.8}}.mark.t{{stroke-width:1.8}}
+.undoer.t{{stroke-width:2}}.box.t{{stroke-width:1.8}}.mark.t{{stroke-width:1.8}}
 .u{{opacity:.34}}.box.u{{opacity:.6}}
 .name{{font-size:13px;font-weight:600}}.behave{{font-size:11px;font-style:italic;fill:{soft}}}
 .source{{font-size:11px;fill:{soft}}}.label{{font-size:12px;font-weight:600}}.kind{{font-size:11px;font-weight:600}}
 .limit{{font-size:10px}}.limitf{{font-size:10px;fill:{soft}}}.count{{font-size:10px;font-weight:600;fill:{page}}}
 .fw{{font-size:10.5px;fill:{soft}}}.lp{{font-size:10.5px;fill:{loops}}}.st{{font-size:10.5px;fill:{stop}}}
-.un{{font-size:10.5px;font-weight:600;fill:{undo}}}.ur{{font-size:11px;fill:{undo}}}.word{{font-size:12px;font-weight:600}}
+.un{{font-size:13px;font-weight:600;fill:{undo}}}.ur{{font-size:11px;fill:{undo}}}.word{{font-size:12px;font-weight:600}}
 .end{{font-size:12px;fill:{page}}}.badge{{font-size:12px;font-weight:600;fill:{page}}}.who{{font-size:11px;fill:{select}}}
-.fw.t{{fill:{taken};font-weight:600}}.lp.t,.st.t,.ur.t{{font-weight:600}}
+.fw.t{{fill:{taken}}}
 ",
         ink = c.ink,
         page = c.page,
@@ -219,7 +220,6 @@ fn line(line: &Line, out: &mut String) {
         LineRole::Loop => "loop",
         LineRole::Stop => "stop",
         LineRole::Undo => "undo",
-        LineRole::Ref => "ref",
         LineRole::Catch => "catch",
         LineRole::Rail => "rail",
     };
@@ -232,7 +232,14 @@ fn line(line: &Line, out: &mut String) {
         // The line ends inside its head.
         let (dx, dy) = ((last.0 - before.0).signum(), (last.1 - before.1).signum());
         let (x, y) = *last;
-        let _ = write!(head, "M{x} {y}L{} {}L{} {}z", x - 8 * dx - 4 * dy, y - 8 * dy - 4 * dx, x - 8 * dx + 4 * dy, y - 8 * dy + 4 * dx);
+        let _ = write!(
+            head,
+            "M{x} {y}L{} {}L{} {}z",
+            x - 8 * dx - 4 * dy,
+            y - 8 * dy - 4 * dx,
+            x - 8 * dx + 4 * dy,
+            y - 8 * dy + 4 * dx
+        );
         *last = (x - 5 * dx, y - 5 * dy);
     }
     let _ = writeln!(out, r#"<path class="l {role}{state}" d="{}"/>"#, rounded(&points, line.gap));
@@ -258,7 +265,9 @@ fn rounded(points: &[(i32, i32)], gap: Option<(i32, i32)>) -> String {
         let before = points[at];
         let length = |a: (i32, i32), b: (i32, i32)| (a.0 - b.0).abs() + (a.1 - b.1).abs();
         let radius = 6.min(length(before, *point) / 2).min(length(*point, *next) / 2);
-        let toward = |to: (i32, i32)| (point.0 + (to.0 - point.0).signum() * radius, point.1 + (to.1 - point.1).signum() * radius);
+        let toward = |to: (i32, i32)| {
+            (point.0 + (to.0 - point.0).signum() * radius, point.1 + (to.1 - point.1).signum() * radius)
+        };
         let ((ax, ay), (bx, by)) = (toward(before), toward(*next));
         let _ = write!(path, "L{ax} {ay}Q{} {} {bx} {by}", point.0, point.1);
     }
@@ -285,7 +294,10 @@ fn node(node: &Node, out: &mut String) {
             if many {
                 for by in [6, 3] {
                     let (x, y) = (x + by, y + by);
-                    let _ = write!(pill, r#"<rect class="pill{state}" x="{x}" y="{y}" width="{w}" height="{h}" rx="{rx}"/>"#);
+                    let _ = write!(
+                        pill,
+                        r#"<rect class="pill{state}" x="{x}" y="{y}" width="{w}" height="{h}" rx="{rx}"/>"#
+                    );
                 }
             }
             pill.push_str(&rect("pill", 0, rx));
@@ -374,7 +386,8 @@ fn text(text: &Text, out: &mut String) {
     };
     // The middle of the small letters, not of the line.
     let y = text.y * 10 + text.style.size_tenths() as i32 * 35 / 100;
-    let _ = write!(out, r#"<text class="{class}{}" x="{}" y="{}.{}"{anchor}>"#, state(text.state), text.x, y / 10, y % 10);
+    let _ =
+        write!(out, r#"<text class="{class}{}" x="{}" y="{}.{}"{anchor}>"#, state(text.state), text.x, y / 10, y % 10);
     escape(&text.text, out);
     out.push_str("</text>\n");
 }

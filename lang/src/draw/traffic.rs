@@ -21,9 +21,8 @@ pub(super) struct Traffic {
 impl Traffic {
     pub(super) fn of(flow: &Flow, path: &Path) -> Traffic {
         let steps = (0..flow.steps.len() as u32).map(|at| path.visits.get(&StepId(at)).copied().unwrap_or(0)).collect();
-        let mut calls: Vec<u32> = (0..flow.functions.len() as u32)
-            .map(|at| path.calls.get(&FunctionId(at)).copied().unwrap_or(0))
-            .collect();
+        let mut calls: Vec<u32> =
+            (0..flow.functions.len() as u32).map(|at| path.calls.get(&FunctionId(at)).copied().unwrap_or(0)).collect();
         if let Some(program) = calls.first_mut() {
             *program = 1;
         }
@@ -53,6 +52,7 @@ impl Traffic {
         traffic.known = vec![None; variables as usize];
         let sums = Sums::of(flow, &traffic);
         sums.solve(&mut traffic.known);
+        traffic.parts(flow);
         traffic
     }
 
@@ -82,6 +82,24 @@ impl Traffic {
     }
     pub(super) fn end(&self, stage: StageId, arm: u32, end: u32) -> Option<u32> {
         self.ends.get(&(stage, arm, end)).and_then(|variable| self.value(*variable))
+    }
+
+    /// A join that takes all ended in success as often as each of its parts, and those that are known may have been lost.
+    fn parts(&mut self, flow: &Flow) {
+        for (at, join) in flow.stages.iter().enumerate() {
+            if join.kind != StageKind::Join || usize::from(join.take) != join.elements.len() {
+                continue;
+            }
+            let ended = self.exits(StageId(at as u32));
+            for element in &join.elements {
+                let Element::Chain(chain) = element else { continue };
+                if let Some(last) = last(flow, *chain)
+                    && let Some(known) = self.known.get_mut(exits(last) as usize)
+                {
+                    *known = known.or(ended);
+                }
+            }
+        }
     }
 
     fn value(&self, variable: u32) -> Option<u32> {
@@ -211,8 +229,9 @@ impl Sums {
         // A default beside a `success` above it is for what is caught; without one it is for successes.
         let success = stage.arms.iter().position(|arm| arm.on == On::Success);
         let default = stage.arms.iter().position(|arm| arm.on == On::Default);
-        let catches =
-            |arm: &Arm| matches!(arm.on, On::Ending(_)) || arm.on == On::Default && success.is_some() && success < default;
+        let catches = |arm: &Arm| {
+            matches!(arm.on, On::Ending(_)) || arm.on == On::Default && success.is_some() && success < default
+        };
         let all = (0..stage.arms.len()).map(|at| (-1, arm(at)));
         if default.is_some() {
             self.0.push(Sum { terms: all.chain([(1, entries(id))]).collect(), constant: 0 });
@@ -310,7 +329,9 @@ fn onward(flow: &Flow, traffic: &Traffic, stage: StageId, element: u32) -> Sum {
             let on = |outcome: &Outcome| matches!(outcome, Outcome::Next | Outcome::Continue);
             Sum::default().constant(traffic.taken(flow, *step, on))
         }
-        Some(Element::Chain(chain)) => last(flow, *chain).map_or(Sum::default(), |last| Sum::default().plus(exits(last))),
+        Some(Element::Chain(chain)) => {
+            last(flow, *chain).map_or(Sum::default(), |last| Sum::default().plus(exits(last)))
+        }
         None => Sum::default(),
     }
 }
@@ -333,7 +354,9 @@ impl Jumps {
             }
         }
         for ((stage, arm, end), variable) in &traffic.ends {
-            let Some(Then::Ends(ends)) = flow.stage(*stage).arms.get(*arm as usize).map(|arm| &arm.then) else { continue };
+            let Some(Then::Ends(ends)) = flow.stage(*stage).arms.get(*arm as usize).map(|arm| &arm.then) else {
+                continue;
+            };
             if let Some(sum) = ends.get(*end as usize).and_then(|end| self.of(flow, *stage, *arm, *end)) {
                 sum.terms.push((1, *variable));
             }
