@@ -3,14 +3,17 @@
 use crate::args::{Global, GraphArgs, GraphFormat};
 use crate::fail::{Exit, Failure};
 use crate::{compile, module, project};
+use aivm_lang::Compiled;
 use aivm_lang::draw::{self, Path, Theme};
 use aivm_lang::flow::Flow;
+#[cfg(feature = "store")]
+use aivm_schema::module::load;
 use std::io::Write;
 
 /// `aivm graph FILE`.
 pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
     let (flow, path) = match (&args.file, &args.run) {
-        (Some(file), None) => (compiled(file)?, None),
+        (Some(file), None) => (compiled(file)?.flow, None),
         (file, Some(run)) => finished(file.as_deref(), run)?,
         (None, None) => {
             return Err(
@@ -36,8 +39,15 @@ pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
     Ok(Exit::SENT)
 }
 
-fn compiled(file: &str) -> Result<Flow, Failure> {
-    Ok(module::compile(&project::read_source(file)?)?.flow)
+fn compiled(file: &str) -> Result<Compiled, Failure> {
+    if file.ends_with(".aivmc") {
+        return Err(Failure::usage(
+            "E0811",
+            format!("nothing to draw: {file} is a module, and only a source has a flow graph"),
+        )
+        .help("give the .aivm file; aivm disasm shows a module"));
+    }
+    module::compile(&project::read_source(file)?)
 }
 
 /// The flow graph and the path of a run that is kept in the store.
@@ -55,7 +65,14 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
             );
         }
     };
-    let flow = compiled(file.unwrap_or(&row.program))?;
+    let file = file.unwrap_or(&row.program);
+    let compiled = compiled(file)?;
+    // A path is drawn over what is in the file now.
+    let ran = aivm_host::store::Store::get(&disk, row.module).and_then(|module| load(&module.to_framed()).ok());
+    if ran.is_some_and(|(module, _)| module.digest() != compiled.module.digest()) {
+        eprintln!("{file} is not what it was in this run: the path is drawn as far as it fits");
+    }
+    let flow = compiled.flow;
     let report: serde_json::Value = serde_json::from_str(&row.report).unwrap_or_default();
     let steps = report.get("steps").and_then(|steps| steps.as_array()).map_or(&[][..], Vec::as_slice);
     let text = |step: &'_ serde_json::Value, key: &str| {
@@ -84,7 +101,8 @@ fn png(svg: &str) -> Result<Vec<u8>, Failure> {
     let tree = usvg::Tree::from_str(svg, &options).map_err(|error| failed(error.to_string()))?;
     // Twice as large for sharp text, but never more than a screen shows or memory holds.
     let size = tree.size();
-    let scale = (16_000.0 / size.width().max(size.height())).min(2.0);
+    let (longest, area) = (size.width().max(size.height()), size.width() * size.height());
+    let scale = (16_000.0 / longest).min((64e6 / area).sqrt()).min(2.0);
     let mut pixels =
         tiny_skia::Pixmap::new((size.width() * scale).ceil() as u32, (size.height() * scale).ceil() as u32)
             .ok_or_else(|| failed("it is empty".into()))?;

@@ -51,6 +51,7 @@ pub fn mermaid(flow: &Flow, path: Option<&Path>) -> String {
 fn scene(flow: &Flow, path: Option<&Path>) -> scene::Scene {
     let traffic = path.map(|path| traffic::Traffic::of(flow, path));
     let plan = plan::Plan::of(flow, traffic.as_ref());
-    let layout = layout::Layout::of(flow, plan);
-    place::place(flow, traffic.as_ref(), layout, path.and_then(|path| path.ended.as_deref()))
+    let ended = path.and_then(|path| path.ended.as_deref());
+    let layout = layout::Layout::of(flow, plan, ended);
+    place::place(flow, traffic.as_ref(), layout, ended)
 }

@@ -39,7 +39,7 @@ pub(super) fn write(flow: &Flow, path: Option<&Path>) -> String {
         let colour = match edge.sort {
             Sort::Forward => None,
             Sort::Loop => Some("#b0407a"),
-            Sort::Stop => Some("#c2493a"),
+            Sort::Stop | Sort::Catch => Some("#c2493a"),
             Sort::Undo => Some("#0c7f89"),
             Sort::Source => Some("#9aa6b1"),
         };
@@ -56,8 +56,10 @@ pub(super) fn write(flow: &Flow, path: Option<&Path>) -> String {
             Sort::Loop | Sort::Stop => with.push("constraint=false".to_owned()),
             Sort::Undo => with.push("style=dashed, arrowhead=none, constraint=false".to_owned()),
             Sort::Source => with.push("style=dotted, constraint=false".to_owned()),
+            Sort::Catch => with.push("style=dashed".to_owned()),
             Sort::Forward => {}
         }
+        with.extend(edge.whole.map(|stage| format!("ltail=cluster_{}", stage.0)));
         let with = if with.is_empty() { String::new() } else { format!(" [{}]", with.join(", ")) };
         let _ = writeln!(dot.out, "  {} -> {}{with};", edge.from.id(), edge.to.id());
     }

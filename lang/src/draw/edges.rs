@@ -29,12 +29,16 @@ pub(super) enum Sort {
     Stop,
     Undo,
     Source,
+    /// An ending of a stage, caught by the match below.
+    Catch,
 }
 
 /// All outcomes from one place to another.
 #[derive(Debug)]
 pub(super) struct Edge {
     pub from: Place,
+    /// It comes from all of this stage.
+    pub whole: Option<StageId>,
     pub to: Place,
     pub sort: Sort,
     pub label: String,
@@ -105,7 +109,7 @@ impl Edges<'_> {
     fn add(&mut self, from: Place, to: Place, sort: Sort, word: &str, count: Option<u32>) {
         let at = *self.merged.entry((from, to, sort)).or_insert(self.edges.len());
         let Some(edge) = self.edges.get_mut(at) else {
-            self.edges.push(Edge { from, to, sort, label: word.to_owned(), count });
+            self.edges.push(Edge { from, whole: None, to, sort, label: word.to_owned(), count });
             return;
         };
         if !word.is_empty() {
@@ -149,7 +153,7 @@ impl Edges<'_> {
     fn outcome(&mut self, from: Place, at: (StageId, u32), word: Option<&str>, outcome: Outcome, count: Option<u32>) {
         let function = self.flow.stage(at.0).function;
         let said = labels::outcome(self.flow, outcome);
-        let said = match (word, outcome) {
+        let mut said = match (word, outcome) {
             (Some(word), Outcome::Send) => word.to_owned(),
             (Some(word), _) => format!("{word}: {said}"),
             (None, Outcome::Next) => String::new(),
@@ -160,9 +164,18 @@ impl Edges<'_> {
             (Outcome::Timeout, _) => (Place::Timeout(function), Sort::Stop),
             (Outcome::Back(_) | Outcome::Jump { .. }, Some(dest)) => (self.dest(dest), Sort::Loop),
             (_, Some(dest)) => (self.dest(dest), Sort::Forward),
-            // A `back` that leads nowhere is never taken: what is left is a failure.
-            (_, None) => (Place::Cancel(function), Sort::Stop),
+            (Outcome::Cancel, None) => (Place::Cancel(function), Sort::Stop),
+            (_, None) => {
+                said.push_str(" (never)");
+                (from, Sort::Loop)
+            }
         };
+        if sort == Sort::Loop
+            && let Some(Dest::Stage(stage)) = self.flow.dest(at.0, at.1, outcome)
+            && let Some(limits) = labels::stage_limits(self.flow.stage(stage))
+        {
+            said = format!("{said} {}", limits.text);
+        }
         self.add(from, to, sort, &said, count);
     }
 
@@ -170,6 +183,13 @@ impl Edges<'_> {
         let flow = self.flow;
         let stage = flow.stage(id);
         let exits = self.traffic.and_then(|traffic| traffic.exits(id));
+        if let Some(above) = flow.above(id).filter(|_| !stage.catches.is_empty()) {
+            let caught = self.traffic.and_then(|traffic| traffic.caught(id));
+            self.add(self.entry(above), Place::Match(id), Sort::Catch, &labels::caught(stage), caught);
+            if let Some(edge) = self.edges.last_mut() {
+                edge.whole = Some(above);
+            }
+        }
         match stage.kind {
             StageKind::Switch => {}
             StageKind::Select | StageKind::Join => {

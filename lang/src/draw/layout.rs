@@ -3,7 +3,7 @@
 
 use super::labels;
 use super::measure::width;
-use super::plan::{ArmBody, Cell, Plan, PortRole, bead_width, even};
+use super::plan::{ArmBody, ArmPlan, Cell, Plan, PortRole, bead_width, even};
 use super::routes::{From, Goal, Owner};
 use super::scene::Style;
 use crate::flow::*;
@@ -17,8 +17,11 @@ pub(super) const BEAD: i32 = 18;
 pub(super) const LANE: i32 = 11;
 pub(super) const DIAMOND: i32 = 32;
 pub(super) const WEDGE: i32 = 26;
+/// How far a wedge's point stands out.
+pub(super) const WEDGE_TIP: i32 = 11;
 pub(super) const BAR: i32 = 4;
 pub(super) const TERMINAL: i32 = 26;
+pub(super) const TERMINAL_WIDTH: i32 = 52;
 /// Between the wedges of a match and what stands beside them.
 pub(super) const ARM_GAP: i32 = 28;
 /// From content to a line beside all of it.
@@ -88,7 +91,8 @@ pub(super) struct FunctionGeo {
 }
 
 impl Layout {
-    pub fn of(flow: &Flow, plan: Plan) -> Layout {
+    /// `ended`: what is said beside the exit.
+    pub fn of(flow: &Flow, plan: Plan, ended: Option<&str>) -> Layout {
         let mut layout = Layout {
             plan,
             stages: vec![StageGeo::default(); flow.stages.len()],
@@ -103,7 +107,7 @@ impl Layout {
         let spans = layout.spans();
         layout.plan.routes.assign(flow, &spans);
         for at in 0..flow.functions.len() {
-            layout.function_extents(flow, at);
+            layout.function_extents(flow, at, ended.filter(|_| at == 0));
         }
         layout.pack();
         // Once more, now that each function has its place.
@@ -133,13 +137,14 @@ impl Layout {
         self.functions[at].h = bottom + 24 + TERMINAL + PAD - self.functions[at].y;
     }
 
-    fn function_extents(&mut self, flow: &Flow, at: usize) {
+    fn function_extents(&mut self, flow: &Flow, at: usize, ended: Option<&str>) {
         let (left, right) = match flow.functions[at].chain {
             Some(chain) => self.chain_extents(flow, chain),
             None => (0, 0),
         };
         let title = if at == 0 { 0 } else { width(&flow.functions[at].name, Style::Label) + 110 };
-        let (left, right) = (left.max(48) + PAD, right.max(48) + PAD);
+        let ended = ended.map_or(0, |ended| TERMINAL_WIDTH / 2 + 8 + ending_width(ended));
+        let (left, right) = (left.max(48) + PAD, right.max(48).max(ended) + PAD);
         let function = &mut self.functions[at];
         function.axis = left;
         function.w = (left + right).max(title);
@@ -317,9 +322,11 @@ impl Layout {
             if at > 0 {
                 y += ARM_ROW_GAP;
             }
+            arm.height = WEDGE;
             match &mut arm.body {
                 ArmBody::Ends(ports) => {
                     let height = WEDGE.max(16 * ports.len() as i32 + 2);
+                    arm.height = height;
                     arm.y = y + height / 2;
                     let first = arm.y - 8 * (ports.len() as i32 - 1);
                     for (nth, port) in ports.iter_mut().enumerate() {
@@ -397,6 +404,11 @@ impl Layout {
                 _ => 0,
             },
         }
+    }
+
+    /// How far an end at a height begins before the point of its wedge.
+    pub fn slant(&self, arm: &ArmPlan, y: i32) -> i32 {
+        WEDGE_TIP * (y - arm.y).abs() / (arm.height / 2).max(1)
     }
 
     pub fn enter_y(&self, goal: Goal) -> i32 {
@@ -530,6 +542,10 @@ impl Layout {
         self.plan.arms[id.index()] = arms;
         (half, if leaves { right + SIDE } else { right })
     }
+}
+
+pub(super) fn ending_width(text: &str) -> i32 {
+    width(text, Style::Ending) + 20
 }
 
 /// Sets columns side by side: their axes, from the axis of all, and how far they reach.

@@ -24,16 +24,17 @@ pub(super) fn write(flow: &Flow, path: Option<&Path>) -> String {
     for (at, edge) in all.iter().enumerate() {
         let arrow = match edge.sort {
             Sort::Undo => "-.-",
-            Sort::Source => "-.->",
+            Sort::Source | Sort::Catch => "-.->",
             _ => "-->",
         };
         let label = if edge.label.is_empty() { String::new() } else { format!("|{}|", quoted(&edge.label)) };
-        chart.line(1, &format!("{} {arrow}{label} {}", edge.from.id(), edge.to.id()));
+        let from = edge.whole.map_or_else(|| edge.from.id(), |stage| format!("g{}", stage.0));
+        chart.line(1, &format!("{from} {arrow}{label} {}", edge.to.id()));
         let colour = match (path.is_some(), edge.count, edge.sort) {
             (true, Some(0), _) => Some("#b9c0c7"),
             (true, Some(_), Sort::Forward) => Some("#0b5bd3"),
             (_, _, Sort::Loop) => Some("#b0407a"),
-            (_, _, Sort::Stop) => Some("#c2493a"),
+            (_, _, Sort::Stop | Sort::Catch) => Some("#c2493a"),
             (_, _, Sort::Undo) => Some("#0c7f89"),
             _ => None,
         };

@@ -138,8 +138,8 @@ impl Placer<'_> {
         };
         self.terminal(axis, bottom - TERMINAL, "out", out);
         if let Some(ended) = ended {
-            let w = width(ended, Style::Ending) + 20;
-            let (x, y) = (axis + 26 + 8, bottom - TERMINAL / 2);
+            let w = ending_width(ended);
+            let (x, y) = (axis + TERMINAL_WIDTH / 2 + 8, bottom - TERMINAL / 2);
             self.node(Rect { x, y: y - 11, w, h: 22 }, Shape::Ending { well: ended == "sent" }, State::Plain);
             self.text(x + w / 2, y, Anchor::Middle, Style::Ending, State::Plain, ended);
         }
@@ -157,7 +157,11 @@ impl Placer<'_> {
     }
 
     fn terminal(&mut self, axis: i32, top: i32, text: &str, state: State) {
-        self.node(Rect { x: axis - 26, y: top, w: 52, h: TERMINAL }, Shape::Terminal, state);
+        self.node(
+            Rect { x: axis - TERMINAL_WIDTH / 2, y: top, w: TERMINAL_WIDTH, h: TERMINAL },
+            Shape::Terminal,
+            state,
+        );
         self.text(axis, top + TERMINAL / 2, Anchor::Middle, Style::Terminal, state, text);
     }
 
@@ -444,16 +448,17 @@ impl Placer<'_> {
             let nth = nth as u32;
             let count = self.traffic.and_then(|traffic| traffic.arm(id, nth));
             let state = self.state(count);
-            let top = arm.y - WEDGE / 2;
+            let top = arm.y - arm.height / 2;
             let (role, tried) = if above.1 { (LineRole::Forward, entries) } else { (LineRole::Rail, None) };
             self.line(role, above.1, tried, Vec::new(), &[(axis, above.0), (axis, top)]);
-            above = (top + WEDGE, false);
-            self.node(Rect { x: axis - geo.wedge / 2, y: top, w: geo.wedge, h: WEDGE }, Shape::Wedge, state);
+            above = (top + arm.height, false);
+            self.node(Rect { x: axis - geo.wedge / 2, y: top, w: geo.wedge, h: arm.height }, Shape::Wedge, state);
             self.text(axis - 4, arm.y, Anchor::Middle, Style::Wedge, state, &arm.word);
             match &arm.body {
                 ArmBody::Ends(ports) => {
                     for port in ports {
-                        self.end(id, nth, port, right, leave);
+                        let start = right - self.layout.slant(arm, port.y);
+                        self.end(id, nth, port, (start, right), leave);
                     }
                 }
                 ArmBody::Inline(step) => {
@@ -486,19 +491,19 @@ impl Placer<'_> {
     }
 
     /// An end of an arm; the way of a jump is drawn with its group.
-    fn end(&mut self, id: StageId, arm: u32, port: &Port, right: i32, leave: Leave) {
+    fn end(&mut self, id: StageId, arm: u32, port: &Port, (start, right): (i32, i32), leave: Leave) {
         let state = self.state(port.count);
         let of = port.outcomes.iter().map(|at| Of::End(id, arm, *at)).collect();
         let y = port.y;
         match port.role {
             PortRole::Stop(stop) => {
-                self.line(LineRole::Stop, false, port.count, of, &[(right, y), (right + TAIL, y)]);
+                self.line(LineRole::Stop, false, port.count, of, &[(start, y), (right + TAIL, y)]);
                 self.mark(right + TAIL + 5, y, stop, state);
                 self.text(right + TAIL + 15, y, Anchor::Start, Style::Stop, state, &port.text);
             }
             PortRole::Send => {
                 let Leave { lane, out, axis, bottom } = leave;
-                let points = [(right, y), (lane, y), (lane, out), (axis, out), (axis, bottom)];
+                let points = [(start, y), (lane, y), (lane, out), (axis, out), (axis, bottom)];
                 self.line(LineRole::Forward, false, port.count, of, &points);
                 self.gap(right + TAIL - 2, right + TAIL + width(&port.text, Style::Loop) + 4);
                 self.text(right + TAIL + 1, y, Anchor::Start, Style::Forward, state, &port.text);
@@ -626,8 +631,8 @@ impl Placer<'_> {
             let source = &self.layout.plan.routes.groups[id as usize].sources[at];
             let (of, count) = (source.of.clone(), source.count);
             let (from, leave) = (source.from, source.leave.clone());
-            let (x, text) = self.start(from);
-            let mut points = vec![(x, self.layout.from_y(from))];
+            let (start, x, text) = self.start(from);
+            let mut points = vec![(start, self.layout.from_y(from))];
             for column in &leave {
                 points.push((self.column_lane_x(*column, id), self.layout.track_y(column.0, id)));
             }
@@ -643,21 +648,26 @@ impl Placer<'_> {
         }
     }
 
-    /// Where a way begins, and what is said there.
-    fn start(&self, from: From) -> (i32, String) {
+    /// Where a way begins, where its text is counted from, and the text.
+    fn start(&self, from: From) -> (i32, i32, String) {
         match from {
             From::Port(step, port) => {
                 let cell = self.layout.cell(step);
                 let text = cell.right.get(port as usize).map(|port| port.text.clone());
-                (cell.axis + cell.width / 2, text.unwrap_or_default())
+                let x = cell.axis + cell.width / 2;
+                (x, x, text.unwrap_or_default())
             }
             From::End(stage, arm, end) => {
-                let text = match self.layout.plan.arms[stage.index()].get(arm as usize).map(|arm| &arm.body) {
-                    Some(ArmBody::Ends(ports)) => ports.iter().find(|port| port.outcomes.contains(&end)),
+                let x = self.axes[stage.index()] + self.layout.stage(stage).wedge / 2;
+                let Some(arm) = self.layout.plan.arms[stage.index()].get(arm as usize) else {
+                    return (x, x, String::new());
+                };
+                let port = match &arm.body {
+                    ArmBody::Ends(ports) => ports.iter().find(|port| port.outcomes.contains(&end)),
                     _ => None,
                 };
-                let text = text.map(|port| port.text.clone()).unwrap_or_default();
-                (self.axes[stage.index()] + self.layout.stage(stage).wedge / 2, text)
+                let Some(port) = port else { return (x, x, String::new()) };
+                (x - self.layout.slant(arm, port.y), x, port.text.clone())
             }
         }
     }

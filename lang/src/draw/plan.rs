@@ -81,6 +81,8 @@ pub(super) struct ArmPlan {
     pub body: ArmBody,
     // Places.
     pub y: i32,
+    /// Of its wedge.
+    pub height: i32,
     /// Where its value turns to the exit.
     pub out_y: i32,
 }
@@ -158,6 +160,9 @@ impl Plan {
             if let Some((_, on_left, port)) = seen.iter().find(|(known, ..)| known == outcome) {
                 let ports: &mut Vec<Port> = if *on_left { &mut left } else { &mut right };
                 ports[*port].outcomes.push(at);
+                if let PortRole::Out(group) = ports[*port].role {
+                    self.routes.also(group, From::Port(id, *port as u32), Of::Outcome(id, at));
+                }
                 continue;
             }
             let count = traffic.map(|traffic| traffic.outcome(id, at));
@@ -189,6 +194,9 @@ impl Plan {
         let spoken = cell.down.iter().any(|at| count(at) > 0);
         let down = cell.down.iter().filter(|at| !spoken || count(at) > 0);
         let mut words: Vec<&str> = down.map(|at| step.outcomes[*at as usize].word(flow)).collect();
+        words.sort_unstable_by_key(|word| {
+            cell.down.iter().position(|at| step.outcomes[*at as usize].word(flow) == *word)
+        });
         words.dedup();
         if words == ["next"] {
             words.clear();
@@ -250,8 +258,13 @@ impl Plan {
                     for (at, end) in ends.iter().enumerate() {
                         let at = at as u32;
                         if let Some(twin) = ends[..at as usize].iter().position(|known| known == end) {
-                            let twin = ports.iter_mut().find(|port| port.outcomes.contains(&(twin as u32)));
-                            twin.into_iter().for_each(|port| port.outcomes.push(at));
+                            let twin = twin as u32;
+                            for port in ports.iter_mut().filter(|port| port.outcomes.contains(&twin)) {
+                                port.outcomes.push(at);
+                                if let PortRole::Out(group) = port.role {
+                                    self.routes.also(group, From::End(id, nth, twin), Of::End(id, nth, at));
+                                }
+                            }
                             continue;
                         }
                         let count = traffic.and_then(|traffic| traffic.end(id, nth, at));
@@ -274,7 +287,7 @@ impl Plan {
                     ArmBody::Ends(ports)
                 }
             };
-            self.arms[id.index()].push(ArmPlan { word, body, y: 0, out_y: 0 });
+            self.arms[id.index()].push(ArmPlan { word, body, y: 0, height: 0, out_y: 0 });
         }
     }
 

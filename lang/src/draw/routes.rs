@@ -107,6 +107,14 @@ impl Routes {
         group
     }
 
+    /// The way from a place shows one more outcome: somebody wrote it twice.
+    pub fn also(&mut self, group: u32, from: From, of: Of) {
+        let sources = self.groups.get_mut(group as usize).map(|group| group.sources.iter_mut());
+        if let Some(source) = sources.into_iter().flatten().rfind(|source| source.from == from) {
+            source.of.push(of);
+        }
+    }
+
     /// A lane on the right of a column.
     pub fn claim(&mut self, column: Column, user: u32) {
         let count = self.column_lane_counts.entry(column).or_default();

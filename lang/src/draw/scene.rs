@@ -1,6 +1,5 @@
 //! What a picture consists of, with every place decided: the layout makes it, [`super::svg`] paints it, the tests measure it.
 
-use super::measure::width;
 use crate::flow::{FunctionId, StageId, StepId};
 use aivm_schema::module::StageKind;
 
@@ -38,11 +37,12 @@ pub(super) struct Frame {
     pub rect: Rect,
     pub role: FrameRole,
     /// Index of the frame around.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the laws ask for it"))]
     pub parent: Option<usize>,
     pub state: State,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum FrameRole {
     Function(FunctionId),
     Stage(StageId, StageKind),
@@ -71,6 +71,7 @@ pub(super) struct Line {
     pub gap: Option<(i32, i32)>,
     pub state: State,
     /// What it shows.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the laws ask for it"))]
     pub of: Vec<Of>,
 }
 
@@ -202,10 +203,11 @@ impl Style {
     }
 }
 
+#[cfg(test)]
 impl Text {
     /// What it covers at the most.
     pub fn rect(&self) -> Rect {
-        let w = width(&self.text, self.style);
+        let w = super::measure::width(&self.text, self.style);
         let h = (self.style.size_tenths() as i32 + 9) / 10;
         let x = match self.anchor {
             Anchor::Start => self.x,

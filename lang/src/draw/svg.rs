@@ -2,6 +2,7 @@
 //! its own background.
 
 use super::Theme;
+use super::layout::WEDGE_TIP;
 use super::scene::*;
 use aivm_schema::module::StageKind;
 use std::fmt::Write;
@@ -292,7 +293,7 @@ fn node(node: &Node, out: &mut String) {
             let rx = (h / 2).min(17);
             let mut pill = String::new();
             if many {
-                for by in [6, 3] {
+                for by in [4, 2] {
                     let (x, y) = (x + by, y + by);
                     let _ = write!(
                         pill,
@@ -315,8 +316,8 @@ fn node(node: &Node, out: &mut String) {
         }
         Shape::Wedge => format!(
             r#"<path class="wedge{state}" d="M{x} {y}H{}L{right} {my}L{} {bottom}H{x}z"/>"#,
-            right - 11,
-            right - 11
+            right - WEDGE_TIP,
+            right - WEDGE_TIP
         ),
         Shape::Bar => rect("bar", 0, 2),
         Shape::Terminal => rect("terminal", 0, h / 2),

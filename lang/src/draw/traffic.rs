@@ -245,12 +245,12 @@ impl Sums {
 
     /// Finds what follows: a sum with one unknown gives it; one that is spent makes all its unknowns nothing.
     fn solve(&self, known: &mut [Option<u32>]) {
-        let mut uses: Vec<Vec<u32>> = vec![Vec::new(); known.len()];
+        let mut uses: Vec<Vec<(u32, i64)>> = vec![Vec::new(); known.len()];
         let mut open: Vec<Open> = Vec::with_capacity(self.0.len());
         for (at, sum) in self.0.iter().enumerate() {
             let mut left = Open { rest: sum.constant, plus: 0, minus: 0 };
             for (sign, variable) in &sum.terms {
-                uses[*variable as usize].push(at as u32);
+                uses[*variable as usize].push((at as u32, *sign));
                 *left.side(*sign) += 1;
             }
             open.push(left);
@@ -271,9 +271,8 @@ impl Sums {
                     continue;
                 }
                 known[*variable as usize] = Some(value);
-                for user in &uses[*variable as usize] {
-                    let (sum, open) = (&self.0[*user as usize], &mut open[*user as usize]);
-                    let Some((sign, _)) = sum.terms.iter().find(|(_, other)| other == variable) else { continue };
+                for (user, sign) in &uses[*variable as usize] {
+                    let open = &mut open[*user as usize];
                     open.rest += sign * i64::from(value);
                     *open.side(*sign) -= 1;
                     work.push(*user);
