@@ -85,7 +85,7 @@ pub(super) fn edges(flow: &Flow, traffic: Option<&Traffic>) -> Vec<Edge> {
     for edge in &mut edges.edges {
         // The limits of whom it leads to stand on the edge.
         let limits = match edge.to {
-            Place::Step(step) if matches!(edge.sort, Sort::Forward | Sort::Loop) => {
+            Place::Step(step) if edge.from != edge.to && matches!(edge.sort, Sort::Forward | Sort::Loop) => {
                 labels::step_limits(flow.step(step))
             }
             _ => None,

@@ -1,6 +1,8 @@
 //! What a finished run did, call by call: step keys become steps of the flow graph, also inside definitions.
 
+use super::labels;
 use crate::flow::*;
+use aivm_schema::module::StageKind;
 use rustc_hash::FxHashMap;
 
 /// The path that a run took.
@@ -16,20 +18,27 @@ pub struct Path {
     pub(super) undone: FxHashMap<StepId, u32>,
     /// How often each definition was called.
     pub(super) calls: FxHashMap<FunctionId, u32>,
+    /// How often the chooser of each select was called.
+    pub(super) choices: FxHashMap<StageId, u32>,
 }
 
 impl Path {
     /// The path of a run that ended so, from its calls: the key of each, and the outcome that followed.
     pub fn of<'a>(flow: &Flow, ended: &str, calls: impl IntoIterator<Item = (&'a str, &'a str)>) -> Path {
-        let mut steps: FxHashMap<(FunctionId, String), StepId> = FxHashMap::default();
+        let mut keys: Keys = FxHashMap::default();
         for (at, step) in flow.steps.iter().enumerate() {
-            let stage = flow.stage(step.stage);
-            steps.entry((stage.function, format!("{}/{}", stage.key, step.name))).or_insert(StepId(at as u32));
+            let function = flow.stage(step.stage).function;
+            keys.entry((function, labels::key(flow, step))).or_insert(Ok(StepId(at as u32)));
+        }
+        for (at, stage) in flow.stages.iter().enumerate().filter(|(_, stage)| stage.kind == StageKind::Select) {
+            keys.entry((stage.function, stage.key.clone())).or_insert(Err(StageId(at as u32)));
         }
         let mut path = Path { ended: Some(ended.to_owned()), ..Path::default() };
         for (key, outcome) in calls {
-            if let Some(place) = Place::of(flow, &steps, key) {
-                path.add(flow, place, outcome);
+            match Place::of(flow, &keys, key) {
+                Some(Ok(place)) => path.add(flow, place, outcome),
+                Some(Err(select)) => *path.choices.entry(select).or_default() += 1,
+                None => {}
             }
         }
         path
@@ -57,6 +66,9 @@ impl Path {
     }
 }
 
+/// The steps of each function by their keys, and its selects by theirs.
+type Keys = FxHashMap<(FunctionId, String), Result<StepId, StageId>>;
+
 /// What a step key names.
 #[derive(Clone, Copy)]
 struct Place {
@@ -66,20 +78,23 @@ struct Place {
 }
 
 impl Place {
-    /// `inbox/triage#1[0]/switch.1/rules#1`: callers first, each ending in its counts. None for a chooser, and for a stranger.
-    fn of(flow: &Flow, steps: &FxHashMap<(FunctionId, String), StepId>, key: &str) -> Option<Place> {
+    /// `inbox/triage#1[0]/switch.1/rules#1`: callers first, each ending in its counts. A chooser's is its select's; none for a stranger.
+    fn of(flow: &Flow, keys: &Keys, key: &str) -> Option<Result<Place, StageId>> {
         let mut function = FunctionId(0);
         let mut rest = key;
         loop {
             let (path, counts) = rest.split_once('#')?;
-            let step = *steps.get(&(function, path.to_owned()))?;
+            let step = match *keys.get(&(function, path.to_owned()))? {
+                Ok(step) => step,
+                Err(select) => return Some(Err(select)),
+            };
             let (counts, inner) = match counts.split_once('/') {
                 Some((counts, inner)) => (counts, Some(inner)),
                 None => (counts, None),
             };
             let undo = counts.ends_with("~undo");
             let Some(inner) = inner else {
-                return Some(Place { step, item: counts.contains('['), undo });
+                return Some(Ok(Place { step, item: counts.contains('['), undo }));
             };
             let called = if undo { flow.step(step).undo? } else { flow.step(step).target };
             let Target::Function(callee) = called else { return None };

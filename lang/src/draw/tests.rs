@@ -356,10 +356,24 @@ fn no_line_goes_through_a_sign_or_a_text() {
                     if through && crosses(&piece, &frame.rect) {
                         hold(name, "no line goes through a box", &format!("{line:?} and {frame:?}"));
                     }
+                    if sides(&frame.rect).iter().any(|side| near(&piece, side)) {
+                        hold(name, "no line runs along the side of a box", &format!("{line:?} and {frame:?}"));
+                    }
                 }
             }
         }
     }
+}
+
+fn sides(rect: &Rect) -> [Rect; 4] {
+    let Rect { x, y, w, h } = *rect;
+    [Rect { w: 0, ..*rect }, Rect { h: 0, ..*rect }, Rect { x: x + w, y, w: 0, h }, Rect { x, y: y + h, w, h: 0 }]
+}
+
+/// Closer than one can tell apart?
+fn near(a: &Rect, b: &Rect) -> bool {
+    let shifted = |by: i32| if b.w == 0 { Rect { x: b.x + by, ..*b } } else { Rect { y: b.y + by, ..*b } };
+    (-3..=3).any(|by| along(a, &shifted(by)))
 }
 
 /// Do two pieces of line lie on each other?

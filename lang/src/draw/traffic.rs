@@ -50,7 +50,7 @@ impl Traffic {
             }
         }
         traffic.known = vec![None; variables as usize];
-        let sums = Sums::of(flow, &traffic);
+        let sums = Sums::of(flow, &traffic, path);
         sums.solve(&mut traffic.known);
         traffic.parts(flow);
         traffic
@@ -143,7 +143,7 @@ impl Sum {
 struct Sums(Vec<Sum>);
 
 impl Sums {
-    fn of(flow: &Flow, traffic: &Traffic) -> Sums {
+    fn of(flow: &Flow, traffic: &Traffic, path: &Path) -> Sums {
         let mut jumps = Jumps::default();
         jumps.collect(flow, traffic);
         let mut sums = Sums(Vec::new());
@@ -154,6 +154,9 @@ impl Sums {
                 StageKind::Switch => sums.switch(flow, traffic, &jumps, id, stage),
                 StageKind::Join => sums.join(traffic, id, stage),
                 StageKind::Match => sums.arms(flow, traffic, id, stage),
+                StageKind::Select if idle(traffic, stage) && !path.choices.contains_key(&id) => {
+                    sums.0.push(Sum::default().plus(entries(id)));
+                }
                 StageKind::Select => {}
             }
         }
@@ -308,6 +311,11 @@ fn caught(stage: StageId) -> u32 {
 
 fn last(flow: &Flow, chain: ChainId) -> Option<StageId> {
     flow.chain(chain).stages.last().copied()
+}
+
+/// Did none of its steps run, and has it nothing else?
+fn idle(traffic: &Traffic, stage: &Stage) -> bool {
+    stage.elements.iter().all(|element| matches!(element, Element::Step(step) if traffic.visits(*step) == 0))
 }
 
 /// What comes to an element of a switch or join; of a select, nobody wrote it down.
