@@ -373,7 +373,7 @@ impl Layout {
                 group.sources.iter().fold((to, to), |(from, to), source| {
                     let y = match source.leave.last() {
                         Some(column) => self.track_y(column.0, at),
-                        None => self.from_y(source.from),
+                        None => self.start_y(source.from),
                     };
                     (from.min(y), to.max(y))
                 })
@@ -394,7 +394,7 @@ impl Layout {
         self.stage(stage).tracks + self.plan.routes.track(stage, group) * LANE
     }
 
-    pub fn from_y(&self, from: From) -> i32 {
+    pub fn start_y(&self, from: From) -> i32 {
         match from {
             From::Port(step, port) => self.cell(step).right.get(port as usize).map_or(0, |port| port.y),
             From::End(stage, arm, end) => match self.plan.arms[stage.index()].get(arm as usize).map(|arm| &arm.body) {

@@ -3,13 +3,16 @@
 use super::labels;
 use super::layout::*;
 use super::measure::width;
-use super::plan::{ArmBody, ENTER, Port, PortRole, SWING, Stop, TAIL, UNDO_GAP, bead_width, undoer_width};
-use super::routes::{From, Goal, NEIGHBOUR, Owner, is_row};
+use super::plan::{ArmBody, Port, PortRole, Stop, TAIL, bead_width};
+use super::routes::{Goal, NEIGHBOUR};
 use super::scene::*;
 use super::traffic::Traffic;
 use crate::flow::*;
 use crate::lower::kind_word;
 use aivm_schema::module::StageKind;
+
+mod steps;
+mod ways;
 
 /// The picture of a laid out flow graph.
 pub(super) fn place(flow: &Flow, traffic: Option<&Traffic>, layout: Layout, ended: Option<&str>) -> Scene {
@@ -511,188 +514,4 @@ impl Placer<'_> {
             _ => self.text(right + TAIL + 1, y, Anchor::Start, Style::Loop, state, &port.text),
         }
     }
-
-    // Steps.
-
-    fn cell(&mut self, id: StepId, axis: i32, leave: Option<Leave>) {
-        let flow = self.flow;
-        let step = flow.step(id);
-        self.layout.plan.cells[id.index()].axis = axis;
-        let visits = self.traffic.map(|traffic| traffic.visits(id));
-        let state = self.state(visits);
-        let cell = self.layout.cell(id);
-        let rect = Rect { x: axis - cell.width / 2, y: cell.top, w: cell.width, h: cell.height };
-        let (lines, limits, above, enter_y) =
-            (cell.lines.clone(), cell.limits.clone(), cell.bead_above(), cell.enter_y);
-        let shape = Shape::Pill { step: id, calls: matches!(step.target, Target::Function(_)), many: step.each };
-        self.scene.nodes.push(Node { rect, shape, state, title: labels::key(flow, step) });
-        let mut y = rect.y + rect.h / 2 - (15 * (lines.len() as i32 - 1)) / 2;
-        for (style, text) in &lines {
-            self.text(axis, y, Anchor::Middle, *style, state, text);
-            y += 15;
-        }
-        if let Some(limits) = limits {
-            // Nobody wrote it: it stands where the loop that it closes comes in.
-            match above {
-                true => self.bead(axis, rect.y - ARROW - BEAD / 2, &limits, state),
-                false => self.bead(rect.right() + ENTER + bead_width(&limits.text) / 2, enter_y, &limits, state),
-            }
-        }
-        if let Some(times) = visits.and_then(labels::times) {
-            let w = width(&times, Style::Times) + 10;
-            let (x, y) = (rect.x + 4, rect.y);
-            self.node(Rect { x: x - 8, y: y - 8, w, h: 16 }, Shape::Times, state);
-            self.text(x - 8 + w / 2, y, Anchor::Middle, Style::Times, state, &times);
-        }
-        let ports = {
-            let cell = &mut self.layout.plan.cells[id.index()];
-            (std::mem::take(&mut cell.left), std::mem::take(&mut cell.right))
-        };
-        for port in &ports.0 {
-            self.left_port(id, port, rect, leave);
-        }
-        for port in &ports.1 {
-            self.right_port(id, port, rect);
-        }
-        let cell = &mut self.layout.plan.cells[id.index()];
-        (cell.left, cell.right) = ports;
-    }
-
-    fn left_port(&mut self, id: StepId, port: &Port, rect: Rect, leave: Option<Leave>) {
-        let state = self.state(port.count);
-        let of: Vec<Of> = port.outcomes.iter().map(|at| Of::Outcome(id, *at)).collect();
-        let (x, y) = (rect.x, port.y);
-        match (port.role, leave) {
-            (PortRole::Stop(stop), _) => {
-                self.line(LineRole::Stop, false, port.count, of, &[(x, y), (x - TAIL, y)]);
-                self.mark(x - TAIL - 5, y, stop, state);
-                self.text(x - TAIL - 15, y, Anchor::End, Style::Stop, state, &port.text);
-            }
-            (PortRole::Send, Some(Leave { lane, out, axis, bottom })) => {
-                let points = [(x, y), (lane, y), (lane, out), (axis, out), (axis, bottom)];
-                self.line(LineRole::Forward, false, port.count, of, &points);
-                self.gap(x - TAIL - width(&port.text, Style::Loop) - 4, x - TAIL + 2);
-                self.text(x - TAIL - 1, y, Anchor::End, Style::Forward, state, &port.text);
-            }
-            _ => {}
-        }
-    }
-
-    fn right_port(&mut self, id: StepId, port: &Port, rect: Rect) {
-        let state = self.state(port.count);
-        let of: Vec<Of> = port.outcomes.iter().map(|at| Of::Outcome(id, *at)).collect();
-        let (x, y) = (rect.right(), port.y);
-        match port.role {
-            PortRole::Undo => {
-                let w = undoer_width(&port.text);
-                self.line(LineRole::Undo, false, port.count, of, &[(x, y), (x + UNDO_GAP, y)]);
-                self.gap(x + UNDO_GAP / 2 - 7, x + UNDO_GAP / 2 + 7);
-                self.text(x + UNDO_GAP / 2, y, Anchor::Middle, Style::Undo, state, "~");
-                self.node(Rect { x: x + UNDO_GAP, y: y - 12, w, h: 24 }, Shape::Undoer, state);
-                let text = labels::with_times(port.text.clone(), port.count);
-                self.text(x + UNDO_GAP + w / 2, y, Anchor::Middle, Style::Undoer, state, &text);
-            }
-            PortRole::Retry => {
-                let points = [(x, y - 6), (x + SWING, y - 6), (x + SWING, y + 6), (x, y + 6)];
-                self.line(LineRole::Loop, true, port.count, of, &points);
-                self.text(x + SWING + 5, y, Anchor::Start, Style::Loop, state, &port.text);
-            }
-            PortRole::Out(_) => self.text(x + TAIL + 1, y, Anchor::Start, Style::Loop, state, &port.text),
-            _ => {}
-        }
-    }
-
-    // Ways.
-
-    fn group(&mut self, id: u32) {
-        let group = &self.layout.plan.routes.groups[id as usize];
-        let (goal, enter, owner) = (group.goal, group.enter.clone(), group.owner);
-        let mut end = Vec::new();
-        for column in enter.iter().rev() {
-            end.push((self.column_lane_x(*column, id), self.layout.track_y(column.0, id)));
-        }
-        let (goal_x, goal_y) = match goal {
-            Goal::Step(step) => {
-                let cell = self.layout.cell(step);
-                (cell.axis + cell.width / 2, cell.enter_y)
-            }
-            Goal::Stage(stage) => {
-                (self.axes[stage.index()] + self.layout.stage(stage).right, self.layout.enter_y(goal))
-            }
-        };
-        end.push((goal_x, goal_y));
-        let lane = match owner {
-            Owner::Stage(stage) if is_row(self.flow, stage) => None,
-            Owner::Stage(stage) => Some(self.axes[stage.index()] + self.layout.stage(stage).lanes),
-            Owner::Chain(chain) => Some(self.chain_axes[chain.index()] + self.layout.chain(chain).lanes),
-        };
-        let lane = lane.map(|x| x + group.lane * LANE);
-        for at in 0..self.layout.plan.routes.groups[id as usize].sources.len() {
-            let source = &self.layout.plan.routes.groups[id as usize].sources[at];
-            let (of, count) = (source.of.clone(), source.count);
-            let (from, leave) = (source.from, source.leave.clone());
-            let (start, x, text) = self.start(from);
-            let mut points = vec![(start, self.layout.from_y(from))];
-            for column in &leave {
-                points.push((self.column_lane_x(*column, id), self.layout.track_y(column.0, id)));
-            }
-            points.extend(lane.map(|lane| (lane, self.layout.goal_y(id))));
-            let mut points = corners(&points);
-            // Out by the row, in by the lane.
-            for point in &end {
-                points.extend(points.last().map(|last| (last.0, point.1)));
-                points.push(*point);
-            }
-            self.line(LineRole::Loop, true, count, of, &points);
-            self.gap(x + TAIL - 2, x + TAIL + width(&text, Style::Loop) + 4);
-        }
-    }
-
-    /// Where a way begins, where its text is counted from, and the text.
-    fn start(&self, from: From) -> (i32, i32, String) {
-        match from {
-            From::Port(step, port) => {
-                let cell = self.layout.cell(step);
-                let text = cell.right.get(port as usize).map(|port| port.text.clone());
-                let x = cell.axis + cell.width / 2;
-                (x, x, text.unwrap_or_default())
-            }
-            From::End(stage, arm, end) => {
-                let x = self.axes[stage.index()] + self.layout.stage(stage).wedge / 2;
-                let Some(arm) = self.layout.plan.arms[stage.index()].get(arm as usize) else {
-                    return (x, x, String::new());
-                };
-                let port = match &arm.body {
-                    ArmBody::Ends(ports) => ports.iter().find(|port| port.outcomes.contains(&end)),
-                    _ => None,
-                };
-                let Some(port) = port else { return (x, x, String::new()) };
-                (x - self.layout.slant(arm, port.y), x, port.text.clone())
-            }
-        }
-    }
-
-    /// The x of a lane on the right of a column.
-    fn column_lane_x(&self, column: (StageId, u32), user: u32) -> i32 {
-        let (stage, at) = column;
-        let geo = self.layout.stage(stage);
-        let axis = self.axes[stage.index()] + geo.columns.get(at as usize).copied().unwrap_or(0);
-        let right = geo.rights.get(at as usize).copied().unwrap_or(0);
-        axis + right + 6 + self.layout.plan.routes.column_lane(column, user) * LANE
-    }
-}
-
-/// Horizontal first, then vertical, between each two points.
-fn corners(points: &[(i32, i32)]) -> Vec<(i32, i32)> {
-    let mut path: Vec<(i32, i32)> = Vec::with_capacity(points.len() * 2);
-    for point in points {
-        if let Some(last) = path.last().copied()
-            && last.0 != point.0
-            && last.1 != point.1
-        {
-            path.push((point.0, last.1));
-        }
-        path.push(*point);
-    }
-    path
 }
