@@ -566,7 +566,7 @@ fn columns(sides: &[(i32, i32)], axes: &mut Vec<i32>) -> (i32, i32) {
     let (first, last) = (axes.first().copied().unwrap_or(0), x);
     // Between the outer axes, or in the middle of the box where the two are far apart.
     let axis = match (first + last) / 2 {
-        between if (between - w / 2).abs() <= 40 => between,
+        between if (between - w / 2).abs() <= 60 => between,
         _ => (w / 2).clamp(first, last),
     };
     axes.iter_mut().for_each(|column| *column -= axis);

@@ -131,12 +131,13 @@ fn style(theme: Theme, out: &mut String) {
 .s-join{{fill:none;stroke:{join}}}.s-match{{fill:none;stroke:{matches}}}
 .l{{fill:none;stroke-width:1.5;stroke-linejoin:round}}.forward{{stroke:{line}}}.loop{{stroke:{loops}}}
 .stop{{stroke:{stop}}}.undo{{stroke:{undo};stroke-dasharray:4 3}}
-.catch{{stroke:{stop};stroke-dasharray:4 3}}.rail{{stroke:{rail}}}
+.catch{{stroke:{stop};stroke-dasharray:4 3}}
 .h-forward{{fill:{line}}}.h-loop{{fill:{loops}}}.h-catch{{fill:{stop}}}
 .pill{{fill:{pill};stroke:{pill_line};stroke-width:1.2}}.inset{{fill:none;stroke:{pill_line}}}
 .undoer{{fill:{undo_fill};stroke:{undo};stroke-dasharray:4 3}}
 .diamond{{fill:{paper};stroke:{select};stroke-width:1.6}}.wedge{{fill:{paper};stroke:{matches};stroke-width:1.3}}
 .bar{{fill:{join}}}.terminal{{fill:{ink}}}.mark{{fill:{paper};stroke:{stop};stroke-width:1.4}}
+.rail,.nowhere{{stroke:{rail}}}.nowhere{{stroke-width:2}}
 .bead{{fill:{paper};stroke:{line}}}.beadf{{fill:{paper};stroke:{pill_line};stroke-dasharray:2 2}}.times{{fill:{taken}}}
 .well{{fill:{well}}}.ill{{fill:{stop}}}
 .l.t{{stroke-width:2.6}}.forward.t{{stroke:{taken}}}.h-forward.t{{fill:{taken}}}
@@ -332,7 +333,7 @@ fn node(node: &Node, out: &mut String) {
         Shape::Timeout => {
             format!(r#"<g class="mark{state}"><circle cx="{mx}" cy="{my}" r="5"/><path d="M{mx} {}v3h2"/></g>"#, my - 3)
         }
-        Shape::Nowhere => format!(r#"<path class="mark{state}" d="M{right} {my}h-5m0-5v10"/>"#),
+        Shape::Nowhere => format!(r#"<path class="l nowhere{state}" d="M{right} {my}h-5m0-5v10"/>"#),
         Shape::Glyph(of) => glyph(x, y, of, state),
     };
     out.push_str(&shape);

@@ -3,7 +3,7 @@
 use super::super::labels;
 use super::super::layout::*;
 use super::super::measure::width;
-use super::super::plan::{ENTER, Port, PortRole, SWING, TAIL, UNDO_GAP, bead_width, undoer_width};
+use super::super::plan::{ENTER, Port, PortRole, SWING, Stop, TAIL, UNDO_GAP, bead_width, undoer_width};
 use super::super::scene::*;
 use super::{Leave, Placer};
 use crate::flow::*;
@@ -59,9 +59,14 @@ impl Placer<'_> {
         let (x, y) = (rect.x, port.y);
         match (port.role, leave) {
             (PortRole::Stop(stop), _) => {
-                self.line(LineRole::Stop, false, port.count, of, &[(x, y), (x - TAIL, y)]);
+                // What leads nowhere ends nothing either.
+                let (role, style) = match stop {
+                    Stop::Nowhere => (LineRole::Rail, Style::Forward),
+                    _ => (LineRole::Stop, Style::Stop),
+                };
+                self.line(role, false, port.count, of, &[(x, y), (x - TAIL, y)]);
                 self.mark(x - TAIL - 5, y, stop, state);
-                self.text(x - TAIL - 15, y, Anchor::End, Style::Stop, state, &port.text);
+                self.text(x - TAIL - 15, y, Anchor::End, style, state, &port.text);
             }
             (PortRole::Send, Some(Leave { lane, out, axis, bottom })) => {
                 let points = [(x, y), (lane, y), (lane, out), (axis, out), (axis, bottom)];
