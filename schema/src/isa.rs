@@ -302,3 +302,6 @@ isa! {
     /// Ends the function; what flows, with its verdict, is its result.
     0x15 "return" Return {}
 }
+
+#[cfg(test)]
+mod manual;
