@@ -22,6 +22,7 @@ const FARTHEST_LABEL: usize = 400;
 /// Spans are bytes of `source`; one that reaches past its end or into a character is moved to the nearest place that
 /// exists. Control characters of the source are shown as pictures, so that no source can steer the terminal.
 pub fn report(file: &str, source: &str, diagnostic: &Diagnostic, colour: bool) -> String {
+    let diagnostic = &visible(diagnostic);
     let (kind, tint) = match diagnostic.severity() {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
@@ -62,7 +63,8 @@ pub fn line(file: &str, source: &str, diagnostic: &Diagnostic) -> String {
         Severity::Error => "error",
         Severity::Warning => "warning",
     };
-    format!("{file}:{line}:{column}: {severity}[{}]: {}", diagnostic.code, diagnostic.message)
+    let message = pictures(&diagnostic.message).replace(['\n', '\t'], " ");
+    format!("{file}:{line}:{column}: {severity}[{}]: {message}", diagnostic.code)
 }
 
 /// The diagnostic as JSON: its own fields, with `severity`, `file`, and `line` and `column` of its primary place.
@@ -80,6 +82,27 @@ pub fn position(source: &str, byte: u32) -> (usize, usize) {
     let before = source.get(..floor(source, byte as usize)).unwrap_or("");
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (count_lines(before) + 1, count_shown(before.get(start..).unwrap_or("")) + 1)
+}
+
+/// The same in words that cannot steer the terminal: they quote the source.
+fn visible(diagnostic: &Diagnostic) -> Diagnostic {
+    let mut diagnostic = diagnostic.clone();
+    diagnostic.message = pictures(&diagnostic.message);
+    for label in diagnostic.labels.iter_mut().chain([&mut diagnostic.primary]) {
+        label.text = pictures(&label.text);
+    }
+    for text in [&mut diagnostic.reason, &mut diagnostic.help].into_iter().flatten() {
+        *text = pictures(text);
+    }
+    if let Some(fix) = &mut diagnostic.fix {
+        fix.title = pictures(&fix.title);
+        fix.edits.iter_mut().for_each(|(_, text)| *text = pictures(text));
+    }
+    diagnostic
+}
+
+fn pictures(text: &str) -> String {
+    text.chars().map(picture).collect()
 }
 
 /// What is said at the place itself: its own text, else the fix, else no more than that it is there.
@@ -231,6 +254,21 @@ mod tests {
         let diagnostic = Diagnostic::new(Code::Expected, Span::new(0, 1), "no");
         let report = report("a", "a \x1b[31m \u{202e}b", &diagnostic, false);
         assert!(report.contains("a ␛[31m \u{fffd}b"), "{report}");
+    }
+
+    #[test]
+    fn a_message_that_quotes_the_source_cannot_either() {
+        let span = Span::new(0, 1);
+        let diagnostic = Diagnostic::new(Code::Expected, span, "`\x1b[2J`")
+            .here("\x1b1")
+            .reason("\u{85}")
+            .help("\x07")
+            .fix("write `\x1b`", vec![(span, "\x1b".into())]);
+        for source in ["a", ""] {
+            let shown = report("a", source, &diagnostic, false) + &line("a", source, &diagnostic);
+            assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+        }
+        assert_eq!(line("a", "a", &diagnostic), "a:1:1: error[E0111]: `␛[2J`");
     }
 
     #[test]
