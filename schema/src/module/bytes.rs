@@ -40,7 +40,7 @@ pub enum ModuleError {
     #[error("E0605: the file holds no module: {0}")]
     Artifact(#[from] ArtifactError),
     /// An artifact of another type.
-    #[error("E0606: the file holds `{0}`, not a module")]
+    #[error("E0606: the file holds `{}`, not a module", .0.escape_debug())]
     OtherType(String),
 }
 
@@ -277,14 +277,17 @@ impl Debug {
     }
 }
 
+/// The most rows of all tables together that a message may have without any room for them.
+const EMPTY_ROWS: usize = 8 << 16;
+
 fn open<'a>(segments: &'a [&'a [u8]; 1]) -> Result<Reader<SegmentArray<'a>>, ModuleError> {
     let length = segments.first().map_or(0, |segment| segment.len());
     if !length.is_multiple_of(8) {
         return Err(ModuleError::Malformed("its length is no multiple of 8".into()));
     }
     let mut options = ReaderOptions::new();
-    // Reading walks the message once; hostile pointers may not make it more.
-    options.traversal_limit_in_words(Some(length / 8 * 2 + 64)).nesting_limit(16);
+    // Reading walks the message once; hostile pointers may not make it more. Rows that say nothing take no room, but count.
+    options.traversal_limit_in_words(Some(length / 8 * 2 + EMPTY_ROWS)).nesting_limit(16);
     Ok(Reader::new(SegmentArray::new(segments), options))
 }
 
