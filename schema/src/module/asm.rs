@@ -4,7 +4,7 @@
 //! errors are reported, each with its line; whether the module makes sense is the verifier's.
 
 use super::Module;
-use super::text::{Token, tokens};
+use super::text::{Token, tokens, visible};
 use crate::isa::{OpInfo, TABLE};
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -45,6 +45,8 @@ pub fn assemble(text: &str) -> std::result::Result<Module, Vec<AsmError>> {
         return Ok(module);
     }
     errors.sort_by_key(|error| error.line);
+    // They quote the text.
+    errors.iter_mut().for_each(|error| error.reason = visible(&error.reason));
     Err(errors)
 }
 

@@ -231,3 +231,18 @@ fn every_instruction_has_one_word() {
         }
     }
 }
+
+#[test]
+fn rows_that_say_nothing_are_rows() {
+    let debug = Debug { stages: vec![(0, 0, 0); 1_000], ..Debug::default() };
+    assert_eq!(Debug::from_bytes(&debug.to_bytes()), Ok(debug));
+    let module = Module { functions: vec![Function::default(); 1_000], ..Module::default() };
+    assert_eq!(Module::from_bytes(&module.to_bytes()), Ok(module));
+}
+
+#[test]
+fn an_error_of_the_assembler_cannot_steer_the_terminal() {
+    let errors = assemble("\x1b[2J\n\"\\u{1b}\" x").unwrap_err();
+    assert_eq!(errors[0].to_string(), "1: `\\u{1b}[2J` is neither a keyword nor an instruction");
+    assert!(errors.iter().all(|error| !error.to_string().contains(char::is_control)), "{errors:?}");
+}

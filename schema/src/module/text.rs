@@ -92,6 +92,12 @@ fn is_visible(c: char) -> bool {
         && !matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// The text with what cannot be seen escaped.
+pub(super) fn visible(text: &str) -> String {
+    let escape = |c: char| if is_visible(c) { c.to_string() } else { format!("\\u{{{:x}}}", u32::from(c)) };
+    text.chars().map(escape).collect()
+}
+
 /// A name as a token: bare where that reads back as the same.
 pub(super) fn name(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'/' | b'-');
