@@ -5,6 +5,11 @@ use crate::library::Found;
 use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::WorkerDefinition;
 
+fn not_a_name(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::new(Code::NotAName, span, format!("`{name}` cannot name a worker"))
+        .reason("a name is a letter or `_`, then letters, digits, `_` and `-`, and not a word of the language")
+}
+
 impl File<'_, '_> {
     pub(super) fn read_front_matter(&mut self) {
         let Some(text) = &self.tree.front_matter else { return };
@@ -32,9 +37,7 @@ impl File<'_, '_> {
         for (name, definition) in &front.worker {
             let span = self.key_span("worker", name);
             if !is_word(name) || is_reserved(name) {
-                self.report(Diagnostic::new(Code::NotAName, span, format!("`{name}` cannot name a worker")).reason(
-                    "a name is a letter or `_`, then letters, digits, `_` and `-`, and not a word of the language",
-                ));
+                self.report(not_a_name(name, span));
             } else if self.tree.definitions.iter().any(|definition| self.text(definition.name) == name) {
                 self.report(
                     Diagnostic::new(Code::Ambiguous, span, format!("`{name}` is a worker here and a definition below"))
@@ -107,6 +110,11 @@ impl File<'_, '_> {
         if let Some(definition) = self.front.worker.get(name) {
             let definition = definition.clone();
             return Some(self.worker(name, definition));
+        }
+        // A chooser or an undoer is named by a text of the front matter: what is no word is no question for a library of files.
+        if !name.split('.').all(is_word) {
+            self.report(not_a_name(name, span));
+            return None;
         }
         match self.all.library.find(self.name, name) {
             Ok(Some(Found::Worker(definition))) => {
