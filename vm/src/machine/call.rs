@@ -30,7 +30,8 @@ impl Core {
     /// The `call` instruction: the first call of a visit, or the same once more.
     pub(super) fn call(&mut self, p: &Program, id: FiberId, step_id: StepId) -> Flow {
         self.begin_visit(p, id, step_id);
-        if let Some(error) = self.data.fibers[id].broken.take() {
+        // Kept for the whole visit: a retry does not find the input either.
+        if let Some(error) = self.data.fibers[id].broken.clone() {
             return self.call_not_made(p, id, Ending { kind: EndKind::Failure, error: Some(error) });
         }
         let step = p.step(step_id);
@@ -117,7 +118,9 @@ impl Core {
 
     /// Ends a visit: its own scope, if it has one, passes on its undoers.
     fn end_visit(&mut self, id: FiberId) -> Option<Visit> {
-        let visit = self.data.fibers[id].top_mut().visit.take()?;
+        let fiber = &mut self.data.fibers[id];
+        fiber.broken = None;
+        let visit = fiber.top_mut().visit.take()?;
         if visit.scoped {
             self.close_scope(id);
         }

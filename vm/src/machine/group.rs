@@ -35,7 +35,7 @@ impl Core {
     /// The `map` instruction: asks how many parts there are.
     pub(super) fn map(&mut self, p: &Program, id: FiberId, step: StepId) -> Flow {
         self.begin_visit(p, id, step);
-        if let Some(error) = self.data.fibers[id].broken.take() {
+        if let Some(error) = self.data.fibers[id].broken.clone() {
             return self.call_not_made(p, id, Ending { kind: EndKind::Failure, error: Some(error) });
         }
         self.keep_input(p, id, step);
