@@ -13,6 +13,7 @@ use aivm_schema::artifact::Artifact;
 use aivm_schema::isa::Instruction;
 use aivm_schema::limits;
 use aivm_schema::module::{EndKind, StageId, StepId};
+use std::collections::VecDeque;
 
 impl Core {
     /// The `join` instruction: starts its branches.
@@ -181,20 +182,24 @@ impl Core {
         }
     }
 
-    /// Cancels the children that are left; each ends when its own undo is done.
+    /// Cancels the children that are left, and at once all that is concurrent inside them: none may go on before it hears of
+    /// it. Each ends when its own undo is done.
     pub(super) fn close_group(&mut self, id: GroupId) {
-        let group = &mut self.data.groups[id];
-        if std::mem::replace(&mut group.closing, true) {
-            return;
-        }
-        let mut living = group.living.clone();
-        living.sort_by_key(|child| match self.data.fibers[*child].role {
-            Role::Child { part, .. } => part,
-            Role::Program => 0,
-        });
-        for child in living {
-            if let Some(base) = self.data.fibers[child].stack.first().map(|first| first.base) {
-                self.cancel_to(child, base, Ending::cancelled());
+        let mut open = VecDeque::from([id]);
+        while let Some(id) = open.pop_front() {
+            let group = &mut self.data.groups[id];
+            if std::mem::replace(&mut group.closing, true) {
+                continue;
+            }
+            let mut living = group.living.clone();
+            living.sort_by_key(|child| match self.data.fibers[*child].role {
+                Role::Child { part, .. } => part,
+                Role::Program => 0,
+            });
+            for child in living {
+                if let Some(base) = self.data.fibers[child].stack.first().map(|first| first.base) {
+                    open.extend(self.cancel_fiber(child, base, Ending::cancelled()));
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use super::{Core, Flow, Out};
 use crate::action::*;
 use crate::error::Fault;
 use crate::program::Program;
-use crate::slab::{FiberId, ScopeId};
+use crate::slab::{FiberId, GroupId, ScopeId};
 use crate::state::*;
 use aivm_schema::module::{EndKind, FunctionId, Handler, StageId, StepTarget};
 
@@ -22,19 +22,26 @@ impl Core {
 
     /// Cancels a fiber from outside, up to and with `scope`. Inside it nothing catches; what is being undone goes on being undone.
     pub(super) fn cancel_to(&mut self, id: FiberId, scope: ScopeId, ending: Ending) {
+        if let Some(group) = self.cancel_fiber(id, scope, ending) {
+            self.close_group(group);
+        }
+    }
+
+    /// As `cancel_to`, but for what is concurrent inside it: the group that is to be closed with it.
+    pub(super) fn cancel_fiber(&mut self, id: FiberId, scope: ScopeId, ending: Ending) -> Option<GroupId> {
         let level = self.data.scopes[scope].level as usize;
         let fiber = &self.data.fibers[id];
         let undo = fiber.stack.iter().skip(level + 1).position(|activation| activation.undo);
         let at = undo.map_or(fiber.stack.len() - 1, |undo| level + undo);
         let until = fiber.stack[at].unwind.as_ref().map(|unwind| unwind.until);
         match until {
-            Some(Some(until)) if !self.encloses(scope, until) => return,
+            Some(Some(until)) if !self.encloses(scope, until) => return None,
             Some(_) => {
                 if let Some(unwind) = &mut self.data.fibers[id].stack[at].unwind {
                     unwind.until = Some(scope);
                     unwind.ending = ending;
                 }
-                return;
+                return None;
             }
             None => {
                 let unwind = Unwind { ending, until: Some(scope), undoing: None };
@@ -44,13 +51,17 @@ impl Core {
         match self.data.fibers[id].state {
             State::Ready | State::Making { .. } => {}
             State::Calling { request, .. } => self.out.push_back(Out::Cancel(request)),
-            State::Group => self.wake(id),
+            State::Group => {
+                self.wake(id);
+                return self.data.fibers[id].top().group;
+            }
             State::Waiting { .. } => self.stop_waiting(id, None),
             State::Parked => {
                 self.data.parked.retain(|(parked, _)| *parked != id);
                 self.wake(id);
             }
         }
+        None
     }
 
     /// Is `outer` strictly around `inner`?
