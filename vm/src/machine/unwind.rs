@@ -113,6 +113,11 @@ impl Core {
         let Some(top) = stack.last_mut() else { return Flow::Stop };
         top.visit = None;
         top.ask_again = 0;
+        if matches!(self.data.scopes[top.scope].kind, ScopeKind::Visit(_)) {
+            // What a step did belongs to its stage, whatever budget it had.
+            self.close_scope(id);
+            return Flow::On;
+        }
         let Some(unwind) = &mut top.unwind else { return Flow::On };
         let scope = &mut self.data.scopes[top.scope];
         if unwind.undoing.is_none() {

@@ -62,6 +62,22 @@ fn the_time_of_an_arm_is_the_time_of_the_stage_around() {
     assert_eq!(world.run()[4..], ["m/after#1 is cancelled", "m/after#1: Cancel -> cancelled", "Timeout E0706 at o"]);
 }
 
+/// Time stands still for a stage that is being undone, also when the step has a budget of its own.
+#[test]
+fn what_is_undone_after_the_deadline_does_not_change_the_ending() {
+    for money in [None, Some(100)] {
+        let mut b = Build::new();
+        let s = b.stage("s", StageKind::Switch, None);
+        b.at(s).deadline_ms = Some(20);
+        let a = b.step("a", s);
+        b.of(a).money = money;
+        b.undo(a, "undo-a");
+        b.enter(s).call(a, &[next("return").leaving(&[s]), cancel()]);
+        let world = World::new(b.finish()).reply("a", &[says("cancel")]).reply("undo-a", &[ok().after(50)]);
+        assert_eq!(world.run(), ["s/a#1: x.a (cancel) -> cancel", "s/a#1~undo: x.a.undo-a -> undone", "Cancel"]);
+    }
+}
+
 /// A step of 20 ms that calls a definition; `inside` names what that has around its step: a switch, or a join.
 fn definition(kind: StageKind) -> Build {
     let mut b = Build::new();
