@@ -224,6 +224,15 @@ impl Machine {
         self.core.data.fibers.len()
     }
 
+    /// The address of the instruction that `step` carries out next; none while it says actions, stops or undoes something, or
+    /// waits. To show and to count.
+    pub fn next_instruction(&self) -> Option<u32> {
+        let core = &self.core;
+        let fiber = core.data.ready.front().filter(|_| core.out.is_empty() && core.data.end.is_none())?;
+        let top = core.data.fibers.get(*fiber)?.top();
+        (top.unwind.is_none() && top.group.is_none()).then_some(top.pc)
+    }
+
     /// Has the run ended?
     pub fn has_ended(&self) -> bool {
         self.core.data.end.is_some()
