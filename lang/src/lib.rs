@@ -7,6 +7,7 @@ pub mod cost;
 pub mod diagnostic;
 pub mod draw;
 pub mod emit;
+pub mod eval;
 pub mod flow;
 pub mod format;
 pub mod front;

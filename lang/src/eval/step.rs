@@ -1,0 +1,418 @@
+//! Steps: their inputs, their calls, and what follows by the rules of outcomes.
+
+use super::*;
+
+/// What follows from an element of a stage.
+pub(super) enum After {
+    On(Flowing),
+    Send(Flowing),
+    Back(usize, Flowing),
+    Jump(Jump, Flowing),
+    /// A budget cannot cover the step that a select chose: it ends with what it has.
+    Finish,
+    Ends(Ending),
+}
+
+/// How a call did not succeed.
+pub(super) type Failed = (EndKind, Option<String>);
+
+/// What came of a call that was to be made.
+pub(super) enum Made {
+    Answered(Result<Flowing, Failed>),
+    /// A budget cannot cover it; the innermost around?
+    NotCovered {
+        innermost: bool,
+    },
+}
+
+impl Made {
+    pub(super) fn came(&self) -> Result<&Flowing, Failed> {
+        match self {
+            Made::Answered(answer) => answer.as_ref().map_err(Clone::clone),
+            Made::NotCovered { .. } => Err((EndKind::Exhausted, Some("E0705".into()))),
+        }
+    }
+}
+
+/// What an outcome is chosen by.
+pub(super) enum Said<'a> {
+    Word(&'a str),
+    Nothing,
+    Failed(EndKind),
+}
+
+/// What came of a call that was to be made, and what it was called with and might have said.
+pub(super) enum Tried {
+    Ended(Result<Flowing, Failed>, Option<(Value, Vec<String>)>),
+    /// A budget cannot cover it; the step's own?
+    NotMade {
+        own: bool,
+    },
+}
+
+/// A cancel that a worker chose.
+const CHOSEN: Ending = Ending::Of(EndKind::Cancel, None);
+
+/// In a line, for the log.
+pub(super) fn told(came: &Result<&Flowing, Failed>) -> String {
+    match came {
+        Ok(Flowing { value, verdict: None }) => value.to_string(),
+        Ok(Flowing { value, verdict: Some(verdict) }) => format!("{value} ({verdict})"),
+        Err((kind, None)) => format!("{kind:?}"),
+        Err((kind, Some(code))) => format!("{kind:?} {code}"),
+    }
+}
+
+pub(super) fn word_of(kind: EndKind) -> &'static str {
+    match kind {
+        EndKind::Cancel => "cancelled",
+        EndKind::Failure => "failed",
+        EndKind::Exhausted => "exhausted",
+        EndKind::Timeout => "timeout",
+    }
+}
+
+impl Evaluator<'_> {
+    /// One element: a visit of its step, or its chain.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn element(
+        &self,
+        state: &mut State,
+        frame: &mut Frame,
+        stage: StageId,
+        at: usize,
+        into: Option<Jump>,
+        flowing: Flowing,
+        effects: &mut Vec<Effect>,
+        until: Time,
+    ) -> After {
+        match self.flow.stage(stage).elements[at] {
+            Element::Step(_) if self.is_spent(frame, stage, at) => After::Ends(Ending::by(EndKind::Exhausted, "E0704")),
+            Element::Step(step) => {
+                *frame.visits.entry(step).or_default() += 1;
+                let step_ = self.flow.step(step);
+                state.purses.push(Purse { money: step_.money, tokens: step_.tokens });
+                let after = self.visit(state, frame, step, flowing, effects, until);
+                state.purses.pop();
+                after
+            }
+            Element::Chain(chain) => {
+                match self.chain(state, frame, chain, self.entry_of(chain, into), flowing, effects, until) {
+                    Way::Out(out) => After::On(out),
+                    Way::Jump(jump, out) => After::Jump(jump, out),
+                    Way::Ends(ending) => After::Ends(ending),
+                }
+            }
+        }
+    }
+
+    fn visit(
+        &self,
+        state: &mut State,
+        frame: &mut Frame,
+        id: StepId,
+        flowing: Flowing,
+        effects: &mut Vec<Effect>,
+        until: Time,
+    ) -> After {
+        let step = self.flow.step(id);
+        let (stage, element) = (step.stage, step.element as usize);
+        let gathered = match self.gather(state, frame, step, &flowing, until) {
+            Ok(gathered) => gathered,
+            Err(()) => return After::Ends(Ending::Cut),
+        };
+        let times = frame.calls.entry(id).or_default();
+        *times += 1;
+        let key = format!("{}{}/{}#{times}", frame.prefix, self.flow.stage(stage).key, step.name);
+        let input = gathered.as_ref().unwrap_or(&flowing.value).clone();
+        // The items of a fan-out are retried by themselves, unless a retry is all that there is.
+        let only_retry = step.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Retry(_)));
+        let is_own = |outcome: &Outcome| !step.each || only_retry || !matches!(outcome, Outcome::Retry(_));
+        let outcomes: Vec<Outcome> = step.outcomes.iter().copied().filter(is_own).collect();
+        let mut retries = vec![0; outcomes.len()];
+        for attempt in 1.. {
+            let (came, called) = match &gathered {
+                Err(code) => (Err((EndKind::Failure, Some((*code).to_owned()))), None),
+                Ok(_) if step.each => {
+                    frame.kept.insert(SourceOf::StepIn(id), input.clone());
+                    (self.fan_out(state, frame, id, &key, &input, effects, until), None)
+                }
+                Ok(_) => match self.attempt(state, id, &outcomes, &key, attempt, &input, effects, until) {
+                    Tried::Ended(came, called) => {
+                        frame.kept.insert(SourceOf::StepIn(id), input.clone());
+                        (came, called)
+                    }
+                    Tried::NotMade { own: false } if frame.finishes.contains_key(&stage) => {
+                        let came = told(&Err((EndKind::Exhausted, Some("E0705".into()))));
+                        state.log(&key, attempt, None, came, "finish", Vec::new());
+                        return After::Finish;
+                    }
+                    Tried::NotMade { .. } => (Err((EndKind::Exhausted, Some("E0705".into()))), None),
+                },
+            };
+            if let Ok(flowing) = &came {
+                frame.kept.insert(SourceOf::StepOut(id), flowing.value.clone());
+            }
+            // A word that the step does not know is a failure, whatever the worker did.
+            let list = |word: &str| outcomes.iter().any(|outcome| outcome.word(self.flow) == word);
+            let (came, known) = self.known(step, came, list);
+            let line = known.unwrap_or_else(|| told(&came.as_ref().map_err(Clone::clone)));
+            if state.now >= until {
+                if step.each {
+                    // Its items have been told.
+                    return After::Ends(Ending::Cut);
+                }
+                state.log(&key, attempt, called, line, "cancelled", Vec::new());
+                return After::Ends(Ending::Cut);
+            }
+            let said = match &came {
+                Err((kind, _)) => Said::Failed(*kind),
+                Ok(Flowing { verdict: Some(word), .. }) if list(word) => Said::Word(word),
+                Ok(_) => Said::Nothing,
+            };
+            let open = |at: usize, outcome: Outcome| match outcome {
+                Outcome::Retry(most) => retries[at] < most,
+                outcome => self.leads_on(frame, stage, element, outcome),
+            };
+            let (taken, passed_over) = self.rules(&outcomes, &said, false, open);
+            let words = |at: &usize| self.passed(outcomes[*at]);
+            let passed: Vec<String> = passed_over.iter().map(words).collect();
+            let Some(at) = taken else {
+                let ending = match came {
+                    Err((kind, error)) if passed.is_empty() => Ending::Of(kind, error),
+                    _ => Ending::by(EndKind::Exhausted, "E0703"),
+                };
+                let Ending::Of(kind, _) = &ending else { continue };
+                state.log(&key, attempt, called, line, word_of(*kind), passed);
+                return After::Ends(ending);
+            };
+            let outcome = outcomes[at];
+            state.log(&key, attempt, called, line, outcome.word(self.flow), passed);
+            if let Outcome::Retry(_) = outcome {
+                retries[at] += 1;
+                continue;
+            }
+            // An outcome's own word is an instruction; any other travels on with the value.
+            let verdict = match &came {
+                Ok(Flowing { verdict: Some(word), .. }) if !list(word) => Some(word.clone()),
+                _ => None,
+            };
+            let value = match (&came, outcome) {
+                (Ok(_), Outcome::Continue) => input.clone(),
+                (Ok(out), _) => out.value.clone(),
+                (Err((_, error)), _) => input.with_error(error),
+            };
+            let out = Flowing { value, verdict };
+            return match outcome {
+                Outcome::Next | Outcome::Continue => After::On(out),
+                Outcome::Send => After::Send(out),
+                Outcome::Back(n) => After::Back(usize::from(n), out),
+                Outcome::Jump { stage, element, .. } => After::Jump(Jump { stage, element }, out),
+                // "A cancel taken after a failure keeps its kind and error."
+                Outcome::Timeout => After::Ends(Ending::Of(EndKind::Timeout, came.err().and_then(|failed| failed.1))),
+                _ => After::Ends(came.map_or_else(|(kind, error)| Ending::Of(kind, error), |_| CHOSEN)),
+            };
+        }
+        unreachable!("retries are counted")
+    }
+
+    /// A word outside the closed set makes a failure of a success; the log still shows what the worker said.
+    pub(super) fn known(
+        &self,
+        step: &Step,
+        came: Result<Flowing, Failed>,
+        list: impl Fn(&str) -> bool,
+    ) -> (Result<Flowing, Failed>, Option<String>) {
+        match came {
+            Ok(Flowing { value, verdict: Some(word) })
+                if !list(&word) && !step.verdicts.iter().any(|known| self.flow.word(*known) == word) =>
+            {
+                (Err((EndKind::Failure, Some("E0702".into()))), Some(format!("{value} ({word})")))
+            }
+            came => (came, None),
+        }
+    }
+
+    /// How an outcome that is passed over is told.
+    pub(super) fn passed(&self, outcome: Outcome) -> String {
+        let word = outcome.word(self.flow);
+        if let Outcome::Jump { .. } = outcome { format!("{word}.jump") } else { word.to_owned() }
+    }
+
+    /// The rules of outcomes: which is taken, and which were passed over. `lenient`: a "no" may become a "go on without it".
+    pub(super) fn rules(
+        &self,
+        outcomes: &[Outcome],
+        said: &Said,
+        lenient: bool,
+        open: impl Fn(usize, Outcome) -> bool,
+    ) -> (Option<usize>, Vec<usize>) {
+        let timeout = outcomes.iter().position(|outcome| *outcome == Outcome::Timeout);
+        let from = match said {
+            Said::Word(word) => outcomes.iter().position(|outcome| outcome.word(self.flow) == *word),
+            Said::Nothing => outcomes.iter().position(Outcome::is_forward),
+            Said::Failed(_) => None,
+        };
+        let takes = |at: usize, outcome: Outcome| match (said, timeout) {
+            (Said::Word(_) | Said::Nothing, _) => true,
+            (Said::Failed(EndKind::Timeout), Some(timeout)) => {
+                at == timeout || at < timeout && matches!(outcome, Outcome::Retry(_))
+            }
+            _ => match outcome {
+                Outcome::Back(_) | Outcome::Jump { .. } | Outcome::Cancel => true,
+                // What is exhausted would be so again.
+                Outcome::Retry(_) => !matches!(said, Said::Failed(EndKind::Exhausted)),
+                Outcome::Continue => outcomes[..at].iter().any(|left| matches!(left, Outcome::Next | Outcome::Send)),
+                Outcome::Next | Outcome::Send | Outcome::Timeout => false,
+            },
+        };
+        let mut passed_over = Vec::new();
+        let mut refused = false;
+        for (at, outcome) in outcomes.iter().enumerate().skip(from.unwrap_or(0)) {
+            if !takes(at, *outcome) || refused && outcome.is_forward() && !lenient {
+                continue;
+            }
+            if open(at, *outcome) {
+                return (Some(at), passed_over);
+            }
+            passed_over.push(at);
+            refused |= !outcome.is_forward();
+        }
+        (None, passed_over)
+    }
+
+    /// The step's input, or the code of the error that there is none; `Err` when the step is cancelled while it waits.
+    #[allow(clippy::type_complexity)]
+    fn gather(
+        &self,
+        state: &mut State,
+        frame: &Frame,
+        step: &Step,
+        flowing: &Flowing,
+        until: Time,
+    ) -> Result<Result<Value, &'static str>, ()> {
+        if step.refs.is_empty() {
+            return Ok(Ok(flowing.value.clone()));
+        }
+        let mut lost = false;
+        for sibling in step.refs.iter().filter_map(|source| source.wait) {
+            let (end, handed_in) = frame.siblings[&sibling];
+            state.now = state.now.max(end.min(until));
+            if end >= until {
+                return Err(());
+            }
+            state.woken.push((end, Some(sibling.0), sibling.1 as usize));
+            lost |= !handed_in;
+        }
+        if lost {
+            return Ok(Err("E0707"));
+        }
+        let name = |of: SourceOf| match of {
+            SourceOf::Input => "in".to_owned(),
+            SourceOf::StageIn(id) | SourceOf::StageOut(id) => self.flow.stage(id).key.clone(),
+            SourceOf::StepIn(id) | SourceOf::StepOut(id) => self.flow.step(id).name.clone(),
+        };
+        let found = step.refs.iter().filter_map(|source| {
+            let value = frame.kept.get(&source.of)?.clone();
+            Some(Part { name: name(source.of), value, verdict: None })
+        });
+        let mut found: Vec<Part> = found.collect();
+        Ok(match (found.len(), step.refs.len()) {
+            (0, _) => Err("E0701"),
+            (_, 1) => Ok(found.remove(0).value),
+            _ => Ok(Value::parts(found)),
+        })
+    }
+
+    /// One call of a step that is no fan-out, or of one item of one. What completed has an effect, also when it was cancelled.
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn attempt(
+        &self,
+        state: &mut State,
+        id: StepId,
+        outcomes: &[Outcome],
+        key: &str,
+        attempt: u32,
+        input: &Value,
+        effects: &mut Vec<Effect>,
+        until: Time,
+    ) -> Tried {
+        let step = self.flow.step(id);
+        let mut inner = Vec::new();
+        let (came, called) = match step.target {
+            Target::Worker(worker) => {
+                let mut words: Vec<&str> = outcomes.iter().map(|outcome| outcome.word(self.flow)).collect();
+                words.extend(step.verdicts.iter().map(|word| self.flow.word(*word)));
+                words.sort_unstable();
+                words.dedup();
+                let call = Call { key, attempt, input, words };
+                match self.call(state, worker, &call, step.deadline_ms, until) {
+                    Made::Answered(came) => {
+                        (came, Some((input.clone(), call.words.iter().map(|word| (*word).to_owned()).collect())))
+                    }
+                    Made::NotCovered { innermost } => return Tried::NotMade { own: innermost },
+                }
+            }
+            Target::Function(function) => {
+                let deadline = step.deadline_ms.map(|ms| state.now + ms).filter(|deadline| *deadline < until);
+                let times = (deadline.unwrap_or(until), until);
+                let came = self.function(state, function, format!("{key}/"), input.clone(), &mut inner, times);
+                let came = came.map_err(|ending| match ending {
+                    Ending::Of(kind, error) => (kind, error),
+                    Ending::Cut if deadline.is_some() && state.now < until => {
+                        (EndKind::Timeout, Some("E0706".to_owned()))
+                    }
+                    Ending::Cut => (EndKind::Cancel, None),
+                });
+                (came, None)
+            }
+        };
+        match (&came, step.undo) {
+            // A step's own undoer stands for everything that its definition did.
+            (Ok(flowing), Some(undoer)) => {
+                let (done_at, output) = (state.now, flowing.value.clone());
+                effects.push(Effect { done_at, key: key.to_owned(), output, undoer });
+            }
+            _ => effects.append(&mut inner),
+        }
+        Tried::Ended(came, called)
+    }
+
+    /// Calls a worker and waits for it. Cancelled meanwhile, it stops as it likes, and is awaited.
+    pub(super) fn call(
+        &self,
+        state: &mut State,
+        worker: WorkerId,
+        call: &Call,
+        deadline_ms: Option<u64>,
+        until: Time,
+    ) -> Made {
+        let (money, tokens) = self.flow.worker(worker).definition.price();
+        let covers = |left: Option<u64>, price: Option<u64>| match (left, price) {
+            (None, _) => true,
+            (Some(left), Some(price)) => price <= left,
+            (Some(left), None) => left > 0,
+        };
+        let money_lacks = |purse: &Purse| !covers(purse.money, money.map(|money| money.0));
+        let tokens_lack = |purse: &Purse| !covers(purse.tokens, tokens.map(|tokens| tokens.0));
+        let refuses = state.purses.iter().rposition(money_lacks).or(state.purses.iter().rposition(tokens_lack));
+        if let Some(refuses) = refuses {
+            return Made::NotCovered { innermost: refuses + 1 == state.purses.len() };
+        }
+        let answer = (self.answer)(call);
+        for purse in &mut state.purses {
+            purse.money = purse.money.map(|left| left.saturating_sub(answer.money));
+            purse.tokens = purse.tokens.map(|left| left.saturating_sub(answer.tokens));
+        }
+        let timely = deadline_ms.is_none_or(|deadline| answer.after_ms <= deadline);
+        let end = state.now + if timely { answer.after_ms } else { deadline_ms.unwrap_or(0) };
+        let stopped = answer.stops_ms.map(|ms| until.saturating_add(ms)).filter(|stopped| *stopped < end);
+        state.now = stopped.unwrap_or(end);
+        Made::Answered(match answer.result {
+            _ if stopped.is_some() => Err((EndKind::Cancel, Some("E0900".into()))),
+            _ if !timely => Err((EndKind::Timeout, Some("E0712".into()))),
+            Ok((value, verdict)) => Ok(Flowing { value, verdict }),
+            Err((kind, code)) => Err((kind, Some(code))),
+        })
+    }
+}
