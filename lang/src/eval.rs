@@ -5,20 +5,22 @@
 //! One thing stands for concurrency: a branch is evaluated alone, from the time when its join began `until` the time when it is
 //! cancelled. First with the `until` of the join; then all ends are known, and with them the time when the join is decided;
 //! then again, with that time as the `until` of those that had not ended. A call that would start at `until` or later is not
-//! made, one that is under way then is awaited.
+//! made, one that is under way then is awaited. Two things at one time have no order in the language: [`Report::tie`].
 //!
 //! Left out: limits of the whole run, which park it, and cancelling it from outside (both are the host's doing); budgets that
-//! concurrent calls share (what a call may take then depends on reservations; [`Report::tie`] tells nothing of them, programs
-//! for the evaluator have none); what media types, prompts and behaviours do, and waits before retries (the host's as well).
+//! concurrent calls share (what a call may take then depends on what was promised to the others); what media types, prompts and behaviours do, and waits before retries (the host's as well).
 
 use crate::flow::*;
 use aivm_schema::module::{EndKind, StageKind};
 use rustc_hash::FxHashMap;
 
 mod join;
+mod outcomes;
 mod places;
 mod stages;
 mod step;
+#[cfg(test)]
+mod tests;
 mod value;
 
 pub use value::{Body, Part, Value};
@@ -359,7 +361,7 @@ impl Evaluator<'_> {
             };
             let called = matches!(effect.undoer, Target::Worker(_)).then(|| (effect.output.clone(), Vec::new()));
             let taken = if undone.is_ok() { "undone" } else { "not-undone" };
-            let came = step::told(&undone.as_ref().map_err(Clone::clone));
+            let came = outcomes::told(&undone.as_ref().map_err(Clone::clone));
             state.log(&key, attempt, called, came, taken, Vec::new());
             if undone.is_ok() {
                 return;

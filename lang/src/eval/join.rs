@@ -1,6 +1,7 @@
 //! What runs concurrently: the elements of a join, the items of a fan-out.
 
-use super::step::{After, Failed, Said, Tried, told, word_of};
+use super::outcomes::Failed;
+use super::step::{After, Tried};
 use super::*;
 
 /// Runs one branch `until` a time; its effects are those that it passes on. Lost, it has undone them.
@@ -34,18 +35,18 @@ impl Evaluator<'_> {
             take: usize::from(stage.take),
             join: Some(id),
             branch: &|state, frame, at, effects, until| {
-                let mut next = (at, None);
+                let mut into = None;
                 let mut flowing = flowing.clone();
                 let mut own = Vec::new();
                 loop {
-                    match self.element(state, frame, id, at, next.1, flowing, &mut own, until) {
+                    match self.element(state, frame, id, at, into, flowing, &mut own, until) {
                         After::On(out) | After::Send(out) => {
                             effects.append(&mut own);
                             return Ok(out);
                         }
                         After::Ends(ending) => return Err(self.undone(state, own, ending, until)),
                         After::Jump(jump, out) => match self.locate(id, jump) {
-                            Some(to) => (next, flowing) = (to, out),
+                            Some((_, inside)) => (into, flowing) = (inside, out),
                             None => unreachable!("a jump stays in its branch"),
                         },
                         After::Back(..) | After::Finish => unreachable!("no `back` and no chooser in a join"),
@@ -132,50 +133,18 @@ impl Evaluator<'_> {
                 Tried::Ended(came, called) => (came, called),
                 Tried::NotMade { .. } => (Err((EndKind::Exhausted, Some("E0705".into()))), None),
             };
-            let list = |word: &str| outcomes.iter().any(|outcome| outcome.word(self.flow) == word);
-            let (came, known) = self.known(step, came, list);
-            let line = known.unwrap_or_else(|| told(&came.as_ref().map_err(Clone::clone)));
+            let open = |_: usize, outcome: Outcome| if let Outcome::Retry(n) = outcome { retries < n } else { true };
+            let decided = self.decide(step, &outcomes, came, true, open);
             if state.now >= until {
-                state.log(key, attempt, called, line, "cancelled", Vec::new());
+                state.log(key, attempt, called, decided.line, "cancelled", Vec::new());
                 return Err(Ending::Cut);
             }
-            let said = match &came {
-                Err((kind, _)) => Said::Failed(*kind),
-                Ok(Flowing { verdict: Some(word), .. }) if list(word) => Said::Word(word),
-                Ok(_) => Said::Nothing,
-            };
-            let open = |_: usize, outcome: Outcome| if let Outcome::Retry(n) = outcome { retries < n } else { true };
-            let lenient = came.is_err();
-            let (taken, passed) = self.rules(&outcomes, &said, lenient, open);
-            let passed: Vec<String> = passed.iter().map(|at| self.passed(outcomes[*at])).collect();
-            let verdict = match &came {
-                Ok(Flowing { verdict: Some(word), .. }) if !list(word) => Some(word.clone()),
-                _ => None,
-            };
-            let taken = taken.map(|at| outcomes[at]);
-            let word = taken.map_or("", |outcome| outcome.word(self.flow));
-            match (taken, came) {
-                (Some(Outcome::Retry(_)), _) => {
-                    retries += 1;
-                    state.log(key, attempt, called, line, word, passed);
-                }
-                (Some(outcome), came) => {
-                    state.log(key, attempt, called, line, word, passed);
-                    let value = match came {
-                        Ok(out) if outcome == Outcome::Next => out.value,
-                        Ok(_) => input.clone(),
-                        Err((_, error)) => input.with_error(&error),
-                    };
-                    return Ok(Flowing { value, verdict });
-                }
-                (None, Err((kind, error))) if passed.is_empty() => {
-                    state.log(key, attempt, called, line, word_of(kind), passed);
-                    return Err(Ending::Of(kind, error));
-                }
-                (None, _) => {
-                    state.log(key, attempt, called, line, "exhausted", passed);
-                    return Err(Ending::by(EndKind::Exhausted, "E0703"));
-                }
+            let word = decided.word(self.flow);
+            state.log(key, attempt, called, decided.line.clone(), word, decided.passed_over.clone());
+            match decided.taken {
+                Some((_, Outcome::Retry(_))) => retries += 1,
+                Some(_) => return Ok(decided.carried(input)),
+                None => return Err(decided.ending()),
             }
         }
         unreachable!("retries are counted")

@@ -1,5 +1,6 @@
 //! Three of the four kinds; `join` has the fourth.
 
+use super::outcomes;
 use super::step::{After, Made};
 use super::*;
 
@@ -104,7 +105,7 @@ impl Evaluator<'_> {
         for attempt in 1..=2 {
             let call = Call { key: &key, attempt, input: &flowing.value, words: words.clone() };
             let made = self.call(state, chooser, &call, None, until);
-            let came = step::told(&made.came());
+            let came = outcomes::told(&made.came());
             let Made::Answered(answer) = made else {
                 // A budget cannot cover it: the select ends with what it has.
                 state.log(&key, attempt, None, came, "finish", Vec::new());

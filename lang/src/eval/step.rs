@@ -1,5 +1,6 @@
 //! Steps: their inputs, their calls, and what follows by the rules of outcomes.
 
+use super::outcomes::{Failed, told};
 use super::*;
 
 /// What follows from an element of a stage.
@@ -12,9 +13,6 @@ pub(super) enum After {
     Finish,
     Ends(Ending),
 }
-
-/// How a call did not succeed.
-pub(super) type Failed = (EndKind, Option<String>);
 
 /// What came of a call that was to be made.
 pub(super) enum Made {
@@ -34,13 +32,6 @@ impl Made {
     }
 }
 
-/// What an outcome is chosen by.
-pub(super) enum Said<'a> {
-    Word(&'a str),
-    Nothing,
-    Failed(EndKind),
-}
-
 /// What came of a call that was to be made, and what it was called with and might have said.
 pub(super) enum Tried {
     Ended(Result<Flowing, Failed>, Option<(Value, Vec<String>)>),
@@ -48,28 +39,6 @@ pub(super) enum Tried {
     NotMade {
         own: bool,
     },
-}
-
-/// A cancel that a worker chose.
-const CHOSEN: Ending = Ending::Of(EndKind::Cancel, None);
-
-/// In a line, for the log.
-pub(super) fn told(came: &Result<&Flowing, Failed>) -> String {
-    match came {
-        Ok(Flowing { value, verdict: None }) => value.to_string(),
-        Ok(Flowing { value, verdict: Some(verdict) }) => format!("{value} ({verdict})"),
-        Err((kind, None)) => format!("{kind:?}"),
-        Err((kind, Some(code))) => format!("{kind:?} {code}"),
-    }
-}
-
-pub(super) fn word_of(kind: EndKind) -> &'static str {
-    match kind {
-        EndKind::Cancel => "cancelled",
-        EndKind::Failure => "failed",
-        EndKind::Exhausted => "exhausted",
-        EndKind::Timeout => "timeout",
-    }
 }
 
 impl Evaluator<'_> {
@@ -153,132 +122,33 @@ impl Evaluator<'_> {
             if let Ok(flowing) = &came {
                 frame.kept.insert(SourceOf::StepOut(id), flowing.value.clone());
             }
-            // A word that the step does not know is a failure, whatever the worker did.
-            let list = |word: &str| outcomes.iter().any(|outcome| outcome.word(self.flow) == word);
-            let (came, known) = self.known(step, came, list);
-            let line = known.unwrap_or_else(|| told(&came.as_ref().map_err(Clone::clone)));
-            if state.now >= until {
-                if step.each {
-                    // Its items have been told.
-                    return After::Ends(Ending::Cut);
-                }
-                state.log(&key, attempt, called, line, "cancelled", Vec::new());
-                return After::Ends(Ending::Cut);
-            }
-            let said = match &came {
-                Err((kind, _)) => Said::Failed(*kind),
-                Ok(Flowing { verdict: Some(word), .. }) if list(word) => Said::Word(word),
-                Ok(_) => Said::Nothing,
-            };
             let open = |at: usize, outcome: Outcome| match outcome {
                 Outcome::Retry(most) => retries[at] < most,
                 outcome => self.leads_on(frame, stage, element, outcome),
             };
-            let (taken, passed_over) = self.rules(&outcomes, &said, false, open);
-            let words = |at: &usize| self.passed(outcomes[*at]);
-            let passed: Vec<String> = passed_over.iter().map(words).collect();
-            let Some(at) = taken else {
-                let ending = match came {
-                    Err((kind, error)) if passed.is_empty() => Ending::Of(kind, error),
-                    _ => Ending::by(EndKind::Exhausted, "E0703"),
-                };
-                let Ending::Of(kind, _) = &ending else { continue };
-                state.log(&key, attempt, called, line, word_of(*kind), passed);
-                return After::Ends(ending);
-            };
-            let outcome = outcomes[at];
-            state.log(&key, attempt, called, line, outcome.word(self.flow), passed);
-            if let Outcome::Retry(_) = outcome {
-                retries[at] += 1;
-                continue;
+            let decided = self.decide(step, &outcomes, came, false, open);
+            if state.now >= until {
+                // The items of a fan-out have been told.
+                if !step.each {
+                    state.log(&key, attempt, called, decided.line, "cancelled", Vec::new());
+                }
+                return After::Ends(Ending::Cut);
             }
-            // An outcome's own word is an instruction; any other travels on with the value.
-            let verdict = match &came {
-                Ok(Flowing { verdict: Some(word), .. }) if !list(word) => Some(word.clone()),
-                _ => None,
-            };
-            let value = match (&came, outcome) {
-                (Ok(_), Outcome::Continue) => input.clone(),
-                (Ok(out), _) => out.value.clone(),
-                (Err((_, error)), _) => input.with_error(error),
-            };
-            let out = Flowing { value, verdict };
-            return match outcome {
-                Outcome::Next | Outcome::Continue => After::On(out),
-                Outcome::Send => After::Send(out),
-                Outcome::Back(n) => After::Back(usize::from(n), out),
-                Outcome::Jump { stage, element, .. } => After::Jump(Jump { stage, element }, out),
-                // "A cancel taken after a failure keeps its kind and error."
-                Outcome::Timeout => After::Ends(Ending::Of(EndKind::Timeout, came.err().and_then(|failed| failed.1))),
-                _ => After::Ends(came.map_or_else(|(kind, error)| Ending::Of(kind, error), |_| CHOSEN)),
-            };
+            let word = decided.word(self.flow);
+            state.log(&key, attempt, called, decided.line.clone(), word, decided.passed_over.clone());
+            let Some((at, outcome)) = decided.taken else { return After::Ends(decided.ending()) };
+            match outcome {
+                Outcome::Retry(_) => retries[at] += 1,
+                Outcome::Next | Outcome::Continue => return After::On(decided.carried(&input)),
+                Outcome::Send => return After::Send(decided.carried(&input)),
+                Outcome::Back(n) => return After::Back(usize::from(n), decided.carried(&input)),
+                Outcome::Jump { stage, element, .. } => {
+                    return After::Jump(Jump { stage, element }, decided.carried(&input));
+                }
+                Outcome::Cancel | Outcome::Timeout => return After::Ends(decided.ending()),
+            }
         }
         unreachable!("retries are counted")
-    }
-
-    /// A word outside the closed set makes a failure of a success; the log still shows what the worker said.
-    pub(super) fn known(
-        &self,
-        step: &Step,
-        came: Result<Flowing, Failed>,
-        list: impl Fn(&str) -> bool,
-    ) -> (Result<Flowing, Failed>, Option<String>) {
-        match came {
-            Ok(Flowing { value, verdict: Some(word) })
-                if !list(&word) && !step.verdicts.iter().any(|known| self.flow.word(*known) == word) =>
-            {
-                (Err((EndKind::Failure, Some("E0702".into()))), Some(format!("{value} ({word})")))
-            }
-            came => (came, None),
-        }
-    }
-
-    /// How an outcome that is passed over is told.
-    pub(super) fn passed(&self, outcome: Outcome) -> String {
-        let word = outcome.word(self.flow);
-        if let Outcome::Jump { .. } = outcome { format!("{word}.jump") } else { word.to_owned() }
-    }
-
-    /// The rules of outcomes: which is taken, and which were passed over. `lenient`: a "no" may become a "go on without it".
-    pub(super) fn rules(
-        &self,
-        outcomes: &[Outcome],
-        said: &Said,
-        lenient: bool,
-        open: impl Fn(usize, Outcome) -> bool,
-    ) -> (Option<usize>, Vec<usize>) {
-        let timeout = outcomes.iter().position(|outcome| *outcome == Outcome::Timeout);
-        let from = match said {
-            Said::Word(word) => outcomes.iter().position(|outcome| outcome.word(self.flow) == *word),
-            Said::Nothing => outcomes.iter().position(Outcome::is_forward),
-            Said::Failed(_) => None,
-        };
-        let takes = |at: usize, outcome: Outcome| match (said, timeout) {
-            (Said::Word(_) | Said::Nothing, _) => true,
-            (Said::Failed(EndKind::Timeout), Some(timeout)) => {
-                at == timeout || at < timeout && matches!(outcome, Outcome::Retry(_))
-            }
-            _ => match outcome {
-                Outcome::Back(_) | Outcome::Jump { .. } | Outcome::Cancel => true,
-                // What is exhausted would be so again.
-                Outcome::Retry(_) => !matches!(said, Said::Failed(EndKind::Exhausted)),
-                Outcome::Continue => outcomes[..at].iter().any(|left| matches!(left, Outcome::Next | Outcome::Send)),
-                Outcome::Next | Outcome::Send | Outcome::Timeout => false,
-            },
-        };
-        let mut passed_over = Vec::new();
-        let mut refused = false;
-        for (at, outcome) in outcomes.iter().enumerate().skip(from.unwrap_or(0)) {
-            if !takes(at, *outcome) || refused && outcome.is_forward() && !lenient {
-                continue;
-            }
-            if open(at, *outcome) {
-                return (Some(at), passed_over);
-            }
-            passed_over.push(at);
-            refused |= !outcome.is_forward();
-        }
-        (None, passed_over)
     }
 
     /// The step's input, or the code of the error that there is none; `Err` when the step is cancelled while it waits.
