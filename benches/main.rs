@@ -1,5 +1,5 @@
 //! `cargo bench`: one command, one table. Each figure stands beside a limit or a peer measured in the same run, since the
-//! machine is shared: read the ratios. Writes `benches/RESULTS.md` and prints JSON with `--json`.
+//! machine is shared: read the ratios. Writes `benches/RESULTS.md` and `benches/results.json`; `--json` prints JSON, too.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 use aivm_host::driver::{self, Options};
@@ -32,6 +32,10 @@ struct Row {
     bar: &'static str,
 }
 
+fn row(what: &'static str, figure: f64, unit: &'static str, beside: (&'static str, f64), bar: &'static str) -> Row {
+    Row { what, figure, unit, limit: beside.1, beside: beside.0, bar }
+}
+
 /// The least of some tries: what the code takes when the machine lets it.
 fn least(tries: usize, mut once: impl FnMut() -> f64) -> f64 {
     (0..tries).map(|_| once()).fold(f64::INFINITY, f64::min)
@@ -47,8 +51,14 @@ fn seconds(work: impl FnOnce()) -> f64 {
 type Group = fn(&mut Vec<Row>);
 
 /// The groups of figures: `cargo bench -- machine join` takes two of them, and writes nothing.
-const GROUPS: &[(&str, Group)] =
-    &[("compile", compiling), ("machine", machine), ("run", running), ("join", branches), ("process", whole_process)];
+const GROUPS: &[(&str, Group)] = &[
+    ("compile", compiling),
+    ("machine", machine),
+    ("memory", memory),
+    ("run", running),
+    ("join", branches),
+    ("process", whole_process),
+];
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -60,21 +70,32 @@ fn main() {
         }
     }
     let table = table(&rows);
+    let json: Vec<_> = rows
+        .iter()
+        .map(|row| json!({"what": row.what, "figure": row.figure, "unit": row.unit, "limit": row.limit, "beside": row.beside, "bar": row.bar}))
+        .collect();
+    let json = json!({"v": 1, "rows": json});
     if args.iter().any(|arg| arg == "--json") {
-        let rows: Vec<_> = rows
-            .iter()
-            .map(|row| json!({"what": row.what, "figure": row.figure, "unit": row.unit, "limit": row.limit, "beside": row.beside, "bar": row.bar}))
-            .collect();
-        println!("{}", json!({"v": 1, "rows": rows}));
+        println!("{json}");
     } else {
         print!("{table}");
     }
-    if !wanted.is_empty() {
-        return;
+    if wanted.is_empty() {
+        write("RESULTS.md", &format!("{HEAD}{table}"));
+        write("results.json", &format!("{json:#}\n"));
     }
-    let head = "# Results\n\nWritten by `cargo bench`. Each figure stands beside a limit or peer measured in the same run, on a machine of two cores that others\nshare: read the ratios.\n\n";
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/RESULTS.md");
-    if let Err(error) = std::fs::write(&path, format!("{head}{table}")) {
+}
+
+const HEAD: &str = "# Results
+
+Written by `cargo bench`, which writes `results.json` too. Each figure stands beside a limit or peer measured in the same run, on a
+machine of two cores that others share: read the ratios.
+
+";
+
+fn write(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches").join(name);
+    if let Err(error) = std::fs::write(&path, text) {
         eprintln!("cannot write {}: {error}", path.display());
     }
 }
@@ -122,35 +143,30 @@ fn program(size: usize) -> String {
 
 fn compiling(rows: &mut Vec<Row>) {
     let shelf = Shelf { anything: true, ..Shelf::default() };
+    let speed = |set: &[String], work: &dyn Fn(&str)| {
+        let bytes: usize = set.iter().map(String::len).sum();
+        bytes as f64 / 1e6 / least(5, || seconds(|| set.iter().for_each(|source| work(source))))
+    };
+    let whole = |source: &str| {
+        let compiled = aivm_lang::compile("bench.aivm", source, &shelf).expect("it compiles");
+        verify(compiled.module).expect("it is verified");
+    };
     let set: Vec<String> = [2_000, 20_000, 200_000].into_iter().map(program).collect();
-    let bytes: usize = set.iter().map(String::len).sum();
-    let megabytes = |seconds: f64| bytes as f64 / 1e6 / seconds;
-    let compile = least(5, || {
-        seconds(|| {
-            for source in &set {
-                let compiled = aivm_lang::compile("bench.aivm", source, &shelf).expect("it compiles");
-                verify(compiled.module).expect("it is verified");
-            }
-        })
-    });
-    let lex = least(5, || seconds(|| set.iter().for_each(|source| drop(aivm_lang::lexer::lex(source, 0)))));
-    let parse = least(5, || seconds(|| set.iter().for_each(|source| drop(aivm_lang::parser::parse(source)))));
-    rows.push(Row {
-        what: "lexing and parsing",
-        figure: megabytes(parse),
-        unit: "MB/s",
-        limit: megabytes(lex),
-        beside: "lexing alone",
-        bar: "",
-    });
-    rows.push(Row {
-        what: "source to verified module",
-        figure: megabytes(compile),
-        unit: "MB/s",
-        limit: megabytes(lex),
-        beside: "lexing alone",
-        bar: "≥ 20 MB/s",
-    });
+    let lex = speed(&set, &|source| drop(aivm_lang::lexer::lex(source, 0)));
+    let parse = speed(&set, &|source| drop(aivm_lang::parser::parse(source)));
+    rows.push(row("lexing and parsing", parse, "MB/s", ("lexing alone", lex), ""));
+    let compile = speed(&set, &whole);
+    rows.push(row("source to verified module", compile, "MB/s", ("lexing alone", lex), "≥ 20 MB/s"));
+    let of = ("source to verified module", compile);
+    let large = speed(&[program(1_000_000)], &whole);
+    rows.push(row("the same, one file of 1 MB", large, "MB/s", of, "linear"));
+    let nested = "switch <= ( a => next  out <= ".repeat(60) + "switch <= ( b => send ) " + &") ".repeat(60);
+    let nested = format!("out <= ( {} ) <= in", vec![nested; 100].join(" <= "));
+    rows.push(row("the same, nested 61 deep", speed(&[nested], &whole), "MB/s", of, "linear"));
+    let chain = format!("out <= ( {} ) <= in", vec!["switch <= ( reason => next | cancel )"; 20_000].join(" <= "));
+    rows.push(row("the same, a chain of 20,000 stages", speed(&[chain], &whole), "MB/s", of, "linear"));
+    let steps = format!("out <= ( switch <= ( {} ) ) <= in", "reason => next | back | cancel ".repeat(20_000));
+    rows.push(row("the same, 20,000 steps in one stage", speed(&[steps], &whole), "MB/s", of, "linear"));
 }
 
 /// Compiles a program whose only worker, `x`, returns "x".
@@ -220,22 +236,40 @@ fn machine(rows: &mut Vec<Row>) {
         }) * 1e9
             / 100_000.0
     });
-    rows.push(Row {
-        what: "a step of the machine alone, over a million",
-        figure: plain,
-        unit: "ns",
-        limit: spawn,
-        beside: "a tokio spawn",
-        bar: "≤ 120 ns",
-    });
-    rows.push(Row {
-        what: "the same with a `match` and a jump behind each step",
-        figure: judged,
-        unit: "ns",
-        limit: spawn,
-        beside: "a tokio spawn",
-        bar: "",
-    });
+    rows.push(row("a step of the machine alone, over a million", plain, "ns", ("a tokio spawn", spawn), "≤ 120 ns"));
+    rows.push(row("the same with a `match` and a jump behind each step", judged, "ns", ("a tokio spawn", spawn), ""));
+}
+
+/// Kibibytes that this process holds.
+fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// What ten million steps leave behind.
+fn memory(rows: &mut Vec<Row>) {
+    let module = judged_loop(10_000);
+    let mut machine = Machine::start(module, input(), RunLimits::default());
+    let mut fuel = u64::MAX;
+    let (mut calls, mut before) = (0u32, 0.0);
+    loop {
+        match machine.step(&mut fuel) {
+            Action::Call(call) => {
+                calls += 1;
+                if calls == 100_000 {
+                    before = resident();
+                }
+                let answer = Answer::Done { output: call.input, verdict: None, usage: Usage::default() };
+                machine.complete(call.request, answer).expect("an answer");
+            }
+            Action::End(_) => break,
+            _ => {}
+        }
+    }
+    assert_eq!(calls, 10_000_000);
+    let after = resident();
+    rows.push(row("memory after ten million steps", after, "KiB", ("after 100,000", before), "flat"));
 }
 
 fn running(rows: &mut Vec<Row>) {
@@ -275,14 +309,13 @@ fn running(rows: &mut Vec<Row>) {
         }) * 1e6
             / 100_000.0
     });
-    rows.push(Row {
-        what: "a step of an ephemeral run, with a new artifact and a row of the trace",
-        figure: step,
-        unit: "µs",
-        limit: seal,
-        beside: "making the artifact alone",
-        bar: "≤ 3 µs",
-    });
+    rows.push(row(
+        "a step of an ephemeral run, with a new artifact and a row of the trace",
+        step,
+        "µs",
+        ("making the artifact alone", seal),
+        "≤ 3 µs",
+    ));
 }
 
 fn branches(rows: &mut Vec<Row>) {
@@ -326,22 +359,20 @@ fn branches(rows: &mut Vec<Row>) {
         }) * 1e6
             / BRANCHES as f64
     });
-    rows.push(Row {
-        what: "a branch of a join as a job of the pool",
-        figure: least(20, || seconds(|| spread(&module, &pool)) * 1e6 / BRANCHES as f64),
-        unit: "µs",
-        limit: job,
-        beside: "an empty job of the pool",
-        bar: "≤ 1 µs",
-    });
-    rows.push(Row {
-        what: "a branch of a join in an ephemeral run, with its built-in and a new artifact",
-        figure: branch,
-        unit: "µs",
-        limit: job,
-        beside: "an empty job of the pool",
-        bar: "",
-    });
+    rows.push(row(
+        "a branch of a join as a job of the pool",
+        least(20, || seconds(|| spread(&module, &pool)) * 1e6 / BRANCHES as f64),
+        "µs",
+        ("an empty job of the pool", job),
+        "≤ 1 µs",
+    ));
+    rows.push(row(
+        "a branch of a join in an ephemeral run, with its built-in and a new artifact",
+        branch,
+        "µs",
+        ("an empty job of the pool", job),
+        "",
+    ));
 }
 
 /// Runs a machine each of whose calls is a job of the pool, and returns what it gets.
@@ -389,20 +420,8 @@ fn whole_process(rows: &mut Vec<Row>) {
     });
     let warm = least(20, || seconds(|| run(aivm, &args)) * 1e3);
     let nothing = least(20, || seconds(|| run("true", &[])) * 1e3);
-    rows.push(Row {
-        what: "three steps, the whole process, warm store",
-        figure: warm,
-        unit: "ms",
-        limit: nothing,
-        beside: "`true`",
-        bar: "≤ 8 ms",
-    });
-    rows.push(Row {
-        what: "three steps, the whole process, empty folder",
-        figure: empty,
-        unit: "ms",
-        limit: nothing,
-        beside: "`true`",
-        bar: "≤ 15 ms",
-    });
+    rows.push(row("three steps, the whole process, warm store", warm, "ms", ("`true`", nothing), "≤ 8 ms"));
+    rows.push(row("three steps, the whole process, empty folder", empty, "ms", ("`true`", nothing), "≤ 15 ms"));
+    let peak = nix::sys::resource::getrusage(nix::sys::resource::UsageWho::RUSAGE_CHILDREN).expect("usage").max_rss();
+    rows.push(row("the same, the most memory that it held", peak as f64 / 1024.0, "MiB", ("the bar", 20.0), "≤ 20 MB"));
 }
