@@ -48,7 +48,11 @@ pub struct Compiled {
 pub fn compile(file: &str, source: &str, library: &dyn Library) -> Result<Compiled, Vec<Diagnostic>> {
     let parsed = parser::parse(source);
     if !parsed.diagnostics.is_empty() {
-        return Err(parsed.diagnostics);
+        let mut errors = lower::also_wrong(file, source, &parsed, library);
+        errors.extend(parsed.diagnostics);
+        errors.sort_by_key(|error| error.primary.span);
+        errors.truncate(diagnostic::MOST_ERRORS);
+        return Err(errors);
     }
     let flow = lower::lower(file, source, &parsed.tree, &parsed.spans, library)?;
     let warnings = check::check(&flow);

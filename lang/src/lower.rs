@@ -3,10 +3,11 @@
 //!
 //! Warnings about programs that are allowed but look wrong are `check`'s; code is `emit`'s.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::flow::{self, *};
 use crate::front::FrontMatter;
 use crate::library::Library;
+use crate::parser::Parsed;
 use crate::span::Span;
 use crate::tree::{self, Tree};
 use crate::words::Word;
@@ -44,6 +45,33 @@ pub fn lower(
     };
     lowering.program(file, source, tree, spans)?;
     Ok(lowering.flow)
+}
+
+/// What is wrong with a file besides its syntax, as far as that can be told: what a broken piece may have caused is left out.
+pub fn also_wrong(file: &str, source: &str, parsed: &Parsed, library: &dyn Library) -> Vec<Diagnostic> {
+    let broken =
+        |code| matches!(code, Code::TooLong | Code::FrontMatterOpen | Code::TooDeep | Code::Unclosed | Code::Unopened);
+    if parsed.diagnostics.iter().any(|error| broken(error.code)) {
+        return Vec::new();
+    }
+    let line = |at: u32| source.get(..at as usize).map_or(0, |before| before.matches('\n').count());
+    let lines: Vec<usize> = parsed.diagnostics.iter().map(|error| line(error.primary.span.start)).collect();
+    // A name whose definition could not be read is no unknown name.
+    let may_be_defined = |span: Span| {
+        let name = source.get(span.range()).unwrap_or("");
+        source.match_indices(name).any(|(at, _)| source[at + name.len()..].trim_start().starts_with("<="))
+    };
+    let tells = |error: &Diagnostic| match error.code {
+        Code::UnknownWorker => !may_be_defined(error.primary.span),
+        Code::UnknownBehaviour | Code::FrontMatter | Code::WorkerDefinition | Code::NotAName | Code::BrokenFile => true,
+        Code::BackInJoin | Code::OutNotLast | Code::ChainNeedsLabel | Code::LimitTwice | Code::FanOutOfSeveral => true,
+        _ => false,
+    };
+    let mut errors = lower(file, source, &parsed.tree, &parsed.spans, library).err().unwrap_or_default();
+    // Lowering sorts them: more than are shown need not be judged.
+    errors.truncate(MOST_ERRORS);
+    errors.retain(|error| tells(error) && !lines.contains(&line(error.primary.span.start)));
+    errors
 }
 
 /// What is shared by all files of a program.

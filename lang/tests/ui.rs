@@ -90,3 +90,16 @@ fn a_fix_mends_what_it_is_about() {
     }
     assert!(mended > 30, "only {mended} fixes were tried");
 }
+
+#[test]
+fn names_are_judged_beside_broken_syntax_unless_that_may_define_them() {
+    let source = "part <= ( switch <= ( x -> send ) ) )\nhelper <= {}\nout <= ( switch <= (\n  nobody => next\n  helper => back * 0\n) ) <= in\n";
+    let codes = |source: &str| -> Vec<&str> {
+        let errors = compile("x.aivm", source, &Shelf::default()).expect_err("it is wrong");
+        errors.iter().map(|error| error.code.text()).collect()
+    };
+    let unbalanced = codes(source);
+    assert!(!unbalanced.contains(&"E0201"), "{unbalanced:?}");
+    let source = source.replace(") )\nhelper", ")\nhelper");
+    assert_eq!(codes(&source).iter().filter(|code| **code == "E0201").count(), 1, "{:?}", codes(&source));
+}
