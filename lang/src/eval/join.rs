@@ -208,15 +208,25 @@ impl Evaluator<'_> {
                 *at != by && !because && !before && same
             });
             state.tie |= tied.count() > 0 || time == start && count > 1;
+            // Which of two that were lost at one time is the first?
+            let mut losses = ends.iter().filter(|(_, at, result)| result.is_err() && over.contains(at));
+            if let Some((first, by, _)) = losses.next().filter(|_| handed_in.len() < group.take) {
+                state.tie |= losses.any(|(time, at, _)| time == first && !group.waits[*at].contains(by));
+            }
         }
 
         // Now for good.
         let decided_at = decided.map_or(until, |(time, _)| time);
         let mut end = decided.map_or(start, |(time, _)| time);
+        let mut passed_on: Vec<Effect> = Vec::new();
         for at in order {
             let mut own = alone(state);
             let cut = if over.contains(&at) { until } else { decided_at };
-            let _ = (group.branch)(&mut own, frame, at, effects, cut);
+            let mut done = Vec::new();
+            let _ = (group.branch)(&mut own, frame, at, &mut done, cut);
+            // Which of two that completed at one time is undone first?
+            state.tie |= done.iter().any(|a: &Effect| passed_on.iter().any(|b: &Effect| a.done_at == b.done_at));
+            passed_on.append(&mut done);
             end = end.max(own.now);
             state.ended.append(&mut own.ended);
             state.not_undone.append(&mut own.not_undone);
@@ -224,6 +234,7 @@ impl Evaluator<'_> {
             state.woken.append(&mut own.woken);
             state.tie |= own.tie;
         }
+        effects.append(&mut passed_on);
         state.now = end;
         handed_in.sort_by_key(|(at, _)| *at);
         match decided {
