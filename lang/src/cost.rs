@@ -280,7 +280,7 @@ impl Costing<'_> {
             SourceOf::StageOut(id) => {
                 let stage = flow.stage(id);
                 match (stage.kind, stage.elements.last()) {
-                    (StageKind::Join, _) if stage.take > 1 => Bound::AtMost(stage.take.into()),
+                    (StageKind::Join, _) if !stage.is_race() => Bound::AtMost(stage.takes() as u64),
                     // A switch that is left only from its last step hands on what that returned.
                     (StageKind::Switch, Some(Element::Step(last))) if depth < 64 && only_last_leaves(flow, stage) => {
                         self.most_parts(SourceOf::StepOut(*last), depth + 1)

@@ -120,8 +120,8 @@ pub struct Stage {
     pub entries: Option<Count>,
     /// Of a select: most choices in one entry.
     pub choices: Option<u16>,
-    /// Of a join: how many outputs it takes; all, unless written.
-    pub take: u16,
+    /// Of a join: how many outputs it takes, when that is written; else all.
+    pub take: Option<u16>,
     /// Deadline of one entry, in milliseconds.
     pub deadline_ms: Option<u64>,
     /// What the calls of one entry may cost, in millionths of a dollar.
@@ -336,6 +336,16 @@ pub enum Dest {
 }
 
 impl Stage {
+    /// How many outputs a join takes.
+    pub fn takes(&self) -> usize {
+        self.take.map_or(self.elements.len(), usize::from)
+    }
+
+    /// Does it hand on the one output that it takes, and not parts?
+    pub fn is_race(&self) -> bool {
+        self.take == Some(1)
+    }
+
     /// How many elements it has, or arms.
     pub fn slots(&self) -> usize {
         self.elements.len().max(self.arms.len())

@@ -279,7 +279,7 @@ impl File<'_, '_> {
             function,
             entries: None,
             choices: None,
-            take: stage.elements.len() as u16,
+            take: None,
             deadline_ms: None,
             money: None,
             tokens: None,

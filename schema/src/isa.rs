@@ -278,8 +278,8 @@ isa! {
     /// In a branch of the `join` stage: waits until its element has handed in or is lost; lost: the next call fails.
     0x0B "wait" Wait { stage: StageId = a Stage, element: u16 = b Number }
     /// Starts the `branch`es that follow directly, at least one, each with what flows, and goes on behind them when
-    /// `take` have handed in, the others are cancelled, undone and ended. `take` = 1: what flows is then the winner with its verdict, else the
-    /// parts in written order without verdict. Too few left: the innermost stage ends as the first branch lost.
+    /// `take` have handed in (0: all), the others are cancelled, undone and ended. `take` = 1: what flows is then the winner with its verdict,
+    /// else the parts in written order without verdict. Too few left: the innermost stage ends as the first branch lost.
     0x0C "join" Join { stage: StageId = a Stage, branches: u16 = b Number, take: u16 = c Number }
     /// One branch of the `join` above.
     0x0D "branch" Branch { element: u16 = a Number, target: u32 = bc Target }

@@ -267,6 +267,11 @@ pub(crate) enum GroupKind<V = Artifact> {
     Map { step: StepId, number: u32, whole: V, total: u32, item: u32 },
 }
 
+/// How many branches of a join must hand in; `take` as its instruction has it.
+pub(crate) fn needed(branches: u16, take: u16) -> u32 {
+    u32::from(if take == 0 { branches } else { take })
+}
+
 /// What became of a child.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum Part<V = Artifact> {

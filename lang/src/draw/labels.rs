@@ -38,8 +38,8 @@ fn limits(
 
 /// `first 1 of 3`; none: the join takes all.
 pub(super) fn takes(stage: &Stage) -> Option<String> {
-    (stage.kind == StageKind::Join && usize::from(stage.take) < stage.elements.len())
-        .then(|| format!("first {} of {}", stage.take, stage.elements.len()))
+    (stage.kind == StageKind::Join && stage.takes() < stage.elements.len())
+        .then(|| format!("first {} of {}", stage.takes(), stage.elements.len()))
 }
 
 /// An outcome on its edge.

@@ -87,7 +87,7 @@ impl Traffic {
     /// A join that takes all ended in success as often as each of its parts, and those that are known may have been lost.
     fn parts(&mut self, flow: &Flow) {
         for (at, join) in flow.stages.iter().enumerate() {
-            if join.kind != StageKind::Join || usize::from(join.take) != join.elements.len() {
+            if join.kind != StageKind::Join || join.takes() != join.elements.len() {
                 continue;
             }
             let ended = self.exits(StageId(at as u32));

@@ -176,7 +176,7 @@ impl<'a> Writer<'_, 'a> {
     fn join(&mut self, id: StageId, stage: m::StageId) {
         let join = self.flow.stage(id);
         let branches = join.elements.len();
-        self.put(Instruction::Join { stage, branches: branches as u16, take: join.take });
+        self.put(Instruction::Join { stage, branches: branches as u16, take: join.take.unwrap_or(0) });
         for element in 0..branches as u32 {
             self.put_to(Label::Begin(id, element), Instruction::Branch { element: element as u16, target: 0 });
         }

@@ -32,7 +32,7 @@ impl Evaluator<'_> {
         let stage = self.flow.stage(id);
         let group = Group {
             waits: self.waits(id),
-            take: usize::from(stage.take),
+            take: stage.takes(),
             join: Some(id),
             branch: &|state, frame, at, effects, until| {
                 let mut into = None;
@@ -56,7 +56,7 @@ impl Evaluator<'_> {
         };
         match self.together(state, frame, &group, effects, until) {
             Err(ending) => Way::Ends(ending),
-            Ok(mut parts) if stage.take == 1 => Way::Out(parts.remove(0).1),
+            Ok(mut parts) if stage.is_race() => Way::Out(parts.remove(0).1),
             Ok(parts) => {
                 let part = |(at, out): (usize, Flowing)| Part {
                     name: self.flow.element_name(id, at as u32),

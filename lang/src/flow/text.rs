@@ -38,8 +38,8 @@ impl Flow {
         if let Some(most) = stage.choices {
             let _ = write!(out, " choices {most}");
         }
-        if stage.kind == StageKind::Join && usize::from(stage.take) != stage.elements.len() {
-            let _ = write!(out, " takes {} of {}", stage.take, stage.elements.len());
+        if let Some(take) = stage.take {
+            let _ = write!(out, " takes {take} of {}", stage.elements.len());
         }
         if let Some(chooser) = stage.chooser {
             let _ = write!(out, " chooser {}", self.worker(chooser).name);

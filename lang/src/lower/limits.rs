@@ -90,7 +90,7 @@ impl File<'_, '_> {
         match stage.kind {
             StageKind::Switch | StageKind::Match => stage.entries = Some(Count { most: count, written: true }),
             StageKind::Select => stage.choices = Some(count),
-            StageKind::Join if usize::from(count) <= elements => stage.take = count,
+            StageKind::Join if usize::from(count) <= elements => stage.take = Some(count),
             StageKind::Join => self.report(
                 Diagnostic::new(
                     Code::JoinCount,

@@ -93,7 +93,7 @@ impl Reached<'_> {
                 found.extend(self.first_of_chains(select));
                 found
             }
-            Dest::Part(join, _) if self.flow.stage(join).take == 1 => self.left(join),
+            Dest::Part(join, _) if self.flow.stage(join).is_race() => self.left(join),
             Dest::Part(..) | Dest::Return(_) => Vec::new(),
         }
     }

@@ -1,4 +1,4 @@
-; E0612: word 3: a join has one branch for each element, in order, and takes at least one and at most all
+; E0612: word 3: a join has one branch for each element, in order, at least one, and takes at most all
 
 function out
   stage both join names a, b

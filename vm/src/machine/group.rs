@@ -20,7 +20,7 @@ impl Core {
     pub(super) fn join(&mut self, p: &Program, id: FiberId, stage: StageId, branches: u16, take: u16) -> Flow {
         let first = self.data.fibers[id].top().pc + 1;
         let after = first + u32::from(branches);
-        let kind = GroupKind::Join { stage, take: u32::from(take.clamp(1, branches.max(1))), after };
+        let kind = GroupKind::Join { stage, take: needed(branches, take), after };
         let group = self.new_group(id, kind, branches.into());
         for (part, at) in (first..after).enumerate() {
             let Some(Instruction::Branch { target, .. }) = p.code().get(at as usize) else {
@@ -224,9 +224,10 @@ impl Core {
                 None => self.map_ended(p, id, Err(ending)),
             };
         }
-        if join != Some(1) {
+        if !matches!(p.code().get(self.data.fibers[id].top().pc as usize), Some(Instruction::Join { take: 1, .. })) {
             return self.make(id, Making::Parts);
         }
+        let group = &mut self.data.groups[group_id];
         let winner = group.winner.and_then(|winner| group.parts.get_mut(winner as usize));
         let Some(Part::Handed(value, verdict)) = winner.map(|part| std::mem::replace(part, Part::Lost)) else {
             return self.break_run("a join has no winner");

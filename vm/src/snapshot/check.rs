@@ -198,7 +198,7 @@ impl<V> Check<'_, V> {
         ensure(waited_for, "a group that nobody waits for")?;
         match (self.code(activation.pc), &group.kind) {
             (Some(Instruction::Join { stage, branches, take }), GroupKind::Join { stage: its, take: takes, after }) => {
-                let same = stage == *its && u32::from(take.clamp(1, branches.max(1))) == *takes;
+                let same = stage == *its && needed(branches, take) == *takes;
                 let whole =
                     group.parts.len() == usize::from(branches) && *after == activation.pc + 1 + u32::from(branches);
                 ensure(same && whole, "a join of another shape")?;

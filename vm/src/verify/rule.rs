@@ -56,7 +56,7 @@ rules! {
     "E0612" {
         Operand "it names something that this function does not have"
         Edge "a retry says how often, `cancel` and `timeout` lead nowhere, every other edge leads down"
-        JoinShape "a join has one branch for each element, in order, and takes at least one and at most all"
+        JoinShape "a join has one branch for each element, in order, at least one, and takes at most all"
         SelectShape "a select has one option for each of its names"
         Kinds "it asks for kinds of ending that there are not"
     }

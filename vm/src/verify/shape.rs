@@ -62,7 +62,7 @@ impl Shape<'_> {
                 falls_through = false;
             }
             Instruction::Join { branches, take, .. } => {
-                if branches == 0 || take == 0 || take > branches {
+                if branches == 0 || take > branches {
                     return Err(Rule::JoinShape.at(pc));
                 }
                 for nth in 0..branches {
