@@ -272,23 +272,26 @@ fn memory(rows: &mut Vec<Row>) {
     rows.push(row("memory after ten million steps", after, "KiB", ("after 100,000", before), "flat"));
 }
 
+fn options(trace: bool) -> Options {
+    Options {
+        around: Surroundings {
+            run: "bench".into(),
+            workspace: std::env::temp_dir(),
+            params: Default::default(),
+            mock: false,
+        },
+        limits: RunLimits::default(),
+        timeout_ms: None,
+        trace,
+    }
+}
+
 fn running(rows: &mut Vec<Row>) {
     let module = judged_loop(100);
     let mint = Arc::new(Mint::system().expect("randomness"));
     let run = |module: VerifiedModule| {
-        let options = Options {
-            around: Surroundings {
-                run: "bench".into(),
-                workspace: std::env::temp_dir(),
-                params: Default::default(),
-                mock: false,
-            },
-            limits: RunLimits::default(),
-            timeout_ms: None,
-            trace: true,
-        };
         let mut nobody = Nobody;
-        let work = driver::run(module, input(), options, Rc::new(Memory::default()), mint.clone(), &mut nobody);
+        let work = driver::run(module, input(), options(true), Rc::new(Memory::default()), mint.clone(), &mut nobody);
         runtime().block_on(work).expect("it runs").steps.len()
     };
     let step = least(3, || {
@@ -329,19 +332,9 @@ fn branches(rows: &mut Vec<Row>) {
         verify(aivm_lang::compile("join.aivm", &source, &shelf).expect("it compiles").module).expect("verified");
     let mint = Arc::new(Mint::system().expect("randomness"));
     let branch = least(20, || {
-        let options = Options {
-            around: Surroundings {
-                run: "bench".into(),
-                workspace: std::env::temp_dir(),
-                params: Default::default(),
-                mock: false,
-            },
-            limits: RunLimits::default(),
-            timeout_ms: None,
-            trace: false,
-        };
         let mut nobody = Nobody;
-        let work = driver::run(module.clone(), input(), options, Rc::new(Memory::default()), mint.clone(), &mut nobody);
+        let work =
+            driver::run(module.clone(), input(), options(false), Rc::new(Memory::default()), mint.clone(), &mut nobody);
         seconds(|| drop(runtime().block_on(work).expect("it runs"))) * 1e6 / BRANCHES as f64
     });
     let pool = Pool::of_machine().expect("threads");

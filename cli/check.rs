@@ -1,8 +1,7 @@
 //! `check`, `fmt`, `cost`: what can be said of a program without running it.
 
 use crate::args::{FileArgs, FilesArgs, FmtArgs, Global};
-use crate::fail::{Exit, Failure, show_diagnostics};
-use crate::project::Source;
+use crate::fail::{Exit, Failure, Source, show_diagnostics};
 use crate::{compile, module, project};
 use aivm_lang::cost::{self, Cost, WorstCase, count_text, money_text, time_text, tokens_text};
 use serde_json::{Value, json};

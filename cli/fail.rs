@@ -1,8 +1,8 @@
 //! How the program ends when it does not do what it was asked: a code, a message on standard error, or JSON.
 
-use crate::project::Source;
 use aivm_lang::diagnostic::{Diagnostic, Severity};
 use serde_json::json;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 
 /// The exit codes; the same in every command.
@@ -42,6 +42,22 @@ impl From<Exit> for ExitCode {
     }
 }
 
+/// A source text with its name.
+#[derive(Clone, Debug)]
+pub struct Source {
+    /// As it was given.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+}
+
+impl Source {
+    /// A text that stands for a file that cannot be shown.
+    pub fn nameless(name: &str) -> Source {
+        Source { name: name.to_owned(), text: String::new() }
+    }
+}
+
 /// Why a command was not carried out.
 #[derive(Debug)]
 pub enum Failure {
@@ -74,6 +90,12 @@ impl Failure {
     /// Something failed that was not the caller's doing.
     pub fn failed(code: &str, message: impl Into<String>) -> Failure {
         Failure::Other { code: code.to_owned(), message: message.into(), help: None, exit: Exit::FAILED }
+    }
+
+    /// What the lean build cannot do.
+    #[cfg(not(feature = "store"))]
+    pub fn no_store() -> Failure {
+        Failure::usage("E0814", "this aivm was built without a store: it keeps no artifacts and no runs")
     }
 
     /// Adds what to do.
@@ -114,7 +136,7 @@ impl Failure {
 
 /// Shows diagnostics to a person, and how many there are.
 pub fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
-    let colour = crate::project::colours(&std::io::stderr());
+    let colour = colours(&std::io::stderr());
     for diagnostic in diagnostics {
         eprint!("{}", aivm_lang::render::report(&source.name, &source.text, diagnostic, colour));
     }
@@ -133,4 +155,10 @@ pub fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
 pub fn coded(text: &str) -> Failure {
     let (code, message) = text.split_once(": ").filter(|(code, _)| code.len() == 5).unwrap_or(("E0800", text));
     Failure::Other { code: code.to_owned(), message: message.to_owned(), help: None, exit: Exit::USAGE }
+}
+
+/// Should this stream be coloured?
+pub fn colours(stream: &impl IsTerminal) -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    if set("NO_COLOR") { false } else { set("CLICOLOR_FORCE") || stream.is_terminal() }
 }

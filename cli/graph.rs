@@ -53,8 +53,7 @@ fn compiled(file: &str) -> Result<Compiled, Failure> {
 /// The flow graph and the path of a run that is kept in the store.
 #[cfg(feature = "store")]
 fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
-    let disk = aivm_host::store::disk::Disk::open(&project::state_folder())
-        .map_err(|error| crate::fail::coded(&error.to_string()))?;
+    let disk = crate::store::open()?;
     let mut rows = disk.runs(run, 2).map_err(|error| crate::fail::coded(&error.to_string()))?;
     let row = match (rows.pop(), rows.is_empty()) {
         (Some(row), true) => row,
@@ -85,7 +84,7 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
 
 #[cfg(not(feature = "store"))]
 fn finished(_file: Option<&str>, _run: &str) -> Result<(Flow, Option<Path>), Failure> {
-    Err(Failure::usage("E0814", "this aivm was built without a store, so it keeps no runs"))
+    Err(Failure::no_store())
 }
 
 #[cfg(feature = "png")]

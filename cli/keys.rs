@@ -112,15 +112,15 @@ pub fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, Failure> {
         #[cfg(feature = "store")]
         KeysCommand::Sign { artifact, name } => {
             use aivm_host::store::Store;
-            let disk = crate::artifact::open()?;
-            let artifact = crate::artifact::find(&disk, artifact)?;
+            let disk = crate::store::open()?;
+            let artifact = crate::store::find(&disk, artifact)?;
             let signed = secret(name)?.sign(&artifact);
             disk.put(&signed);
             disk.flush().map_err(|error| crate::fail::coded(&error.to_string()))?;
             println!("{}", signed.checksum());
         }
         #[cfg(not(feature = "store"))]
-        KeysCommand::Sign { .. } => return Err(Failure::usage("E0814", "this aivm was built without a store")),
+        KeysCommand::Sign { .. } => return Err(Failure::no_store()),
     }
     Ok(Exit::SENT)
 }

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod args;
+#[cfg(feature = "store")]
 mod artifact;
 mod check;
 mod compile;
@@ -20,6 +21,8 @@ mod module;
 mod progress;
 mod project;
 mod run;
+#[cfg(feature = "store")]
+mod store;
 mod worker;
 
 use args::{Args, Command};
@@ -57,7 +60,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Asm(args) => compile::asm(global, &args),
         Command::Explain(args) => explain::explain(global, &args),
         Command::Worker(args) => worker::worker(global, &args),
+        #[cfg(feature = "store")]
         Command::Artifact(args) => artifact::artifact(global, &args),
+        #[cfg(not(feature = "store"))]
+        Command::Artifact(_) => Err(Failure::no_store()),
         Command::Keys(args) => keys::keys(global, &args),
         Command::Config(args) => config::config(global, &args),
         Command::Doctor => doctor::doctor(global),

@@ -1,8 +1,8 @@
 //! From a file to something that runs: source is compiled, `.aivmc` is loaded; both are verified.
 
-use crate::fail::{self, Failure};
+use crate::fail::{self, Failure, Source};
 use crate::library::Files;
-use crate::project::{self, Source};
+use crate::project;
 use aivm_lang::Compiled;
 use aivm_schema::module::{self, Debug, Module};
 use aivm_vm::verify::{VerifiedModule, verify};

@@ -1,7 +1,7 @@
 //! What is shown while a run goes on: on a terminal the steps that are running, with counts and times; elsewhere plain lines.
 
+use crate::fail;
 use crate::module::Program;
-use crate::project;
 use aivm_host::trace::{Event, Observer, StepRecord, time_text};
 use aivm_schema::unit::{Money, Tokens};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -38,7 +38,7 @@ impl Progress {
         });
         Progress {
             live,
-            colours: project::colours(&std::io::stderr()),
+            colours: fail::colours(&std::io::stderr()),
             calls: 0,
             tokens: 0,
             cost_usd: 0.0,

@@ -1,24 +1,7 @@
 //! Where things are: the project around a folder, its `.aivm/`, the user's own files; and reading a program's text.
 
-use crate::fail::Failure;
-use std::io::IsTerminal;
+use crate::fail::{Failure, Source};
 use std::path::{Path, PathBuf};
-
-/// A source text with its name.
-#[derive(Clone, Debug)]
-pub struct Source {
-    /// As it was given.
-    pub name: String,
-    /// What it says.
-    pub text: String,
-}
-
-impl Source {
-    /// A text that stands for a file that cannot be shown.
-    pub fn nameless(name: &str) -> Source {
-        Source { name: name.to_owned(), text: String::new() }
-    }
-}
 
 /// The bytes of a file, or of standard input for `-`.
 pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
@@ -61,10 +44,4 @@ pub fn user_folder() -> Option<PathBuf> {
     absolute("XDG_CONFIG_HOME")
         .or_else(|| absolute("HOME").map(|home| home.join(".config")))
         .map(|folder| folder.join("aivm"))
-}
-
-/// Should this stream be coloured?
-pub fn colours(stream: &impl IsTerminal) -> bool {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    if set("NO_COLOR") { false } else { set("CLICOLOR_FORCE") || stream.is_terminal() }
 }

@@ -5,8 +5,6 @@ use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
 use crate::progress::Progress;
-#[cfg(feature = "store")]
-use crate::project;
 use aivm_host::driver::{self, Ending, Options, Report};
 use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
@@ -112,10 +110,7 @@ fn store(ephemeral: bool) -> Result<Rc<dyn Store>, Failure> {
     if ephemeral {
         return Ok(Rc::new(Memory::default()));
     }
-    let disk = aivm_host::store::disk::Disk::open(&project::state_folder());
-    let disk = disk.map_err(|error| {
-        crate::fail::coded(&error.to_string()).help("or keep nothing on disk: aivm run --ephemeral")
-    })?;
+    let disk = crate::store::open().map_err(|error| error.help("or keep nothing on disk: aivm run --ephemeral"))?;
     Ok(Rc::new(disk))
 }
 

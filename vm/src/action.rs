@@ -186,6 +186,16 @@ pub struct Decision {
     pub rule: Rule,
 }
 
+/// The word by which a chooser ends its select.
+pub const FINISH: &str = "finish";
+
+impl Decision {
+    /// On an answer that leads nowhere any more.
+    pub(crate) fn dropped() -> Decision {
+        Decision { taken: Taken::Dropped, passed_over: Vec::new(), rule: Rule::None }
+    }
+}
+
 /// What an answer led to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Taken {

@@ -168,8 +168,7 @@ impl Core {
         let Some(visit) = self.end_visit(id) else { return Flow::Stop };
         let top = self.data.fibers[id].top();
         let Some(finish) = self.data.scopes[top.scope].finish.take() else { return self.break_run("no choice to end") };
-        let decision =
-            Decision { taken: Taken::Chose(super::choose::FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
+        let decision = Decision { taken: Taken::Chose(FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
         self.note(Action::NotMade(NotMade {
             key,
             purpose: Purpose::Step(visit.step),
@@ -186,7 +185,7 @@ impl Core {
 
     /// A call was answered.
     pub(super) fn complete(&mut self, p: &Program, id: FiberId, answer: Answer) -> Decision {
-        let State::Calling { asked, allowance, .. } = self.data.fibers[id].state else { return dropped() };
+        let State::Calling { asked, allowance, .. } = self.data.fibers[id].state else { return Decision::dropped() };
         let (Answer::Done { usage, .. } | Answer::Failed { usage, .. }) = answer;
         self.settle_usage(p, id, asked, allowance.reserved, usage);
         // Going on, whatever follows; what follows may make it wait again.
@@ -227,7 +226,7 @@ impl Core {
         if let (Asked::Step, Answer::Done { output, .. }) = (asked, answer) {
             self.returned(p, id, &output);
         }
-        dropped()
+        Decision::dropped()
     }
 
     /// A step's worker has returned: its output is kept, and its undoer.
@@ -252,7 +251,7 @@ impl Core {
     pub(super) fn settle(&mut self, p: &Program, id: FiberId, came: Came) -> Decision {
         let top = self.data.fibers[id].top();
         let (pc, function, frame) = (top.pc, top.function, top.frame);
-        let Some(visit) = &top.visit else { return dropped() };
+        let Some(visit) = &top.visit else { return Decision::dropped() };
         let (step_id, retried, item) = (visit.step, visit.attempt - 1, visit.item.is_some());
         let edges = p.edges(pc);
         let (said, came) = self.judge(p, id, edges, step_id, came);
@@ -435,7 +434,7 @@ impl Core {
             verdict: None,
             kind: None,
             error: None,
-            decision: dropped(),
+            decision: Decision::dropped(),
         };
         let came = match result {
             Ok((output, verdict)) => {
@@ -478,9 +477,4 @@ impl Arrived {
             Arrived::Output(..) => None,
         }
     }
-}
-
-/// The decision on an answer that leads nowhere.
-pub(super) fn dropped() -> Decision {
-    Decision { taken: Taken::Dropped, passed_over: Vec::new(), rule: Rule::None }
 }

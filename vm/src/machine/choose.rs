@@ -11,9 +11,6 @@ use crate::state::*;
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::{CounterId, EndKind, StageId};
 
-/// What a chooser says when nothing more is wanted.
-pub(super) const FINISH: &str = "finish";
-
 impl Core {
     /// The `choose` instruction.
     pub(super) fn choose(
@@ -126,7 +123,7 @@ impl Core {
         let top = self.data.fibers[id].top();
         let decide = |taken| Decision { taken, passed_over: Vec::new(), rule: Rule::None };
         let Some(Instruction::Choose { stage, options, counter }) = p.code().get(top.pc as usize).copied() else {
-            return super::call::dropped();
+            return Decision::dropped();
         };
         let finish = top.pc + 1 + u32::from(options);
         let said = match &answer {

@@ -173,7 +173,7 @@ impl Core {
             (State::Calling { asked: Asked::Step, .. }, Some(visit)) => p.closed_set(top.pc, visit.step),
             (State::Calling { asked: Asked::Choose { .. }, .. }, _) => {
                 let mut words: Vec<&str> = self.options_left(p, top).into_iter().map(|(_, name)| &**name).collect();
-                words.push(super::choose::FINISH);
+                words.push(FINISH);
                 words
             }
             _ => Vec::new(),

@@ -1,6 +1,5 @@
 //! Endings on their way outwards: what is concurrent below is stopped, what was done is undone, until something catches.
 
-use super::call::dropped;
 use super::{Core, Flow, Out};
 use crate::action::*;
 use crate::error::Fault;
@@ -256,7 +255,7 @@ impl Core {
         let visited = top.visit.as_ref().map(|visit| (visit.step, visit.attempt));
         if let Some((step, attempt)) = visited {
             let (function, kind) = (activation.function, Some(EndKind::Cancel));
-            let decision = dropped();
+            let decision = Decision::dropped();
             self.note(Action::Ended(CallEnd {
                 key,
                 step,

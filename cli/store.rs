@@ -1,0 +1,29 @@
+//! The store of the project, for the commands that look into it.
+
+use crate::fail::{Failure, coded};
+use crate::project;
+use aivm_host::store::disk::Disk;
+use aivm_schema::artifact::Artifact;
+
+/// The store around the current folder.
+pub fn open() -> Result<Disk, Failure> {
+    Disk::open(&project::state_folder()).map_err(|error| coded(&error.to_string()))
+}
+
+/// The artifact whose checksum or key begins so.
+pub fn find(disk: &Disk, prefix: &str) -> Result<Artifact, Failure> {
+    let entries = disk.list(prefix, 2).map_err(|error| coded(&error.to_string()))?;
+    match entries.as_slice() {
+        [] => {
+            Err(Failure::usage("E0830", format!("no artifact begins with {prefix}"))
+                .help("list them: aivm artifact ls"))
+        }
+        [entry] => disk
+            .find(entry.checksum)
+            .map_err(|error| coded(&error.to_string()))?
+            .ok_or_else(|| Failure::failed("E0830", format!("the artifact {prefix} is gone"))),
+        _ => {
+            Err(Failure::usage("E0831", format!("more than one artifact begins with {prefix}")).help("give more of it"))
+        }
+    }
+}
