@@ -3,14 +3,15 @@
 //! Here: what one node tells by itself. What needs the paths between nodes is in `check/reach.rs`. Policies and
 //! information-flow labels will be judged here too, on the same graph; they need a policy file.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS, MOST_FOUND};
 use crate::flow::*;
 use crate::span::Span;
 use aivm_schema::module::StageKind;
+use rustc_hash::FxHashSet;
 
 mod reach;
 
-/// The warnings about the outermost file of a flow graph, in the order of their places.
+/// The warnings about the outermost file of a flow graph, in the order of their places; at most [`MOST_ERRORS`].
 pub fn check(flow: &Flow) -> Vec<Diagnostic> {
     let mut checker = Checker { flow, warnings: Vec::new() };
     for at in 0..flow.stages.len() {
@@ -29,6 +30,7 @@ pub fn check(flow: &Flow) -> Vec<Diagnostic> {
     checker.unused_definitions();
     checker.paths();
     checker.warnings.sort_by_key(|warning| warning.primary.span);
+    checker.warnings.truncate(MOST_ERRORS);
     checker.warnings
 }
 
@@ -39,7 +41,9 @@ struct Checker<'a> {
 
 impl Checker<'_> {
     fn warn(&mut self, diagnostic: Diagnostic) {
-        self.warnings.push(diagnostic);
+        if self.warnings.len() < MOST_FOUND {
+            self.warnings.push(diagnostic);
+        }
     }
 
     fn stage_span(&self, id: StageId) -> Span {
@@ -116,11 +120,12 @@ impl Checker<'_> {
         let follows = flow.above(id).is_some();
         // The first arm that always holds when a value comes.
         let mut always: Option<&str> = None;
+        let mut earlier = FxHashSet::default();
         for (nth, arm) in stage.arms.iter().enumerate() {
             let word = arm.on.word(flow).unwrap_or_default();
             let ending = matches!(arm.on, On::Ending(_));
             let catches = arm.on == On::Default && !stage.catches.is_empty();
-            if stage.arms.iter().take(nth).any(|earlier| earlier.on == arm.on) {
+            if !earlier.insert(arm.on) {
                 self.warn(
                     Diagnostic::new(Code::HiddenArm, span, format!("a second arm `{word}` is never taken"))
                         .reason("arms are tried in written order"),

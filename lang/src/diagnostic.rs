@@ -8,6 +8,9 @@ use std::fmt;
 /// A person reads no more errors of one file than this.
 pub const MOST_ERRORS: usize = 100;
 
+/// So many are collected before those that stand first in the file are chosen.
+pub(crate) const MOST_FOUND: usize = 10 * MOST_ERRORS;
+
 /// How bad it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]

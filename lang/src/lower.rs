@@ -3,7 +3,7 @@
 //!
 //! Warnings about programs that are allowed but look wrong are `check`'s; code is `emit`'s.
 
-use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS, MOST_FOUND};
 use crate::flow::{self, *};
 use crate::front::FrontMatter;
 use crate::library::Library;
@@ -98,6 +98,8 @@ struct File<'a, 'b> {
     words: Vec<Word>,
     definitions: FxHashMap<String, FunctionId>,
     labels: FxHashMap<Word, StageId>,
+    /// Of the labelled stages that something refers into: the first step of each name.
+    steps_by_name: FxHashMap<StageId, FxHashMap<String, u32>>,
     /// Whom each path calls; none: reported already.
     targets: FxHashMap<String, Option<Target>>,
     behaviours: FxHashMap<Word, Option<BehaviourId>>,
@@ -130,6 +132,7 @@ impl Lowering<'_> {
             words,
             definitions: FxHashMap::default(),
             labels: FxHashMap::default(),
+            steps_by_name: FxHashMap::default(),
             targets: FxHashMap::default(),
             behaviours: FxHashMap::default(),
             stages: Vec::new(),
@@ -144,6 +147,7 @@ impl Lowering<'_> {
             Ok(program)
         } else {
             diagnostics.sort_by_key(|diagnostic| diagnostic.primary.span);
+            diagnostics.truncate(MOST_ERRORS);
             Err(diagnostics)
         }
     }
@@ -173,7 +177,19 @@ impl File<'_, '_> {
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {
-        self.diagnostics.push(diagnostic);
+        if !self.is_full() {
+            self.diagnostics.push(diagnostic);
+        }
+    }
+
+    /// Are so many errors known that no other counts?
+    fn is_full(&self) -> bool {
+        self.diagnostics.len() >= MOST_FOUND
+    }
+
+    /// How many names are worth looking at for what was meant: nobody reads more proposals than errors.
+    fn worth_comparing(&self) -> usize {
+        if self.diagnostics.len() < MOST_ERRORS { usize::MAX } else { 0 }
     }
 
     fn word(&self, word: Word) -> Word {
@@ -511,18 +527,28 @@ fn stem(file: &str) -> &str {
     name.strip_suffix(".aivm").unwrap_or(name)
 }
 
+/// Longer words are not compared: nobody meant them.
+const LONGEST_MEANT: usize = 64;
+/// So many names are compared and no more.
+const MOST_COMPARED: usize = 1_000;
+
 /// The nearest of `names`, if it is near enough to be meant.
 pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<String> {
+    if word.len() > LONGEST_MEANT {
+        return None;
+    }
     names
-        .map(|name| (strsim::damerau_levenshtein(word, name), name))
+        .filter(|name| name.len().abs_diff(word.len()) <= 1 + word.len().max(name.len()) / 4)
+        .take(MOST_COMPARED)
+        .map(|name| (strsim::osa_distance(word, name), name))
         .filter(|(distance, name)| *distance <= 1 + word.len().max(name.len()) / 4)
         .min()
         .map(|(_, name)| name.to_owned())
 }
 
 /// A diagnostic that proposes the nearest name, with an edit.
-fn suggest(diagnostic: Diagnostic, span: Span, word: &str, names: &[&str]) -> Diagnostic {
-    match nearest(word, names.iter().copied()) {
+fn suggest<'n>(diagnostic: Diagnostic, span: Span, word: &str, names: impl IntoIterator<Item = &'n str>) -> Diagnostic {
+    match nearest(word, names.into_iter()) {
         Some(name) => diagnostic.fix(format!("did you mean `{name}`?"), vec![(span, name)]),
         None => diagnostic,
     }

@@ -156,6 +156,10 @@ impl Window {
     /// The lines of all labels that are near enough; none when there is nothing to show or a line is too long for it.
     fn around(source: &str, diagnostic: &Diagnostic) -> Option<Window> {
         let mut bytes = Some(whole_lines(source, diagnostic.primary.span)?).filter(|_| !source.is_empty())?;
+        if count_lines(source.get(bytes.clone())?) > FARTHEST_LABEL {
+            let start = diagnostic.primary.span.start;
+            bytes = whole_lines(source, Span::new(start, start))?;
+        }
         for label in &diagnostic.labels {
             let more = whole_lines(source, label.span)?;
             let both = bytes.start.min(more.start)..bytes.end.max(more.end);
@@ -276,6 +280,13 @@ mod tests {
         let source = "x".repeat(1 << 20);
         let diagnostic = Diagnostic::new(Code::TooLong, Span::new(0, 1), "no").help("split it");
         assert_eq!(report("a", &source, &diagnostic, true), "a:1:1: error[E0101]: no\n  help: split it\n");
+    }
+
+    #[test]
+    fn of_a_place_that_is_too_large_the_first_line_is_shown() {
+        let source = "x y\n".repeat(1000);
+        let report = report("a", &source, &Diagnostic::new(Code::Expected, Span::new(2, 3998), "no"), false);
+        assert!(report.contains(" 1 │ x y\n") && report.lines().count() < 10, "{report}");
     }
 
     #[test]

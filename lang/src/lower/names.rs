@@ -4,6 +4,7 @@ use super::*;
 use crate::library::Found;
 use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::WorkerDefinition;
+use rustc_hash::FxHashSet;
 
 fn not_a_name(name: &str, span: Span) -> Diagnostic {
     Diagnostic::new(Code::NotAName, span, format!("`{name}` cannot name a worker"))
@@ -34,25 +35,31 @@ impl File<'_, '_> {
         if self.all.open.len() == 1 {
             self.all.flow.limits = front.limits.of_run();
         }
+        let tree = self.tree;
+        let defined: FxHashSet<&str> =
+            tree.definitions.iter().map(|definition| tree.words.text(definition.name)).collect();
         for (name, definition) in &front.worker {
-            let span = self.key_span("worker", name);
+            if self.is_full() {
+                break;
+            }
             if !is_word(name) || is_reserved(name) {
-                self.report(not_a_name(name, span));
-            } else if self.tree.definitions.iter().any(|definition| self.text(definition.name) == name) {
+                self.report(not_a_name(name, self.key_span("worker", name)));
+            } else if defined.contains(name.as_str()) {
+                let span = self.key_span("worker", name);
                 self.report(
                     Diagnostic::new(Code::Ambiguous, span, format!("`{name}` is a worker here and a definition below"))
                         .help("give one of them another name"),
                 );
             }
             if let Err(reason) = self.all.library.check(definition) {
+                let span = self.key_span("worker", name);
                 self.report(Diagnostic::new(Code::WorkerDefinition, span, format!("the worker `{name}`: {reason}")));
             }
         }
+        let selects = tree.stages.iter().filter(|stage| stage.kind == tree::Kind::Select);
+        let selects: FxHashSet<&str> = selects.filter_map(|stage| Some(tree.words.text(stage.label?))).collect();
         for name in front.stage.keys() {
-            let known = self.tree.stages.iter().any(|stage| {
-                stage.kind == tree::Kind::Select && stage.label.is_some_and(|label| self.text(label) == name)
-            });
-            if !known {
+            if !selects.contains(name.as_str()) && !self.is_full() {
                 let span = self.key_span("stage", name);
                 self.report(
                     Diagnostic::new(
@@ -116,6 +123,9 @@ impl File<'_, '_> {
             self.report(not_a_name(name, span));
             return None;
         }
+        if self.is_full() {
+            return None;
+        }
         match self.all.library.find(self.name, name) {
             Ok(Some(Found::Worker(definition))) => {
                 if let Err(reason) = self.all.library.check(&definition) {
@@ -130,14 +140,15 @@ impl File<'_, '_> {
             }
             Ok(Some(Found::Program { file, source })) => self.file(name, span, file, &source),
             Ok(None) => {
-                let mut names = self.all.library.names(self.name);
-                names.extend(self.definitions.keys().cloned());
-                names.extend(self.front.worker.keys().cloned());
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let most = self.worth_comparing();
+                let names = if most > 0 { self.all.library.names(self.name) } else { Vec::new() };
+                let own = self.definitions.keys().chain(self.front.worker.keys());
+                let names = names.iter().chain(own).map(String::as_str).take(most);
                 let diagnostic = Diagnostic::new(Code::UnknownWorker, span, format!("nothing is called `{name}`"))
                     .reason("looked for a definition in this file, a worker in its front matter, files beside it, `aivm.toml` and the standard library")
                     .help(format!("define it: `[worker.{name}]` between two `+++` lines at the top, or a file `workers/{name}.md`"));
-                self.report(suggest(diagnostic, span, name, &names));
+                let diagnostic = suggest(diagnostic, span, name, names);
+                self.report(diagnostic);
                 None
             }
             Err(error) => {
@@ -254,12 +265,12 @@ impl File<'_, '_> {
                 Some(BehaviourId(behaviours.len() as u32 - 1))
             }
             Ok(None) => {
-                let names: Vec<String> = self.front.behaviour.keys().cloned().collect();
-                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let names = self.front.behaviour.keys().map(String::as_str).take(self.worth_comparing());
                 let diagnostic =
                     Diagnostic::new(Code::UnknownBehaviour, span, format!("no behaviour is called `{name}`"))
                         .help(format!("define it: `[behaviour.{name}]` with a `prompt` or settings under `with`"));
-                self.report(suggest(diagnostic, span, &name, &names));
+                let diagnostic = suggest(diagnostic, span, &name, names);
+                self.report(diagnostic);
                 None
             }
             Err(error) => {

@@ -56,9 +56,7 @@ impl File<'_, '_> {
     pub(super) fn labelled(&mut self, label: Word, from: StageId, span: Span) -> Option<StageId> {
         let text = self.text(label).to_owned();
         let Some(stage) = self.labels.get(&self.word(label)).copied() else {
-            let words: Vec<Word> = self.labels.keys().copied().collect();
-            let mut names: Vec<&str> = words.iter().map(|word| self.all.flow.word(*word)).collect();
-            names.sort_unstable();
+            let names = self.labels.keys().map(|word| self.all.flow.word(*word)).take(self.worth_comparing());
             let diagnostic = Diagnostic::new(Code::UnknownLabel, span, format!("no stage is labelled `{text}`"))
                 .reason("a jump or reference names a stage of this file by its label: `switch[name] <= (`");
             let word = Span::new(span.start + 1, span.start + 1 + text.len() as u32);
@@ -67,7 +65,7 @@ impl File<'_, '_> {
                 .get(span.range())
                 .is_some_and(|t| t.starts_with('['));
             let word = if starts_with_bracket { word } else { Span::new(span.start, span.start + text.len() as u32) };
-            let diagnostic = suggest(diagnostic, word, &text, &names);
+            let diagnostic = suggest(diagnostic, word, &text, names);
             self.report(diagnostic);
             return None;
         };
@@ -86,34 +84,32 @@ impl File<'_, '_> {
 
     /// Which element of a labelled stage is the first step of this name.
     pub(super) fn step_of(&mut self, stage: StageId, label: Word, step: Word, span: Span) -> Option<u32> {
-        let text = self.text(step);
-        let steps = |flow: &Flow| -> Vec<(u32, String)> {
-            let elements = flow.stage(stage).elements.iter().enumerate();
-            elements
-                .filter_map(|(at, element)| match element {
-                    Element::Step(step) => Some((at as u32, flow.step(*step).name.clone())),
-                    Element::Chain(_) => None,
-                })
-                .collect()
+        let text = self.text(step).to_owned();
+        let flow = &self.all.flow;
+        let names = || {
+            flow.stage(stage).elements.iter().zip(0..).filter_map(|(element, at)| match element {
+                Element::Step(step) => Some((flow.step(*step).name.as_str(), at)),
+                Element::Chain(_) => None,
+            })
         };
         // A name with `.2` is a second of that name: the first is what the word means.
-        let found = self
-            .flow_stage(stage)
-            .elements
-            .iter()
-            .position(|element| matches!(element, Element::Step(step) if self.all.flow.step(*step).name == text));
-        if let Some(found) = found {
-            return Some(found as u32);
+        let known = self.steps_by_name.entry(stage).or_insert_with(|| {
+            let mut known = FxHashMap::default();
+            names().for_each(|(name, at)| _ = known.entry(name.to_owned()).or_insert(at));
+            known
+        });
+        if let Some(found) = known.get(&text) {
+            return Some(*found);
         }
-        let (label, text) = (self.text(label).to_owned(), text.to_owned());
-        let names = steps(&self.all.flow);
-        let names: Vec<&str> = names.iter().map(|(_, name)| name.as_str()).collect();
+        let label = self.text(label);
         let mut diagnostic =
             Diagnostic::new(Code::UnknownStep, span, format!("the stage `{label}` has no step `{text}`"));
-        if !names.is_empty() {
-            diagnostic = diagnostic.reason(format!("its steps are `{}`", names[..names.len().min(12)].join("`, `")));
+        let first: Vec<&str> = names().map(|(name, _)| name).take(12).collect();
+        if !first.is_empty() {
+            diagnostic = diagnostic.reason(format!("its steps are `{}`", first.join("`, `")));
         }
-        if let Some(name) = nearest(&text, names.iter().copied()) {
+        let names = names().map(|(name, _)| name).take(self.worth_comparing());
+        if let Some(name) = nearest(&text, names) {
             diagnostic = diagnostic.help(format!("did you mean `{label}.{name}`?"));
         }
         self.report(diagnostic);

@@ -3,6 +3,16 @@
 
 use super::*;
 use aivm_schema::module::StageKind;
+use std::rc::Rc;
+
+/// The words that all steps together may answer: more fit in no module.
+const MOST_VERDICTS: usize = aivm_schema::limits::MODULE / size_of::<u16>();
+
+fn too_many_verdicts() -> Diagnostic {
+    let message = format!("its steps may answer more than {MOST_VERDICTS} words, counted for each of them");
+    Diagnostic::new(Code::TooLarge, Span::default(), message)
+        .help("split it: every file is a pipeline that others can call by its name")
+}
 
 impl File<'_, '_> {
     /// For all functions, the called before their callers; only the outermost file sees them all.
@@ -18,9 +28,23 @@ impl File<'_, '_> {
                 .map(|worker| worker.definition.words.iter().map(|word| words.intern(word)).collect())
                 .collect()
         };
-        let mut reached = Reached { flow, exits: vec![None; flow.stages.len()], inner: vec![None; flow.stages.len()] };
-        let by_match: Vec<Vec<Word>> =
-            (0..reached.flow.steps.len() as u32).map(|step| reached.words(StepId(step))).collect();
+        let mut reached = Reached {
+            flow,
+            exits: vec![None; flow.stages.len()],
+            inner: vec![None; flow.stages.len()],
+            words: FxHashMap::default(),
+        };
+        let mut all = 0;
+        let mut by_match: Vec<Vec<Word>> = Vec::with_capacity(reached.flow.steps.len());
+        for step in 0..reached.flow.steps.len() as u32 {
+            let words = reached.words(StepId(step));
+            all += words.len();
+            if all > MOST_VERDICTS {
+                return self.report(too_many_verdicts());
+            }
+            by_match.push(words);
+        }
+        all = 0;
         for function in (0..flow.functions.len()).rev() {
             let (first, end) = flow.functions[function].steps;
             let mut leaving: Vec<Word> = Vec::new();
@@ -33,6 +57,10 @@ impl File<'_, '_> {
                 }
                 verdicts.sort_unstable();
                 verdicts.dedup();
+                all += verdicts.len();
+                if all > MOST_VERDICTS {
+                    return self.report(too_many_verdicts());
+                }
                 leaving.extend_from_slice(&verdicts);
                 flow.steps[step.index()].verdicts = verdicts;
             }
@@ -50,6 +78,8 @@ struct Reached<'a> {
     exits: Vec<Option<Vec<StageId>>>,
     /// By stage: the matches that its nested chains begin with, once known.
     inner: Vec<Option<Vec<StageId>>>,
+    /// By place: the words of all matches that are reached from there.
+    words: FxHashMap<Dest, Rc<[Word]>>,
 }
 
 impl Reached<'_> {
@@ -68,13 +98,25 @@ impl Reached<'_> {
                 continue;
             }
             seen.push(dest);
-            for stage in self.at(dest) {
-                words.extend(self.flow.stage(stage).arms.iter().filter_map(|arm| match arm.on {
-                    On::Verdict(word) => Some(word),
-                    _ => None,
-                }));
-            }
+            words.extend_from_slice(&self.words_at(dest));
         }
+        words.sort_unstable();
+        words.dedup();
+        words
+    }
+
+    fn words_at(&mut self, dest: Dest) -> Rc<[Word]> {
+        if let Some(known) = self.words.get(&dest) {
+            return known.clone();
+        }
+        let flow = self.flow;
+        let arms = self.at(dest).into_iter().flat_map(|stage| &flow.stage(stage).arms);
+        let words = arms.filter_map(|arm| match arm.on {
+            On::Verdict(word) => Some(word),
+            _ => None,
+        });
+        let words: Rc<[Word]> = words.collect();
+        self.words.insert(dest, words.clone());
         words
     }
 
