@@ -49,6 +49,18 @@ fn words_that_every_step_may_answer_are_bounded_all_together() {
     assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), [Code::TooLarge]);
 }
 
+#[test]
+fn a_word_or_a_path_of_words_has_an_end() {
+    let code = |source: String| errors(&source).first().map(|error| error.code);
+    let most = aivm_schema::limits::WORD;
+    let program = |label: &str, worker: &str| format!("out<=(switch[{label}]<=({worker}=>send))<=in");
+    assert_eq!(code(program(&"x".repeat(most + 1), "a")), Some(Code::BadWord));
+    assert_eq!(code(program("x", &"a".repeat(most + 1))), Some(Code::BadWord));
+    assert_eq!(code(program("x", &format!("a{}", ".a".repeat(most / 2)))), Some(Code::NotAName));
+    let fits = program(&"x".repeat(most), &format!("{}.a", "a".repeat(most - 2)));
+    assert!(compile("p.aivm", &fits, &Shelf { anything: true, ..Shelf::default() }).is_ok());
+}
+
 /// Counts what it is asked.
 #[derive(Default)]
 struct Asked(Cell<usize>);

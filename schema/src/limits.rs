@@ -2,6 +2,8 @@
 
 /// The longest source text, in bytes.
 pub const SOURCE: usize = 1 << 20;
+/// The longest word of a program, and the longest path of words, in bytes: names and step keys are made of them.
+pub const WORD: usize = 1_024;
 /// The deepest nesting of brackets.
 pub const NESTING: usize = 64;
 /// The deepest nesting of calls: definitions that call definitions, the program being the first.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::library::Found;
+use aivm_schema::limits;
 use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::WorkerDefinition;
 use rustc_hash::FxHashSet;
@@ -119,7 +120,7 @@ impl File<'_, '_> {
             return Some(self.worker(name, definition));
         }
         // A chooser or an undoer is named by a text of the front matter: what is no word is no question for a library of files.
-        if !name.split('.').all(is_word) {
+        if !name.split('.').all(is_word) || name.len() > limits::WORD {
             self.report(not_a_name(name, span));
             return None;
         }

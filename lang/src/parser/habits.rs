@@ -3,6 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::lexer::{Kind, Token};
 use crate::span::Span;
+use aivm_schema::limits;
 
 /// The tokens that the grammar sees: no trivia, habits replaced by what they mean.
 pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token> {
@@ -145,6 +146,10 @@ fn read(token: Token, text: &str) -> (Option<Kind>, Option<Diagnostic>) {
                     .fix(format!("write `{word}`"), fix),
                 ),
             )
+        }
+        Kind::Word if text.len() > limits::WORD => {
+            let message = format!("a word of {} letters: at most {}", text.len(), limits::WORD);
+            (Some(Kind::Word), Some(Diagnostic::new(Code::BadWord, span, message)))
         }
         kind => (Some(kind), None),
     }
