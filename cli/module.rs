@@ -50,7 +50,7 @@ pub fn compile_aloud(source: &Source, json: bool) -> Result<Compiled, Failure> {
 
 /// A module from its file.
 pub fn load_module(path: &str) -> Result<(Module, Option<Debug>), Failure> {
-    let bytes = project::read(path)?;
+    let bytes = project::read_program(path)?;
     module::load(&bytes)
         .map_err(|error| fail::coded(&error.to_string()).help(format!("{path} is no module of this program")))
 }

@@ -1,6 +1,7 @@
 //! Where things are: the project around a folder, its `.aivm/`, the user's own files; and reading a program's text.
 
 use crate::fail::{Failure, Source};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// The bytes of a file, or of standard input for `-`.
@@ -14,9 +15,30 @@ pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
     result.map_err(|error| Failure::usage("E0801", format!("cannot read {path}: {error}")))
 }
 
+/// No source and no module is nearly so large; of a larger file nothing is kept.
+const LARGEST_PROGRAM: u64 = 32 << 20;
+
+/// The bytes of a source or module, or of standard input for `-`.
+pub fn read_program(path: &str) -> Result<Vec<u8>, Failure> {
+    let read = |from: &mut dyn Read| {
+        let mut bytes = Vec::new();
+        from.take(LARGEST_PROGRAM + 1).read_to_end(&mut bytes).map(|_| bytes)
+    };
+    let result = match path {
+        "-" => read(&mut std::io::stdin().lock()),
+        path => std::fs::File::open(path).and_then(|mut file| read(&mut file)),
+    };
+    let error = |reason: String| Failure::usage("E0801", format!("cannot read {path}: {reason}"));
+    let bytes = result.map_err(|reason| error(reason.to_string()))?;
+    match bytes.len() as u64 {
+        0..=LARGEST_PROGRAM => Ok(bytes),
+        _ => Err(error(format!("it is larger than {} MiB", LARGEST_PROGRAM >> 20))),
+    }
+}
+
 /// A program's text.
 pub fn read_source(path: &str) -> Result<Source, Failure> {
-    let bytes = read(path)?;
+    let bytes = read_program(path)?;
     match aivm_lang::parser::read_utf8(&bytes) {
         Ok(text) => Ok(Source { name: path.to_owned(), text: text.to_owned() }),
         Err(diagnostic) => Err(Failure::Program { source: Source::nameless(path), diagnostics: vec![diagnostic] }),

@@ -11,6 +11,9 @@ use std::str::FromStr;
 
 mod build;
 
+/// So many errors are told.
+const MOST_ERRORS: usize = 100;
+
 /// What is wrong with a line.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{line}: {reason}")]
@@ -23,7 +26,7 @@ pub struct AsmError {
 
 /// The module that an assembly text says.
 ///
-/// Fails with everything that is wrong with its lines, in order.
+/// Fails with what is wrong with its lines, in order; nobody reads more than a hundred.
 pub fn assemble(text: &str) -> std::result::Result<Module, Vec<AsmError>> {
     let mut errors = Vec::new();
     let mut lines = Vec::new();
@@ -45,6 +48,7 @@ pub fn assemble(text: &str) -> std::result::Result<Module, Vec<AsmError>> {
         return Ok(module);
     }
     errors.sort_by_key(|error| error.line);
+    errors.truncate(MOST_ERRORS);
     // They quote the text.
     errors.iter_mut().for_each(|error| error.reason = visible(&error.reason));
     Err(errors)

@@ -241,6 +241,13 @@ fn rows_that_say_nothing_are_rows() {
 }
 
 #[test]
+fn of_many_errors_of_the_assembler_the_first_are_told() {
+    let errors = assemble(&"jump L\nnothing\n".repeat(20_000)).unwrap_err();
+    let lines: Vec<usize> = errors.iter().map(|error| error.line).collect();
+    assert_eq!(lines, (1..=100).collect::<Vec<_>>());
+}
+
+#[test]
 fn an_error_of_the_assembler_cannot_steer_the_terminal() {
     let errors = assemble("\x1b[2J\n\"\\u{1b}\" x").unwrap_err();
     assert_eq!(errors[0].to_string(), "1: `\\u{1b}[2J` is neither a keyword nor an instruction");

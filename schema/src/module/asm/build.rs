@@ -5,16 +5,17 @@ use crate::isa::{self, OpInfo, OperandKind};
 use crate::module::text::Token;
 use crate::module::*;
 use crate::unit::{Milliseconds, Money, Tokens};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 pub(super) fn build(known: Known<'_>, lines: &[Line<'_>], errors: &mut Vec<AsmError>) -> Module {
     let mut builder = Builder { known, module: Module::default(), scope: 0, open: Claims::default() };
+    // Of these the first pass has spoken already.
+    let known: HashSet<usize> = errors.iter().map(|error| error.line).collect();
     for (line, tokens) in lines {
-        if let Err(reason) = builder.line(Cursor::new(tokens)) {
-            // The first pass has said it already.
-            if !errors.iter().any(|error| error.line == *line) {
-                errors.push(AsmError { line: *line, reason });
-            }
+        if let Err(reason) = builder.line(Cursor::new(tokens))
+            && !known.contains(line)
+        {
+            errors.push(AsmError { line: *line, reason });
         }
     }
     builder.close();
