@@ -3,7 +3,7 @@
 //! and a page in `stdlib/workers`, which says in one sentence exactly what it does.
 //!
 //! Not here: artifacts, identities, time, retries. A built-in sees bytes and settings; the host makes artifacts of what it
-//! returns. All are pure but [`read`](files), [`save`](files) and `sleep`, which say so by their effect.
+//! returns. All are pure but `read`, `save` and `sleep`, which say so by their effect.
 
 mod assert;
 mod beneath;

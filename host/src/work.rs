@@ -1,5 +1,5 @@
 //! Calls of workers: what is given to one, what comes back, and who does it. Each sort of worker has a file below; a new
-//! sort is a file more and an arm more in [`begin`].
+//! sort is a file more and an arm more in [`Prepared::new`].
 
 use crate::builtin::{self, Builtin};
 use crate::mint::Mint;

@@ -2,7 +2,7 @@
 //!
 //! Here: what a host calls, and the loop that runs fibers. `exec` has the instructions, `call` calls and their outcomes,
 //! `choose` selects, `group` joins and fan-outs, `unwind` endings and undo, `budget` what calls may take, `emit` how
-//! requests look. State is plain data in [`crate::state`]; what is not there is rebuilt from it when a snapshot is loaded.
+//! requests look. State is plain data in `state`; what is not there is rebuilt from it when a snapshot is loaded.
 
 use crate::action::*;
 use crate::pending::Pending;
