@@ -93,10 +93,8 @@ pub struct Report {
 /// Runs a program.
 pub fn run(flow: &Flow, input: Value, answer: &dyn Fn(&Call) -> Answer) -> Report {
     let evaluator = Evaluator { flow, answer };
-    let mut state = State::default();
-    let mut effects = Vec::new();
-    let result =
-        evaluator.function(&mut state, FunctionId(0), String::new(), input, &mut effects, (Time::MAX, Time::MAX));
+    let mut state = State { until: Time::MAX, ..State::default() };
+    let result = evaluator.function(&mut state, FunctionId(0), String::new(), input, Time::MAX);
     state.ended.sort_by_key(|ended| ended.at);
     let result = match result {
         Ok(flowing) => Ok((flowing.value, flowing.verdict)),
@@ -115,6 +113,10 @@ struct Evaluator<'a> {
 #[derive(Clone, Default)]
 struct State {
     now: Time,
+    /// When it is cancelled.
+    until: Time,
+    /// What would be undone then.
+    effects: Vec<Effect>,
     ended: Vec<Ended>,
     not_undone: Vec<String>,
     arms: Vec<(&'static str, &'static str)>,
@@ -197,6 +199,7 @@ enum Way {
 }
 
 /// Something to undo, should its context be cancelled.
+#[derive(Clone)]
 struct Effect {
     done_at: Time,
     key: String,
@@ -205,33 +208,26 @@ struct Effect {
 }
 
 impl Evaluator<'_> {
-    /// One call of a function, cancelled at `until`, which may be its own deadline, or from around. Its effects pass to the
-    /// caller when it succeeds.
+    /// One call of a function, cancelled at `until`, which may be its own deadline.
     fn function(
         &self,
         state: &mut State,
         id: FunctionId,
         prefix: String,
         input: Value,
-        effects: &mut Vec<Effect>,
-        (until, around): (Time, Time),
+        until: Time,
     ) -> Result<Flowing, Ending> {
         let mut frame = Frame::new(prefix, &input);
         let input = Flowing { value: input, verdict: None };
         let Some(chain) = self.flow.function(id).chain else { return Ok(input) };
-        let mut own = Vec::new();
-        match self.chain(state, &mut frame, chain, (0, Entry::Flow), input, &mut own, until) {
-            Way::Out(flowing) => {
-                effects.append(&mut own);
-                Ok(flowing)
-            }
-            Way::Ends(ending) => Err(self.undone(state, own, ending, around)),
+        self.or_undone(state, until, |state| match self.chain(state, &mut frame, chain, (0, Entry::Flow), input) {
+            Way::Out(flowing) => Ok(flowing),
+            Way::Ends(ending) => Err(ending),
             Way::Jump(..) => unreachable!("a jump stays in its function"),
-        }
+        })
     }
 
     /// A chain, entered at one of its stages.
-    #[allow(clippy::too_many_arguments)]
     fn chain(
         &self,
         state: &mut State,
@@ -239,8 +235,6 @@ impl Evaluator<'_> {
         id: ChainId,
         (mut at, mut entry): (usize, Entry),
         mut flowing: Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
     ) -> Way {
         let stages = &self.flow.chain(id).stages;
         while let Some(stage) = stages.get(at).copied() {
@@ -248,7 +242,7 @@ impl Evaluator<'_> {
                 return Way::Ends(Ending::by(EndKind::Exhausted, "E0704"));
             }
             *frame.entries.entry(stage).or_default() += 1;
-            match self.stage(state, frame, stage, entry, flowing, effects, until) {
+            match self.stage(state, frame, stage, entry, flowing) {
                 Way::Out(out) => {
                     (at, entry, flowing) = (at + 1, Entry::Flow, out);
                 }
@@ -275,60 +269,62 @@ impl Evaluator<'_> {
     }
 
     /// One entry of a stage.
-    #[allow(clippy::too_many_arguments)]
-    fn stage(
-        &self,
-        state: &mut State,
-        frame: &mut Frame,
-        id: StageId,
-        entry: Entry,
-        flowing: Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
-    ) -> Way {
+    fn stage(&self, state: &mut State, frame: &mut Frame, id: StageId, entry: Entry, flowing: Flowing) -> Way {
         let stage = self.flow.stage(id);
         self.forget_counts_inside(frame, id);
         frame.kept.insert(SourceOf::StageIn(id), flowing.value.clone());
-        let deadline = stage.deadline_ms.map(|ms| state.now + ms).filter(|deadline| *deadline < until);
-        let own_until = deadline.unwrap_or(until);
+        let deadline = stage.deadline_ms.map(|ms| state.now + ms).filter(|deadline| *deadline < state.until);
         state.purses.push(Purse { money: stage.money, tokens: stage.tokens });
-        let mut own = Vec::new();
-        let way = match stage.kind {
-            StageKind::Switch => self.switch(state, frame, id, entry, flowing, &mut own, own_until),
-            StageKind::Select => self.select(state, frame, id, entry, flowing, &mut own, own_until),
-            StageKind::Join => self.join(state, frame, id, &flowing, &mut own, own_until),
-            StageKind::Match => self.match_(state, frame, id, entry, flowing, &mut own, own_until),
-        };
+        let (way, own) = state.within(deadline.unwrap_or(state.until), |state| match stage.kind {
+            StageKind::Switch => self.switch(state, frame, id, entry, flowing),
+            StageKind::Select => self.select(state, frame, id, entry, flowing),
+            StageKind::Join => self.join(state, frame, id, &flowing),
+            StageKind::Match => self.match_(state, frame, id, entry, flowing),
+        });
         state.purses.pop();
         match way {
+            Way::Ends(Ending::Cut) if deadline.is_some() => {
+                Way::Ends(self.undone(state, own, Ending::by(EndKind::Timeout, "E0706")))
+            }
+            Way::Ends(ending) => Way::Ends(self.undone(state, own, ending)),
             Way::Out(flowing) => {
                 frame.kept.insert(SourceOf::StageOut(id), flowing.value.clone());
-                effects.append(&mut own);
+                state.effects.extend(own);
                 Way::Out(flowing)
             }
             Way::Jump(..) => {
-                effects.append(&mut own);
+                state.effects.extend(own);
                 way
-            }
-            Way::Ends(ending) => {
-                let ending = match ending {
-                    Ending::Cut if deadline.is_some() => Ending::by(EndKind::Timeout, "E0706"),
-                    ending => ending,
-                };
-                Way::Ends(self.undone(state, own, ending, until))
             }
         }
     }
 
+    /// Something that is cancelled at `until`: when it succeeds, its effects are of what is around; else they are undone.
+    fn or_undone(
+        &self,
+        state: &mut State,
+        until: Time,
+        act: impl FnOnce(&mut State) -> Result<Flowing, Ending>,
+    ) -> Result<Flowing, Ending> {
+        let (result, own) = state.within(until, act);
+        match result {
+            Ok(flowing) => {
+                state.effects.extend(own);
+                Ok(flowing)
+            }
+            Err(ending) => Err(self.undone(state, own, ending)),
+        }
+    }
+
     /// Undoes in reverse order of completion; what is cancelled from around meanwhile does not end by its own ending any more.
-    fn undone(&self, state: &mut State, mut effects: Vec<Effect>, ending: Ending, until: Time) -> Ending {
+    fn undone(&self, state: &mut State, mut effects: Vec<Effect>, ending: Ending) -> Ending {
         effects.sort_by_key(|effect| effect.done_at);
         let purses = std::mem::take(&mut state.purses);
         for effect in effects.iter().rev() {
             self.undo(state, effect);
         }
         state.purses = purses;
-        if state.now >= until { Ending::Cut } else { ending }
+        if state.now >= state.until { Ending::Cut } else { ending }
     }
 
     /// At least once, at most three times; outside all limits.
@@ -345,14 +341,8 @@ impl Evaluator<'_> {
                     result.map(|(value, verdict)| Flowing { value, verdict })
                 }
                 Target::Function(function) => {
-                    let made = self.function(
-                        state,
-                        function,
-                        format!("{key}/"),
-                        input,
-                        &mut Vec::new(),
-                        (Time::MAX, Time::MAX),
-                    );
+                    let (made, _) = state
+                        .within(Time::MAX, |state| self.function(state, function, format!("{key}/"), input, Time::MAX));
                     made.map_err(|ending| match ending {
                         Ending::Of(kind, error) => (kind, error),
                         Ending::Cut => unreachable!("an undoer is never cancelled"),
@@ -372,6 +362,14 @@ impl Evaluator<'_> {
 }
 
 impl State {
+    /// Does something that is cancelled at `until`; also gives its effects.
+    fn within<T>(&mut self, until: Time, act: impl FnOnce(&mut State) -> T) -> (T, Vec<Effect>) {
+        let outer = (std::mem::replace(&mut self.until, until), std::mem::take(&mut self.effects));
+        let result = act(self);
+        self.until = outer.0;
+        (result, std::mem::replace(&mut self.effects, outer.1))
+    }
+
     fn log(
         &mut self,
         key: &str,

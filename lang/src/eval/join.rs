@@ -4,8 +4,8 @@ use super::outcomes::Failed;
 use super::step::{After, Tried};
 use super::*;
 
-/// Runs one branch `until` a time; its effects are those that it passes on. Lost, it has undone them.
-type Branch<'a> = &'a dyn Fn(&mut State, &mut Frame, usize, &mut Vec<Effect>, Time) -> Result<Flowing, Ending>;
+/// Runs one branch; lost, it has undone its effects.
+type Branch<'a> = &'a dyn Fn(&mut State, &mut Frame, usize) -> Result<Flowing, Ending>;
 
 /// Branches that run at the same time.
 struct Group<'a> {
@@ -20,41 +20,30 @@ struct Group<'a> {
 
 impl Evaluator<'_> {
     /// "Every element runs concurrently; their outputs become one *parts* Artifact in written order."
-    pub(super) fn join(
-        &self,
-        state: &mut State,
-        frame: &mut Frame,
-        id: StageId,
-        flowing: &Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
-    ) -> Way {
+    pub(super) fn join(&self, state: &mut State, frame: &mut Frame, id: StageId, flowing: &Flowing) -> Way {
         let stage = self.flow.stage(id);
         let group = Group {
             waits: self.waits(id),
             take: stage.takes(),
             join: Some(id),
-            branch: &|state, frame, at, effects, until| {
-                let mut into = None;
-                let mut flowing = flowing.clone();
-                let mut own = Vec::new();
-                loop {
-                    match self.element(state, frame, id, at, into, flowing, &mut own, until) {
-                        After::On(out) | After::Send(out) => {
-                            effects.append(&mut own);
-                            return Ok(out);
+            branch: &|state, frame, at| {
+                self.or_undone(state, state.until, |state| {
+                    let (mut into, mut flowing) = (None, flowing.clone());
+                    loop {
+                        match self.element(state, frame, id, at, into, flowing) {
+                            After::On(out) | After::Send(out) => return Ok(out),
+                            After::Ends(ending) => return Err(ending),
+                            After::Jump(jump, out) => match self.locate(id, jump) {
+                                Some((_, inside)) => (into, flowing) = (inside, out),
+                                None => unreachable!("a jump stays in its branch"),
+                            },
+                            After::Back(..) | After::Finish => unreachable!("no `back` and no chooser in a join"),
                         }
-                        After::Ends(ending) => return Err(self.undone(state, own, ending, until)),
-                        After::Jump(jump, out) => match self.locate(id, jump) {
-                            Some((_, inside)) => (into, flowing) = (inside, out),
-                            None => unreachable!("a jump stays in its branch"),
-                        },
-                        After::Back(..) | After::Finish => unreachable!("no `back` and no chooser in a join"),
                     }
-                }
+                })
             },
         };
-        match self.together(state, frame, &group, effects, until) {
+        match self.together(state, frame, &group) {
             Err(ending) => Way::Ends(ending),
             Ok(mut parts) if stage.is_race() => Way::Out(parts.remove(0).1),
             Ok(parts) => {
@@ -69,7 +58,6 @@ impl Evaluator<'_> {
     }
 
     /// "One concurrent call per part, results joined in input order."
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn fan_out(
         &self,
         state: &mut State,
@@ -77,26 +65,17 @@ impl Evaluator<'_> {
         id: StepId,
         key: &str,
         input: &Value,
-        effects: &mut Vec<Effect>,
-        until: Time,
     ) -> Result<Flowing, Failed> {
         let items = input.items();
         let group = Group {
             waits: vec![Vec::new(); items.len()],
             take: items.len(),
             join: None,
-            branch: &|state, _, at, effects, until| {
-                let mut own = Vec::new();
-                match self.item(state, id, &format!("{key}[{at}]"), &items[at], &mut own, until) {
-                    Ok(out) => {
-                        effects.append(&mut own);
-                        Ok(out)
-                    }
-                    Err(ending) => Err(self.undone(state, own, ending, until)),
-                }
+            branch: &|state, _, at| {
+                self.or_undone(state, state.until, |state| self.item(state, id, &format!("{key}[{at}]"), &items[at]))
             },
         };
-        match self.together(state, frame, &group, effects, until) {
+        match self.together(state, frame, &group) {
             Ok(parts) => {
                 let part = |(at, out): (usize, Flowing)| Part {
                     name: (at + 1).to_string(),
@@ -111,15 +90,7 @@ impl Evaluator<'_> {
     }
 
     /// One item: retried by itself; lost for good it goes on as it came where the list has `continue`.
-    fn item(
-        &self,
-        state: &mut State,
-        id: StepId,
-        key: &str,
-        input: &Value,
-        effects: &mut Vec<Effect>,
-        until: Time,
-    ) -> Result<Flowing, Ending> {
+    fn item(&self, state: &mut State, id: StepId, key: &str, input: &Value) -> Result<Flowing, Ending> {
         let step = self.flow.step(id);
         let mut outcomes = vec![Outcome::Next];
         outcomes.extend(step.outcomes.iter().find(|outcome| matches!(outcome, Outcome::Retry(_))));
@@ -127,7 +98,7 @@ impl Evaluator<'_> {
         let mut retries = 0;
         for attempt in 1.. {
             state.purses.push(Purse { money: None, tokens: None });
-            let tried = self.attempt(state, id, &outcomes, key, attempt, input, effects, until);
+            let tried = self.attempt(state, id, &outcomes, key, attempt, input);
             state.purses.pop();
             let (came, called) = match tried {
                 Tried::Ended(came, called) => (came, called),
@@ -135,7 +106,7 @@ impl Evaluator<'_> {
             };
             let open = |_: usize, outcome: Outcome| if let Outcome::Retry(n) = outcome { retries < n } else { true };
             let decided = self.decide(step, &outcomes, came, true, open);
-            if state.now >= until {
+            if state.now >= state.until {
                 state.log(key, attempt, called, decided.line, "cancelled", Vec::new());
                 return Err(Ending::Cut);
             }
@@ -151,28 +122,22 @@ impl Evaluator<'_> {
     }
 
     /// Runs a group. What was handed in, in written order; or the ending of the first branch lost, when too few are left.
-    fn together(
-        &self,
-        state: &mut State,
-        frame: &mut Frame,
-        group: &Group,
-        effects: &mut Vec<Effect>,
-        until: Time,
-    ) -> Result<Vec<(usize, Flowing)>, Ending> {
-        let start = state.now;
+    fn together(&self, state: &mut State, frame: &mut Frame, group: &Group) -> Result<Vec<(usize, Flowing)>, Ending> {
+        let (start, until) = (state.now, state.until);
         let count = group.waits.len();
         // Those that wait stand behind those that they wait for.
         let mut order: Vec<usize> = (0..count).collect();
         order.sort_by_key(|at| group.waits[*at].len());
-        let alone = |state: &State| State { now: start, purses: state.purses.clone(), ..State::default() };
+        let purses = state.purses.clone();
+        let alone = |until| State { now: start, until, purses: purses.clone(), ..State::default() };
 
         // How would each end if nothing cancelled it?
         let mut trial = frame.clone();
         let mut trials: Vec<(usize, State)> = Vec::new();
         let mut ends: Vec<(Time, usize, Result<Flowing, Ending>)> = Vec::new();
         for at in &order {
-            let mut own = alone(state);
-            let result = (group.branch)(&mut own, &mut trial, *at, &mut Vec::new(), until);
+            let mut own = alone(until);
+            let result = (group.branch)(&mut own, &mut trial, *at);
             for frame in [&mut trial, &mut *frame] {
                 frame.note(group.join, *at, own.now, result.is_ok());
             }
@@ -220,13 +185,11 @@ impl Evaluator<'_> {
         let mut end = decided.map_or(start, |(time, _)| time);
         let mut passed_on: Vec<Effect> = Vec::new();
         for at in order {
-            let mut own = alone(state);
-            let cut = if over.contains(&at) { until } else { decided_at };
-            let mut done = Vec::new();
-            let _ = (group.branch)(&mut own, frame, at, &mut done, cut);
+            let mut own = alone(if over.contains(&at) { until } else { decided_at });
+            let _ = (group.branch)(&mut own, frame, at);
             // Which of two that completed at one time is undone first?
-            state.tie |= done.iter().any(|a: &Effect| passed_on.iter().any(|b: &Effect| a.done_at == b.done_at));
-            passed_on.append(&mut done);
+            state.tie |= own.effects.iter().any(|a| passed_on.iter().any(|b: &Effect| a.done_at == b.done_at));
+            passed_on.append(&mut own.effects);
             end = end.max(own.now);
             state.ended.append(&mut own.ended);
             state.not_undone.append(&mut own.not_undone);
@@ -234,7 +197,7 @@ impl Evaluator<'_> {
             state.woken.append(&mut own.woken);
             state.tie |= own.tie;
         }
-        effects.append(&mut passed_on);
+        state.effects.append(&mut passed_on);
         state.now = end;
         handed_in.sort_by_key(|(at, _)| *at);
         match decided {

@@ -6,7 +6,6 @@ use super::*;
 
 impl Evaluator<'_> {
     /// "Decided by each step's outcome: from one step to the next."
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn switch(
         &self,
         state: &mut State,
@@ -14,13 +13,11 @@ impl Evaluator<'_> {
         id: StageId,
         entry: Entry,
         mut flowing: Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
     ) -> Way {
         let mut next = self.first(id, entry).unwrap_or((0, None));
         loop {
             let (at, into) = next;
-            match self.element(state, frame, id, at, into, flowing, effects, until) {
+            match self.element(state, frame, id, at, into, flowing) {
                 After::On(out) if at + 1 < self.flow.stage(id).elements.len() => {
                     (next, flowing) = ((at + 1, None), out)
                 }
@@ -37,7 +34,6 @@ impl Evaluator<'_> {
     }
 
     /// "A chooser picks, freely and repeatedly, among the steps that are left; then the step's own outcome."
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn select(
         &self,
         state: &mut State,
@@ -45,8 +41,6 @@ impl Evaluator<'_> {
         id: StageId,
         entry: Entry,
         mut flowing: Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
     ) -> Way {
         let mut next = self.first(id, entry);
         let mut chosen = 0;
@@ -54,13 +48,13 @@ impl Evaluator<'_> {
         loop {
             let (at, into) = match next.take() {
                 Some(next) => next,
-                None => match self.choose(state, frame, id, &mut chosen, &flowing, until) {
+                None => match self.choose(state, frame, id, &mut chosen, &flowing) {
                     Ok(Some(at)) => (at, None),
                     Ok(None) => return Way::Out(flowing),
                     Err(ending) => return Way::Ends(ending),
                 },
             };
-            match self.element(state, frame, id, at, into, flowing, effects, until) {
+            match self.element(state, frame, id, at, into, flowing) {
                 After::On(out) => flowing = out,
                 After::Send(out) => return Way::Out(out),
                 After::Back(n, out) => (next, flowing) = (Some((at - n, None)), out),
@@ -75,7 +69,6 @@ impl Evaluator<'_> {
     }
 
     /// The element that is chosen; none: the select ends.
-    #[allow(clippy::too_many_arguments)]
     fn choose(
         &self,
         state: &mut State,
@@ -83,7 +76,6 @@ impl Evaluator<'_> {
         id: StageId,
         chosen: &mut u16,
         flowing: &Flowing,
-        until: Time,
     ) -> Result<Option<usize>, Ending> {
         let stage = self.flow.stage(id);
         frame.finishes.insert(id, flowing.clone());
@@ -104,7 +96,7 @@ impl Evaluator<'_> {
         words.sort_unstable();
         for attempt in 1..=2 {
             let call = Call { key: &key, attempt, input: &flowing.value, words: words.clone() };
-            let made = self.call(state, chooser, &call, None, until);
+            let made = self.call(state, chooser, &call, None);
             let came = outcomes::told(&made.came());
             let Made::Answered(answer) = made else {
                 // A budget cannot cover it: the select ends with what it has.
@@ -112,7 +104,7 @@ impl Evaluator<'_> {
                 return Ok(None);
             };
             let called = Some((flowing.value.clone(), words.iter().map(|word| (*word).to_owned()).collect()));
-            if state.now >= until {
+            if state.now >= state.until {
                 state.log(&key, attempt, called, came, "cancelled", Vec::new());
                 return Err(Ending::Cut);
             }
@@ -133,7 +125,6 @@ impl Evaluator<'_> {
     }
 
     /// "Arms are tried in written order; an arm is taken when its word holds."
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn match_(
         &self,
         state: &mut State,
@@ -141,8 +132,6 @@ impl Evaluator<'_> {
         id: StageId,
         entry: Entry,
         flowing: Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
     ) -> Way {
         let stage = self.flow.stage(id);
         let caught = if let Entry::Caught(ending) = &entry { Some(ending.clone()) } else { None };
@@ -155,10 +144,10 @@ impl Evaluator<'_> {
         };
         while let Some((arm, into, flowing)) = next.take() {
             let way = match &stage.arms[arm].then {
-                Then::Ends(ends) => self.end(state, frame, id, arm, ends, caught.as_ref(), flowing),
+                Then::Ends(ends) => self.end(state, frame, (id, arm), ends, caught.as_ref(), flowing),
                 Then::Chain(chain) => {
                     state.arms.push((told(stage.arms[arm].on), "chain"));
-                    self.chain(state, frame, *chain, self.entry_of(*chain, into), flowing, effects, until)
+                    self.chain(state, frame, *chain, self.entry_of(*chain, into), flowing)
                 }
             };
             match way {
@@ -187,13 +176,11 @@ impl Evaluator<'_> {
     }
 
     /// The ends of an arm: the first that can be taken, never from a "no" to a "yes".
-    #[allow(clippy::too_many_arguments)]
     fn end(
         &self,
         state: &mut State,
         frame: &Frame,
-        id: StageId,
-        arm: usize,
+        (id, arm): (StageId, usize),
         ends: &[Outcome],
         caught: Option<&Ending>,
         flowing: Flowing,

@@ -43,7 +43,6 @@ pub(super) enum Tried {
 
 impl Evaluator<'_> {
     /// One element: a visit of its step, or its chain.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn element(
         &self,
         state: &mut State,
@@ -52,8 +51,6 @@ impl Evaluator<'_> {
         at: usize,
         into: Option<Jump>,
         flowing: Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
     ) -> After {
         match self.flow.stage(stage).elements[at] {
             Element::Step(_) if self.is_spent(frame, stage, at) => After::Ends(Ending::by(EndKind::Exhausted, "E0704")),
@@ -61,32 +58,22 @@ impl Evaluator<'_> {
                 *frame.visits.entry(step).or_default() += 1;
                 let step_ = self.flow.step(step);
                 state.purses.push(Purse { money: step_.money, tokens: step_.tokens });
-                let after = self.visit(state, frame, step, flowing, effects, until);
+                let after = self.visit(state, frame, step, flowing);
                 state.purses.pop();
                 after
             }
-            Element::Chain(chain) => {
-                match self.chain(state, frame, chain, self.entry_of(chain, into), flowing, effects, until) {
-                    Way::Out(out) => After::On(out),
-                    Way::Jump(jump, out) => After::Jump(jump, out),
-                    Way::Ends(ending) => After::Ends(ending),
-                }
-            }
+            Element::Chain(chain) => match self.chain(state, frame, chain, self.entry_of(chain, into), flowing) {
+                Way::Out(out) => After::On(out),
+                Way::Jump(jump, out) => After::Jump(jump, out),
+                Way::Ends(ending) => After::Ends(ending),
+            },
         }
     }
 
-    fn visit(
-        &self,
-        state: &mut State,
-        frame: &mut Frame,
-        id: StepId,
-        flowing: Flowing,
-        effects: &mut Vec<Effect>,
-        until: Time,
-    ) -> After {
+    fn visit(&self, state: &mut State, frame: &mut Frame, id: StepId, flowing: Flowing) -> After {
         let step = self.flow.step(id);
         let (stage, element) = (step.stage, step.element as usize);
-        let gathered = match self.gather(state, frame, step, &flowing, until) {
+        let gathered = match self.gather(state, frame, step, &flowing) {
             Ok(gathered) => gathered,
             Err(()) => return After::Ends(Ending::Cut),
         };
@@ -104,9 +91,9 @@ impl Evaluator<'_> {
                 Err(code) => (Err((EndKind::Failure, Some((*code).to_owned()))), None),
                 Ok(_) if step.each => {
                     frame.kept.insert(SourceOf::StepIn(id), input.clone());
-                    (self.fan_out(state, frame, id, &key, &input, effects, until), None)
+                    (self.fan_out(state, frame, id, &key, &input), None)
                 }
-                Ok(_) => match self.attempt(state, id, &outcomes, &key, attempt, &input, effects, until) {
+                Ok(_) => match self.attempt(state, id, &outcomes, &key, attempt, &input) {
                     Tried::Ended(came, called) => {
                         frame.kept.insert(SourceOf::StepIn(id), input.clone());
                         (came, called)
@@ -127,7 +114,7 @@ impl Evaluator<'_> {
                 outcome => self.leads_on(frame, stage, element, outcome),
             };
             let decided = self.decide(step, &outcomes, came, false, open);
-            if state.now >= until {
+            if state.now >= state.until {
                 // The items of a fan-out have been told.
                 if !step.each {
                     state.log(&key, attempt, called, decided.line, "cancelled", Vec::new());
@@ -159,7 +146,6 @@ impl Evaluator<'_> {
         frame: &Frame,
         step: &Step,
         flowing: &Flowing,
-        until: Time,
     ) -> Result<Result<Value, &'static str>, ()> {
         if step.refs.is_empty() {
             return Ok(Ok(flowing.value.clone()));
@@ -167,8 +153,8 @@ impl Evaluator<'_> {
         let mut lost = false;
         for sibling in step.refs.iter().filter_map(|source| source.wait) {
             let (end, handed_in) = frame.siblings[&sibling];
-            state.now = state.now.max(end.min(until));
-            if end >= until {
+            state.now = state.now.max(end.min(state.until));
+            if end >= state.until {
                 return Err(());
             }
             state.woken.push((end, Some(sibling.0), sibling.1 as usize));
@@ -195,7 +181,6 @@ impl Evaluator<'_> {
     }
 
     /// One call of a step that is no fan-out, or of one item of one. What completed has an effect, also when it was cancelled.
-    #[allow(clippy::too_many_arguments)]
     pub(super) fn attempt(
         &self,
         state: &mut State,
@@ -204,8 +189,6 @@ impl Evaluator<'_> {
         key: &str,
         attempt: u32,
         input: &Value,
-        effects: &mut Vec<Effect>,
-        until: Time,
     ) -> Tried {
         let step = self.flow.step(id);
         let mut inner = Vec::new();
@@ -216,7 +199,7 @@ impl Evaluator<'_> {
                 words.sort_unstable();
                 words.dedup();
                 let call = Call { key, attempt, input, words };
-                match self.call(state, worker, &call, step.deadline_ms, until) {
+                match self.call(state, worker, &call, step.deadline_ms) {
                     Made::Answered(came) => {
                         (came, Some((input.clone(), call.words.iter().map(|word| (*word).to_owned()).collect())))
                     }
@@ -224,12 +207,15 @@ impl Evaluator<'_> {
                 }
             }
             Target::Function(function) => {
-                let deadline = step.deadline_ms.map(|ms| state.now + ms).filter(|deadline| *deadline < until);
-                let times = (deadline.unwrap_or(until), until);
-                let came = self.function(state, function, format!("{key}/"), input.clone(), &mut inner, times);
+                let around = state.until;
+                let deadline = step.deadline_ms.map(|ms| state.now + ms).filter(|deadline| *deadline < around);
+                let (came, did) = state.within(around, |state| {
+                    self.function(state, function, format!("{key}/"), input.clone(), deadline.unwrap_or(around))
+                });
+                inner = did;
                 let came = came.map_err(|ending| match ending {
                     Ending::Of(kind, error) => (kind, error),
-                    Ending::Cut if deadline.is_some() && state.now < until => {
+                    Ending::Cut if deadline.is_some() && state.now < around => {
                         (EndKind::Timeout, Some("E0706".to_owned()))
                     }
                     Ending::Cut => (EndKind::Cancel, None),
@@ -241,22 +227,15 @@ impl Evaluator<'_> {
             // A step's own undoer stands for everything that its definition did.
             (Ok(flowing), Some(undoer)) => {
                 let (done_at, output) = (state.now, flowing.value.clone());
-                effects.push(Effect { done_at, key: key.to_owned(), output, undoer });
+                state.effects.push(Effect { done_at, key: key.to_owned(), output, undoer });
             }
-            _ => effects.append(&mut inner),
+            _ => state.effects.append(&mut inner),
         }
         Tried::Ended(came, called)
     }
 
     /// Calls a worker and waits for it. Cancelled meanwhile, it stops as it likes, and is awaited.
-    pub(super) fn call(
-        &self,
-        state: &mut State,
-        worker: WorkerId,
-        call: &Call,
-        deadline_ms: Option<u64>,
-        until: Time,
-    ) -> Made {
+    pub(super) fn call(&self, state: &mut State, worker: WorkerId, call: &Call, deadline_ms: Option<u64>) -> Made {
         let (money, tokens) = self.flow.worker(worker).definition.price();
         let covers = |left: Option<u64>, price: Option<u64>| match (left, price) {
             (None, _) => true,
@@ -276,7 +255,7 @@ impl Evaluator<'_> {
         }
         let timely = deadline_ms.is_none_or(|deadline| answer.after_ms <= deadline);
         let end = state.now + if timely { answer.after_ms } else { deadline_ms.unwrap_or(0) };
-        let stopped = answer.stops_ms.map(|ms| until.saturating_add(ms)).filter(|stopped| *stopped < end);
+        let stopped = answer.stops_ms.map(|ms| state.until.saturating_add(ms)).filter(|stopped| *stopped < end);
         state.now = stopped.unwrap_or(end);
         Made::Answered(match answer.result {
             _ if stopped.is_some() => Err((EndKind::Cancel, Some("E0900".into()))),
