@@ -69,15 +69,25 @@ fn every_folder_is_carried_along_with_all_its_files() {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
         for file in files(&source) {
             let relative = file.strip_prefix(&source).expect("inside");
-            if relative.to_str() != Some("expected.txt")
-                && relative.extension().is_none_or(|extension| extension != "svg")
-            {
+            if relative.to_str() != Some("expected.txt") {
                 let copied = std::fs::read(target.join(relative))
                     .unwrap_or_else(|_| panic!("{name} lacks {}", relative.display()));
                 assert_eq!(copied, std::fs::read(&file).expect("a file"));
             }
         }
     }
+}
+
+#[test]
+fn a_copy_writes_over_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let own = folder.path().join("README.md");
+    std::fs::write(&own, "mine").expect("a file");
+    let said = aivm(&["try", "undo", "--copy", folder.path().to_str().expect("a path")]);
+    assert_eq!(said.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&said.stderr).contains("E0852"));
+    assert_eq!(std::fs::read_to_string(&own).expect("a file"), "mine");
+    assert!(!folder.path().join("pipeline.aivm").exists());
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

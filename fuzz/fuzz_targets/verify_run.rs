@@ -23,6 +23,7 @@ const ROUNDS: u16 = 2;
 static PROGRAMS: LazyLock<Vec<Vec<String>>> = LazyLock::new(|| {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/asm");
     let mut paths: Vec<_> = std::fs::read_dir(folder).expect("tests/asm").flatten().map(|file| file.path()).collect();
+    paths.retain(|path| path.is_file());
     paths.sort();
     let text = |path| std::fs::read_to_string(path).expect("a program");
     let lines = |text: String| text.lines().filter(|line| !line.starts_with(';')).map(str::to_owned).collect();

@@ -253,3 +253,11 @@ fn an_error_of_the_assembler_cannot_steer_the_terminal() {
     assert_eq!(errors[0].to_string(), "1: `\\u{1b}[2J` is neither a keyword nor an instruction");
     assert!(errors.iter().all(|error| !error.to_string().contains(char::is_control)), "{errors:?}");
 }
+
+#[test]
+fn a_handler_of_nothing_cannot_be_written() {
+    let text = include_str!("../../../tests/asm/deadline.asm");
+    assert!(assemble(text).is_ok());
+    let errors = assemble(&text.replace("handler timeout", "handler -")).unwrap_err();
+    assert!(errors[0].to_string().ends_with("a handler catches at least one kind of ending"), "{errors:?}");
+}

@@ -184,6 +184,10 @@ impl<'a> Builder<'a> {
 
     fn handler(&mut self, line: &mut Cursor<'a>) -> Result<Handler> {
         let kinds = kinds(line.bare("kinds of ending")?)?;
+        // In the bytes, no kinds are no handler.
+        if kinds == KindSet::default() {
+            return Err("a handler catches at least one kind of ending".into());
+        }
         let counter = if line.take("counter") { Some(CounterId(numbered(line, 'c', "a counter")?)) } else { None };
         if !line.take("at") {
             return Err("a handler has `at` and a label".into());
