@@ -14,13 +14,16 @@ pub struct Example {
     pub files: &'static [(&'static str, &'static str)],
 }
 
-/// Paths below `examples/`, with their texts.
+/// Paths below `examples/`, with their texts; each example has its picture too.
 macro_rules! examples {
     ($($name:literal: $($file:literal)+;)*) => {
         /// All examples; the first is what a newcomer sees.
         pub static EXAMPLES: &[Example] = &[$(Example {
             name: $name,
-            files: &[$(($file, include_str!(concat!("../examples/", $name, "/", $file)))),+],
+            files: &[
+                $(($file, include_str!(concat!("../examples/", $name, "/", $file)))),+,
+                ("picture.svg", include_str!(concat!("../examples/", $name, "/picture.svg"))),
+            ],
         }),*];
     };
 }
@@ -72,8 +75,11 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
     };
     let failed = |error: std::io::Error| Failure::failed("E0851", format!("the example cannot be written: {error}"));
     if let Some(folder) = &args.copy {
-        if folder.join("pipeline.aivm").exists() {
-            return Err(Failure::usage("E0852", format!("{} holds a pipeline.aivm already", folder.display())));
+        let there =
+            example.files.iter().map(|(path, _)| folder.join(path)).find(|path| path.symlink_metadata().is_ok());
+        if let Some(there) = there {
+            return Err(Failure::usage("E0852", format!("{} is there already", there.display()))
+                .help("name a folder that is empty or new"));
         }
         example.write_to(folder).map_err(failed)?;
         eprintln!("{} is in {}", example.name, folder.display());
