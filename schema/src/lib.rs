@@ -4,10 +4,12 @@
 
 pub mod artifact;
 pub mod isa;
+pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod module;
 pub mod unit;
+mod wire;
 pub mod word;
 pub mod worker;
 
@@ -19,4 +21,8 @@ mod artifact_capnp {
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, unused)]
 mod module_capnp {
     include!(concat!(env!("OUT_DIR"), "/module_capnp.rs"));
+}
+#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, unused)]
+mod journal_capnp {
+    include!(concat!(env!("OUT_DIR"), "/journal_capnp.rs"));
 }

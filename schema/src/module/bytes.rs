@@ -6,7 +6,8 @@ use crate::artifact::{Artifact, ArtifactError, Draft};
 use crate::isa::FORMAT;
 use crate::limits;
 use crate::module_capnp as wire;
-use capnp::message::{Builder, HeapAllocator, Reader, ReaderOptions, SegmentArray};
+use crate::wire::{canonical, none16, none64, open, set, some16, some64};
+use capnp::message::{Builder, HeapAllocator};
 
 /// The media type of a module.
 pub const MEDIA_TYPE: &str = "application/vnd.aivm.module";
@@ -48,46 +49,6 @@ impl From<capnp::Error> for ModuleError {
     fn from(error: capnp::Error) -> ModuleError {
         ModuleError::Malformed(error.kind.to_string())
     }
-}
-
-impl From<std::str::Utf8Error> for ModuleError {
-    fn from(_: std::str::Utf8Error) -> ModuleError {
-        ModuleError::Malformed("text that is not UTF-8".into())
-    }
-}
-
-/// Optional numbers are stored plus one.
-fn some16(value: Option<u16>) -> u16 {
-    value.map_or(0, |value| value.saturating_add(1))
-}
-
-fn some64(value: Option<u64>) -> u64 {
-    value.map_or(0, |value| value.saturating_add(1))
-}
-
-fn none16(value: u16) -> Option<u16> {
-    value.checked_sub(1)
-}
-
-fn none64(value: u64) -> Option<u64> {
-    value.checked_sub(1)
-}
-
-/// Sets a text or list unless it is empty: empty means unset.
-macro_rules! set {
-    ($builder:ident.$init:ident, $list:expr) => {
-        if !$list.is_empty() {
-            let mut list = $builder.reborrow().$init($list.len() as u32);
-            for (at, value) in $list.iter().enumerate() {
-                list.set(at as u32, *value);
-            }
-        }
-    };
-    ($builder:ident.$set:ident = $text:expr) => {
-        if !$text.is_empty() {
-            $builder.$set($text.as_str());
-        }
-    };
 }
 
 impl Module {
@@ -149,7 +110,7 @@ impl Module {
             return Err(ModuleError::TooLarge { size: bytes.len() });
         }
         let segments = [bytes];
-        let message = open(&segments)?;
+        let message = open(&segments).map_err(|reason| ModuleError::Malformed(reason.into()))?;
         let module = message.get_root::<wire::module::Reader<'_>>()?;
         if module.get_format() != FORMAT {
             return Err(ModuleError::Format { found: module.get_format() });
@@ -265,7 +226,7 @@ impl Debug {
     /// The debug information of its bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Debug, ModuleError> {
         let segments = [bytes];
-        let message = open(&segments)?;
+        let message = open(&segments).map_err(|reason| ModuleError::Malformed(reason.into()))?;
         let root = message.get_root::<wire::debug::Reader<'_>>()?;
         let place = |row: wire::place::Reader<'_>| Ok((row.get_file(), row.get_start(), row.get_end()));
         Ok(Debug {
@@ -277,27 +238,8 @@ impl Debug {
     }
 }
 
-/// The most rows of all tables together that a message may have without any room for them.
-const EMPTY_ROWS: usize = 8 << 16;
-
-fn open<'a>(segments: &'a [&'a [u8]; 1]) -> Result<Reader<SegmentArray<'a>>, ModuleError> {
-    let length = segments.first().map_or(0, |segment| segment.len());
-    if !length.is_multiple_of(8) {
-        return Err(ModuleError::Malformed("its length is no multiple of 8".into()));
-    }
-    let mut options = ReaderOptions::new();
-    // Reading walks the message once; hostile pointers may not make it more. Rows that say nothing take no room, but count.
-    options.traversal_limit_in_words(Some(length / 8 * 2 + EMPTY_ROWS)).nesting_limit(16);
-    Ok(Reader::new(SegmentArray::new(segments), options))
-}
-
-fn canonical(message: Builder<HeapAllocator>) -> Vec<u8> {
-    // Only a message over the reader's limits cannot be canonicalised, and our own has none.
-    message.into_reader().canonicalize().map(|words| capnp::Word::words_to_bytes(&words).to_vec()).unwrap_or_default()
-}
-
 fn text(text: capnp::Result<capnp::text::Reader<'_>>) -> Result<String, ModuleError> {
-    Ok(text?.to_str()?.to_owned())
+    Ok(crate::wire::text(text)?)
 }
 
 fn words(list: capnp::Result<capnp::primitive_list::Reader<'_, u16>>) -> Result<Vec<WordId>, ModuleError> {

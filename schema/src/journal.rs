@@ -1,0 +1,516 @@
+//! The records of a run's journal: what a run must remember to go on, in order, each chained to the one before. Values are
+//! there by checksum only. Here: the records, their bytes and the chain; who writes them and when is the machine's and the host's.
+
+use crate::artifact::Checksum;
+use crate::journal_capnp as wire;
+use crate::module::{EndKind, RunLimits};
+use crate::wire::{canonical, none64, open, set, some64, text};
+use crate::worker::Effect;
+use capnp::message::{Builder, HeapAllocator};
+use serde::Serialize;
+
+/// The largest record, in bytes.
+pub const RECORD: usize = 64 << 10;
+
+/// BLAKE3 of everything in a journal up to here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link(pub [u8; 32]);
+
+impl Link {
+    /// The link behind a record: `BLAKE3(this link, number of the record, its bytes)`.
+    pub fn then(&self, seq: u64, record: &[u8]) -> Link {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(&self.0).update(&seq.to_le_bytes()).update(record);
+        Link(*hasher.finalize().as_bytes())
+    }
+}
+
+/// Why bytes are no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordError {
+    /// Cut short, not Cap'n Proto, or a number that means nothing.
+    #[error("not a record: {0}")]
+    Malformed(String),
+    /// Over 64 KiB.
+    #[error("a record of {0} bytes: at most {RECORD}")]
+    TooLarge(usize),
+    /// The same record has one form, and this is another.
+    #[error("not in canonical form")]
+    NotCanonical,
+}
+
+impl From<capnp::Error> for RecordError {
+    fn from(error: capnp::Error) -> RecordError {
+        RecordError::Malformed(error.kind.to_string())
+    }
+}
+
+impl From<capnp::NotInSchema> for RecordError {
+    fn from(_: capnp::NotInSchema) -> RecordError {
+        RecordError::Malformed("of a sort that this program does not know".into())
+    }
+}
+
+/// Something that a run must remember.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Record {
+    /// When it was written: unix nanoseconds, never less than that of the record before.
+    pub at: u64,
+    /// What.
+    #[serde(flatten)]
+    pub body: Body,
+}
+
+/// The sorts of records. Durable before: what must not happen earlier.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "record", rename_all = "kebab-case")]
+pub enum Body {
+    /// Always the first. Durable before the run's name is told to anyone.
+    RunStarted(Box<RunStarted>),
+    /// A call is about to touch the world. Durable before it does.
+    Intent(Box<Intent>),
+    /// A call has been answered. Durable before anybody sees what came of it.
+    Outcome(Box<Outcome>),
+    /// A call was under way when its run was interrupted, and whether it happened is not known. Durable before the question is shown.
+    Unknown {
+        /// Whose.
+        request: u64,
+    },
+    /// Somebody or something has found out. Durable before it is acted on.
+    Resolved(Box<Resolved>),
+    /// The time of a timer has come; none: that of the whole run.
+    TimerFired {
+        /// Which.
+        timer: Option<u64>,
+    },
+    /// Somebody wants the run to stop.
+    CancelRequested {
+        /// Who.
+        by: String,
+    },
+    /// The limits of the run are others now.
+    LimitsRaised(RunLimits),
+    /// The machine as it is: nothing before this is needed to go on.
+    Checkpoint(Box<Checkpoint>),
+    /// The run waits for somebody.
+    Parked {
+        /// For what.
+        reason: String,
+    },
+    /// The end.
+    RunFinished(Box<RunFinished>),
+}
+
+/// What a run begins with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunStarted {
+    /// The run's name.
+    pub run: String,
+    /// The artifact of the module, definitions embedded.
+    pub program: Checksum,
+    /// The name of the program's file.
+    pub file: String,
+    /// What flows in.
+    pub input: Checksum,
+    /// Limits of the whole run.
+    pub limits: RunLimits,
+    /// The deadline of the whole run, in milliseconds from its beginning.
+    pub timeout_ms: Option<u64>,
+    /// The folder in which its commands run.
+    pub workspace: String,
+    /// `--param`, in order of their names.
+    pub params: Vec<(String, String)>,
+    /// Nothing is called but pure built-ins.
+    pub mock: bool,
+    /// Who began it.
+    pub principal: String,
+    /// The version of this program.
+    pub version: String,
+}
+
+/// A call that may touch the world.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Intent {
+    /// The machine's number of it.
+    pub request: u64,
+    /// Its place in the run.
+    pub key: String,
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// Whom.
+    pub worker: String,
+    /// What it does to the world.
+    pub effect: Effect,
+    /// Of the worker's definition and its input's content: equal for equal requests.
+    pub digest: [u8; 32],
+    /// Until when the receiver knows the idempotency key: unix nanoseconds.
+    pub expires: Option<u64>,
+    /// What takes it back; empty: nothing.
+    pub undo: String,
+    /// Its deadline, in milliseconds.
+    pub deadline_ms: Option<u64>,
+    /// What was set aside for it, in millionths of a dollar.
+    pub money: Option<u64>,
+    /// What was set aside for it, in tokens.
+    pub tokens: Option<u64>,
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Outcome {
+    /// The machine's number of it.
+    pub request: u64,
+    /// Its place in the run.
+    pub key: String,
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// Whom.
+    pub worker: String,
+    /// What it returned, or how it ended and why.
+    pub result: Result<Output, (EndKind, Error)>,
+    /// Millionths of a dollar.
+    pub money: u64,
+    /// Tokens.
+    pub tokens: u64,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+    /// The word of what followed.
+    pub taken: String,
+}
+
+/// A value and the word that came with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Output {
+    /// The value.
+    pub artifact: Checksum,
+    /// The word.
+    pub verdict: Option<String>,
+}
+
+/// Why something failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Error {
+    /// Stable.
+    pub code: String,
+    /// For people.
+    pub message: String,
+    /// Where.
+    pub step: String,
+}
+
+/// What is known now of a call that was under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Resolved {
+    /// Whose.
+    pub request: u64,
+    /// Did it happen, and what was its output?
+    pub happened: Option<Checksum>,
+    /// Who says so.
+    pub by: String,
+}
+
+/// A machine, and what its host must know to go on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Checkpoint {
+    /// The artifact of the machine's snapshot.
+    pub snapshot: Option<Checksum>,
+    /// When which timer fires: unix nanoseconds.
+    pub timers: Vec<(u64, u64)>,
+    /// Calls under way whose intents stand before this.
+    pub intents: Vec<u64>,
+    /// How often which worker's script has been asked.
+    pub mocked: Vec<(u16, u64)>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunFinished {
+    /// `sent`, `cancelled`, `failed`, `timeout`.
+    pub status: String,
+    /// What was sent.
+    pub output: Option<Output>,
+    /// Why not.
+    pub error: Option<Error>,
+    /// The keys of the undoers that kept failing.
+    pub not_undone: Vec<String>,
+}
+
+const EFFECTS: [Effect; 5] =
+    [Effect::Pure, Effect::Read, Effect::Idempotent, Effect::Compensable, Effect::Irreversible];
+
+impl Record {
+    /// The canonical bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut message = Builder::new(HeapAllocator::new().first_segment_words(128));
+        let mut record = message.init_root::<wire::record::Builder<'_>>();
+        record.set_at(self.at);
+        match &self.body {
+            Body::RunStarted(started) => put_started(record.init_run_started(), started),
+            Body::Intent(intent) => put_intent(record.init_intent(), intent),
+            Body::Outcome(outcome) => put_outcome(record.init_outcome(), outcome),
+            Body::Unknown { request } => record.set_unknown(*request),
+            Body::Resolved(resolved) => {
+                let mut row = record.init_resolved();
+                row.set_request(resolved.request);
+                row.set_how(u8::from(resolved.happened.is_some()));
+                if let Some(output) = resolved.happened {
+                    row.set_output(&output.0);
+                }
+                set!(row.set_by = resolved.by);
+            }
+            Body::TimerFired { timer } => record.set_timer_fired(some64(*timer)),
+            Body::CancelRequested { by } => record.set_cancel_requested(by.as_str()),
+            Body::LimitsRaised(limits) => put_limits(record.init_limits_raised(), *limits),
+            Body::Checkpoint(checkpoint) => put_checkpoint(record.init_checkpoint(), checkpoint),
+            Body::Parked { reason } => record.set_parked(reason.as_str()),
+            Body::RunFinished(finished) => put_finished(record.init_run_finished(), finished),
+        }
+        canonical(message)
+    }
+
+    /// The record of its canonical bytes.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Record, RecordError> {
+        if bytes.len() > RECORD {
+            return Err(RecordError::TooLarge(bytes.len()));
+        }
+        let segments = [bytes];
+        let message = open(&segments).map_err(|reason| RecordError::Malformed(reason.into()))?;
+        let root = message.get_root::<wire::record::Reader<'_>>()?;
+        let record = Record { at: root.get_at(), body: body(root.which()?)? };
+        if record.to_bytes() == bytes { Ok(record) } else { Err(RecordError::NotCanonical) }
+    }
+}
+
+fn body(which: wire::record::WhichReader<'_>) -> Result<Body, RecordError> {
+    use wire::record::Which;
+    Ok(match which {
+        Which::RunStarted(row) => Body::RunStarted(Box::new(started(row?)?)),
+        Which::Intent(row) => Body::Intent(Box::new(intent(row?)?)),
+        Which::Outcome(row) => Body::Outcome(Box::new(outcome(row?)?)),
+        Which::Unknown(request) => Body::Unknown { request },
+        Which::Resolved(row) => {
+            let row = row?;
+            let happened = if row.get_how() == 1 { Some(hash(row.get_output()?)?) } else { None };
+            Body::Resolved(Box::new(Resolved { request: row.get_request(), happened, by: text(row.get_by())? }))
+        }
+        Which::TimerFired(timer) => Body::TimerFired { timer: none64(timer) },
+        Which::CancelRequested(by) => Body::CancelRequested { by: text(by)? },
+        Which::LimitsRaised(row) => Body::LimitsRaised(limits(row?)),
+        Which::Checkpoint(row) => Body::Checkpoint(Box::new(checkpoint(row?)?)),
+        Which::Parked(reason) => Body::Parked { reason: text(reason)? },
+        Which::RunFinished(row) => Body::RunFinished(Box::new(finished(row?)?)),
+    })
+}
+
+fn hash(data: &[u8]) -> Result<Checksum, RecordError> {
+    data.try_into().map(Checksum).map_err(|_| RecordError::Malformed("a checksum is 32 bytes".into()))
+}
+
+fn hash_or_none(data: &[u8]) -> Result<Option<Checksum>, RecordError> {
+    if data.is_empty() { Ok(None) } else { hash(data).map(Some) }
+}
+
+fn put_limits(mut row: wire::limits::Builder<'_>, limits: RunLimits) {
+    row.set_calls(some64(limits.calls));
+    row.set_money(some64(limits.money));
+    row.set_tokens(some64(limits.tokens));
+}
+
+fn limits(row: wire::limits::Reader<'_>) -> RunLimits {
+    RunLimits { calls: none64(row.get_calls()), money: none64(row.get_money()), tokens: none64(row.get_tokens()) }
+}
+
+fn put_started(mut row: wire::run_started::Builder<'_>, started: &RunStarted) {
+    set!(row.set_run = started.run);
+    row.set_program(&started.program.0);
+    set!(row.set_file = started.file);
+    row.set_input(&started.input.0);
+    if started.limits != RunLimits::default() {
+        put_limits(row.reborrow().init_limits(), started.limits);
+    }
+    row.set_timeout_ms(some64(started.timeout_ms));
+    set!(row.set_workspace = started.workspace);
+    if !started.params.is_empty() {
+        let mut list = row.reborrow().init_params(started.params.len() as u32);
+        for (at, (name, value)) in started.params.iter().enumerate() {
+            let mut param = list.reborrow().get(at as u32);
+            set!(param.set_name = name);
+            set!(param.set_value = value);
+        }
+    }
+    row.set_mock(started.mock);
+    set!(row.set_principal = started.principal);
+    set!(row.set_version = started.version);
+}
+
+fn started(row: wire::run_started::Reader<'_>) -> Result<RunStarted, RecordError> {
+    let param = |param: wire::param::Reader<'_>| Ok((text(param.get_name())?, text(param.get_value())?));
+    Ok(RunStarted {
+        run: text(row.get_run())?,
+        program: hash(row.get_program()?)?,
+        file: text(row.get_file())?,
+        input: hash(row.get_input()?)?,
+        limits: limits(row.get_limits()?),
+        timeout_ms: none64(row.get_timeout_ms()),
+        workspace: text(row.get_workspace())?,
+        params: row.get_params()?.iter().map(param).collect::<Result<_, RecordError>>()?,
+        mock: row.get_mock(),
+        principal: text(row.get_principal())?,
+        version: text(row.get_version())?,
+    })
+}
+
+fn put_intent(mut row: wire::intent::Builder<'_>, intent: &Intent) {
+    row.set_request(intent.request);
+    set!(row.set_key = intent.key);
+    row.set_attempt(intent.attempt);
+    set!(row.set_worker = intent.worker);
+    row.set_effect(intent.effect as u8);
+    row.set_digest(&intent.digest);
+    row.set_expires(some64(intent.expires));
+    set!(row.set_undo = intent.undo);
+    row.set_deadline_ms(some64(intent.deadline_ms));
+    row.set_money(some64(intent.money));
+    row.set_tokens(some64(intent.tokens));
+}
+
+fn intent(row: wire::intent::Reader<'_>) -> Result<Intent, RecordError> {
+    let effect = EFFECTS.get(usize::from(row.get_effect())).copied();
+    Ok(Intent {
+        request: row.get_request(),
+        key: text(row.get_key())?,
+        attempt: row.get_attempt(),
+        worker: text(row.get_worker())?,
+        effect: effect.ok_or_else(|| RecordError::Malformed("an effect of no class".into()))?,
+        digest: hash(row.get_digest()?)?.0,
+        expires: none64(row.get_expires()),
+        undo: text(row.get_undo())?,
+        deadline_ms: none64(row.get_deadline_ms()),
+        money: none64(row.get_money()),
+        tokens: none64(row.get_tokens()),
+    })
+}
+
+fn put_outcome(mut row: wire::outcome::Builder<'_>, outcome: &Outcome) {
+    row.set_request(outcome.request);
+    set!(row.set_key = outcome.key);
+    row.set_attempt(outcome.attempt);
+    set!(row.set_worker = outcome.worker);
+    match &outcome.result {
+        Ok(output) => {
+            row.set_artifact(&output.artifact.0);
+            if let Some(verdict) = &output.verdict {
+                set!(row.set_verdict = verdict);
+            }
+        }
+        Err((kind, error)) => {
+            row.set_kind(*kind as u8);
+            put_error(row.reborrow().init_error(), error);
+        }
+    }
+    row.set_money(outcome.money);
+    row.set_tokens(outcome.tokens);
+    row.set_micros(outcome.micros);
+    set!(row.set_taken = outcome.taken);
+}
+
+fn outcome(row: wire::outcome::Reader<'_>) -> Result<Outcome, RecordError> {
+    let result = match (hash_or_none(row.get_artifact()?)?, row.has_error()) {
+        (Some(artifact), false) => Ok(Output { artifact, verdict: text_or_none(row.get_verdict())? }),
+        (None, true) => {
+            let kind = EndKind::ALL.get(usize::from(row.get_kind())).copied();
+            let kind = kind.ok_or_else(|| RecordError::Malformed("an ending of no kind".into()))?;
+            Err((kind, error(row.get_error()?)?))
+        }
+        _ => return Err(RecordError::Malformed("a call returns a value, or fails".into())),
+    };
+    Ok(Outcome {
+        request: row.get_request(),
+        key: text(row.get_key())?,
+        attempt: row.get_attempt(),
+        worker: text(row.get_worker())?,
+        result,
+        money: row.get_money(),
+        tokens: row.get_tokens(),
+        micros: row.get_micros(),
+        taken: text(row.get_taken())?,
+    })
+}
+
+fn text_or_none(field: capnp::Result<capnp::text::Reader<'_>>) -> Result<Option<String>, RecordError> {
+    Ok(Some(text(field)?).filter(|text| !text.is_empty()))
+}
+
+fn put_error(mut row: wire::error::Builder<'_>, error: &Error) {
+    set!(row.set_code = error.code);
+    set!(row.set_message = error.message);
+    set!(row.set_step = error.step);
+}
+
+fn error(row: wire::error::Reader<'_>) -> Result<Error, RecordError> {
+    Ok(Error { code: text(row.get_code())?, message: text(row.get_message())?, step: text(row.get_step())? })
+}
+
+fn put_checkpoint(mut row: wire::checkpoint::Builder<'_>, checkpoint: &Checkpoint) {
+    if let Some(snapshot) = checkpoint.snapshot {
+        row.set_snapshot(&snapshot.0);
+    }
+    if !checkpoint.timers.is_empty() {
+        let mut list = row.reborrow().init_timers(checkpoint.timers.len() as u32);
+        for (at, (timer, when)) in checkpoint.timers.iter().enumerate() {
+            let mut timer_row = list.reborrow().get(at as u32);
+            timer_row.set_timer(*timer);
+            timer_row.set_at(*when);
+        }
+    }
+    set!(row.init_intents, checkpoint.intents);
+    if !checkpoint.mocked.is_empty() {
+        let mut list = row.reborrow().init_mocked(checkpoint.mocked.len() as u32);
+        for (at, (worker, calls)) in checkpoint.mocked.iter().enumerate() {
+            let mut mocked = list.reborrow().get(at as u32);
+            mocked.set_worker(*worker);
+            mocked.set_calls(*calls);
+        }
+    }
+}
+
+fn checkpoint(row: wire::checkpoint::Reader<'_>) -> Result<Checkpoint, RecordError> {
+    Ok(Checkpoint {
+        snapshot: hash_or_none(row.get_snapshot()?)?,
+        timers: row.get_timers()?.iter().map(|timer| (timer.get_timer(), timer.get_at())).collect(),
+        intents: row.get_intents()?.iter().collect(),
+        mocked: row.get_mocked()?.iter().map(|mocked| (mocked.get_worker(), mocked.get_calls())).collect(),
+    })
+}
+
+fn put_finished(mut row: wire::run_finished::Builder<'_>, finished: &RunFinished) {
+    set!(row.set_status = finished.status);
+    if let Some(output) = &finished.output {
+        row.set_output(&output.artifact.0);
+        if let Some(verdict) = &output.verdict {
+            set!(row.set_verdict = verdict);
+        }
+    }
+    if let Some(error) = &finished.error {
+        put_error(row.reborrow().init_error(), error);
+    }
+    if !finished.not_undone.is_empty() {
+        let mut list = row.reborrow().init_not_undone(finished.not_undone.len() as u32);
+        for (at, key) in finished.not_undone.iter().enumerate() {
+            list.set(at as u32, key.as_str());
+        }
+    }
+}
+
+fn finished(row: wire::run_finished::Reader<'_>) -> Result<RunFinished, RecordError> {
+    let verdict = text_or_none(row.get_verdict())?;
+    Ok(RunFinished {
+        status: text(row.get_status())?,
+        output: hash_or_none(row.get_output()?)?.map(|artifact| Output { artifact, verdict }),
+        error: if row.has_error() { Some(error(row.get_error()?)?) } else { None },
+        not_undone: row.get_not_undone()?.iter().map(text).collect::<capnp::Result<_>>()?,
+    })
+}
+
+#[cfg(test)]
+mod tests;
