@@ -13,10 +13,11 @@ struct Record {
     timerFired @6 :UInt64;
     cancelRequested @7 :Text;
     limitsRaised @8 :Limits;
-    checkpoint @9 :Checkpoint;
+    checkpoint @9 :Data;
     parked @10 :Text;
     runFinished @11 :RunFinished;
   }
+  yields @12 :UInt64;
 }
 
 struct RunStarted {
@@ -84,23 +85,6 @@ struct Resolved {
   how @1 :UInt8;
   by @2 :Text;
   output @3 :Data;
-}
-
-struct Checkpoint {
-  snapshot @0 :Data;
-  timers @1 :List(Timer);
-  intents @2 :List(UInt64);
-  mocked @3 :List(Mocked);
-}
-
-struct Timer {
-  timer @0 :UInt64;
-  at @1 :UInt64;
-}
-
-struct Mocked {
-  worker @0 :UInt16;
-  calls @1 :UInt64;
 }
 
 struct RunFinished {

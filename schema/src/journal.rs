@@ -9,8 +9,8 @@ use crate::worker::Effect;
 use capnp::message::{Builder, HeapAllocator};
 use serde::Serialize;
 
-/// The largest record, in bytes.
-pub const RECORD: usize = 64 << 10;
+/// The largest record, in bytes: room for a key of 64 calls within each other, and for what is said of it.
+pub const RECORD: usize = 128 << 10;
 
 /// BLAKE3 of everything in a journal up to here.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -31,7 +31,7 @@ pub enum RecordError {
     /// Cut short, not Cap'n Proto, or a number that means nothing.
     #[error("not a record: {0}")]
     Malformed(String),
-    /// Over 64 KiB.
+    /// Over [`RECORD`].
     #[error("a record of {0} bytes: at most {RECORD}")]
     TooLarge(usize),
     /// The same record has one form, and this is another.
@@ -56,6 +56,8 @@ impl From<capnp::NotInSchema> for RecordError {
 pub struct Record {
     /// When it was written: unix nanoseconds, never less than that of the record before.
     pub at: u64,
+    /// The machine was told so many yields after it was last told something; 0: when it waited.
+    pub yields: u64,
     /// What.
     #[serde(flatten)]
     pub body: Body,
@@ -90,8 +92,11 @@ pub enum Body {
     },
     /// The limits of the run are others now.
     LimitsRaised(RunLimits),
-    /// The machine as it is: nothing before this is needed to go on.
-    Checkpoint(Box<Checkpoint>),
+    /// The machine as it is, in an artifact: nothing before this is needed to go on.
+    Checkpoint {
+        /// Which.
+        artifact: Checksum,
+    },
     /// The run waits for somebody.
     Parked {
         /// For what.
@@ -209,19 +214,6 @@ pub struct Resolved {
     pub by: String,
 }
 
-/// A machine, and what its host must know to go on.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Checkpoint {
-    /// The artifact of the machine's snapshot.
-    pub snapshot: Option<Checksum>,
-    /// When which timer fires: unix nanoseconds.
-    pub timers: Vec<(u64, u64)>,
-    /// Calls under way whose intents stand before this.
-    pub intents: Vec<u64>,
-    /// How often which worker's script has been asked.
-    pub mocked: Vec<(u16, u64)>,
-}
-
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct RunFinished {
@@ -244,6 +236,7 @@ impl Record {
         let mut message = Builder::new(HeapAllocator::new().first_segment_words(128));
         let mut record = message.init_root::<wire::record::Builder<'_>>();
         record.set_at(self.at);
+        record.set_yields(self.yields);
         match &self.body {
             Body::RunStarted(started) => put_started(record.init_run_started(), started),
             Body::Intent(intent) => put_intent(record.init_intent(), intent),
@@ -261,7 +254,7 @@ impl Record {
             Body::TimerFired { timer } => record.set_timer_fired(some64(*timer)),
             Body::CancelRequested { by } => record.set_cancel_requested(by.as_str()),
             Body::LimitsRaised(limits) => put_limits(record.init_limits_raised(), *limits),
-            Body::Checkpoint(checkpoint) => put_checkpoint(record.init_checkpoint(), checkpoint),
+            Body::Checkpoint { artifact } => record.set_checkpoint(&artifact.0),
             Body::Parked { reason } => record.set_parked(reason.as_str()),
             Body::RunFinished(finished) => put_finished(record.init_run_finished(), finished),
         }
@@ -276,7 +269,7 @@ impl Record {
         let segments = [bytes];
         let message = open(&segments).map_err(|reason| RecordError::Malformed(reason.into()))?;
         let root = message.get_root::<wire::record::Reader<'_>>()?;
-        let record = Record { at: root.get_at(), body: body(root.which()?)? };
+        let record = Record { at: root.get_at(), yields: root.get_yields(), body: body(root.which()?)? };
         if record.to_bytes() == bytes { Ok(record) } else { Err(RecordError::NotCanonical) }
     }
 }
@@ -296,7 +289,7 @@ fn body(which: wire::record::WhichReader<'_>) -> Result<Body, RecordError> {
         Which::TimerFired(timer) => Body::TimerFired { timer: none64(timer) },
         Which::CancelRequested(by) => Body::CancelRequested { by: text(by)? },
         Which::LimitsRaised(row) => Body::LimitsRaised(limits(row?)),
-        Which::Checkpoint(row) => Body::Checkpoint(Box::new(checkpoint(row?)?)),
+        Which::Checkpoint(artifact) => Body::Checkpoint { artifact: hash(artifact?)? },
         Which::Parked(reason) => Body::Parked { reason: text(reason)? },
         Which::RunFinished(row) => Body::RunFinished(Box::new(finished(row?)?)),
     })
@@ -449,38 +442,6 @@ fn put_error(mut row: wire::error::Builder<'_>, error: &Error) {
 
 fn error(row: wire::error::Reader<'_>) -> Result<Error, RecordError> {
     Ok(Error { code: text(row.get_code())?, message: text(row.get_message())?, step: text(row.get_step())? })
-}
-
-fn put_checkpoint(mut row: wire::checkpoint::Builder<'_>, checkpoint: &Checkpoint) {
-    if let Some(snapshot) = checkpoint.snapshot {
-        row.set_snapshot(&snapshot.0);
-    }
-    if !checkpoint.timers.is_empty() {
-        let mut list = row.reborrow().init_timers(checkpoint.timers.len() as u32);
-        for (at, (timer, when)) in checkpoint.timers.iter().enumerate() {
-            let mut timer_row = list.reborrow().get(at as u32);
-            timer_row.set_timer(*timer);
-            timer_row.set_at(*when);
-        }
-    }
-    set!(row.init_intents, checkpoint.intents);
-    if !checkpoint.mocked.is_empty() {
-        let mut list = row.reborrow().init_mocked(checkpoint.mocked.len() as u32);
-        for (at, (worker, calls)) in checkpoint.mocked.iter().enumerate() {
-            let mut mocked = list.reborrow().get(at as u32);
-            mocked.set_worker(*worker);
-            mocked.set_calls(*calls);
-        }
-    }
-}
-
-fn checkpoint(row: wire::checkpoint::Reader<'_>) -> Result<Checkpoint, RecordError> {
-    Ok(Checkpoint {
-        snapshot: hash_or_none(row.get_snapshot()?)?,
-        timers: row.get_timers()?.iter().map(|timer| (timer.get_timer(), timer.get_at())).collect(),
-        intents: row.get_intents()?.iter().collect(),
-        mocked: row.get_mocked()?.iter().map(|mocked| (mocked.get_worker(), mocked.get_calls())).collect(),
-    })
 }
 
 fn put_finished(mut row: wire::run_finished::Builder<'_>, finished: &RunFinished) {

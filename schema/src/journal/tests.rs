@@ -69,10 +69,6 @@ prop_compose! {
 }
 
 fn records() -> impl Strategy<Value = Record> {
-    let timers = proptest::collection::vec((number(), number()), 0..3);
-    let counts = proptest::collection::vec((any::<u16>(), number()), 0..3);
-    let checkpoint = (option(checksum()), timers, proptest::collection::vec(number(), 0..3), counts)
-        .prop_map(|(snapshot, timers, intents, mocked)| Checkpoint { snapshot, timers, intents, mocked });
     let finished = (words(), option(output()), option(error()), proptest::collection::vec(words(), 0..3))
         .prop_map(|(status, output, error, not_undone)| RunFinished { status, output, error, not_undone });
     let resolved =
@@ -86,11 +82,11 @@ fn records() -> impl Strategy<Value = Record> {
         option(number()).prop_map(|timer| Body::TimerFired { timer }),
         words().prop_map(|by| Body::CancelRequested { by }),
         limits().prop_map(Body::LimitsRaised),
-        checkpoint.prop_map(|checkpoint| Body::Checkpoint(Box::new(checkpoint))),
+        checksum().prop_map(|artifact| Body::Checkpoint { artifact }),
         words().prop_map(|reason| Body::Parked { reason }),
         finished.prop_map(|finished| Body::RunFinished(Box::new(finished))),
     ];
-    (number(), body).prop_map(|(at, body)| Record { at, body })
+    (number(), number(), body).prop_map(|(at, yields, body)| Record { at, yields, body })
 }
 
 proptest! {

@@ -1,0 +1,670 @@
+//! A run: the machine, and the journal of everything that it was told. It says what to write, what to do once that is
+//! durable, and, given the records again, stands where it stood. Pure: time comes in with each event.
+//!
+//! One rule makes it repeatable: the machine is told one thing at a time, and only when it waits (or, for a cancel and the
+//! time of a timer, after so many yields, which the record counts). Everything else follows from the program.
+//!
+//! Another keeps the promise: what touches the world, and what shows results to anybody, is said by [`Run::step`] only after
+//! the records before it were handed out by [`Do::Write`], and whoever asks again says by that that they are durable.
+
+use crate::action::*;
+use crate::key::StepKey;
+use crate::machine::{CompleteError, Machine};
+use crate::verify::VerifiedModule;
+use aivm_schema::artifact::{Artifact, Checksum};
+use aivm_schema::journal::{self, Body, Intent, Link, Outcome, Output, Record, Resolved, RunFinished};
+use aivm_schema::limits;
+use aivm_schema::module::{EndKind, Module, RunLimits, WorkerId};
+use aivm_schema::worker::{Backoff, Effect};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+mod replay;
+#[cfg(test)]
+mod tests;
+
+pub use replay::ReplayError;
+
+/// Instructions between two looks at what else happened.
+const FUEL: u64 = 100_000;
+/// So many records wait at most before they are written without being needed.
+const WAITING: usize = 256;
+/// Nanoseconds in a millisecond.
+const MILLISECOND: u64 = 1_000_000;
+
+/// What a run must know of a worker.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// Under which name the program calls it.
+    pub name: String,
+    /// Of its definition.
+    pub digest: [u8; 32],
+    /// What a call does to the world; a scripted answer does nothing.
+    pub effect: Effect,
+    /// Its answers come from a script, one a call.
+    pub scripted: bool,
+    /// How long to wait before each retry.
+    pub backoff: Backoff,
+    /// How long its receiver knows an idempotency key, in milliseconds.
+    pub key_ms: Option<u64>,
+}
+
+/// What its host must do next.
+#[derive(Debug)]
+#[must_use]
+pub enum Do {
+    /// Make these durable before [`Run::step`] is called again.
+    Write(Batch),
+    /// Make an artifact, and give it by `made`, `counted` or `not_made` before anything else.
+    Make(Make),
+    /// Call a worker; tell `answered` when it says [`Do::Wait`].
+    Call(Begin),
+    /// Ask a call to stop; it is still answered.
+    Stop(RequestId),
+    /// A call has ended; to show.
+    Ended(Box<Ended>),
+    /// Something else for the trace: [`Action::Ended`], [`Action::NotMade`], [`Action::Mapped`].
+    Note(Box<Action>),
+    /// So many instructions have been carried out; look at the clock and whether somebody wants to cancel.
+    Yield,
+    /// Wait for an answer, or until a time, in unix nanoseconds; then `wake`.
+    Wait(Option<u64>),
+    /// Nothing can go on before somebody does something.
+    Park(Why),
+    /// The end.
+    End(RunEnd),
+}
+
+/// Records to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The number of the first, from 1.
+    pub first: u64,
+    /// Their bytes.
+    pub records: Vec<Vec<u8>>,
+    /// The chain behind the last.
+    pub head: Link,
+}
+
+/// A call that may begin.
+#[derive(Clone, Debug)]
+pub struct Begin {
+    /// The call.
+    pub call: Call,
+    /// Which of its script's answers it gets, from 0.
+    pub nth: u64,
+}
+
+/// A call that has ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// The call.
+    pub call: Call,
+    /// What it returned.
+    pub output: Option<Checksum>,
+    /// The word that the worker said.
+    pub verdict: Option<String>,
+    /// Why it failed.
+    pub error: Option<CallError>,
+    /// What it cost and used.
+    pub usage: Usage,
+    /// How long it took, in microseconds.
+    pub micros: u64,
+    /// What followed.
+    pub decision: Decision,
+}
+
+/// Why a run cannot go on by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// A limit of the run is spent.
+    Limit(Limit),
+    /// These calls may have happened, or not.
+    Unknown(Vec<StepKey>),
+}
+
+/// A call that has not been answered.
+struct UnderWay {
+    call: Call,
+    nth: u64,
+    state: Progress,
+    /// It was asked to stop.
+    stop: bool,
+    /// Until when its receiver knows its idempotency key.
+    expires: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// It waits for its time.
+    Later(u64),
+    /// Its intent is written, or it needs none.
+    Begun,
+    /// It was begun before an interruption; whether it happened is not known.
+    Unknown,
+}
+
+struct Queued {
+    what: Do,
+    /// Everything before it must be durable.
+    gated: bool,
+}
+
+/// A run.
+pub struct Run {
+    machine: Machine,
+    facts: Vec<Facts>,
+    /// Is there a journal?
+    recording: bool,
+    /// The records are told again: nothing is written, nothing is begun.
+    replaying: bool,
+    /// Of the last record.
+    now: u64,
+    /// Yields since the machine was last told something.
+    yields: u64,
+    /// How many records there are, and the chain behind the last.
+    seq: u64,
+    link: Link,
+    unwritten: Vec<Vec<u8>>,
+    /// Something in `unwritten` is more than the outcome of a pure call.
+    telling: bool,
+    queue: VecDeque<Queued>,
+    calls: BTreeMap<RequestId, UnderWay>,
+    later: BTreeSet<(u64, RequestId)>,
+    /// Told again, of calls that the machine has not come to yet.
+    intended: BTreeMap<RequestId, Box<Intent>>,
+    stopped: VecDeque<RequestId>,
+    timers: BTreeMap<TimerId, u64>,
+    due: BTreeSet<(u64, TimerId)>,
+    deadline: Option<(u64, u64)>,
+    scripted: BTreeMap<WorkerId, u64>,
+    parked: Option<Why>,
+    ended: bool,
+    /// A record that was told again is not of this run.
+    disagreement: Option<String>,
+}
+
+impl Run {
+    /// A run that begins `at` a time with a record that says how. Without `started` there is no journal.
+    pub fn start(
+        module: VerifiedModule,
+        input: Artifact,
+        limits: RunLimits,
+        timeout_ms: Option<u64>,
+        facts: Vec<Facts>,
+        at: u64,
+        started: Option<journal::RunStarted>,
+    ) -> Run {
+        let mut run = Run::of(Machine::start(module, input, limits), facts, at, timeout_ms, started.is_some());
+        if let Some(started) = started {
+            run.write(at, Body::RunStarted(Box::new(started)));
+        }
+        run
+    }
+
+    fn of(machine: Machine, facts: Vec<Facts>, at: u64, timeout_ms: Option<u64>, recording: bool) -> Run {
+        Run {
+            machine,
+            facts,
+            recording,
+            replaying: false,
+            now: at,
+            yields: 0,
+            seq: 0,
+            link: Link::default(),
+            unwritten: Vec::new(),
+            telling: false,
+            queue: VecDeque::new(),
+            calls: BTreeMap::new(),
+            later: BTreeSet::new(),
+            intended: BTreeMap::new(),
+            stopped: VecDeque::new(),
+            timers: BTreeMap::new(),
+            due: BTreeSet::new(),
+            deadline: timeout_ms.map(|ms| (at.saturating_add(ms.saturating_mul(MILLISECOND)), ms)),
+            scripted: BTreeMap::new(),
+            parked: None,
+            ended: false,
+            disagreement: None,
+        }
+    }
+
+    /// The program.
+    pub fn module(&self) -> &Module {
+        self.machine.module()
+    }
+
+    /// The words that a call may answer.
+    pub fn words(&self, request: RequestId) -> Vec<&str> {
+        self.machine.words(request)
+    }
+
+    /// The time of the last thing that happened: what is made of recorded values has this time, whenever it is made again.
+    pub fn now(&self) -> u64 {
+        self.now
+    }
+
+    /// How many records there are, and the chain behind the last.
+    pub fn head(&self) -> (u64, Link) {
+        (self.seq, self.link)
+    }
+
+    /// Limits of the whole run.
+    pub fn limits(&self) -> RunLimits {
+        self.machine.limits()
+    }
+
+    /// What to do next.
+    pub fn step(&mut self) -> Do {
+        loop {
+            if let Some(queued) = self.queue.front() {
+                let must = queued.gated && self.telling || self.unwritten.len() >= WAITING;
+                if let Some(batch) = must.then(|| self.batch()).flatten() {
+                    return Do::Write(batch);
+                }
+                if let Some(queued) = self.queue.pop_front() {
+                    return queued.what;
+                }
+            }
+            let mut fuel = FUEL;
+            match self.machine.step(&mut fuel) {
+                Action::Call(call) => self.called(call),
+                Action::Make(make) => return Do::Make(make),
+                Action::Cancel(request) => self.stop(request),
+                Action::StartTimer { timer, after_ms } => {
+                    let at = self.now.saturating_add(after_ms.saturating_mul(MILLISECOND));
+                    self.start_timer(timer, at);
+                }
+                Action::StopTimer(timer) => self.stop_timer(timer),
+                note @ (Action::Ended(_) | Action::NotMade(_) | Action::Mapped(_)) => {
+                    self.say(Do::Note(Box::new(note)), self.telling);
+                }
+                Action::Yield => {
+                    self.yields += 1;
+                    return Do::Yield;
+                }
+                Action::Wait => match self.wait() {
+                    Some(what) => return what,
+                    None => continue,
+                },
+                Action::Park(limit) => match self.park(Why::Limit(limit)) {
+                    Some(what) => return what,
+                    None => continue,
+                },
+                Action::End(end) => {
+                    if self.replaying || std::mem::replace(&mut self.ended, true) {
+                        return Do::End(end);
+                    }
+                    let finished = finished(&end);
+                    self.tell(self.now, Body::RunFinished(Box::new(finished)));
+                    self.say(Do::End(end), true);
+                }
+            }
+        }
+    }
+
+    fn say(&mut self, what: Do, gated: bool) {
+        if !self.replaying {
+            self.queue.push_back(Queued { what, gated });
+        }
+    }
+
+    fn batch(&mut self) -> Option<Batch> {
+        let records = std::mem::take(&mut self.unwritten);
+        self.telling = false;
+        let first = self.seq + 1 - records.len() as u64;
+        (!records.is_empty()).then_some(Batch { first, records, head: self.link })
+    }
+
+    /// Adds a record that somebody may act on.
+    fn tell(&mut self, at: u64, body: Body) {
+        self.write(at, body);
+        self.telling = self.recording;
+    }
+
+    fn write(&mut self, at: u64, body: Body) {
+        self.now = self.now.max(at);
+        // What the machine is told; an intent follows from that.
+        let yields = if matches!(body, Body::Intent(_)) { 0 } else { std::mem::take(&mut self.yields) };
+        if !self.recording || self.replaying {
+            return;
+        }
+        let bytes = Record { at: self.now, yields, body }.to_bytes();
+        self.seq += 1;
+        self.link = self.link.then(self.seq, &bytes);
+        self.unwritten.push(bytes);
+    }
+
+    fn facts(&self, worker: WorkerId) -> Option<&Facts> {
+        self.facts.get(worker.index())
+    }
+
+    /// Pure, as far as is known.
+    fn is_pure(&self, worker: WorkerId) -> bool {
+        self.facts(worker).is_some_and(|facts| facts.effect == Effect::Pure)
+    }
+
+    fn called(&mut self, call: Call) {
+        let request = call.request;
+        let mut nth = 0;
+        if self.facts(call.worker).is_some_and(|facts| facts.scripted) {
+            let calls = self.scripted.entry(call.worker).or_default();
+            (nth, *calls) = (*calls, *calls + 1);
+        }
+        let wait = if call.attempt > 1 { self.backoff(&call) } else { 0 };
+        let at = self.now.saturating_add(wait.saturating_mul(MILLISECOND));
+        self.calls.insert(request, UnderWay { call, nth, state: Progress::Later(at), stop: false, expires: None });
+        if self.replaying {
+            if let Some(intent) = self.intended.remove(&request) {
+                self.intend(&intent);
+            }
+            return;
+        }
+        if wait > 0 {
+            self.later.insert((at, request));
+        } else {
+            self.begin(request);
+        }
+    }
+
+    /// The wait before a retry, in milliseconds: what the worker declares, less up to half of it, so that those who failed
+    /// together do not come back together; the same for the same call.
+    fn backoff(&self, call: &Call) -> u64 {
+        let Some(facts) = self.facts(call.worker) else { return 0 };
+        let most = facts.backoff.before(call.attempt - 1).0;
+        let Link(hash) = Link::default().then(u64::from(call.attempt), call.key.to_string().as_bytes());
+        let part = u64::from(u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]));
+        most - (((most / 2).min(u64::from(u32::MAX)) * part) >> 32)
+    }
+
+    /// A call's time has come: its intent, then the call.
+    fn begin(&mut self, request: RequestId) {
+        let Some(under_way) = self.calls.get_mut(&request) else { return };
+        under_way.state = Progress::Begun;
+        let (begin, expires) = (Begin { call: under_way.call.clone(), nth: under_way.nth }, under_way.expires);
+        let pure = self.is_pure(begin.call.worker);
+        if !pure && self.recording {
+            let intent = self.intent(&begin.call, expires);
+            self.tell(self.now, Body::Intent(Box::new(intent)));
+        }
+        self.say(Do::Call(begin), !pure);
+    }
+
+    /// `expires`: of an intent that stands already; its receiver counts from then.
+    fn intent(&self, call: &Call, expires: Option<u64>) -> Intent {
+        let facts = self.facts(call.worker);
+        let undo = match call.purpose {
+            Purpose::Step(step) => self.module().steps.get(step.index()).and_then(|step| step.undo),
+            _ => None,
+        };
+        Intent {
+            request: call.request.0,
+            key: call.key.to_string(),
+            attempt: call.attempt,
+            worker: facts.map_or_else(String::new, |facts| facts.name.clone()),
+            effect: facts.map_or(Effect::Irreversible, |facts| facts.effect),
+            digest: self.digest(call),
+            expires: expires.or_else(|| {
+                let ms = facts.and_then(|facts| facts.key_ms)?;
+                Some(self.now.saturating_add(ms.saturating_mul(MILLISECOND)))
+            }),
+            undo: undo.map_or_else(String::new, |undo| self.target(undo)),
+            deadline_ms: call.deadline_ms,
+            money: call.money,
+            tokens: call.tokens,
+        }
+    }
+
+    fn target(&self, target: aivm_schema::module::StepTarget) -> String {
+        use aivm_schema::module::StepTarget;
+        let module = self.module();
+        let name = match target {
+            StepTarget::Worker(worker) => module.workers.get(worker.index()).map(|worker| &worker.name),
+            StepTarget::Function(function) => module.functions.get(function.index()).map(|function| &function.name),
+        };
+        name.cloned().unwrap_or_default()
+    }
+
+    /// Equal for equal requests: the worker's definition, and the content that it is called with.
+    fn digest(&self, call: &Call) -> [u8; 32] {
+        let definition = self.facts(call.worker).map_or([0; 32], |facts| facts.digest);
+        let mut link = Link(definition);
+        link = link.then(0, &call.input.content_digest().0);
+        link.0
+    }
+
+    fn stop(&mut self, request: RequestId) {
+        let Some(under_way) = self.calls.get_mut(&request) else { return };
+        under_way.stop = true;
+        match under_way.state {
+            _ if self.replaying => {}
+            Progress::Later(at) => {
+                self.later.remove(&(at, request));
+                self.stopped.push_back(request);
+            }
+            Progress::Begun => self.say(Do::Stop(request), true),
+            Progress::Unknown => {}
+        }
+    }
+
+    fn start_timer(&mut self, timer: TimerId, at: u64) {
+        self.timers.insert(timer, at);
+        self.due.insert((at, timer));
+    }
+
+    fn stop_timer(&mut self, timer: TimerId) {
+        if let Some(at) = self.timers.remove(&timer) {
+            self.due.remove(&(at, timer));
+        }
+    }
+
+    /// The machine waits: what for?
+    fn wait(&mut self) -> Option<Do> {
+        if !self.queue.is_empty() {
+            return None;
+        }
+        self.yields = 0;
+        if self.replaying {
+            return Some(Do::Wait(None));
+        }
+        if let Some(request) = self.stopped.pop_front() {
+            let error = CallError { code: "E0713".into(), message: "stopped".into(), step: String::new() };
+            let answer = Answer::Failed { kind: EndKind::Cancel, error, usage: Usage::default() };
+            // Nobody else answers it: it was never begun.
+            let _ = self.answered(self.now, request, answer, 0);
+            return None;
+        }
+        let unknown = |under_way: &UnderWay| under_way.state == Progress::Unknown;
+        if !self.calls.is_empty() && self.calls.values().all(unknown) {
+            let keys = self.calls.values().map(|under_way| under_way.call.key.clone()).collect();
+            return self.park(Why::Unknown(keys));
+        }
+        let timer = self.due.first().map(|(at, _)| *at);
+        let later = self.later.first().map(|(at, _)| *at);
+        let deadline = self.deadline.map(|(at, _)| at);
+        Some(Do::Wait([timer, later, deadline].into_iter().flatten().min()))
+    }
+
+    fn park(&mut self, why: Why) -> Option<Do> {
+        self.yields = 0;
+        if self.replaying || self.parked.as_ref() == Some(&why) {
+            return Some(Do::Park(why));
+        }
+        let reason = match &why {
+            Why::Limit(Limit::Calls) => "calls".to_owned(),
+            Why::Limit(Limit::Money) => "money".to_owned(),
+            Why::Limit(Limit::Tokens) => "tokens".to_owned(),
+            Why::Unknown(_) => "unknown".to_owned(),
+        };
+        self.tell(self.now, Body::Parked { reason });
+        self.parked = Some(why.clone());
+        self.say(Do::Park(why), true);
+        None
+    }
+
+    /// Gives the artifact of a [`Do::Make`].
+    pub fn made(&mut self, request: RequestId, artifact: Artifact) -> Result<(), CompleteError> {
+        self.machine.made(request, artifact)
+    }
+
+    /// Says how many parts there are.
+    pub fn counted(&mut self, request: RequestId, parts: u32) -> Result<(), CompleteError> {
+        self.machine.counted(request, parts)
+    }
+
+    /// Says that it cannot be made.
+    pub fn not_made(&mut self, request: RequestId, error: CallError) -> Result<(), CompleteError> {
+        self.machine.not_made(request, error)
+    }
+
+    /// A call has been answered. Told one at a time, each after [`Do::Wait`].
+    pub fn answered(
+        &mut self,
+        at: u64,
+        request: RequestId,
+        mut answer: Answer,
+        micros: u64,
+    ) -> Result<(), CompleteError> {
+        // The machine is told what the record can say, so that it is told the same when it is read.
+        match &mut answer {
+            Answer::Done { verdict, .. } => {
+                if let Some(verdict) = verdict {
+                    cut(verdict, limits::WORD);
+                }
+                verdict.take_if(|verdict| verdict.is_empty());
+            }
+            Answer::Failed { error, .. } => {
+                cut(&mut error.code, MESSAGE);
+                cut(&mut error.message, MESSAGE);
+                cut(&mut error.step, MESSAGE);
+            }
+        }
+        let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
+        let call = under_way.call;
+        let (output, verdict, error, usage) = match &answer {
+            Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, *usage),
+            Answer::Failed { kind, error, usage } => (None, None, Some((*kind, error.clone())), *usage),
+        };
+        let decision = self.machine.complete(request, answer)?;
+        self.parked = None;
+        let pure = self.is_pure(call.worker);
+        if self.recording && !self.replaying {
+            let result = match (&output, &error) {
+                (Some(artifact), _) => Ok(Output { artifact: *artifact, verdict: verdict.clone() }),
+                (None, Some((kind, error))) => Err((*kind, told(error))),
+                (None, None) => Err((EndKind::Failure, journal::Error::default())),
+            };
+            let outcome = Outcome {
+                request: request.0,
+                key: call.key.to_string(),
+                attempt: call.attempt,
+                worker: self.facts(call.worker).map_or_else(String::new, |facts| facts.name.clone()),
+                result,
+                money: usage.money,
+                tokens: usage.tokens,
+                micros,
+                taken: decision.taken.word().to_owned(),
+            };
+            let body = Body::Outcome(Box::new(outcome));
+            if pure { self.write(at, body) } else { self.tell(at, body) }
+        } else {
+            self.now = self.now.max(at);
+            self.yields = 0;
+        }
+        let error = error.map(|(_, error)| error);
+        let ended = Ended { call, output, verdict, error, usage, micros, decision };
+        self.say(Do::Ended(Box::new(ended)), !pure);
+        Ok(())
+    }
+
+    /// The time has come that [`Do::Wait`] said, or is looked at after [`Do::Yield`]: the first thing that is due.
+    pub fn wake(&mut self, at: u64) {
+        if let Some((_, ms)) = self.deadline.take_if(|(deadline, _)| *deadline <= at) {
+            self.tell(at, Body::TimerFired { timer: None });
+            self.machine.time_out(ms);
+        } else if let Some((_, timer)) = self.due.first().copied().filter(|(due, _)| *due <= at) {
+            self.stop_timer(timer);
+            self.tell(at, Body::TimerFired { timer: Some(timer.0) });
+            self.machine.expire(timer);
+        } else if let Some((due, request)) = self.later.first().copied().filter(|(due, _)| *due <= at) {
+            self.later.remove(&(due, request));
+            self.begin(request);
+        }
+    }
+
+    /// Somebody wants the run to stop.
+    pub fn cancel(&mut self, at: u64, by: &str) {
+        self.parked = None;
+        self.tell(at, Body::CancelRequested { by: by.to_owned() });
+        self.machine.cancel();
+    }
+
+    /// Other limits; what was parked tries again.
+    pub fn raise(&mut self, at: u64, limits: RunLimits) {
+        self.parked = None;
+        self.tell(at, Body::LimitsRaised(limits));
+        self.machine.raise(limits);
+    }
+
+    /// The calls of which nobody knows whether they happened.
+    pub fn unknown(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values().filter(|under_way| under_way.state == Progress::Unknown).map(|under_way| &under_way.call)
+    }
+
+    /// Somebody has found out: it happened, and this was its output; or it did not, and is called again.
+    pub fn resolve(
+        &mut self,
+        at: u64,
+        request: RequestId,
+        happened: Option<Artifact>,
+        by: &str,
+    ) -> Result<(), CompleteError> {
+        let under_way = self.calls.get_mut(&request).filter(|under_way| under_way.state == Progress::Unknown);
+        let Some(under_way) = under_way else { return Err(CompleteError::Unknown(request)) };
+        let stop = under_way.stop;
+        if happened.is_none() {
+            under_way.state = Progress::Later(at);
+        }
+        self.parked = None;
+        let output = happened.as_ref().map(Artifact::checksum);
+        self.tell(at, Body::Resolved(Box::new(Resolved { request: request.0, happened: output, by: by.to_owned() })));
+        match happened {
+            Some(output) => {
+                let answer = Answer::Done { output, verdict: None, usage: Usage::default() };
+                self.answered(at, request, answer, 0)?;
+            }
+            None if stop => self.stopped.push_back(request),
+            None => self.begin(request),
+        }
+        Ok(())
+    }
+}
+
+/// The longest message that is kept, in bytes.
+const MESSAGE: usize = 4 << 10;
+
+fn cut(text: &mut String, most: usize) {
+    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.truncate(end);
+}
+
+fn told(error: &CallError) -> journal::Error {
+    journal::Error { code: error.code.clone(), message: error.message.clone(), step: error.step.clone() }
+}
+
+fn finished(end: &RunEnd) -> RunFinished {
+    let status = match &end.result {
+        Ok(_) => "sent",
+        Err((EndKind::Cancel, _)) => "cancelled",
+        Err((EndKind::Timeout, _)) => "timeout",
+        Err((EndKind::Failure | EndKind::Exhausted, _)) => "failed",
+    };
+    let (output, error) = match &end.result {
+        Ok((output, verdict)) => (Some(Output { artifact: output.checksum(), verdict: verdict.clone() }), None),
+        Err((_, error)) => (None, error.as_ref().map(told)),
+    };
+    // A record has room for some; all of them can be read from the calls.
+    let mut room = journal::RECORD / 4;
+    let fits = |key: &String| room.checked_sub(key.len() + 16).inspect(|left| room = *left).is_some();
+    let not_undone = end.not_undone.iter().map(StepKey::to_string).take_while(fits).collect();
+    RunFinished { status: status.to_owned(), output, error, not_undone }
+}

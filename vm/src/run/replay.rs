@@ -1,0 +1,203 @@
+//! A run from its records: told the same things in the same order, it stands where it stood. Then it is decided what becomes
+//! of the calls that were under way.
+
+use super::{Do, Progress, Run};
+use crate::action::{Answer, CallError, RequestId, TimerId, Usage};
+use aivm_schema::artifact::{Artifact, Checksum};
+use aivm_schema::journal::{Body, Intent, Record};
+use aivm_schema::worker::Effect;
+
+/// Why records do not give a run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReplayError {
+    /// The program does not do what the record says: another version of the machine wrote it, or somebody changed it.
+    #[error("record {seq} does not follow from those before it: {what}")]
+    Disagrees {
+        /// Which record.
+        seq: u64,
+        /// How.
+        what: String,
+    },
+    /// A value that a record names is not there.
+    #[error("record {seq} names the artifact {checksum}, which is missing or damaged")]
+    Missing {
+        /// Which record.
+        seq: u64,
+        /// Which artifact.
+        checksum: Checksum,
+    },
+}
+
+impl Run {
+    /// From now on the run is told its records, by [`Run::replay`]. `first` is how it began.
+    pub fn begin_replay(&mut self, first: &[u8]) {
+        self.replaying = true;
+        self.unwritten.clear();
+        self.queue.clear();
+        self.telling = false;
+        (self.seq, self.link) = (1, super::Link::default().then(1, first));
+    }
+
+    /// Must the machine go on before it can be told this record? It must do what [`Run::step`] says until then.
+    pub fn is_before(&self, record: &Record, last: &Do) -> bool {
+        match last {
+            _ if matches!(record.body, Body::Intent(_)) => false,
+            Do::Yield => record.yields == 0 || self.yields < record.yields,
+            Do::Wait(_) | Do::Park(_) | Do::End(_) => false,
+            _ => true,
+        }
+    }
+
+    /// Tells the run one of its records. `find` gives the artifacts that it names.
+    pub fn replay(
+        &mut self,
+        bytes: &[u8],
+        record: &Record,
+        find: &mut dyn FnMut(Checksum) -> Option<Artifact>,
+    ) -> Result<(), ReplayError> {
+        self.seq += 1;
+        self.link = self.link.then(self.seq, bytes);
+        let seq = self.seq;
+        let disagrees = |what: String| ReplayError::Disagrees { seq, what };
+        if record.at < self.now {
+            return Err(disagrees("its time is before theirs".into()));
+        }
+        self.now = record.at;
+        match &record.body {
+            Body::RunStarted(_) => return Err(disagrees("a run starts once".into())),
+            Body::Intent(intent) if self.calls.contains_key(&RequestId(intent.request)) => self.intend(intent),
+            Body::Intent(intent) => drop(self.intended.insert(RequestId(intent.request), intent.clone())),
+            Body::Outcome(outcome) => {
+                let request = RequestId(outcome.request);
+                let called = self.calls.get(&request).is_some_and(|calls| calls.call.key.to_string() == outcome.key);
+                if !called {
+                    return Err(disagrees(format!("nobody waits for {}", outcome.key)));
+                }
+                let usage = Usage { money: outcome.money, tokens: outcome.tokens };
+                let answer = match &outcome.result {
+                    Ok(output) => {
+                        let checksum = output.artifact;
+                        let artifact = find(checksum).filter(|artifact| artifact.checksum() == checksum);
+                        let output_artifact = artifact.ok_or(ReplayError::Missing { seq, checksum })?;
+                        Answer::Done { output: output_artifact, verdict: output.verdict.clone(), usage }
+                    }
+                    Err((kind, error)) => {
+                        let (code, message, step) = (error.code.clone(), error.message.clone(), error.step.clone());
+                        Answer::Failed { kind: *kind, error: CallError { code, message, step }, usage }
+                    }
+                };
+                let ended = self.tell_machine(request, answer).map_err(|error| disagrees(error.to_string()))?;
+                if ended != outcome.taken {
+                    let (key, said) = (&outcome.key, &outcome.taken);
+                    return Err(disagrees(format!("after {key} follows `{ended}`, and it says `{said}`")));
+                }
+            }
+            Body::Unknown { request } => match self.calls.get_mut(&RequestId(*request)) {
+                Some(under_way) => under_way.state = Progress::Unknown,
+                None => return Err(disagrees("no such call".into())),
+            },
+            Body::Resolved(resolved) => match self.calls.get_mut(&RequestId(resolved.request)) {
+                // What happened has an outcome of its own.
+                Some(_) if resolved.happened.is_some() => {}
+                Some(under_way) => under_way.state = Progress::Later(record.at),
+                None => return Err(disagrees("no such call".into())),
+            },
+            Body::TimerFired { timer: Some(timer) } => {
+                let timer = TimerId(*timer);
+                if !self.timers.contains_key(&timer) {
+                    return Err(disagrees("no such timer".into()));
+                }
+                self.stop_timer(timer);
+                self.machine.expire(timer);
+            }
+            Body::TimerFired { timer: None } => match self.deadline.take() {
+                Some((_, ms)) => self.machine.time_out(ms),
+                None => return Err(disagrees("the run has no deadline".into())),
+            },
+            Body::CancelRequested { .. } => self.machine.cancel(),
+            Body::LimitsRaised(limits) => self.machine.raise(*limits),
+            // To go on from there is quicker; to come there is to be told the same.
+            Body::Checkpoint { .. } | Body::Parked { .. } => {}
+            Body::RunFinished(_) if self.machine.has_ended() => self.ended = true,
+            Body::RunFinished(_) => return Err(disagrees("the run has not ended".into())),
+        }
+        if !matches!(record.body, Body::Intent(_)) {
+            self.yields = 0;
+        }
+        match self.disagreement.take() {
+            Some(what) => Err(disagrees(what)),
+            None => Ok(()),
+        }
+    }
+
+    /// A call was about to begin.
+    pub(super) fn intend(&mut self, intent: &Intent) {
+        let request = RequestId(intent.request);
+        let digest = self.calls.get(&request).map(|under_way| self.digest(&under_way.call));
+        match self.calls.get_mut(&request) {
+            Some(under_way) if under_way.call.key.to_string() == intent.key && digest == Some(intent.digest) => {
+                under_way.state = Progress::Begun;
+                under_way.expires = under_way.expires.or(intent.expires);
+            }
+            _ => self.disagreement = Some(format!("{} is another call, or with another input", intent.key)),
+        }
+    }
+
+    /// The records are told, and the machine waits: the run goes on, `at` a time. Decides what becomes of the calls that were
+    /// under way.
+    pub fn resume(&mut self, at: u64) -> Result<(), ReplayError> {
+        let left = self.intended.values().next().map(|intent| format!("nobody calls {}", intent.key));
+        if let Some(what) = self.disagreement.take().or(left) {
+            return Err(ReplayError::Disagrees { seq: self.seq, what });
+        }
+        self.replaying = false;
+        self.now = self.now.max(at);
+        let requests: Vec<RequestId> = self.calls.keys().copied().collect();
+        for request in requests {
+            self.settle(request);
+        }
+        Ok(())
+    }
+
+    fn settle(&mut self, request: RequestId) {
+        let Some(under_way) = self.calls.get(&request) else { return };
+        let effect = self.facts(under_way.call.worker).map_or(Effect::Irreversible, |facts| facts.effect);
+        let live = under_way.expires.is_none_or(|expires| self.now < expires);
+        let stop = under_way.stop;
+        match under_way.state {
+            Progress::Unknown => {}
+            // Nothing of it has happened, or nothing that matters.
+            Progress::Later(_) | Progress::Begun if stop && self.never_mind(request, effect) => {
+                self.stopped.push_back(request);
+            }
+            Progress::Later(due) if self.now < due => {
+                self.later.insert((due, request));
+            }
+            Progress::Later(_) => self.begin(request),
+            // Again: with the same key and the same bytes, or without a trace.
+            Progress::Begun if effect <= Effect::Read || effect == Effect::Idempotent && live => {
+                self.begin(request);
+                if stop {
+                    self.say(Do::Stop(request), true);
+                }
+            }
+            Progress::Begun => {
+                if let Some(under_way) = self.calls.get_mut(&request) {
+                    under_way.state = Progress::Unknown;
+                }
+                self.tell(self.now, Body::Unknown { request: request.0 });
+            }
+        }
+    }
+
+    fn never_mind(&self, request: RequestId, effect: Effect) -> bool {
+        let later = self.calls.get(&request).is_some_and(|calls| matches!(calls.state, Progress::Later(_)));
+        later || effect <= Effect::Read
+    }
+
+    /// The word of what followed.
+    fn tell_machine(&mut self, request: RequestId, answer: Answer) -> Result<String, crate::CompleteError> {
+        self.calls.remove(&request);
+        self.machine.complete(request, answer).map(|decision| decision.taken.word().to_owned())
+    }
+}
