@@ -60,7 +60,10 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         "urls" => matches(&fixed(URL)?, text).map(|found| json!(without_tail(found))).take(most).collect(),
         "numbers" => matches(&fixed(NUMBER)?, text).map(to_number).take(most).collect(),
         _ => match call.with.pattern("pattern")? {
-            Some(pattern) => pattern.captures_iter(text).map(|found| groups(&pattern, &found)).take(most).collect(),
+            Some(pattern) => {
+                let found = pattern.captures_iter(text).map(|found| call.stop().map(|()| groups(&pattern, &found)));
+                found.take(most).collect::<Result<_, _>>()?
+            }
             None => Vec::new(),
         },
     };

@@ -68,6 +68,11 @@ impl<'a> Call<'a> {
         if round % 4_096 == 4_095 && (self.context.cancelled)() { Err(Failure::Cancelled) } else { Ok(()) }
     }
 
+    /// Has somebody asked to stop? Where a single round may take long: a search for a pattern may read the whole input.
+    pub fn stop(&self) -> Result<(), Failure> {
+        if (self.context.cancelled)() { Err(Failure::Cancelled) } else { Ok(()) }
+    }
+
     /// The input as text.
     pub fn text(&self) -> Result<&'a str, Failure> {
         self.whole()?;

@@ -77,8 +77,8 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
     let mut found: Vec<(usize, usize, usize)> = Vec::new();
     let kinds = kinds(&call.with)?;
     for (nth, (_, pattern, judge)) in kinds.iter().enumerate() {
-        for (round, found_here) in pattern.find_iter(text).enumerate() {
-            call.tick(round)?;
+        for found_here in pattern.find_iter(text) {
+            call.stop()?;
             if judge(found_here.as_str()) && !found_here.is_empty() {
                 found.push((found_here.start(), nth, found_here.end()));
             }

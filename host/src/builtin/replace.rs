@@ -50,6 +50,7 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
     };
     if let Some(pattern) = call.with.pattern("pattern")? {
         for found in pattern.captures_iter(text).take(most) {
+            call.stop()?;
             let mut new = String::new();
             found.expand(by, &mut new);
             let whole = found.get_match();

@@ -65,7 +65,8 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         "headings" => at_headings(text, call.with.count("level")),
         "pattern" => match call.with.pattern("pattern")? {
             Some(pattern) => {
-                pattern.split(text).map(str::trim).filter(|piece| !piece.is_empty()).take(MOST_ITEMS + 1).collect()
+                let pieces = pattern.split(text).map(|piece| call.stop().map(|()| piece.trim()));
+                pieces.filter(|piece| !matches!(piece, Ok(""))).take(MOST_ITEMS + 1).collect::<Result<_, _>>()?
             }
             None => Vec::new(),
         },

@@ -206,6 +206,27 @@ fn a_word_is_said_only_where_it_is_heard() {
 }
 
 #[test]
+fn a_pattern_that_reads_far_at_each_match_can_be_cancelled() {
+    // `a*b|a` reads to the end of the text before each `a`: nobody waits for all of them.
+    let text = "a".repeat(100_000);
+    for (name, with) in [
+        ("extract", json!({ "what": "pattern", "pattern": "a*b|a" })),
+        ("replace", json!({ "pattern": "a*b|a", "by": "-" })),
+        ("split", json!({ "by": "pattern", "pattern": "a*b|a" })),
+        ("redact", json!({ "patterns": { "a": "a*b|a" } })),
+    ] {
+        let looks = std::cell::Cell::new(0);
+        let cancelled = || {
+            looks.set(looks.get() + 1);
+            looks.get() > 2
+        };
+        let result = call(name, with).of("text/plain", &text).run_unless(&cancelled);
+        assert!(matches!(result, Err(Failure::Cancelled)), "{name}: {result:?}");
+        assert_eq!(looks.get(), 3, "{name}");
+    }
+}
+
+#[test]
 fn a_cancelled_call_stops() {
     let lines = "x\n".repeat(20_000);
     for (name, with) in [("clean", json!({})), ("only", json!({})), ("dedupe", json!({})), ("sort", json!({}))] {
