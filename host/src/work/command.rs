@@ -6,17 +6,33 @@ use crate::builtin::Body;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Run, Settings};
 use aivm_vm::action::Usage;
+use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process_group};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
+use std::sync::LazyLock;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
+use tokio::sync::Semaphore;
 
 /// The most that a command may print on standard output, in bytes.
 const MOST_OUTPUT: usize = aivm_schema::limits::PAYLOAD;
 /// What is kept of standard error, in bytes: its end says why.
 const ERROR_TAIL: usize = 4 << 10;
+/// The longest verdict, in bytes: a word and a line end.
+const MOST_VERDICT: u64 = aivm_schema::limits::WORD as u64 + 2;
+/// The files that a command under way holds open: three pipes, itself, and as it starts one more.
+const FILES_EACH: u64 = 5;
+/// The files that are left to everything else.
+const FILES_ELSE: u64 = 64;
+/// Commands that may be under way at once: a machine that allows few open files lets the others wait, and none fails.
+static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let places = files.map_or(u64::MAX, |files| files.saturating_sub(FILES_ELSE) / FILES_EACH);
+    Semaphore::new(places.clamp(1, aivm_schema::limits::FIBERS as u64) as usize)
+});
 /// How long a process group has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -35,6 +51,10 @@ pub async fn run(task: &Task, run: &Run) -> Returned {
 }
 
 async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
+    let _place = tokio::select! {
+        place = PLACES.acquire() => place,
+        () = task.stop.asked() => return Ok(Returned::stopped()),
+    };
     // Removed with everything in it when the call is over.
     let folder = Folder::new()?;
     let verdict_file = folder.path.join("verdict");
@@ -117,8 +137,9 @@ fn write_parts(task: &Task, folder: &Path) -> std::io::Result<Option<Vec<u8>>> {
     }
     let mut names = Vec::with_capacity(task.parts.len());
     for (at, (name, _, value)) in task.parts.iter().enumerate() {
-        // Names may hold slashes, of parts within parts and of files in folders.
-        let path = folder.join(format!("{}-{}", at + 1, name.replace(['/', '\0'], "-")));
+        // Names may hold slashes, of parts within parts and of files in folders, and be longer than a file's may.
+        let name: String = name.replace(['/', '\0'], "-").chars().take(60).collect();
+        let path = folder.join(format!("{}-{name}", at + 1));
         std::fs::write(&path, value.payload())?;
         names.push(path.display().to_string());
     }
@@ -208,8 +229,13 @@ fn judge(task: &Task, ended: Ended, verdict_file: &Path) -> Returned {
         }
         return Returned::Failed { kind: EndKind::Failure, error: error("E0717", message), usage: Usage::default() };
     }
-    let verdict = std::fs::read_to_string(verdict_file).unwrap_or_default();
-    let verdict = Some(verdict.trim().to_owned()).filter(|verdict| !verdict.is_empty());
+    // A verdict that cannot be read may have been a "no": it never passes for none.
+    let verdict = match verdict(verdict_file) {
+        Ok(verdict) => Some(verdict.trim().to_owned()).filter(|verdict| !verdict.is_empty()),
+        Err(reason) => {
+            return Returned::failed("E0736", format!("the verdict of `{name}` cannot be read: {reason}"));
+        }
+    };
     let definition = &task.worker.definition;
     let input_type = task.input.media_type();
     let media_type = match &definition.returns {
@@ -219,6 +245,26 @@ fn judge(task: &Task, ended: Ended, verdict_file: &Path) -> Returned {
     };
     let body = Body::New { media_type, payload: ended.output };
     Returned::Done { body, verdict, attributes: Vec::new(), usage: Usage::default() }
+}
+
+/// What the command wrote into its verdict file; nothing when there is none. Only a plain file is opened: a link leads
+/// elsewhere, and a named pipe would be waited for.
+fn verdict(path: &Path) -> std::io::Result<String> {
+    use std::io::Read;
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let file = match std::fs::OpenOptions::new().read(true).custom_flags(flags as i32).open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(String::new()),
+        file => file?,
+    };
+    if !file.metadata()?.is_file() {
+        return Err(std::io::Error::other("it is no plain file"));
+    }
+    let mut text = String::new();
+    match file.take(MOST_VERDICT + 1).read_to_string(&mut text)? as u64 {
+        0..=MOST_VERDICT => Ok(text),
+        _ => Err(std::io::Error::other("it is longer than a word")),
+    }
 }
 
 fn status_text(status: std::process::ExitStatus) -> String {
