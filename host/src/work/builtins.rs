@@ -4,7 +4,7 @@ use super::{Returned, Task, error};
 use crate::builtin::{Context, Failure, Input, Output, Part};
 use aivm_schema::module::EndKind;
 use aivm_vm::action::Usage;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a built-in returned, and how long to wait before that is handed on.
 pub struct Called {
@@ -35,19 +35,26 @@ pub fn call(task: &Task) -> Called {
         attributes: &attributes,
         parts: &parts,
     };
-    let stop = task.stop.clone();
+    let began = Instant::now();
+    let late = task.deadline_ms.map(Duration::from_millis);
     let context = Context {
         with: &task.worker.definition.with,
         outcomes: &task.words,
         params: &task.around.params,
         workspace: &task.around.workspace,
-        cancelled: &move || stop.is_asked(),
+        cancelled: &|| task.stop.is_asked() || late.is_some_and(|late| began.elapsed() >= late),
     };
     match builtin.call(&input, &context) {
         Ok(Output { body, verdict, attributes, wait_ms }) => {
             Called { returned: Returned::Done { body, verdict, attributes, usage: Usage::default() }, wait_ms }
         }
-        Err(Failure::Cancelled) => Called { returned: Returned::stopped(), wait_ms: 0 },
+        Err(Failure::Cancelled) => {
+            let returned = match task.deadline_ms.filter(|_| !task.stop.is_asked()) {
+                Some(deadline) => Returned::timed_out(&task.worker.name, deadline),
+                None => Returned::stopped(),
+            };
+            Called { returned, wait_ms: 0 }
+        }
         Err(failure) => {
             let error = error(failure.code(), failure.to_string());
             Called { returned: Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() }, wait_ms: 0 }
