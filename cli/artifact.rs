@@ -10,7 +10,6 @@ use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
 use aivm_schema::keys::Trust;
 use serde_json::json;
 use std::collections::HashSet;
-use std::io::Write;
 
 /// `aivm artifact …`.
 pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
@@ -46,7 +45,7 @@ pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
         }
         ArtifactCommand::Cat { artifact } => {
             let artifact = find(&disk, artifact)?;
-            let _ = std::io::stdout().lock().write_all(artifact.payload());
+            crate::out::bytes(artifact.payload());
         }
         ArtifactCommand::Lineage { artifact } => {
             let artifact = find(&disk, artifact)?;

@@ -25,11 +25,6 @@ impl Exit {
     /// Interrupted.
     pub const INTERRUPTED: Exit = Exit(130);
 
-    /// The code itself.
-    pub fn of(code: u8) -> Exit {
-        Exit(code)
-    }
-
     /// The number.
     pub fn number(self) -> u8 {
         self.0

@@ -3,6 +3,9 @@
 // I/O is what a command does; `clippy.toml` keeps it out of the core.
 #![allow(clippy::disallowed_methods)]
 
+#[macro_use]
+mod out;
+
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
@@ -31,18 +34,26 @@ use fail::{Exit, Failure};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // A closed pipe (`aivm … | head`) ends the program quietly, as it ends every other.
-    let args = match Args::try_parse() {
-        Ok(args) => args,
-        Err(error) => {
+    let exit = match Args::try_parse() {
+        Ok(args) => {
+            let json = args.global.json;
+            command(args).unwrap_or_else(|failure| failure.show(json))
+        }
+        Err(error) if error.use_stderr() => {
             let _ = error.print();
-            return Exit::of(if error.use_stderr() { 2 } else { 0 }).into();
+            Exit::USAGE
+        }
+        Err(help) => {
+            out::note(help.print());
+            Exit::SENT
         }
     };
-    let json = args.global.json;
-    match command(args) {
-        Ok(exit) => exit.into(),
-        Err(failure) => failure.show(json).into(),
+    // A result that nobody got is no success.
+    match out::finish() {
+        Err(error) if exit == Exit::SENT => {
+            Failure::failed("E0810", format!("cannot write standard output: {error}")).show(false).into()
+        }
+        _ => exit.into(),
     }
 }
 
@@ -68,12 +79,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Config(args) => config::config(global, &args),
         Command::Doctor => doctor::doctor(global),
         Command::Completions { shell } => {
-            clap_complete::generate(
-                shell,
-                &mut <Args as clap::CommandFactory>::command(),
-                "aivm",
-                &mut std::io::stdout(),
-            );
+            // Into memory first: it panics where it cannot write.
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut <Args as clap::CommandFactory>::command(), "aivm", &mut script);
+            out::bytes(&script);
             Ok(Exit::SENT)
         }
     }

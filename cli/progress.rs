@@ -100,7 +100,7 @@ impl Observer for Progress {
                 } else {
                     format!(" ({worker})")
                 };
-                bar.set_message(format!("{key}{whom}{again}"));
+                bar.set_message(crate::out::shown(&format!("{key}{whom}{again}")));
                 let bar = live.bars.insert_before(&live.total, bar);
                 bar.enable_steady_tick(Duration::from_millis(100));
                 live.running.insert(key.to_owned(), bar);
@@ -116,7 +116,7 @@ impl Observer for Progress {
                         if let Some(bar) = live.running.remove(&record.key) {
                             bar.finish_and_clear();
                         }
-                        let _ = live.bars.println(line);
+                        let _ = live.bars.println(crate::out::shown(&line));
                         live.total.set_message(totals);
                     }
                     None => eprintln!("{line}"),

@@ -15,7 +15,7 @@ use aivm_schema::module::{EndKind, RunLimits, drafts};
 use aivm_vm::action::{CallError, Limit, RunEnd};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -175,24 +175,18 @@ impl Outcome {
 
     fn show(&self, report: &Report, store: &dyn Store, quiet: bool) -> Result<(), Failure> {
         if let Some(output) = &self.output {
-            let mut out = std::io::stdout().lock();
+            let terminal = std::io::stdout().is_terminal();
             let parts = readable_parts(output, store);
             let payload = parts.as_deref().unwrap_or(output.payload());
-            let text = std::str::from_utf8(payload).is_ok();
-            if out.is_terminal() && !text {
-                eprintln!(
+            match std::str::from_utf8(payload) {
+                Ok(text) if terminal => print!("{text}{}", if text.ends_with('\n') { "" } else { "\n" }),
+                Err(_) if terminal => eprintln!(
                     "the output is {} bytes of {}: see it by  aivm artifact cat {}",
                     payload.len(),
                     output.media_type(),
                     short(output)
-                );
-            } else {
-                // A reader that has seen enough closes the pipe; that is no failure of ours.
-                let _ = out.write_all(payload);
-                if out.is_terminal() && !payload.ends_with(b"\n") {
-                    let _ = out.write_all(b"\n");
-                }
-                let _ = out.flush();
+                ),
+                _ => crate::out::bytes(payload),
             }
         }
         if let Some(error) = &self.error {

@@ -1,0 +1,118 @@
+//! What the program prints. The macros here stand before those of the same names in the standard library, which panic when
+//! a pipe is closed (`aivm … | head`) or a disk is full. A terminal is shown text and colours: what a worker, a file or its
+//! name says must not move the cursor, rename the window or hide what was said before.
+
+use std::fmt::Arguments;
+use std::io::{ErrorKind, IsTerminal, Result, Write};
+use std::sync::Mutex;
+
+/// Why standard output did not take what was printed.
+static LOST: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
+macro_rules! print {
+    ($($arg:tt)*) => { $crate::out::text(format_args!($($arg)*)) };
+}
+
+macro_rules! println {
+    ($($arg:tt)*) => { $crate::out::text(format_args!("{}\n", format_args!($($arg)*))) };
+}
+
+macro_rules! eprint {
+    ($($arg:tt)*) => { $crate::out::error(format_args!($($arg)*)) };
+}
+
+macro_rules! eprintln {
+    ($($arg:tt)*) => { $crate::out::error(format_args!("{}\n", format_args!($($arg)*))) };
+}
+
+/// Text on standard output.
+pub fn text(text: Arguments<'_>) {
+    let stdout = std::io::stdout();
+    let text = text.to_string();
+    bytes(if stdout.is_terminal() { shown(&text) } else { text }.as_bytes());
+}
+
+/// Bytes on standard output, as they are.
+pub fn bytes(bytes: &[u8]) {
+    let mut stdout = std::io::stdout().lock();
+    note(stdout.write_all(bytes));
+}
+
+/// Text on standard error. Nobody can be told when that fails.
+pub fn error(text: Arguments<'_>) {
+    let stderr = std::io::stderr();
+    let text = text.to_string();
+    let _ = stderr.lock().write_all(if stderr.is_terminal() { shown(&text) } else { text }.as_bytes());
+}
+
+/// Keeps the first reason why standard output failed. A reader that has seen enough closes the pipe: that is none.
+pub fn note(result: Result<()>) {
+    if let Err(error) = result
+        && error.kind() != ErrorKind::BrokenPipe
+        && let Ok(mut lost) = LOST.lock()
+    {
+        lost.get_or_insert(error);
+    }
+}
+
+/// Did everything reach standard output?
+pub fn finish() -> Result<()> {
+    note(std::io::stdout().lock().flush());
+    LOST.lock().ok().and_then(|mut lost| lost.take()).map_or(Ok(()), Err)
+}
+
+/// Text as a terminal may have it: control characters as pictures (`␛`), but for line ends, tabs and colours.
+pub fn shown(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(|c: char| c.is_control() && !matches!(c, '\n' | '\t')) {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        if let Some(length) = harmless(after) {
+            let (sequence, behind) = after.split_at(length);
+            out.push_str(sequence);
+            rest = behind;
+            continue;
+        }
+        let mut characters = after.chars();
+        out.extend(characters.next().map(picture));
+        rest = characters.as_str();
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The length of the line end or the colour at the beginning of a text.
+fn harmless(text: &str) -> Option<usize> {
+    if text.starts_with("\r\n") {
+        return Some(2);
+    }
+    let inner = text.strip_prefix("\x1b[")?;
+    let end = inner.find(|c: char| !c.is_ascii_digit() && c != ';')?;
+    inner.get(end..)?.starts_with('m').then_some("\x1b[".len() + end + 1)
+}
+
+fn picture(control: char) -> char {
+    match u32::from(control) {
+        code @ 0..0x20 => char::from_u32(0x2400 + code).unwrap_or('\u{fffd}'),
+        0x7f => '\u{2421}',
+        _ => '\u{fffd}',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_terminal_is_shown_text_and_colours_only() {
+        for (text, shown) in [
+            ("plain\ttext\r\nü\n", "plain\ttext\r\nü\n"),
+            ("\x1b[31mred\x1b[0m \x1b[1;38;5;246mgrey\x1b[m", "\x1b[31mred\x1b[0m \x1b[1;38;5;246mgrey\x1b[m"),
+            ("\x1b[2J\x1b]0;title\x07", "␛[2J␛]0;title␇"),
+            ("sent\rfailed\x08\x7f\u{9b}2J", "sent␍failed␈␡\u{fffd}2J"),
+            ("\x1b[31", "␛[31"),
+            ("\x1b", "␛"),
+        ] {
+            assert_eq!(super::shown(text), shown);
+        }
+    }
+}
