@@ -103,6 +103,22 @@ impl Failure {
         }
     }
 
+    /// The same with another exit code.
+    pub fn ending_with(self, exit: Exit) -> Failure {
+        match self {
+            Failure::Other { code, message, help, .. } => Failure::Other { code, message, help, exit },
+            program @ Failure::Program { .. } => program,
+        }
+    }
+
+    /// What happened, in one line.
+    pub fn message(&self) -> String {
+        match self {
+            Failure::Program { source, .. } => format!("{} has errors", source.name),
+            Failure::Other { code, message, .. } => format!("{code}: {message}"),
+        }
+    }
+
     /// Says it, and gives the exit code.
     pub fn show(&self, json: bool) -> Exit {
         match self {

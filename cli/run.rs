@@ -5,7 +5,7 @@ use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
 use crate::progress::Progress;
-use aivm_host::driver::{self, Ending, Options, Report};
+use aivm_host::driver::{self, DriverError, Ending, Options, Report};
 use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
@@ -53,7 +53,14 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
     let report = runtime
         .block_on(driver::run(program.module.clone(), input, options, store.clone(), mint.clone(), &mut *observer))
-        .map_err(|error| crate::fail::coded(&error.to_string()))?;
+        .map_err(|error| {
+            let exit = match &error {
+                DriverError::Abandoned { undo: true } => Exit::NOT_UNDONE,
+                DriverError::Abandoned { undo: false } => Exit::INTERRUPTED,
+                _ => Exit::FAILED,
+            };
+            crate::fail::coded(&error.to_string()).ending_with(exit)
+        })?;
     drop(observer);
     let outcome = Outcome::of(&report);
     let json = outcome.json(&report);
@@ -65,11 +72,16 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
         module: module.checksum(),
         report: json.to_string(),
     };
-    store.put_run(&row).map_err(|error| crate::fail::coded(&error.to_string()))?;
+    let kept = store.flush().and_then(|()| store.put_run(&row));
     if global.json {
         println!("{json}");
     } else {
         outcome.show(&report, &*store, how.quiet)?;
+    }
+    // The result is shown even where it cannot be kept: it may have cost hours. Standard output has had its one object.
+    if let Err(error) = kept {
+        let failed = crate::fail::coded(&error.to_string()).ending_with(Exit::FAILED).show(false);
+        return Ok(if outcome.exit == Exit::SENT { failed } else { outcome.exit });
     }
     Ok(outcome.exit)
 }

@@ -7,6 +7,7 @@ use crate::builtin::Body;
 use crate::mint::Mint;
 use crate::parts::{self, Items, PartsError};
 use crate::pool::Pool;
+use crate::signals::Signals;
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
 use crate::work::{self, Maker, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
@@ -20,13 +21,17 @@ use aivm_vm::action::{
 use aivm_vm::verify::VerifiedModule;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 /// Instructions between two looks at what else happened.
 const FUEL: u64 = 100_000;
+/// Actions between two such looks: calls that are answered on the spot need no fuel.
+const TURNS: u32 = 16;
 /// Payloads up to this size, in bytes, are given to a pure built-in on the spot when nothing else is under way.
 const ON_THE_SPOT: usize = 4 << 10;
 
@@ -80,9 +85,15 @@ pub enum DriverError {
         "E0761: the driver and the machine disagree: {0}. This is a fault of aivm: please report it with the program"
     )]
     Disagree(String),
+    /// Asked to stop twice.
+    #[error("E0762: interrupted twice: the run was left where it was{}", if *.undo { ", and what it did is not undone" } else { "" })]
+    Abandoned {
+        /// Does the program have undoers?
+        undo: bool,
+    },
 }
 
-/// Runs a program to its end. Must be called within a tokio runtime of one thread.
+/// Runs a program to its end. Must be called within a tokio runtime of one thread. The store is the caller's to flush.
 pub async fn run(
     module: VerifiedModule,
     input: Artifact,
@@ -94,9 +105,14 @@ pub async fn run(
     store.put(&input);
     let machine = Machine::start(module.clone(), input, options.limits);
     let mut driver = Driver::new(module, machine, options, store, mint, observer);
-    let ending = driver.drive().await?;
-    driver.store.flush()?;
-    Ok(driver.report(ending))
+    match driver.drive().await {
+        Ok(ending) => Ok(driver.report(ending)),
+        Err(error) => {
+            // A lane may be busy for long: whoever asked twice does not wait for it.
+            std::mem::forget(driver.pool.take());
+            Err(error)
+        }
+    }
 }
 
 struct Driver<'a> {
@@ -183,8 +199,13 @@ impl<'a> Driver<'a> {
     }
 
     async fn drive(&mut self) -> Result<Ending, DriverError> {
-        let mut interrupt = Box::pin(tokio::signal::ctrl_c());
+        let mut signals = Signals::listen();
+        let mut turns = 0;
         loop {
+            turns = (turns + 1) % TURNS;
+            if turns == 0 {
+                self.look_around(&mut signals).await?;
+            }
             let mut fuel = FUEL;
             match self.machine.step(&mut fuel) {
                 Action::Call(call) => self.begin(call)?,
@@ -246,17 +267,14 @@ impl<'a> Driver<'a> {
                         decision: not.decision,
                     });
                 }
-                Action::Yield => self.look(),
+                Action::Yield => self.look_around(&mut signals).await?,
                 Action::Wait => {
                     tokio::select! {
                         biased;
                         Some((request, returned)) = self.returned.recv() => self.complete(request, returned)?,
                         () = until(self.timers.first().map(|(at, _)| *at)) => self.look(),
                         () = until(self.timeout.map(|(at, _)| at)) => self.look(),
-                        _ = &mut interrupt, if !self.interrupted => {
-                            self.interrupted = true;
-                            self.machine.cancel();
-                        }
+                        () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
                     }
                     while let Ok((request, returned)) = self.returned.try_recv() {
                         self.complete(request, returned)?;
@@ -266,6 +284,27 @@ impl<'a> Driver<'a> {
                 Action::End(end) => return Ok(Ending::Ended(end)),
             }
         }
+    }
+
+    /// While there is always something to do: hears signals, fires timers.
+    async fn look_around(&mut self, signals: &mut Signals) -> Result<(), DriverError> {
+        // Lets the runtime see what has come.
+        tokio::task::yield_now().await;
+        if poll_fn(|context| Poll::Ready(signals.poll(context).is_ready())).await {
+            self.interrupt()?;
+        }
+        self.look();
+        Ok(())
+    }
+
+    /// The first time the run is cancelled, with all that this undoes; the second time it is left.
+    fn interrupt(&mut self) -> Result<(), DriverError> {
+        if self.interrupted {
+            return Err(DriverError::Abandoned { undo: self.module().steps.iter().any(|step| step.undo.is_some()) });
+        }
+        self.interrupted = true;
+        self.machine.cancel();
+        Ok(())
     }
 
     /// Fires the timers that are due.

@@ -8,6 +8,7 @@ pub mod driver;
 pub mod mint;
 pub mod parts;
 pub mod pool;
+mod signals;
 pub mod stdlib;
 pub mod store;
 pub mod trace;
