@@ -6,6 +6,7 @@ use crate::{module, project};
 use aivm_host::mint::Mint;
 use aivm_schema::module::{Debug, Module, assemble, disassemble, drafts};
 use serde_json::json;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// `aivm compile FILE.aivm`.
@@ -52,7 +53,7 @@ fn write(global: &Global, args: &OutArgs, module: &Module, debug: Option<&Debug>
         bytes.extend(artifact.to_framed());
     }
     let output = args.output.clone().unwrap_or_else(|| beside(&args.file));
-    write_whole(&output, &bytes)?;
+    write_other(&args.file, &output, &bytes)?;
     let digest = module.digest();
     if global.json {
         println!("{}", json!({"v": 1, "file": output, "digest": digest, "bytes": bytes.len()}));
@@ -72,12 +73,31 @@ fn beside(file: &str) -> PathBuf {
     Path::new(file).with_extension("aivmc")
 }
 
-/// Writes a file so that it is there whole or not at all.
+/// Writes a file so that it is there whole or not at all, with the permissions that it had. A link stays a link: what it
+/// leads to is written. What is no plain file (`/dev/null`, a pipe) stays what it is, and gets the bytes.
 pub fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let aside = path.with_extension(format!("{}.tmp", std::process::id()));
-    let result = std::fs::write(&aside, bytes).and_then(|()| std::fs::rename(&aside, path));
-    result.map_err(|error| {
-        let _ = std::fs::remove_file(&aside);
-        Failure::usage("E0810", format!("cannot write {}: {error}", path.display()))
-    })
+    let write = || {
+        let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let before = std::fs::metadata(&path).ok();
+        if before.as_ref().is_some_and(|before| !before.is_file()) {
+            return std::fs::OpenOptions::new().write(true).open(&path)?.write_all(bytes);
+        }
+        let aside = path.with_extension(format!("{}.tmp", std::process::id()));
+        let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&aside)?;
+        let written = before.map_or(Ok(()), |before| file.set_permissions(before.permissions()));
+        let written = written.and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
+        written.and_then(|()| std::fs::rename(&aside, &path)).inspect_err(|_| {
+            let _ = std::fs::remove_file(&aside);
+        })
+    };
+    write().map_err(|error| Failure::usage("E0810", format!("cannot write {}: {error}", path.display())))
+}
+
+/// Like [`write_whole`], but never over the file that was read.
+pub fn write_other(from: &str, path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    if std::fs::canonicalize(path).is_ok_and(|path| std::fs::canonicalize(from).is_ok_and(|from| from == path)) {
+        let failure = Failure::usage("E0810", format!("cannot write {}: it is what was read", path.display()));
+        return Err(failure.help("give another file: -o FILE"));
+    }
+    write_whole(path, bytes)
 }

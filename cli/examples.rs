@@ -4,6 +4,7 @@ use crate::args::{Global, How, TryArgs};
 use crate::fail::{Exit, Failure};
 use crate::{module, run};
 use serde_json::json;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// An example: its name, and its files by their paths in its folder.
@@ -51,7 +52,8 @@ impl Example {
             if let Some(parent) = path.parent() {
                 std::fs::create_dir_all(parent)?;
             }
-            std::fs::write(path, text)?;
+            // Nothing that is there is written over.
+            std::fs::OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())?;
         }
         Ok(())
     }

@@ -8,7 +8,6 @@ use aivm_lang::draw::{self, Path, Theme};
 use aivm_lang::flow::Flow;
 #[cfg(feature = "store")]
 use aivm_schema::module::load;
-use std::io::Write;
 
 /// `aivm graph FILE`.
 pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
@@ -31,10 +30,8 @@ pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
         GraphFormat::Text => flow.to_text().into_bytes(),
     };
     match &args.output {
-        Some(file) => compile::write_whole(file, &bytes)?,
-        None => {
-            let _ = std::io::stdout().lock().write_all(&bytes);
-        }
+        Some(file) => compile::write_other(args.file.as_deref().unwrap_or(""), file, &bytes)?,
+        None => crate::out::bytes(&bytes),
     }
     Ok(Exit::SENT)
 }
