@@ -26,7 +26,7 @@ pub fn doctor(global: &Global) -> Result<Exit, Failure> {
             what: "keys",
             result: crate::keys::keyring()
                 .map(|keyring| format!("{} trusted", keyring.entries().count()))
-                .map_err(|failure| format!("{failure:?}")),
+                .map_err(|failure| failure.message()),
         },
     ];
     let failed = tried.iter().filter(|tried| tried.result.is_err()).count();
@@ -47,7 +47,7 @@ pub fn doctor(global: &Global) -> Result<Exit, Failure> {
     Ok(if failed == 0 { Exit::SENT } else { Exit::FAILED })
 }
 
-/// Writes and reads an artifact in a store of its own, on the disk where the real one is.
+/// Opens the store, when there is one; then writes and reads an artifact in one of its own, on the same disk.
 #[cfg(feature = "store")]
 fn store() -> Result<String, String> {
     use aivm_host::mint::Mint;
@@ -55,6 +55,9 @@ fn store() -> Result<String, String> {
     let state = project::state_folder();
     let beside = state.parent().unwrap_or(&state).join(format!(".aivm-doctor-{}", std::process::id()));
     let attempt = || -> Result<(), String> {
+        if state.symlink_metadata().is_ok() {
+            Disk::open(&state).and_then(|disk| disk.list("", 1)).map_err(|e| e.to_string())?;
+        }
         let mint = Mint::system().map_err(|e| e.to_string())?;
         let draft = aivm_schema::artifact::Draft {
             media_type: "text/plain".into(),

@@ -4,15 +4,9 @@ use crate::fail::{Failure, Source};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The bytes of a file, or of standard input for `-`.
+/// The bytes of a file, or of standard input for `-`: as many as an artifact can hold.
 pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
-    let result = if path == "-" {
-        let mut bytes = Vec::new();
-        std::io::Read::read_to_end(&mut std::io::stdin().lock(), &mut bytes).map(|_| bytes)
-    } else {
-        std::fs::read(path)
-    };
-    result.map_err(|error| Failure::usage("E0801", format!("cannot read {path}: {error}")))
+    read_most(path, aivm_schema::limits::PAYLOAD as u64)
 }
 
 /// No source and no module is nearly so large; of a larger file nothing is kept.
@@ -20,9 +14,13 @@ const LARGEST_PROGRAM: u64 = 32 << 20;
 
 /// The bytes of a source or module, or of standard input for `-`.
 pub fn read_program(path: &str) -> Result<Vec<u8>, Failure> {
+    read_most(path, LARGEST_PROGRAM)
+}
+
+fn read_most(path: &str, most: u64) -> Result<Vec<u8>, Failure> {
     let read = |from: &mut dyn Read| {
         let mut bytes = Vec::new();
-        from.take(LARGEST_PROGRAM + 1).read_to_end(&mut bytes).map(|_| bytes)
+        from.take(most + 1).read_to_end(&mut bytes).map(|_| bytes)
     };
     let result = match path {
         "-" => read(&mut std::io::stdin().lock()),
@@ -30,9 +28,9 @@ pub fn read_program(path: &str) -> Result<Vec<u8>, Failure> {
     };
     let error = |reason: String| Failure::usage("E0801", format!("cannot read {path}: {reason}"));
     let bytes = result.map_err(|reason| error(reason.to_string()))?;
-    match bytes.len() as u64 {
-        0..=LARGEST_PROGRAM => Ok(bytes),
-        _ => Err(error(format!("it is larger than {} MiB", LARGEST_PROGRAM >> 20))),
+    match bytes.len() as u64 <= most {
+        true => Ok(bytes),
+        false => Err(error(format!("it is larger than {} MiB", most.div_ceil(1 << 20)))),
     }
 }
 
