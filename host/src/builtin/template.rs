@@ -11,6 +11,9 @@ use serde_json::{Map, Value, json};
 
 /// How many steps a template may take.
 const FUEL: u64 = 10_000_000;
+/// The longest expression or statement, in characters that are neither white space nor within quotes: the parser and what it
+/// builds need stack for each, and running out of it ends the whole program.
+const MOST_TAG: usize = 1_000;
 /// How far the filter `indent` moves lines at most.
 const MOST_INDENT: usize = 64;
 
@@ -46,12 +49,17 @@ fn environment() -> Environment<'static> {
     // Widths come from inputs, and would be allocated whatever they are.
     environment.remove_filter("format");
     environment.add_filter("indent", indent);
+    // A namespace can be put into itself, and is then shown for ever.
+    environment.remove_global("namespace");
     environment.set_fuel(Some(FUEL));
     environment
 }
 
 fn check(with: &Options<'_>) -> Result<(), Failure> {
     let environment = environment();
+    if has_long_tag(with.text("text")) {
+        return Err(with.wrong("text", format!("has an expression of more than {MOST_TAG} characters: divide it")));
+    }
     let template = environment.template_from_str(with.text("text"));
     template.map(|_| ()).map_err(|error| with.wrong("text", format!("does not parse: {}", brief(&error))))
 }
@@ -80,6 +88,26 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         Err(error) if out.is_full() => Err(Failure::Limit { what: brief(&error), limit: "64 MiB".into() }),
         Err(error) => Err(Failure::Template(format!("the template does not render: {}", brief(&error)))),
     }
+}
+
+/// See [`MOST_TAG`]. Every `{{` and `{%` is looked at, also within comments and quotes: what hides there need not be known.
+fn has_long_tag(text: &str) -> bool {
+    text.match_indices('{').filter_map(|(at, _)| text.get(at + 1..)?.strip_prefix(['{', '%'])).any(|tag| {
+        let (mut length, mut quote, mut last) = (0, None, ' ');
+        for c in tag.chars() {
+            match quote {
+                Some(open) if c == open && last != '\\' => quote = None,
+                Some(_) => {}
+                None if length > MOST_TAG => return true,
+                None if c == '}' && matches!(last, '}' | '%') => return false,
+                None if matches!(c, '"' | '\'') => quote = Some(c),
+                None => length += usize::from(!c.is_whitespace()),
+            }
+            // A backslash that is itself escaped escapes nothing.
+            last = if last == '\\' { ' ' } else { c };
+        }
+        length > MOST_TAG
+    })
 }
 
 /// The lines below the first moved in by so many spaces, 4 unless said.

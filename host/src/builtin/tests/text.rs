@@ -158,6 +158,17 @@ fn a_template_sees_everything_and_forgives_nothing() {
     assert_eq!(template("{{ '<b>' }}\n").text(), "<b>\n");
     assert_eq!(template("{{ 'x' * 100000000000 }}").fails().0, "E0730");
     assert_eq!(template("{{ 'a\nb'|indent(99999999999) }}").text().len(), 3 + 64);
+    // What would use up the stack, and end the program.
+    for deep in
+        ["{{ -1 }}".replace('-', &"-".repeat(60_000)), format!("{{# {{{{ ' #}}{{% if 1{} %}}", "+1".repeat(60_000))]
+    {
+        assert_eq!(template(&deep).fails().0, "E0722");
+    }
+    assert_eq!(template("{% set n = namespace() %}{% set n.n = n %}{{ n }}").fails().0, "E0730");
+    assert_eq!(template(&format!("{{{{ '{}'|length }}}}", "}}\\'".repeat(1_000))).text(), "3000");
+    assert_eq!(template(&format!("{{{{ 1{} }}}}", "+1".repeat(499))).text(), "500");
+    assert_eq!(template(&format!("{{{{ {}true }}}}", "not ".repeat(330))).text(), "True");
+    assert_eq!(template(&format!("{{{{ {}1 }}}}", "-".repeat(998))).text(), "1");
 }
 
 #[test]
