@@ -4,7 +4,7 @@ use super::{RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum, ContentDigest, key};
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashMap;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,8 @@ pub struct Disk {
     folder: PathBuf,
     database: Connection,
     waiting: RefCell<FxHashMap<Checksum, Artifact>>,
-    failed: RefCell<Option<StoreError>>,
+    /// Writing failed once: from then on only a flush tries, and says why not.
+    failed: Cell<bool>,
 }
 
 impl Disk {
@@ -74,7 +75,7 @@ impl Disk {
             FORMAT => {}
             found => return Err(StoreError::Format { path: path.display().to_string(), found, expected: FORMAT }),
         }
-        Ok(Disk { folder: folder.to_owned(), database, waiting: RefCell::default(), failed: RefCell::default() })
+        Ok(Disk { folder: folder.to_owned(), database, waiting: RefCell::default(), failed: Cell::default() })
     }
 
     fn error(&self, source: rusqlite::Error) -> StoreError {
@@ -105,10 +106,7 @@ impl Disk {
     }
 
     fn write(&self) -> Result<(), StoreError> {
-        if let Some(error) = self.failed.borrow_mut().take() {
-            return Err(error);
-        }
-        let waiting = std::mem::take(&mut *self.waiting.borrow_mut());
+        let mut waiting = self.waiting.borrow_mut();
         if waiting.is_empty() {
             return Ok(());
         }
@@ -135,7 +133,10 @@ impl Disk {
             }
             transaction.commit()
         };
-        insert().map_err(|source| self.error(source))
+        insert().map_err(|source| self.error(source))?;
+        // What could not be written stays: the run still reads it.
+        waiting.clear();
+        Ok(())
     }
 
     fn read(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
@@ -214,11 +215,8 @@ impl Store for Disk {
             waiting.insert(artifact.checksum(), artifact.clone());
             waiting.len()
         };
-        if waiting >= WAITING
-            && let Err(error) = self.write()
-        {
-            // Said by the next flush: nobody may take what was put for kept before that.
-            self.failed.borrow_mut().get_or_insert(error);
+        if waiting >= WAITING && !self.failed.get() {
+            self.failed.set(self.write().is_err());
         }
     }
 
@@ -306,6 +304,21 @@ mod tests {
             .map(|dir| fs::read_dir(dir.path()).expect("there").count())
             .sum();
         assert_eq!(files, 1, "equal content is kept once");
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_not_lost() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let large = artifact(vec![7; 200_000], 2);
+        let disk = Disk::open(folder.path()).expect("opens");
+        fs::write(folder.path().join("objects"), "in the way").expect("writes");
+        disk.put(&large);
+        assert!(disk.flush().is_err());
+        assert_eq!(disk.get(large.checksum()).as_ref(), Some(&large));
+        fs::remove_file(folder.path().join("objects")).expect("goes");
+        disk.flush().expect("flushes");
+        let disk = Disk::open(folder.path()).expect("opens again");
+        assert_eq!(disk.get(large.checksum()).as_ref(), Some(&large));
     }
 
     #[test]
