@@ -25,8 +25,11 @@ pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
                 reports.push(json!({"file": source.name, "diagnostics": diagnostics, "worst": null}));
                 exit = Exit::USAGE;
             }
-            (Err(failure @ Failure::Program { .. }), false) => exit = failure.show(false),
-            (Err(failure), _) => return Err(failure),
+            (Err(failure), true) => {
+                reports.push(json!({"file": file, "diagnostics": [], "worst": null, "error": failure.message()}));
+                exit = Exit::USAGE;
+            }
+            (Err(failure), false) => exit = failure.show(false),
         }
     }
     if global.json {
@@ -105,7 +108,7 @@ pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
         let source = project::read_source(file)?;
         let text = aivm_lang::format::format(&source.text)
             .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
-        if file == "-" {
+        if file == "-" && !args.check {
             print!("{text}");
         } else if text != source.text {
             changed.push(file.clone());

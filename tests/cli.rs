@@ -198,6 +198,9 @@ fn errors_have_a_code_a_place_a_reason_and_a_way_out() {
     }
     let report = json(&aivm(dir.path(), &["check", "p.aivm", "--json"]));
     assert_eq!(report["files"][0]["diagnostics"].as_array().map(Vec::len), Some(2));
+    let report = json(&aivm(dir.path(), &["check", "gone.aivm", "p.aivm", "--json"]));
+    assert!(report["files"][0]["error"].as_str().is_some_and(|error| error.starts_with("E0801")), "{report}");
+    assert_eq!(report["files"][1]["diagnostics"].as_array().map(Vec::len), Some(2), "one file hides no other");
     let explained = aivm(dir.path(), &["explain", "E0119"]);
     assert!(String::from_utf8_lossy(&explained.stdout).starts_with("# E0119: "));
 }
@@ -289,6 +292,11 @@ fn formatting_keeps_the_program_and_is_done_once() {
     let text = std::fs::read_to_string(dir.path().join("p.aivm")).expect("a file");
     assert!(text.contains("; why") && text.contains("next | cancel"), "{text}");
     assert_eq!(aivm(dir.path(), &["fmt", "--check", "p.aivm"]).status.code(), Some(0));
+    let program = std::io::pipe().expect("a pipe");
+    std::io::Write::write_all(&mut &program.1, b"out<=()<=in").expect("written");
+    drop(program.1);
+    let piped = command(dir.path(), &["fmt", "--check", "-"]).stdin(program.0).output().expect("aivm runs");
+    assert_eq!((piped.status.code(), piped.stdout), (Some(1), Vec::new()), "nothing but an answer");
 }
 
 #[test]
