@@ -43,7 +43,7 @@ fn settings() -> Vec<Setting> {
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
     let limits = root
-        .and_then(|root| std::fs::read_to_string(root.join("aivm.toml")).ok())
+        .and_then(|root| crate::library::read(&root.join("aivm.toml")).ok().flatten())
         .and_then(|text| split(&text).ok())
         .map(|front| front.limits)
         .unwrap_or_default();

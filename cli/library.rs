@@ -22,7 +22,7 @@ impl Files {
         let Some(root) = project::nearest(&folder, "aivm.toml") else { return Ok(Files::default()) };
         let path = root.join("aivm.toml");
         let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
-        let text = std::fs::read_to_string(&path).map_err(|e| error(e.to_string()))?;
+        let text = read(&path)?.ok_or_else(|| error("it is no plain file".to_owned()))?;
         let project = crate::config::split(&text).map_err(error)?;
         Ok(Files { project })
     }
@@ -33,8 +33,8 @@ fn folder(file: &str) -> PathBuf {
     parent.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// The text of a file that may not be there.
-fn read(path: &Path) -> Result<Option<String>, LibraryError> {
+/// The text of a file that may not be there. Only a plain file is opened: reading another may never end.
+pub fn read(path: &Path) -> Result<Option<String>, LibraryError> {
     let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
     match std::fs::metadata(path) {
         Ok(about) if about.len() > SOURCE as u64 => return Err(error(format!("it is larger than {SOURCE} bytes"))),

@@ -228,6 +228,16 @@ fn doctor_looks_at_the_store_that_is_there() {
 }
 
 #[test]
+fn a_project_file_without_end_is_an_error() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", SHOUT);
+    std::os::unix::fs::symlink("/dev/zero", dir.path().join("aivm.toml")).expect("a link");
+    for (args, code) in [(&["check", "p.aivm"][..], 2), (&["worker", "ls"], 2), (&["config", "show"], 0)] {
+        assert_eq!(aivm(dir.path(), args).status.code(), Some(code), "{args:?}");
+    }
+}
+
+#[test]
 fn an_input_without_end_is_an_error() {
     let dir = folder();
     write(dir.path(), "p.aivm", SHOUT);
