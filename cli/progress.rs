@@ -107,7 +107,7 @@ impl Observer for Progress {
             }
             Event::Ended(record) => {
                 self.calls += 1;
-                self.tokens += record.tokens;
+                self.tokens = self.tokens.saturating_add(record.tokens);
                 self.cost_usd += record.cost_usd;
                 let line = self.line(record);
                 let totals = self.totals();

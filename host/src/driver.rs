@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 /// Instructions between two looks at what else happened.
 const FUEL: u64 = 100_000;
 /// Actions between two such looks: calls that are answered on the spot need no fuel.
-const TURNS: u32 = 16;
+const TURNS: u32 = 64;
 /// Payloads up to this size, in bytes, are given to a pure built-in on the spot when nothing else is under way.
 const ON_THE_SPOT: usize = 4 << 10;
 
@@ -454,7 +454,7 @@ impl<'a> Driver<'a> {
         let decision =
             self.machine.complete(request, answer).map_err(|error| DriverError::Disagree(error.to_string()))?;
         self.totals.calls += 1;
-        self.totals.tokens += usage.tokens;
+        self.totals.tokens = self.totals.tokens.saturating_add(usage.tokens);
         self.totals.cost_usd += dollars(usage.money);
         if !self.tracing {
             return Ok(());

@@ -238,6 +238,17 @@ fn a_project_file_without_end_is_an_error() {
 }
 
 #[test]
+fn figures_stop_at_the_largest_number() {
+    let dir = folder();
+    let text = "+++\n[worker.x]\nmock = [{ tokens = \"18446744073709551615t\", cost = \"$18446744073709\" }]\n+++\nout <= ( switch <= ( x => next  x => send ) ) <= in\n";
+    write(dir.path(), "p.aivm", text);
+    let output = aivm(dir.path(), &["run", "p.aivm", "--ephemeral"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report = json(&aivm(dir.path(), &["run", "p.aivm", "--ephemeral", "--json"]));
+    assert_eq!(report["totals"]["tokens"], u64::MAX);
+}
+
+#[test]
 fn an_input_without_end_is_an_error() {
     let dir = folder();
     write(dir.path(), "p.aivm", SHOUT);
