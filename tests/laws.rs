@@ -1,5 +1,6 @@
 //! The law of the machine: what it does is what the reference evaluator says. Programs and answers are made from numbers;
-//! calls, inputs, outcomes, their order and times, and the ending must be the same on both sides.
+//! calls, inputs, outcomes, their order and times, and the ending must be the same on both sides. No run makes more calls than
+//! its worst case says.
 //!
 //! `AIVM_LAWS` says how many programs (2,000 unless set), `AIVM_LAWS_FROM` the number of the first. A program on which the two
 //! differ is made smaller as long as they still do (`AIVM_LAWS_SHRINK=0`: not), then shown with both transcripts; a thread stops
@@ -54,6 +55,11 @@ fn hold(program: &Program, number: u64, cover: &mut Cover) -> Outcome {
     let report = eval::run(&compiled.flow, Value::text("x"), &|call| script.answer(call));
     if report.tie {
         return Outcome::Tie;
+    }
+    let most = aivm_lang::cost::worst_case(&compiled.flow).total.calls.known();
+    let calls = report.ended.iter().filter(|ended| ended.called.is_some()).count();
+    if most.is_some_and(|most| most < calls as u64) {
+        return Outcome::Differs(format!("{source}\nit made {calls} calls, and its worst case says {most:?}"));
     }
     let meant = script::transcript(&report);
     cover.code(module.module());

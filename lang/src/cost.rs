@@ -1,7 +1,9 @@
 //! The worst case: what a program can call, spend and take at the most, known before it runs. Bounds multiply with depth.
 //! What nothing bounds is *unbounded*, never zero.
 
+use crate::flow::often::Often;
 use crate::flow::*;
+use aivm_schema::limits::UNDO_ATTEMPTS;
 use aivm_schema::module::StageKind;
 use aivm_schema::unit::{Money, Tokens};
 use serde::Serialize;
@@ -110,7 +112,8 @@ impl Cost {
 pub struct WorstCase {
     /// Of one run.
     pub total: Cost,
-    /// Of each step of the program and its definitions, over one whole run; steps that cannot run are not here.
+    /// Of each step of the program and its definitions and of its undoer (`switch.1/a~undo`), over one whole run; steps that
+    /// cannot run are not here.
     pub steps: Vec<StepCost>,
 }
 
@@ -130,8 +133,9 @@ pub struct StepCost {
 pub fn worst_case(flow: &Flow) -> WorstCase {
     let mut costing = Costing {
         flow,
+        often: Often::of(flow),
         functions: vec![(Cost::ZERO, Cost::ZERO); flow.functions.len()],
-        steps: vec![Cost::ZERO; flow.steps.len()],
+        steps: vec![(Cost::ZERO, Cost::ZERO); flow.steps.len()],
     };
     // The called stand behind their callers.
     for function in (0..flow.functions.len()).rev() {
@@ -142,17 +146,19 @@ pub fn worst_case(flow: &Flow) -> WorstCase {
         costing.functions[function] = (forward, undo);
     }
     let (forward, undo) = costing.functions.first().copied().unwrap_or((Cost::ZERO, Cost::ZERO));
-    let total = forward.capped(None, flow.limits.money, flow.limits.tokens).plus(undo);
-    let total = Cost { calls: total.calls.capped(flow.limits.calls), ..total };
+    // What undoes is outside the limits of the run as well.
+    let forward = forward.capped(None, flow.limits.money, flow.limits.tokens);
+    let total = Cost { calls: forward.calls.capped(flow.limits.calls), ..forward }.plus(undo);
     WorstCase { total, steps: costing.per_run() }
 }
 
 struct Costing<'a> {
     flow: &'a Flow,
+    often: Often,
     /// Of one call of each function: forwards, and to undo it.
     functions: Vec<(Cost, Cost)>,
-    /// Of each step, in one entry of its stage.
-    steps: Vec<Cost>,
+    /// Of each step, in one entry of its stage: forwards, and to undo it.
+    steps: Vec<(Cost, Cost)>,
 }
 
 impl Costing<'_> {
@@ -161,7 +167,7 @@ impl Costing<'_> {
         let mut sum = (Cost::ZERO, Cost::ZERO);
         for stage in &flow.chain(id).stages {
             let one = self.stage(*stage);
-            let entries = entries(flow.stage(*stage));
+            let entries = self.entries(*stage);
             sum = (sum.0.plus(one.0.times(entries)), sum.1.plus(one.1.times(entries)));
         }
         sum
@@ -183,11 +189,16 @@ impl Costing<'_> {
             sum.1 = sum.1.plus(one.1);
         }
         if stage.kind == StageKind::Match {
-            // One arm is taken in one entry: the dearest of each sort.
+            // One arm is taken in one entry, the dearest of each sort; unless one jumps into another.
+            let meet = self.often.arms_meet[id.index()];
             for arm in &stage.arms {
                 let Then::Chain(chain) = arm.then else { continue };
                 let one = self.chain(chain);
-                sum = (dearest(sum.0, one.0), dearest(sum.1, one.1));
+                sum = if meet {
+                    (sum.0.plus(one.0), sum.1.plus(one.1))
+                } else {
+                    (dearest(sum.0, one.0), dearest(sum.1, one.1))
+                };
             }
         }
         if let Some(chooser) = stage.chooser {
@@ -218,9 +229,9 @@ impl Costing<'_> {
         let flow = self.flow;
         let visits = stage.elements.iter().fold(Bound::ZERO, |sum, element| {
             sum.plus(match element {
-                Element::Step(step) => visits(flow.step(*step)),
+                Element::Step(step) => self.visits(*step),
                 Element::Chain(chain) => {
-                    flow.chain(*chain).stages.first().map_or(Bound::ZERO, |first| entries(flow.stage(*first)))
+                    flow.chain(*chain).stages.first().map_or(Bound::ZERO, |first| self.entries(*first))
                 }
             })
         });
@@ -232,29 +243,34 @@ impl Costing<'_> {
     fn step(&mut self, id: StepId) -> (Cost, Cost) {
         let step = self.flow.step(id);
         let (once, inner_undo) = self.call(step.target, step.deadline_ms);
-        let retries: u64 =
-            step.outcomes.iter().map(|outcome| if let Outcome::Retry(n) = outcome { u64::from(*n) } else { 0 }).sum();
+        let attempts = attempts(step);
         let items = if step.each { self.parts(step) } else { Bound::AtMost(1) };
-        let mut visit = once.times(Bound::AtMost(1 + retries));
-        visit.ms = visit.ms.plus(self.waiting(step, retries));
+        let mut visit = once.times(Bound::AtMost(attempts));
+        visit.ms = visit.ms.plus(self.waiting(step.target, attempts - 1));
         visit = Cost { ms: visit.ms, ..visit.times(items) };
         // More parts than run at once take turns.
         let turns = Bound::from(items.known().map(|items| items.div_ceil(aivm_schema::limits::IN_FLIGHT as u64)));
         visit.ms = visit.ms.times(turns);
         let visit = visit.capped(None, step.money, step.tokens);
-        let undo = match step.undo {
-            Some(undo) => self.call(undo, None).0,
-            None => inner_undo,
-        };
-        let visits = visits(step);
-        let all = visit.times(visits);
-        self.steps[id.index()] = all;
-        (all, undo.times(visits).times(items))
+        let visits = self.visits(id);
+        // Whoever answers `retry` has done something that is to be undone, and so has a function that failed half-way.
+        let done = visits.times(items).times(Bound::AtMost(attempts));
+        let undo = step.undo.map_or(Cost::ZERO, |undo| self.undoing(undo).times(done));
+        let forward = visit.times(visits);
+        self.steps[id.index()] = (forward, undo);
+        (forward, undo.plus(inner_undo.times(done)))
+    }
+
+    /// One call of an undoer, which is tried again when it fails; a function undoes itself each time.
+    fn undoing(&self, undo: Target) -> Cost {
+        let (forward, inner) = self.call(undo, None);
+        let tried = forward.plus(inner).times(Bound::AtMost(UNDO_ATTEMPTS.into()));
+        Cost { ms: tried.ms.plus(self.waiting(undo, u64::from(UNDO_ATTEMPTS) - 1)), ..tried }
     }
 
     /// How long the waits before `retries` retries take.
-    fn waiting(&self, step: &Step, retries: u64) -> Bound {
-        let Target::Worker(worker) = step.target else { return Bound::ZERO };
+    fn waiting(&self, target: Target, retries: u64) -> Bound {
+        let Target::Worker(worker) = target else { return Bound::ZERO };
         let backoff = &self.flow.worker(worker).definition.backoff;
         let waits = (1..=retries.min(1_000) as u32).fold(0u64, |sum, n| sum.saturating_add(backoff.before(n).0));
         Bound::AtMost(waits.saturating_add(retries.saturating_sub(1_000).saturating_mul(backoff.most.0)))
@@ -262,17 +278,24 @@ impl Costing<'_> {
 
     /// How many parts a fan-out has at the most: what the maker of its input declares.
     fn parts(&self, step: &Step) -> Bound {
-        let Some(source) = step.refs.first() else { return Bound::Unbounded };
-        self.most_parts(source.of, 0)
+        self.parts_of(step, 0)
+    }
+
+    fn parts_of(&self, step: &Step, depth: usize) -> Bound {
+        step.refs.first().map_or(Bound::Unbounded, |source| self.most_parts(source.of, depth))
     }
 
     fn most_parts(&self, of: SourceOf, depth: usize) -> Bound {
         let flow = self.flow;
+        // References may lead in a circle.
+        if depth >= 64 {
+            return Bound::Unbounded;
+        }
         match of {
             SourceOf::StepOut(id) => {
                 let step = flow.step(id);
                 match step.target {
-                    _ if step.each => self.parts(step),
+                    _ if step.each => self.parts_of(step, depth + 1),
                     Target::Worker(worker) => flow.worker(worker).definition.most.map(u64::from).into(),
                     Target::Function(_) => Bound::Unbounded,
                 }
@@ -282,7 +305,7 @@ impl Costing<'_> {
                 match (stage.kind, stage.elements.last()) {
                     (StageKind::Join, _) if !stage.is_race() => Bound::AtMost(stage.takes() as u64),
                     // A switch that is left only from its last step hands on what that returned.
-                    (StageKind::Switch, Some(Element::Step(last))) if depth < 64 && only_last_leaves(flow, stage) => {
+                    (StageKind::Switch, Some(Element::Step(last))) if only_last_leaves(flow, stage) => {
                         self.most_parts(SourceOf::StepOut(*last), depth + 1)
                     }
                     _ => Bound::Unbounded,
@@ -314,6 +337,14 @@ impl Costing<'_> {
         }
     }
 
+    fn entries(&self, stage: StageId) -> Bound {
+        Bound::AtMost(self.often.entries[stage.index()])
+    }
+
+    fn visits(&self, step: StepId) -> Bound {
+        Bound::AtMost(self.often.visits[step.index()])
+    }
+
     /// Every step over one whole run: entries multiply outwards, calls of functions too.
     fn per_run(&self) -> Vec<StepCost> {
         let flow = self.flow;
@@ -328,17 +359,19 @@ impl Costing<'_> {
             for stage in function.stages.0..function.stages.1 {
                 let stage = StageId(stage);
                 let around = flow.stage(stage).around.map_or(called, |around| outer[around.index()]);
-                outer[stage.index()] = around.times(entries(flow.stage(stage)));
+                outer[stage.index()] = around.times(self.entries(stage));
             }
             for id in function.steps.0..function.steps.1 {
                 let id = StepId(id);
                 let step = flow.step(id);
                 let times = outer[step.stage.index()];
+                let items = if step.each { self.parts(step) } else { Bound::AtMost(1) };
+                let here = times.times(self.visits(id)).times(items).times(Bound::AtMost(attempts(step)));
                 if let Target::Function(callee) = step.target {
-                    let retries: u64 =
-                        step.outcomes.iter().map(|o| if let Outcome::Retry(n) = o { u64::from(*n) } else { 0 }).sum();
-                    let items = if step.each { self.parts(step) } else { Bound::AtMost(1) };
-                    let here = times.times(visits(step)).times(items).times(Bound::AtMost(1 + retries));
+                    calls[callee.index()] = calls[callee.index()].plus(here);
+                }
+                if let Some(Target::Function(callee)) = step.undo {
+                    let here = here.times(Bound::AtMost(UNDO_ATTEMPTS.into()));
                     calls[callee.index()] = calls[callee.index()].plus(here);
                 }
                 if called == Bound::ZERO {
@@ -346,23 +379,26 @@ impl Costing<'_> {
                 }
                 let key = format!("{}/{}", flow.stage(step.stage).key, step.name);
                 let key = if at == 0 { key } else { format!("{}: {key}", function.name) };
-                steps.push(StepCost {
-                    key,
-                    worker: flow.target_name(step.target).to_owned(),
-                    cost: self.steps[id.index()].times(times),
-                });
+                let (forward, undo) = self.steps[id.index()];
+                let mut push = |key: String, target: Target, cost: Cost| {
+                    let worker = flow.target_name(target).to_owned();
+                    steps.push(StepCost { key, worker, cost: cost.times(times) });
+                };
+                let undoer = step.undo.map(|undoer| (format!("{key}~undo"), undoer));
+                push(key, step.target, forward);
+                if let Some((key, undoer)) = undoer {
+                    push(key, undoer, undo);
+                }
             }
         }
         steps
     }
 }
 
-fn entries(stage: &Stage) -> Bound {
-    Bound::AtMost(stage.entries.map_or(1, |count| count.most.into()))
-}
-
-fn visits(step: &Step) -> Bound {
-    Bound::AtMost(step.visits.map_or(1, |count| count.most.into()))
+/// How often a step is called in one visit, retries too.
+fn attempts(step: &Step) -> u64 {
+    let retries = |outcome: &Outcome| if let Outcome::Retry(n) = outcome { u64::from(*n) } else { 0 };
+    1 + step.outcomes.iter().map(retries).sum::<u64>()
 }
 
 fn dearest(a: Cost, b: Cost) -> Cost {
@@ -416,4 +452,79 @@ pub fn money_text(bound: Bound) -> String {
 /// For people: `20kt`.
 pub fn tokens_text(bound: Bound) -> String {
     bound.known().map_or("unbounded".into(), |tokens| Tokens(tokens).to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::Shelf;
+
+    fn of(source: &str) -> WorstCase {
+        let shelf = Shelf { anything: true, ..Shelf::default() };
+        worst_case(&crate::compile("cost.aivm", source, &shelf).expect("a program").flow)
+    }
+
+    /// The most calls of a program: in all, and of each step.
+    fn calls(source: &str) -> (u64, Vec<u64>) {
+        let known = |cost: Cost| cost.calls.known().expect("bounded");
+        let worst = of(source);
+        (known(worst.total), worst.steps.iter().map(|step| known(step.cost)).collect())
+    }
+
+    #[test]
+    fn what_has_no_count_is_visited_as_often_as_the_counted_around_it_lead_to_it() {
+        for (stages, expected) in [
+            ("switch <= ( a<5> => next  b => next | back )", vec![5, 5]),
+            ("switch <= ( a<5> => next  b => next | back  c => send )", vec![5, 5, 1]),
+            ("switch <= ( a => next  b => next  c<4> => next | back * 2 )", vec![5, 5, 4]),
+            ("switch <= ( a<3> => next  b<4> => next  c => next | back | back * 2 )", vec![3, 4, 4]),
+            ("switch <= ( a<3> => next  b => next | back  c => next  d<4> => next | back )", vec![3, 3, 5, 4]),
+            ("switch <= ( a<9> => next | send )", vec![1]),
+            (
+                "switch[x] <= ( a => send | [z.jump] ) <= switch <= ( b => send ) <= switch[z] <= ( c => send )",
+                vec![1; 3],
+            ),
+            ("switch[x] <= ( a => next ) <= switch[y]<3> <= ( b => next | [x.jump] )", vec![4, 3]),
+            ("switch[x] <= ( a => next ) <= match<3> <= ( yes => [x.jump]  default => send )", vec![4]),
+            (
+                "switch <= ( a<3> => next  switch<2> <= ( b => next ) <= switch[z] <= ( c => next )  d => next | [z.jump] | back * 2 )",
+                vec![3, 2, 8, 8],
+            ),
+            (
+                "switch <= ( a => next ) <= match <= ( yes => out <= switch[p] <= ( b => send | [q.jump] )
+              default => out <= switch[q] <= ( c => send | [p.jump] ) )",
+                vec![1, 8, 8],
+            ),
+            ("switch[l]<3> <= ( switch <= ( a<2> => next  b => next | back )  c => next | [l.jump] )", vec![6, 6, 3]),
+        ] {
+            let source = format!("out <= ( {stages} ) <= in");
+            assert_eq!(calls(&source), (expected.iter().sum(), expected), "{source}");
+        }
+    }
+
+    #[test]
+    fn fan_outs_over_each_other_have_no_bound() {
+        let source = "out <= ( switch[w] <= ( [a <= w.b.out.*] => next  [b <= w.a.out.*] => next | back ) ) <= in";
+        assert_eq!(of(source).total.calls, Bound::Unbounded);
+    }
+
+    #[test]
+    fn a_definition_is_called_as_often_as_its_step_is_visited_and_retried() {
+        let source = "d <= ( switch <= ( a ~ u => next  b => send ) )
+            out <= ( switch <= ( c<3> => next  d => next | back | retry ) ) <= in";
+        // `c`, `d` with all that it does, then inside: `a` and `b` six times; each `a` undone in three tries.
+        assert_eq!(calls(source), (3 + 12 + 18, vec![3, 12, 6, 18, 6]));
+    }
+
+    #[test]
+    fn undoers_are_tried_three_times_for_each_attempt_that_may_have_done_something() {
+        assert_eq!(calls("out <= ( switch <= ( a ~ u => next | retry * 2 ) ) <= in"), (12, vec![3, 9]));
+        let limited = "+++\n[limits]\ncalls = 2\n+++\nout <= ( switch <= ( a ~ u => next  b => next | retry ) ) <= in";
+        assert_eq!(calls(limited).0, 2 + 3);
+        let ms = of("+++\n[worker.u]\nmock = []\n[worker.v]\nrun = \"true\"\ntimeout = \"1s\"\n+++
+            out <= ( switch<5s> <= ( v ~ v => next ) ) <= in")
+        .total
+        .ms;
+        assert_eq!(ms, Bound::AtMost(1_000 + 3 * 1_000 + 200 + 400));
+    }
 }

@@ -10,6 +10,7 @@ use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 
 pub(crate) mod cycles;
 pub(crate) mod levels;
+pub(crate) mod often;
 pub mod order;
 pub mod text;
 
@@ -116,7 +117,7 @@ pub struct Stage {
     pub around: Option<StageId>,
     /// The function around.
     pub function: FunctionId,
-    /// Most entries in one entry of the stage around; none: nothing can enter it again.
+    /// Most entries in one entry of the stage around; none: every way back to it passes something counted.
     pub entries: Option<Count>,
     /// Of a select: most choices in one entry.
     pub choices: Option<u16>,
@@ -173,7 +174,7 @@ pub struct Step {
     pub target: Target,
     /// Its stages' (outermost first) and its own, in written order.
     pub behaviours: Vec<BehaviourId>,
-    /// Most visits in one entry of its stage; none: it lies on no cycle.
+    /// Most visits in one entry of its stage; none: every way back to it passes something counted.
     pub visits: Option<Count>,
     /// Deadline of one call, in milliseconds.
     pub deadline_ms: Option<u64>,

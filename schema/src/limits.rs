@@ -14,6 +14,8 @@ pub const MODULE: usize = 4 << 20;
 pub const IN_FLIGHT: usize = 1_024;
 /// The most items of one fan-out.
 pub const ITEMS: u32 = 1_000_000;
+/// How often an undoer is tried.
+pub const UNDO_ATTEMPTS: u32 = 3;
 /// The most branches and items of one run that are alive at once.
 pub const FIBERS: usize = 65_536;
 /// The most attributes of an artifact.

@@ -1,9 +1,15 @@
 //! Which nodes of a small graph lie on a cycle.
 
 /// For each of `n` nodes: does it lie on a cycle of `edges` that avoids the nodes in `removed`?
-///
-/// Tarjan's strongly connected components, with a stack of its own: chains are as long as a file allows.
 pub(crate) fn on_cycle(n: usize, edges: &[(u32, u32)], removed: &[bool]) -> Vec<bool> {
+    components(n, edges, removed).1
+}
+
+/// For each of `n` nodes: the number of its strongly connected component, which is larger than the numbers of those that it
+/// leads to; and whether it lies on a cycle. Edges at nodes in `removed` do not count.
+///
+/// Tarjan's algorithm, with a stack of its own: chains are as long as a file allows.
+pub(crate) fn components(n: usize, edges: &[(u32, u32)], removed: &[bool]) -> (Vec<u32>, Vec<bool>) {
     let gone = |node: u32| removed.get(node as usize).copied().unwrap_or(true);
     let mut first = vec![0u32; n + 1];
     let kept = || edges.iter().filter(|(from, to)| !gone(*from) && !gone(*to));
@@ -15,6 +21,8 @@ pub(crate) fn on_cycle(n: usize, edges: &[(u32, u32)], removed: &[bool]) -> Vec<
     }
     let mut fill = first.clone();
     let mut targets = vec![0u32; first[n] as usize];
+    let mut component = vec![0u32; n];
+    let mut components = 0;
     let mut cyclic = vec![false; n];
     for (from, to) in kept() {
         targets[fill[*from as usize] as usize] = *to;
@@ -58,14 +66,16 @@ pub(crate) fn on_cycle(n: usize, edges: &[(u32, u32)], removed: &[bool]) -> Vec<
                 for member in stack.drain(start..) {
                     open[member as usize] = false;
                     cyclic[member as usize] |= several;
+                    component[member as usize] = components;
                 }
+                components += 1;
             }
             if let Some((parent, _)) = work.last() {
                 low[*parent as usize] = low[*parent as usize].min(low[at]);
             }
         }
     }
-    cyclic
+    (component, cyclic)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! leads back on exactly one level, so questions about cycles are asked level by level, on graphs as small as what is written
 //! between two parentheses.
 
-use super::{ChainId, Element, Flow, Inside, Outcome, StageId, Then, cycles};
+use super::{Arm, ChainId, Element, Flow, Inside, Outcome, StageId, Then, cycles};
 use aivm_schema::module::StageKind;
 use rustc_hash::FxHashSet;
 use std::collections::BTreeMap;
@@ -65,6 +65,8 @@ pub(crate) struct Levels {
     pub chains: BTreeMap<ChainId, Vec<(u32, u32)>>,
     /// Chains that a jump enters elsewhere than at their first stage.
     pub entered_inside: FxHashSet<ChainId>,
+    /// Elements at which a jump from outside enters their stage.
+    pub entered_at: FxHashSet<(StageId, u32)>,
 }
 
 impl Levels {
@@ -91,23 +93,30 @@ impl Levels {
 
     /// Which stages of a chain lie on a cycle, when those in `removed` are taken away.
     pub fn stages_on_cycle(&self, flow: &Flow, id: ChainId, removed: &[bool]) -> Vec<bool> {
-        let n = flow.chain(id).stages.len();
-        let Some(arcs) = self.chains.get(&id) else { return vec![false; n] };
-        let forward = (1..n as u32).map(|to| (to - 1, to));
-        cycles::on_cycle(n, &arcs.iter().copied().chain(forward).collect::<Vec<_>>(), removed)
+        cycles::on_cycle(flow.chain(id).stages.len(), &self.chain_arcs(flow, id), removed)
     }
 
     /// Which elements of a stage (or arms) lie on a cycle, when those in `removed` are taken away.
     pub fn elements_on_cycle(&self, flow: &Flow, id: StageId, removed: &[bool]) -> Vec<bool> {
+        cycles::on_cycle(flow.stage(id).slots(), &self.element_arcs(flow, id), removed)
+    }
+
+    /// All arcs between the stages of a chain; none where nothing leads back.
+    pub fn chain_arcs(&self, flow: &Flow, id: ChainId) -> Vec<(u32, u32)> {
+        let Some(arcs) = self.chains.get(&id) else { return Vec::new() };
+        let forward = (1..flow.chain(id).stages.len() as u32).map(|to| (to - 1, to));
+        arcs.iter().copied().chain(forward).collect()
+    }
+
+    /// All arcs between the elements of a stage (or arms); none where nothing leads back.
+    pub fn element_arcs(&self, flow: &Flow, id: StageId) -> Vec<(u32, u32)> {
         let stage = flow.stage(id);
-        let n = stage.slots();
-        let Some(arcs) = self.elements.get(&id) else { return vec![false; n] };
-        let forward = (1..n as u32).filter(|to| {
+        let Some(arcs) = self.elements.get(&id) else { return Vec::new() };
+        let forward = (1..stage.slots() as u32).filter(|to| {
             let above = stage.elements.get(*to as usize - 1);
             stage.kind == StageKind::Switch && above.is_some_and(|above| flow.goes_forward(*above))
         });
-        let forward = forward.map(|to| (to - 1, to));
-        cycles::on_cycle(n, &arcs.iter().copied().chain(forward).collect::<Vec<_>>(), removed)
+        arcs.iter().copied().chain(forward.map(|to| (to - 1, to))).collect()
     }
 
     fn add(&mut self, flow: &Flow, at: At, outcome: Outcome) {
@@ -127,6 +136,12 @@ impl Levels {
         let direct = |place: StageId, element: bool| element && Some(place) == common.stage;
         let from = if direct(at.stage, true) { None } else { flow.element_in(at.stage, common.stage) };
         let to = if direct(stage, element.is_some()) { None } else { flow.element_in(stage, common.stage) };
+        if let Some(element) = element.filter(|_| Some(stage) != common.stage) {
+            self.entered_at.insert((stage, element));
+        }
+        for around in flow.outwards(flow.stage(stage).around).take_while(|around| Some(*around) != common.stage) {
+            self.entered_at.extend(flow.element_in(stage, Some(around)).map(|(element, _)| (around, element)));
+        }
         if let Some((_, member)) = to {
             let member = flow.stage(member);
             let same_chain = from.is_some_and(|(_, from)| flow.stage(from).chain == member.chain);
@@ -144,6 +159,16 @@ impl Levels {
 }
 
 impl Flow {
+    /// The elements of a stage; of a match, what its arms lead to where that is a chain.
+    pub(crate) fn members(&self, id: StageId) -> Vec<Option<Element>> {
+        let stage = self.stage(id);
+        let chain = |arm: &Arm| if let Then::Chain(chain) = arm.then { Some(Element::Chain(chain)) } else { None };
+        match stage.kind {
+            StageKind::Match => stage.arms.iter().map(chain).collect(),
+            _ => stage.elements.iter().copied().map(Some).collect(),
+        }
+    }
+
     /// Can a value go from this element to the one below?
     fn goes_forward(&self, element: Element) -> bool {
         match element {

@@ -66,14 +66,4 @@ impl Flow {
             }
         }
     }
-
-    /// The elements of a stage; of a match, what its arms lead to where that is a chain.
-    fn members(&self, id: StageId) -> Vec<Option<Element>> {
-        let stage = self.stage(id);
-        let chain = |arm: &Arm| if let Then::Chain(chain) = arm.then { Some(Element::Chain(chain)) } else { None };
-        match stage.kind {
-            StageKind::Match => stage.arms.iter().map(chain).collect(),
-            _ => stage.elements.iter().copied().map(Some).collect(),
-        }
-    }
 }

@@ -6,10 +6,8 @@ use crate::error::Fault;
 use crate::program::Program;
 use crate::slab::{FiberId, GroupId, ScopeId};
 use crate::state::*;
+use aivm_schema::limits::UNDO_ATTEMPTS;
 use aivm_schema::module::{EndKind, FunctionId, Handler, StageId, StepTarget};
-
-/// How often an undoer is tried.
-const UNDO_ATTEMPTS: u32 = 3;
 
 impl Core {
     /// The innermost stage of a fiber ends, by itself.
