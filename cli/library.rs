@@ -58,7 +58,7 @@ impl Library for Files {
         // A path of several words names something in a package; there are none beside a file.
         if !name.contains('.') {
             let folder = folder(file);
-            let program = folder.join(format!("{name}.aivm"));
+            let program = Path::new(file).with_file_name(format!("{name}.aivm"));
             if let Some(source) = read(&program)? {
                 return Ok(Some(Found::Program { file: program.display().to_string(), source }));
             }
@@ -87,7 +87,8 @@ impl Library for Files {
         for (folder, extensions) in [(folder.clone(), &["aivm"][..]), (folder.join("workers"), &["md", "toml"])] {
             let Ok(entries) = std::fs::read_dir(folder) else { continue };
             for path in entries.flatten().take(10_000).map(|entry| entry.path()) {
-                let fits = path.extension().is_some_and(|extension| extensions.iter().any(|e| extension == *e));
+                let own = path.file_name() == Path::new(file).file_name();
+                let fits = path.extension().is_some_and(|extension| extensions.iter().any(|e| extension == *e)) && !own;
                 names.extend(path.file_stem().filter(|_| fits).and_then(|stem| stem.to_str()).map(str::to_owned));
             }
         }

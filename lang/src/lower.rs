@@ -94,6 +94,8 @@ struct File<'a, 'b> {
     tree: &'a Tree,
     spans: &'a tree::Spans,
     front: FrontMatter,
+    /// The front matter could not be read: nobody knows what it defines.
+    front_broken: bool,
     /// The flow's word for each of the tree's.
     words: Vec<Word>,
     definitions: FxHashMap<String, FunctionId>,
@@ -129,6 +131,7 @@ impl Lowering<'_> {
             tree,
             spans,
             front: FrontMatter::default(),
+            front_broken: false,
             words,
             definitions: FxHashMap::default(),
             labels: FxHashMap::default(),
@@ -310,12 +313,14 @@ impl File<'_, '_> {
         let places = &self.spans.stages[node.index()];
         self.all.flow.places.stages.push((self.number, places.head));
         if let Some(label) = label
-            && let Some(first) = self.labels.insert(label, id)
+            && let Some(other) = self.labels.insert(label, id)
         {
-            let first = self.stage_spans(first).map(|spans| spans.label).unwrap_or_default();
+            // The program is declared before the definitions above it.
+            let other = self.stage_spans(other).map(|spans| spans.label).unwrap_or_default();
+            let (first, second) = (other.min(places.label), other.max(places.label));
             let text = self.all.flow.word(label).to_owned();
             self.report(
-                Diagnostic::new(Code::DuplicateLabel, places.label, format!("the label `{text}` is used twice"))
+                Diagnostic::new(Code::DuplicateLabel, second, format!("the label `{text}` is used twice"))
                     .label(first, "first here")
                     .reason("labels are unique in a file: jumps and references name a stage by its label alone"),
             );
@@ -537,11 +542,13 @@ pub fn nearest<'n>(word: &str, names: impl Iterator<Item = &'n str>) -> Option<S
     if word.len() > LONGEST_MEANT {
         return None;
     }
+    // A third of the letters wrong; of a word of two letters none, or every other would be meant.
+    let far = |name: &str| word.len().max(name.len()) / 3;
     names
-        .filter(|name| name.len().abs_diff(word.len()) <= 1 + word.len().max(name.len()) / 4)
+        .filter(|name| name.len().abs_diff(word.len()) <= far(name))
         .take(MOST_COMPARED)
         .map(|name| (strsim::osa_distance(word, name), name))
-        .filter(|(distance, name)| *distance <= 1 + word.len().max(name.len()) / 4)
+        .filter(|(distance, name)| *distance <= far(name))
         .min()
         .map(|(_, name)| name.to_owned())
 }

@@ -365,6 +365,9 @@ impl<'a> Parser<'a> {
     /// `( [chain] )`.
     fn group(&mut self) -> Group {
         if self.eat(T::Open).is_none() {
+            if keyword(self.peek_text(0)).is_some() {
+                return self.bare_group();
+            }
             self.expected("`(`");
             self.skip_to_close();
             return Group(None);
@@ -381,6 +384,21 @@ impl<'a> Parser<'a> {
         Group(Some(chain))
     }
 
+    /// A chain without the brackets around it.
+    fn bare_group(&mut self) -> Group {
+        let start = self.here();
+        let before = self.diagnostics.len();
+        let chain = self.chain();
+        if self.diagnostics.len() == before {
+            let edges = [(Span::new(start.start, start.start), "( "), (self.just_behind(), " )")];
+            self.report(
+                Diagnostic::new(Code::Expected, start, format!("expected `(`, found `{}`", self.text(start)))
+                    .fix("put it into brackets", edges.map(|(at, edge)| (at, edge.to_owned())).into()),
+            );
+        }
+        Group(Some(chain))
+    }
+
     /// Something stands behind a chain where its group should end.
     fn after_chain(&mut self) {
         if self.peek_kind(0) == Some(T::Word) && keyword(self.peek_text(0)).is_some() {
@@ -391,6 +409,12 @@ impl<'a> Parser<'a> {
                 Diagnostic::new(Code::Expected, span, format!("expected `<=` before this `{text}`"))
                     .reason("a `<=` hands a stage's output to the stage written below it")
                     .fix("add it", vec![(behind, " <=".to_owned())]),
+            );
+        } else if self.peek_kind(0) == Some(T::Leads) && keyword(self.peek_text(1)).is_some() {
+            let span = self.here();
+            self.report(
+                Diagnostic::new(Code::Expected, span, "expected `)` or `<=` and another stage, found `=>`")
+                    .fix("write `<=`", vec![(span, "<=".to_owned())]),
             );
         } else {
             self.expected("`)` or `<=` and another stage");

@@ -119,7 +119,10 @@ impl Backoff {
 
 /// One answer of a mock.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a mock entry is a word, or a table with some of `verdict`, `output`, `type`, `fail`, `sleep` and `cost`"
+)]
 pub enum MockEntry {
     /// Just a verdict; the output is the input.
     Verdict(String),

@@ -18,6 +18,7 @@ impl File<'_, '_> {
         match FrontMatter::parse(text) {
             Ok(front) => self.front = front,
             Err(error) => {
+                self.front_broken = true;
                 let base = self.spans.front_matter;
                 let span = error.span().map_or(base, |range| {
                     Span::new(base.start + range.start as u32, base.start + range.end.max(range.start + 1) as u32)
@@ -140,6 +141,7 @@ impl File<'_, '_> {
                 Some(self.worker(name, *definition))
             }
             Ok(Some(Found::Program { file, source })) => self.file(name, span, file, &source),
+            Ok(None) if self.front_broken => None,
             Ok(None) => {
                 let most = self.worth_comparing();
                 let names = if most > 0 { self.all.library.names(self.name) } else { Vec::new() };
@@ -265,6 +267,7 @@ impl File<'_, '_> {
                 behaviours.push(Behaviour { name, definition });
                 Some(BehaviourId(behaviours.len() as u32 - 1))
             }
+            Ok(None) if self.front_broken => None,
             Ok(None) => {
                 let names = self.front.behaviour.keys().map(String::as_str).take(self.worth_comparing());
                 let diagnostic =

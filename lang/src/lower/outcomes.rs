@@ -65,7 +65,16 @@ impl File<'_, '_> {
                 .get(span.range())
                 .is_some_and(|t| t.starts_with('['));
             let word = if starts_with_bracket { word } else { Span::new(span.start, span.start + text.len() as u32) };
-            let diagnostic = suggest(diagnostic, word, &text, names);
+            let diagnostic = match self.stage_of_step(&text) {
+                Some(Some(stage)) => diagnostic.fix(
+                    format!("it is a step of `{stage}`: write `{stage}.{text}`"),
+                    vec![(word, format!("{stage}.{text}"))],
+                ),
+                Some(None) => {
+                    diagnostic.help(format!("`{text}` is a step: give its stage a label and write `label.{text}`"))
+                }
+                None => suggest(diagnostic, word, &text, names),
+            };
             self.report(diagnostic);
             return None;
         };
@@ -80,6 +89,14 @@ impl File<'_, '_> {
             return None;
         }
         Some(stage)
+    }
+
+    /// If a step of this file has this name: the label of its stage, which may have none.
+    fn stage_of_step(&self, name: &str) -> Option<Option<String>> {
+        let flow = &self.all.flow;
+        let mut steps = self.steps.iter().map(|(_, id)| flow.step(*id)).take(self.worth_comparing());
+        let step = steps.find(|step| step.name == name)?;
+        Some(flow.stage(step.stage).label.map(|label| flow.word(label).to_owned()))
     }
 
     /// Which element of a labelled stage is the first step of this name.

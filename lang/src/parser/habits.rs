@@ -10,9 +10,16 @@ pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Di
     let mut out = Vec::with_capacity(tokens.len() / 2);
     let foreign = tokens.iter().any(|token| is_foreign(source, token));
     let tokens = if foreign { join_words(source, tokens) } else { tokens };
-    for token in tokens {
+    for (at, mut token) in tokens.iter().copied().enumerate() {
         if token.kind.is_trivia() {
             continue;
+        }
+        if token.kind == Kind::HabitLeads {
+            // Before a bracket it is the other arrow: `switch -> ( … )`, `research = ( … )`.
+            let next = tokens.iter().skip(at + 1).find(|next| !next.kind.is_trivia());
+            if next.is_some_and(|next| matches!(next.kind, Kind::Open | Kind::HabitOpen)) {
+                token.kind = Kind::HabitArrow;
+            }
         }
         let text = source.get(token.span.range()).unwrap_or("");
         let (kind, diagnostic) = read(token, text);

@@ -33,8 +33,15 @@ impl Parser<'_> {
     fn stage(&mut self) -> Option<StageId> {
         let start = self.here();
         let kind = self.kind()?;
-        let (label, label_span) = self.label();
+        let (mut label, mut label_span) = self.label();
         let (limits, limit_spans) = self.limits();
+        if label.is_none() && !limits.is_empty() && self.peek_kind(0) == Some(T::OpenSquare) {
+            self.report(
+                Diagnostic::new(Code::Expected, self.here(), "expected the label before the limits")
+                    .help("write them so: `switch[name]<5> <= ( … )`"),
+            );
+            (label, label_span) = self.label();
+        }
         let head = start.to(self.just_behind());
         if !self.arrow(false) {
             if self.peek_kind(0) == Some(T::Open) {
@@ -46,6 +53,13 @@ impl Parser<'_> {
                         "expected `<=` between the head of a stage and its `(`",
                     )
                     .fix("add it", vec![(behind, " <=".to_owned())]),
+                );
+            } else if self.peek_kind(0) == Some(T::Leads) && self.peek_kind(1) == Some(T::Open) {
+                let span = self.here();
+                self.at += 1;
+                self.report(
+                    Diagnostic::new(Code::Expected, span, "expected `<= (` after the head of a stage, found `=>`")
+                        .fix("write `<=`", vec![(span, "<=".to_owned())]),
                 );
             } else {
                 self.expected("`<= (` after the head of a stage");
@@ -341,7 +355,8 @@ impl Parser<'_> {
                     let begins_step =
                         matches!(self.peek_kind(1), Some(T::Leads | T::Less | T::Tilde)) && !is_reserved(text);
                     self.lost &= !begins_step;
-                    if begins_step || keyword(text).is_some() || text == "out" {
+                    let refers = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map(|token| token.kind);
+                    if begins_step || keyword(text).is_some() || text == "out" && refers != Some(T::Dot) {
                         return;
                     }
                 }

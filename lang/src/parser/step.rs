@@ -56,6 +56,15 @@ impl Parser<'_> {
             }
             return true;
         }
+        if self.peek_kind(0) == Some(T::Arrow) && OUTCOMES.contains(&self.peek_text(1)) {
+            let span = self.here();
+            self.at += 1;
+            self.report(
+                Diagnostic::new(Code::Expected, span, "expected `=>` and the outcomes of the step, found `<=`")
+                    .fix("write `=>`", vec![(span, "=>".to_owned())]),
+            );
+            return true;
+        }
         let outcome = self.peek_kind(0) == Some(T::Word)
             && OUTCOMES.contains(&self.peek_text(0))
             && self.peek_kind(1) != Some(T::Leads);
@@ -93,8 +102,31 @@ impl Parser<'_> {
                 );
                 self.skip_to_element();
             }
-            Some(_) => {
-                self.expected("`=>` and the outcomes of the step");
+            Some(next) => {
+                let behind = self.at.checked_sub(1).and_then(|at| self.tokens.get(at)).map(|token| token.kind);
+                let help = match next {
+                    T::Less | T::Tilde if behind == Some(T::CloseSquare) => {
+                        Some(format!("limits and undoer stand behind the worker: `[{name}<5> ~ undoer <= …]`"))
+                    }
+                    T::Less => {
+                        Some("an undoer has no limits: it is called outside those of what was cancelled".to_owned())
+                    }
+                    T::Arrow => {
+                        Some(format!("a step with references stands in brackets: `[{name} <= label.out] => next`"))
+                    }
+                    _ => None,
+                };
+                let message = format!("expected `=>` and the outcomes of the step, found {}", self.found());
+                let diagnostic = Diagnostic::new(Code::Expected, self.here(), message);
+                self.report(help.into_iter().fold(diagnostic, Diagnostic::help));
+                if next == T::Arrow && self.peek_kind(2) == Some(T::Dot) {
+                    self.at += 1;
+                    self.reference();
+                    if self.eat(T::Leads).is_some() {
+                        self.outcomes(subject, false);
+                        return;
+                    }
+                }
                 self.skip_to_element();
             }
         }
@@ -313,7 +345,10 @@ impl Parser<'_> {
             "timeout" => Outcome::Timeout,
             "back" => Outcome::Back(self.times()),
             "retry" => Outcome::Retry(self.times()),
-            _ => return self.misspelt_outcome(span, text, arm),
+            _ => match self.bare_jump(span) {
+                Some(jump) => jump,
+                None => return self.misspelt_outcome(span, text, arm),
+            },
         };
         if arm && matches!(outcome, Outcome::Continue | Outcome::Back(_) | Outcome::Retry(_)) {
             self.report(Diagnostic::new(Code::NotAnEnd, span, format!("`{text}` cannot end an arm")).reason(
@@ -337,10 +372,42 @@ impl Parser<'_> {
         Some(Outcome::Cancel)
     }
 
-    /// `* n`, or 1.
+    /// `x.jump` or `x.y.jump` without its brackets; over the first word already.
+    fn bare_jump(&mut self, first: Span) -> Option<Outcome> {
+        let words = [1, 3].into_iter().find(|end| {
+            (0..*end).step_by(2).all(|at| self.peek_kind(at) == Some(T::Dot)) && self.peek_text(*end) == "jump"
+        })?;
+        let step = (words == 3).then(|| self.tokens.get(self.at + 1).map(|token| token.span)).flatten();
+        self.at += words + 1;
+        let whole = first.to(self.just_behind());
+        let edges = [(whole.start, "["), (whole.end, "]")].map(|(at, edge)| (Span::new(at, at), edge.to_owned()));
+        self.report(
+            Diagnostic::new(Code::Expected, whole, "a jump stands in square brackets")
+                .fix(format!("write `[{}]`", self.text(whole)), edges.into()),
+        );
+        let stage = self.label_word(first);
+        Some(Outcome::Jump { stage, step: step.map(|step| self.word(step)) })
+    }
+
+    /// `* n`, or 1; also `3`, `<3>` and `(3)`, which are not right.
     fn times(&mut self) -> u16 {
         if self.eat(T::Star).is_none() {
-            return 1;
+            let around = usize::from(matches!(self.peek_kind(0), Some(T::Less | T::Open)));
+            let closed = around == 0 || matches!(self.peek_kind(2), Some(T::Greater | T::Close));
+            if self.peek_kind(around) != Some(T::Number) || !closed {
+                return 1;
+            }
+            let start = self.here();
+            self.at += around;
+            let number = self.here();
+            self.at += 1 + around;
+            let span = start.to(self.just_behind());
+            let with = format!(" * {}", self.text(number));
+            self.report(
+                Diagnostic::new(Code::Expected, span, "how many times stands behind a `*`")
+                    .fix(format!("write `{}`", with.trim()), vec![(span, with)]),
+            );
+            return self.count(number).unwrap_or(1);
         }
         match self.eat(T::Number) {
             Some(number) => self.count(number.span).unwrap_or(1),
