@@ -23,12 +23,17 @@ pub(super) const BUILTIN: Builtin = Builtin {
 };
 
 fn check(with: &Options<'_>) -> Result<(), Failure> {
-    // `{cut}` becomes at most 8 digits.
-    let mark = with.text("mark").chars().count() + 8;
+    let mark = marked(with.text("mark"), 8);
     match with.count("most") {
         most if most > mark => Ok(()),
         _ => Err(with.wrong("most", format!("has to be more than {mark}: the mark alone takes that"))),
     }
+}
+
+/// How long the mark is when `{cut}` has so many digits.
+fn marked(mark: &str, digits: usize) -> usize {
+    let cuts = mark.matches("{cut}").count();
+    mark.chars().count() - cuts * "{cut}".len() + cuts * digits
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
@@ -39,7 +44,7 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         return Ok(Output::same().with("cut", 0));
     }
     let mark = call.with.text("mark");
-    let room = most - mark.chars().count() - 8;
+    let room = most.saturating_sub(marked(mark, length.to_string().len()));
     let (head, tail) = match call.with.text("keep") {
         "end" => (0, room),
         "both" => (room - room / 2, room / 2),

@@ -128,6 +128,7 @@ fn pick(call: &Call<'_>) -> Result<Output, Failure> {
                 .map(|(name, value)| (name.clone(), value.clone()))
                 .collect();
         }
+        Ok(())
     })
 }
 
@@ -160,11 +161,24 @@ fn check_names(with: &Options<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
+/// One of the two would be lost.
+fn twice(name: &str) -> Failure {
+    Failure::Unreadable(format!("two would be called `{name}`: the input has that name already"))
+}
+
 fn rename(call: &Call<'_>) -> Result<Output, Failure> {
     let keys = call.with.table("keys");
     let renamed = |name: &str| keys.and_then(|keys| keys.get(name)).and_then(Value::as_str);
     if let Form::Csv(_) = form("auto", call.input.media_type) {
         let mut items = super::items::Items::read(call.text()?, form("auto", call.input.media_type))?;
+        if let Some(new) = items
+            .header
+            .iter()
+            .filter_map(|name| renamed(name))
+            .find(|new| items.header.iter().filter(|name| renamed(name).unwrap_or(name) == *new).count() > 1)
+        {
+            return Err(twice(new));
+        }
         for name in &mut items.header {
             if let Some(new) = renamed(name) {
                 *name = new.to_owned();
@@ -173,20 +187,27 @@ fn rename(call: &Call<'_>) -> Result<Output, Failure> {
         return items.output(call);
     }
     objects(call, |members| {
-        *members = std::mem::take(members)
-            .into_iter()
-            .map(|(name, value)| (renamed(&name).map_or(name, str::to_owned), value))
-            .collect();
+        for (name, value) in std::mem::take(members) {
+            let name = renamed(&name).map_or(name, str::to_owned);
+            if members.contains_key(&name) {
+                return Err(twice(&name));
+            }
+            members.insert(name, value);
+        }
+        Ok(())
     })
 }
 
 /// An object, or each object of a JSON array or NDJSON; what is no object stays as it is.
-fn objects(call: &Call<'_>, change: impl Fn(&mut Map<String, Value>)) -> Result<Output, Failure> {
+fn objects(
+    call: &Call<'_>,
+    change: impl Fn(&mut Map<String, Value>) -> Result<(), Failure>,
+) -> Result<Output, Failure> {
     if form("auto", call.input.media_type) != Form::Ndjson {
         let mut json = call.json()?;
         match &mut json {
-            Value::Object(members) => change(members),
-            Value::Array(elements) => elements.iter_mut().filter_map(Value::as_object_mut).for_each(&change),
+            Value::Object(members) => change(members)?,
+            Value::Array(elements) => elements.iter_mut().filter_map(Value::as_object_mut).try_for_each(&change)?,
             _ => return Err(Failure::Unreadable(format!("the input has no members, it is {}", brief(&json)))),
         }
         return Ok(Output::new(media::JSON, buffer::json(&json)?));
@@ -195,7 +216,7 @@ fn objects(call: &Call<'_>, change: impl Fn(&mut Map<String, Value>)) -> Result<
     for (round, item) in items.items.iter_mut().enumerate() {
         call.tick(round)?;
         if let Item::Value(Value::Object(members)) = item {
-            change(members);
+            change(members)?;
         }
     }
     items.output(call)

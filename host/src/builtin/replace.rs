@@ -4,6 +4,7 @@ use super::buffer::Buffer;
 use super::input::Call;
 use super::setting::{Kind, Options, Setting};
 use super::{Builtin, Effect, Failure, Output};
+use regex::Regex;
 
 pub(super) const BUILTIN: Builtin = Builtin {
     name: "replace",
@@ -29,8 +30,28 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
         (Some(_), Some(_)) => Err(with.wrong("pattern", "cannot stand beside `text`: set one")),
         (None, None) => Err(with.wrong("text", "has to be set, or `pattern`")),
         (Some(""), None) => Err(with.wrong("text", "is empty: it would be found everywhere")),
-        _ => Ok(()),
+        _ => match with.pattern("pattern")? {
+            Some(pattern) => groups(with, &pattern),
+            None => Ok(()),
+        },
     }
+}
+
+/// A group that is not there would stand for nothing: `$1x` is the group `1x`.
+fn groups(with: &Options<'_>, pattern: &Regex) -> Result<(), Failure> {
+    for part in with.text("by").replace("$$", "").split('$').skip(1) {
+        let name = match part.strip_prefix('{') {
+            Some(part) => part.split_once('}').map_or("", |(name, _)| name),
+            None => part.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or(""),
+        };
+        let number = name.parse::<usize>().is_ok_and(|number| number < pattern.captures_len());
+        if !name.is_empty() && !number && !pattern.capture_names().flatten().any(|known| known == name) {
+            let why =
+                format!("names the group `{name}`, and the pattern has none: `${{1}}x` is the group `1` and an `x`");
+            return Err(with.wrong("by", why));
+        }
+    }
+    Ok(())
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Failure> {

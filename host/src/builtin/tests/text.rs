@@ -195,6 +195,32 @@ fn fit_keeps_to_its_size() {
         }
     }
     assert_eq!(call("fit", json!({ "most": 10 })).fails().0, "E0722");
+    let fit = |mark: &str| call("fit", json!({ "most": 10, "mark": mark })).of("text/plain", &"x".repeat(99)).text();
+    assert_eq!(fit("…"), "xxxxxxxxx…");
+    assert_eq!(fit("{cut}"), "xxxxxxxx91");
+}
+
+#[test]
+fn replace_names_only_groups_that_are_there() {
+    let replace = |by: &str| call("replace", json!({ "pattern": "(?P<l>a)(b)?", "by": by })).of("text/plain", "ab");
+    for (by, gives) in [("$1$2", "ab"), ("${l}x$$1", "ax$1"), ("$", "$"), ("$$l$l", "$la")] {
+        assert_eq!(replace(by).text(), gives, "{by}");
+    }
+    for by in ["$1x", "$3", "${m}", "$$$n"] {
+        assert_eq!(replace(by).fails().0, "E0722", "{by}");
+    }
+}
+
+#[test]
+fn rename_loses_nothing() {
+    let rename =
+        |media: &'static str, text: &'static str| call("rename", json!({ "keys": { "a": "b" } })).of(media, text);
+    assert_eq!(rename("application/json", r#"{"a":1,"b":2}"#).fails().0, "E0723");
+    assert_eq!(rename("application/x-ndjson", "{\"b\":2,\"a\":1}\n").fails().0, "E0723");
+    assert_eq!(rename("text/csv", "a,b\n1,2\n").fails().0, "E0723");
+    assert_eq!(rename("text/csv", "a,c,c\n1,2,3\n").text(), "b,c,c\n1,2,3\n");
+    let swap = call("rename", json!({ "keys": { "a": "b", "b": "a" } }));
+    assert_eq!(swap.of("application/json", r#"{"a":1,"b":2}"#).text(), r#"{"b":1,"a":2}"#);
 }
 
 #[test]
