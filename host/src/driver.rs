@@ -447,6 +447,7 @@ impl<'a> Driver<'a> {
     fn complete(&mut self, request: RequestId, returned: Returned) -> Result<(), DriverError> {
         let Some(UnderWay { call, began, .. }) = self.calls.remove(&request) else { return Ok(()) };
         let answer = self.answer(&call, returned);
+        let answer = self.counted(&call, answer);
         let (output, verdict, error, usage) = match &answer {
             Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, *usage),
             Answer::Failed { error, usage, .. } => (None, None, Some(error.clone()), *usage),
@@ -493,6 +494,21 @@ impl<'a> Driver<'a> {
                 answered(self.value(call, body, attributes), verdict, usage)
             }
             Returned::Made { made, verdict, usage } => answered(self.kept(made), verdict, usage),
+        }
+    }
+
+    /// A worker that declares the most parts that it gives does not give more: the worst case counts on it.
+    fn counted(&mut self, call: &Call, answer: Answer) -> Answer {
+        let (Answer::Done { output, usage, .. }, Purpose::Step(step)) = (&answer, call.purpose) else { return answer };
+        let most = self.prepared(call.worker, Some(step)).ok().and_then(|worker| worker.definition.most);
+        let Some(most) = most else { return answer };
+        match Items::of(output, &*self.store) {
+            Ok(items) if items.len() > most as usize => Answer::Failed {
+                kind: aivm_schema::module::EndKind::Failure,
+                error: work::error("E0742", format!("it returned {} parts and declares `most = {most}`", items.len())),
+                usage: *usage,
+            },
+            _ => answer,
         }
     }
 
