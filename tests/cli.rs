@@ -314,3 +314,30 @@ fn doctor_and_config_say_what_is() {
         .expect("it");
     assert_eq!((count["value"].as_str(), count["origin"].as_str()), (Some("3"), Some("aivm.toml")));
 }
+
+#[test]
+fn a_file_does_not_propose_itself_and_may_not_call_itself() {
+    let dir = folder();
+    write(dir.path(), "reports.aivm", "out <= ( switch <= ( reporst => send ) ) <= in");
+    write(dir.path(), "self.aivm", "out <= ( switch <= ( self => send ) ) <= in");
+    let told = stderr(&aivm(dir.path(), &["check", "reports.aivm"]));
+    assert!(told.contains("did you mean `report`?"), "{told}");
+    let told = stderr(&aivm(dir.path(), &["check", "self.aivm"]));
+    assert!(told.contains("E0206"), "{told}");
+}
+
+#[test]
+fn what_cannot_be_called_yet_says_what_to_do_instead() {
+    let dir = folder();
+    let program = |mock: &str| {
+        format!("+++\n[worker.ask]\nhuman = \"ok?\"\n{mock}\n+++\nout <= ( switch <= ( ask => next ) ) <= in")
+    };
+    write(dir.path(), "with.aivm", &program("mock = [\"next\"]"));
+    write(dir.path(), "without.aivm", &program(""));
+    for (file, way) in [("with.aivm", "then its `mock` entries answer"), ("without.aivm", "by `mock` entries alone")] {
+        let output = aivm(dir.path(), &["run", file, "--in", "x"]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(stderr(&output).contains(way), "{}", stderr(&output));
+        assert_eq!(aivm(dir.path(), &["run", file, "--in", "x", "--mock"]).status.code(), Some(0));
+    }
+}

@@ -269,6 +269,15 @@ pub fn parts_of(input: &Artifact, store: &dyn Store) -> Result<Vec<(String, Stri
     Ok(parts)
 }
 
+/// What this version cannot call; its `mock` entries answer only where they are all that it has, or with `--mock`.
+fn not_here(task: &Task, code: &'static str, why: &str) -> Returned {
+    let instead = match task.worker.definition.mock {
+        Some(_) => "run with `--mock`, then its `mock` entries answer",
+        None => "run with `--mock`, or define the worker by `mock` entries alone",
+    };
+    Returned::failed(code, format!("`{}` {why}: {instead}", task.worker.name))
+}
+
 /// Runs a call that is not answered on the spot: commands, mocks that sleep, what needs something that is not here.
 pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
     let wait =
@@ -284,20 +293,8 @@ pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
     }
     match &task.worker.definition.does {
         Does::Command(run) => command::run(&task, run).await,
-        Does::Model { .. } => Returned::failed(
-            "E0732",
-            format!(
-                "`{}` needs a model, and none is configured: run with `--mock`, or give the worker `mock` entries",
-                task.worker.name
-            ),
-        ),
-        Does::Human(_) => Returned::failed(
-            "E0733",
-            format!(
-                "`{}` asks a person, and nobody can be asked here: run with `--mock`, or give the worker `mock` entries",
-                task.worker.name
-            ),
-        ),
+        Does::Model { .. } => not_here(&task, "E0732", "needs a model, and this version cannot call one"),
+        Does::Human(_) => not_here(&task, "E0733", "asks a person, and nobody can be asked here"),
         Does::Builtin(_) => {
             let returned = builtins::call(&task);
             builtins::wait(&task, returned).await
