@@ -3,7 +3,7 @@
 use crate::args::{FileArgs, FilesArgs, FmtArgs, Global};
 use crate::fail::{Exit, Failure, Source, show_diagnostics};
 use crate::{compile, module, project};
-use aivm_lang::cost::{self, Cost, WorstCase, count_text, money_text, time_text, tokens_text};
+use aivm_lang::cost::{self, Bound, Cost, WorstCase, count_text, money_text, time_text, tokens_text};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -48,8 +48,12 @@ fn check_one(file: &str) -> Result<(Source, Vec<aivm_lang::diagnostic::Diagnosti
 
 fn summary(total: &Cost) -> String {
     format!(
-        "at most {} calls, {}, {}, {} tokens",
-        count_text(total.calls),
+        "at most {}, {}, {}, {} tokens",
+        if total.calls == Bound::AtMost(1) {
+            "1 call".to_owned()
+        } else {
+            format!("{} calls", count_text(total.calls))
+        },
         time_text(total.ms),
         money_text(total.money),
         tokens_text(total.tokens)

@@ -246,11 +246,9 @@ impl Checker<'_> {
         }
         for (function, used) in flow.functions.iter().zip(used).skip(1) {
             if !used && function.file == 0 {
-                let span = flow.places.stages.get(function.stages.0 as usize).filter(|_| function.chain.is_some());
-                let span = span.map_or(Span::default(), |place| place.1);
                 self.warn(Diagnostic::new(
                     Code::Unused,
-                    span,
+                    function.span,
                     format!("nothing calls the definition `{}`", function.name),
                 ));
             }

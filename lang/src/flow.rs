@@ -78,6 +78,8 @@ pub struct Function {
     pub verdicts: Vec<Word>,
     /// Which of [`Places::files`].
     pub file: u16,
+    /// Where its name was written there.
+    pub span: Span,
 }
 
 /// Stages that hand on, in written order.

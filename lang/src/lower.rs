@@ -208,12 +208,12 @@ impl File<'_, '_> {
         let program = FunctionId(self.all.flow.functions.len() as u32);
         let outermost = self.all.open.len() == 1;
         let name = if outermost { "out".to_owned() } else { stem(self.name).to_owned() };
-        self.function(name);
+        self.function(name, self.spans.program);
         let tree = self.tree;
         let mut bodies = vec![(program, tree.program)];
         for (definition, span) in tree.definitions.iter().zip(&self.spans.definitions) {
             let name = self.text(definition.name).to_owned();
-            let id = self.function(name.clone());
+            let id = self.function(name.clone(), *span);
             if let Some(first) = self.definitions.insert(name.clone(), id) {
                 let first = (first.0 - program.0 - 1) as usize;
                 let first = self.spans.definitions.get(first).copied().unwrap_or_default();
@@ -238,7 +238,7 @@ impl File<'_, '_> {
         program
     }
 
-    fn function(&mut self, name: String) -> FunctionId {
+    fn function(&mut self, name: String, span: Span) -> FunctionId {
         let functions = &mut self.all.flow.functions;
         functions.push(Function {
             name,
@@ -247,6 +247,7 @@ impl File<'_, '_> {
             steps: (0, 0),
             verdicts: Vec::new(),
             file: self.number,
+            span,
         });
         FunctionId(functions.len() as u32 - 1)
     }

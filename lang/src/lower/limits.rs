@@ -95,7 +95,7 @@ impl File<'_, '_> {
                 Diagnostic::new(
                     Code::JoinCount,
                     span,
-                    format!("the join takes {count} outputs and has {elements} elements"),
+                    format!("the join takes {count} outputs, more than its elements: {elements}"),
                 )
                 .reason("a count on a join is how many of its elements' outputs it takes")
                 .help(format!("write at most `<{elements}>`, or no count to take all")),
