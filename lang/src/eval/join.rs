@@ -167,7 +167,9 @@ impl Evaluator<'_> {
         if let Some((time, Some(by))) = decided {
             // Something else happened at that very time, and not because of it.
             let tied = trials.iter().filter(|(at, trial)| {
-                let because = group.waits[*at].contains(&by) && trial.woken.contains(&(time, group.join, by));
+                let mut woken = trial.woken.iter().filter(|woken| woken.0 == time && woken.1 == group.join);
+                let because = group.waits[*at].contains(&by) && woken.clone().any(|woken| woken.2 == by);
+                let because = because && woken.all(|woken| woken.2 == by);
                 let before = group.waits[by].contains(at) && over.contains(at);
                 let same = trial.ended.iter().any(|ended| ended.at == time) || trial.woken.iter().any(|w| w.0 == time);
                 *at != by && !because && !before && same
