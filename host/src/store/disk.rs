@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
 use std::fs;
 use std::io::Write;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 /// Payloads up to this size, in bytes, travel inside the database.
@@ -60,7 +61,9 @@ pub struct Disk {
 impl Disk {
     /// Opens `.aivm` (made when it is not there).
     pub fn open(folder: &Path) -> Result<Disk, StoreError> {
-        fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+        // Nobody else on this machine reads what flows through runs.
+        let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+        made.map_err(|source| io(folder, source))?;
         let path = folder.join("store.db");
         let error = |source| StoreError::Database { path: path.display().to_string(), source };
         let database = Connection::open(&path).map_err(error)?;
@@ -319,6 +322,15 @@ mod tests {
         disk.flush().expect("flushes");
         let disk = Disk::open(folder.path()).expect("opens again");
         assert_eq!(disk.get(large.checksum()).as_ref(), Some(&large));
+    }
+
+    #[test]
+    fn nobody_else_can_read_a_store() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let own = folder.path().join(".aivm");
+        drop(Disk::open(&own).expect("opens"));
+        assert_eq!(fs::metadata(&own).expect("there").permissions().mode() & 0o777, 0o700);
     }
 
     #[test]
