@@ -1,8 +1,10 @@
 //! `--in`: text, `@FILE`, or `-` for standard input, and what type it is.
 
 use crate::fail::Failure;
+use crate::out::plain;
 use crate::project;
 use aivm_schema::artifact::Draft;
+use std::io::IsTerminal;
 
 /// The run's input as it was given on the command line.
 pub fn draft(given: Option<&str>, media_type: Option<&str>) -> Result<Draft, Failure> {
@@ -14,6 +16,11 @@ pub fn draft(given: Option<&str>, media_type: Option<&str>) -> Result<Draft, Fai
             None => (text.as_bytes().to_vec(), "text/plain"),
         },
     };
+    if media_type.is_some_and(|given| !is_media_type(given)) {
+        let given = media_type.unwrap_or_default();
+        return Err(Failure::usage("E0804", format!("`--type {}` is not TYPE/SUBTYPE", plain(given)))
+            .help("for example text/plain, text/csv, application/json"));
+    }
     Ok(Draft {
         media_type: media_type.unwrap_or(guessed).to_owned(),
         origin: "user".to_owned(),
@@ -22,6 +29,23 @@ pub fn draft(given: Option<&str>, media_type: Option<&str>) -> Result<Draft, Fai
         attributes: Vec::new(),
         payload,
     })
+}
+
+/// `TYPE/SUBTYPE`, with or without parameters behind a semicolon.
+fn is_media_type(text: &str) -> bool {
+    let is_name = |name: &str| {
+        name.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || "!#$&-^_.+".contains(c))
+    };
+    let (essence, _) = text.split_once(';').unwrap_or((text, ""));
+    !text.contains(char::is_control)
+        && essence.trim_end().split_once('/').is_some_and(|(kind, subtype)| is_name(kind) && is_name(subtype))
+}
+
+/// Does standard input hold what nobody will read? Looks, and never waits.
+pub fn is_waiting() -> bool {
+    let stdin = std::io::stdin();
+    !stdin.is_terminal() && rustix::io::ioctl_fionread(&stdin).is_ok_and(|bytes| bytes > 0)
 }
 
 /// The media type that a file's name tells.

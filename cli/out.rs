@@ -82,6 +82,12 @@ pub fn shown(text: &str) -> String {
     out
 }
 
+/// Text of a worker, which has no business with colours: all its control characters as pictures, but for line ends and tabs.
+pub fn plain(text: &str) -> String {
+    let shown = |c: char| if c.is_control() && !matches!(c, '\n' | '\t') { picture(c) } else { c };
+    text.replace("\r\n", "\n").chars().map(shown).collect()
+}
+
 /// The length of the line end or the colour at the beginning of a text.
 fn harmless(text: &str) -> Option<usize> {
     if text.starts_with("\r\n") {
@@ -114,5 +120,6 @@ mod tests {
         ] {
             assert_eq!(super::shown(text), shown);
         }
+        assert_eq!(super::plain("\x1b[31mred\r\n\tb\r\x7f\u{9b}c"), "␛[31mred\n\tb␍␡\u{fffd}c");
     }
 }

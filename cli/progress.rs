@@ -1,125 +1,131 @@
-//! What is shown while a run goes on: on a terminal the steps that are running, with counts and times; elsewhere plain lines.
+//! What is shown while a run goes on: each call that has ended, in a line that stays; on a terminal also those under way.
 
 use crate::fail;
-use crate::module::Program;
-use aivm_host::trace::{Event, Observer, StepRecord, time_text};
-use aivm_schema::unit::{Money, Tokens};
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use std::collections::HashMap;
-use std::io::IsTerminal;
+use crate::out::plain;
+use aivm_host::trace::{Event, Observer, StepRecord, Totals, time_text, totals_text};
+use aivm_schema::isa::Instruction;
+use aivm_schema::module::{EdgeKind, StepTarget};
+use aivm_vm::verify::VerifiedModule;
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::io::{IsTerminal, Write as _};
+use std::sync::mpsc::{RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Bars for running steps; beyond so many only a number.
-const MOST_BARS: usize = 8;
+/// Calls under way that have a line; the others are a number.
+const MOST_LINES: usize = 8;
+/// The widest column of keys.
+const MOST_KEY: usize = 56;
+/// What a line needs besides its key: the mark, the arrow, the outcome, the time.
+const BESIDES: usize = 23;
+/// Begins a line that belongs to the one above.
+const MORE: &str = "\n    ";
 
 /// The progress of one run, on standard error.
 pub struct Progress {
-    live: Option<Live>,
+    now: Arc<Mutex<Now>>,
+    /// Draws the live lines again and again until this is gone; only a terminal has them.
+    clock: Option<(Sender<()>, JoinHandle<()>)>,
+    /// When the first call inside began, by the key of the definition or fan-out around it.
+    around: HashMap<String, Instant>,
     colours: bool,
-    calls: u64,
-    tokens: u64,
-    cost_usd: f64,
-    began: Instant,
+    /// The column of keys grows with them.
+    column: usize,
 }
 
-struct Live {
-    bars: MultiProgress,
-    total: ProgressBar,
-    running: HashMap<String, ProgressBar>,
+/// What the live lines tell, and how many of them stand above the cursor.
+struct Now {
+    running: Vec<Running>,
+    totals: Totals,
+    began: Instant,
+    colours: bool,
+    drawn: usize,
+}
+
+struct Running {
+    key: String,
+    worker: String,
+    attempt: u32,
+    began: Instant,
 }
 
 impl Progress {
     /// For a program that is about to run.
-    pub fn new(_program: &Program) -> Progress {
-        let live = std::io::stderr().is_terminal().then(|| {
-            let bars = MultiProgress::new();
-            let total = bars.add(ProgressBar::new_spinner().with_style(style("{msg:.dim}")));
-            Live { bars, total, running: HashMap::new() }
-        });
-        Progress {
-            live,
-            colours: fail::colours(&std::io::stderr()),
-            calls: 0,
-            tokens: 0,
-            cost_usd: 0.0,
-            began: Instant::now(),
-        }
+    pub fn new(program: &VerifiedModule) -> Progress {
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let colours = fail::colours(&std::io::stderr()) && !dumb;
+        let now = Now { running: Vec::new(), totals: Totals::default(), began: Instant::now(), colours, drawn: 0 };
+        let now = Arc::new(Mutex::new(now));
+        let live = std::io::stderr().is_terminal() && !dumb;
+        let clock = live.then(|| clock(now.clone())).flatten();
+        Progress { now, clock, around: HashMap::new(), colours, column: longest_key(program) }
     }
 
-    fn line(&self, record: &StepRecord) -> String {
-        let paint =
-            |code: &str, text: &str| if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() };
-        let (mark, colour) = match (&record.error, record.outcome.as_str()) {
-            (Some(_), _) => ("✗", "31"),
-            (None, "back" | "retry" | "cancel" | "cancelled" | "exhausted" | "timeout") => ("↺", "33"),
-            (None, _) => ("✓", "32"),
-        };
-        let mut line = format!(
-            "{} {:<28} → {:<10} {}",
-            paint(colour, mark),
-            record.key,
-            record.outcome,
-            paint("2", &time_text(record.ms))
-        );
+    /// The lines that a call leaves; a definition or fan-out took as long as what is in it, and a call that was not made no time.
+    fn lines(&mut self, record: &StepRecord, ms: Option<f64>) -> String {
+        let (width, _) = size();
+        let room = width.saturating_sub(BESIDES).min(width / 2).max(8);
+        let name = name(&record.key, record.attempt, room);
+        self.column = self.column.max(name.chars().count()).min(room).min(MOST_KEY);
+        let (mark, colour) = mark(record);
+        let time = ms.map(time_text).unwrap_or_default();
+        let outcome = plain(&record.outcome);
+        let what = format!("{name:<0$} → {outcome:<9}", self.column);
+        let length = format!("{mark} {what} {time}").chars().count();
+        let mut line = format!("{} {what} {}", paint(self.colours, colour, mark), paint(self.colours, "2", &time));
+        let mut more = Vec::new();
         if let Some(verdict) = record.verdict.as_deref().filter(|verdict| *verdict != record.outcome) {
-            line.push_str(&format!("  said {verdict}"));
+            more.push(format!("said {}", plain(verdict).replace('\n', "␊")));
         }
         if !record.passed_over.is_empty() {
-            line.push_str(&format!("  passed over {}", record.passed_over.join(", ")));
+            more.push(format!("passed over {}", plain(&record.passed_over.join(", "))));
         }
-        if record.attempt > 1 {
-            line.push_str(&format!("  attempt {}", record.attempt));
+        let more = more.join("  ");
+        if !more.is_empty() && length + 2 + more.chars().count() <= width {
+            let _ = write!(line, "  {more}");
+        } else {
+            line.extend(wrap(&more, width).into_iter().map(|part| MORE.to_owned() + &part));
         }
-        if let Some(error) = &record.error {
-            line.push_str(&format!("\n    {}", paint("31", &error.message)));
+        // What failed inside has said so itself.
+        if let Some(error) = record.error.as_ref().filter(|error| error.step.is_empty() || error.step == record.key) {
+            let parts = wrap(&plain(&error.message), width);
+            line.extend(parts.into_iter().map(|part| MORE.to_owned() + &paint(self.colours, "31", &part)));
         }
+        line.truncate(line.trim_end().len());
         line
-    }
-
-    fn totals(&self) -> String {
-        let mut text = format!("  {} calls · {}", self.calls, time_text(self.began.elapsed().as_secs_f64() * 1e3));
-        if self.tokens > 0 {
-            text.push_str(&format!(" · {}", Tokens(self.tokens)));
-        }
-        if self.cost_usd > 0.0 {
-            text.push_str(&format!(" · {}", Money((self.cost_usd * 1e6).round() as u64)));
-        }
-        text
     }
 }
 
 impl Observer for Progress {
     fn event(&mut self, event: Event<'_>) {
+        let now = self.now.clone();
+        let Ok(mut now) = now.lock() else { return };
         match event {
             Event::Started { key, worker, attempt } => {
-                let Some(live) = self.live.as_mut().filter(|live| live.running.len() < MOST_BARS) else { return };
-                let bar = ProgressBar::new_spinner().with_style(style("{spinner:.cyan} {msg} {elapsed:.dim}"));
-                let again = if attempt > 1 { format!(" attempt {attempt}") } else { String::new() };
-                let whom = if key.split(['/', '#']).any(|part| part == worker) {
-                    String::new()
-                } else {
-                    format!(" ({worker})")
-                };
-                bar.set_message(crate::out::shown(&format!("{key}{whom}{again}")));
-                let bar = live.bars.insert_before(&live.total, bar);
-                bar.enable_steady_tick(Duration::from_millis(100));
-                live.running.insert(key.to_owned(), bar);
+                let began = Instant::now();
+                for around in around(key) {
+                    if !self.around.contains_key(around) {
+                        self.around.insert(around.to_owned(), began);
+                    }
+                }
+                now.running.push(Running { key: key.to_owned(), worker: worker.to_owned(), attempt, began });
             }
             Event::Ended(record) => {
-                self.calls += 1;
-                self.tokens = self.tokens.saturating_add(record.tokens);
-                self.cost_usd += record.cost_usd;
-                let line = self.line(record);
-                let totals = self.totals();
-                match &mut self.live {
-                    Some(live) => {
-                        if let Some(bar) = live.running.remove(&record.key) {
-                            bar.finish_and_clear();
-                        }
-                        let _ = live.bars.println(crate::out::shown(&line));
-                        live.total.set_message(totals);
-                    }
-                    None => eprintln!("{line}"),
+                let call = now.running.iter().position(|running| running.key == record.key);
+                let inside = self.around.remove(&record.key).map(|began| began.elapsed().as_secs_f64() * 1e3);
+                let ms = call.map(|at| {
+                    now.running.remove(at);
+                    now.totals.calls += 1;
+                    now.totals.tokens = now.totals.tokens.saturating_add(record.tokens);
+                    now.totals.cost_usd += record.cost_usd;
+                    record.ms
+                });
+                let lines = self.lines(record, ms.or(inside));
+                match self.clock {
+                    Some(_) => now.draw(&(lines + "\n")),
+                    None => eprintln!("{lines}"),
                 }
             }
         }
@@ -128,13 +134,202 @@ impl Observer for Progress {
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some(live) = &self.live {
-            live.total.finish_and_clear();
-            let _ = live.bars.clear();
+        if let Some((going_on, thread)) = self.clock.take() {
+            drop(going_on);
+            let _ = thread.join();
+        }
+        if let Ok(mut now) = self.now.lock() {
+            now.running.clear();
+            now.draw("");
         }
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
+/// The thread that keeps the live lines up to date.
+fn clock(now: Arc<Mutex<Now>>) -> Option<(Sender<()>, JoinHandle<()>)> {
+    let (going_on, until) = std::sync::mpsc::channel();
+    let tick = move || {
+        while until.recv_timeout(Duration::from_millis(100)) == Err(RecvTimeoutError::Timeout) {
+            if let Ok(mut now) = now.lock() {
+                now.draw("");
+            }
+        }
+    };
+    std::thread::Builder::new().spawn(tick).ok().map(|thread| (going_on, thread))
+}
+
+impl Now {
+    /// Writes lines that stay where the live lines stand, and the live lines as they are now below.
+    fn draw(&mut self, above: &str) {
+        let live = self.text(size());
+        if self.drawn == 0 && above.is_empty() && live.is_empty() {
+            return;
+        }
+        let up = if self.drawn > 0 { format!("\x1b[{}A", self.drawn) } else { String::new() };
+        self.drawn = live.lines().count();
+        // The cursor stays at the beginning of a line: what is typed meanwhile, as ^C, moves nothing.
+        let _ = std::io::stderr().lock().write_all(format!("{up}\r\x1b[J{above}{live}").as_bytes());
+    }
+
+    fn text(&self, (width, height): (usize, usize)) -> String {
+        if self.running.is_empty() {
+            return String::new();
+        }
+        let since = |began: Instant| began.elapsed().as_secs_f64() * 1e3;
+        let frames = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+        let turn = self.began.elapsed().as_millis() as usize / 100 % frames.len();
+        let spinner = paint(self.colours, "36", frames.get(turn).copied().unwrap_or_default());
+        let mut text = String::new();
+        // All of them must stand on the screen, with the totals and the cursor below.
+        let most = MOST_LINES.min(height.saturating_sub(2));
+        for running in self.running.iter().take(most) {
+            let time = time_text(since(running.began));
+            let room = width.saturating_sub(4 + time.len());
+            let whom = format!(" ({})", plain(&running.worker));
+            let named = running.key.split(['/', '#', '[', '.']).any(|part| part == running.worker);
+            let name = match name(&running.key, running.attempt, room) {
+                name if !named && name.chars().count() + whom.chars().count() <= room => name + &whom,
+                name => name,
+            };
+            let _ = writeln!(text, "{spinner} {name} {}", paint(self.colours, "2", &time));
+        }
+        let hidden = self.running.len().saturating_sub(most);
+        let more = if hidden > 0 { format!("and {hidden} more · ") } else { String::new() };
+        let totals = totals_text(&Totals { ms: since(self.began), ..self.totals });
+        let totals: String = format!("  {more}{totals}").chars().take(width).collect();
+        text + &paint(self.colours, "2", &totals) + "\n"
+    }
+}
+
+/// A call's key and which attempt it is, in so many columns: the end of a long key tells more than its beginning.
+fn name(key: &str, attempt: u32, room: usize) -> String {
+    let again = if attempt > 1 { format!(" attempt {attempt}") } else { String::new() };
+    let key = plain(key);
+    let (length, room) = (key.chars().count(), room.saturating_sub(again.len()).max(2));
+    if length <= room {
+        return key + &again;
+    }
+    let end: String = key.chars().skip(length + 1 - room).collect();
+    format!("…{end}{again}")
+}
+
+/// The mark of a call that has ended, and its colour.
+fn mark(record: &StepRecord) -> (&'static str, &'static str) {
+    match (&record.error, record.outcome.as_str()) {
+        (Some(_), _) | (None, "failed" | "exhausted" | "timeout" | "not-chosen" | "not-undone") => ("✗", "31"),
+        (None, "cancel" | "cancelled") => ("–", "33"),
+        (None, "back" | "retry") => ("↺", "33"),
+        (None, _) => ("✓", "32"),
+    }
+}
+
+/// The keys of the definitions and fan-outs that a call is in: those of `a/b#1/c#2[3]` are `a/b#1` and `a/b#1/c#2`.
+fn around(key: &str) -> impl Iterator<Item = &str> {
+    let ends = key.char_indices().filter(|(_, c)| matches!(c, '/' | '[')).filter_map(|(at, _)| key.get(..at));
+    ends.filter(|before| before.rsplit('/').next().is_some_and(|last| last.contains('#')))
+}
+
+/// How long a key of the program is at most, with its attempt, while each count is 1.
+fn longest_key(program: &VerifiedModule) -> usize {
+    let module = program.module();
+    let (mut mapped, mut retried, mut called) = (HashSet::new(), HashSet::new(), None);
+    for instruction in program.code() {
+        match *instruction {
+            Instruction::Call { step } => called = Some(step.index()),
+            Instruction::Map { step, .. } => {
+                mapped.insert(step.index());
+                called = Some(step.index());
+            }
+            // An edge follows its call.
+            Instruction::Edge { kind: EdgeKind::Retry, .. } => retried.extend(called),
+            _ => {}
+        }
+    }
+    // A function calls only those behind it.
+    let mut longest = vec![0; module.functions.len()];
+    for (at, function) in module.functions.iter().enumerate().rev() {
+        let (first, count) = function.steps;
+        let steps = module.steps.iter().enumerate().skip(first.into()).take(count.into()).map(|(id, step)| {
+            let stage = module.stages.get(step.stage.index()).map_or("", |stage| &stage.key);
+            let item = if mapped.contains(&id) { "[0]" } else { "" };
+            let again = if retried.contains(&id) { " attempt 2".len() } else { 0 };
+            let undo = if step.undo.is_some() { "~undo".len() } else { 0 };
+            let inner = match step.target {
+                StepTarget::Function(called) => longest.get(called.index()).map_or(0, |inner| "/".len() + inner),
+                StepTarget::Worker(_) => 0,
+            };
+            format!("{stage}/{}#1{item}", step.name).chars().count() + inner.max(again).max(undo)
+        });
+        let most = steps.max().unwrap_or(0);
+        if let Some(longest) = longest.get_mut(at) {
+            *longest = most;
+        }
+    }
+    longest.first().copied().unwrap_or(0)
+}
+
+fn paint(colours: bool, code: &str, text: &str) -> String {
+    if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
+/// Breaks text between words, so that its lines fit behind [`MORE`]; what is one long word stays one.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut parts = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        let mut part = words.next().unwrap_or_default().to_owned();
+        for word in words {
+            if MORE.len() + part.chars().count() + word.chars().count() > width {
+                parts.push(std::mem::take(&mut part));
+            } else {
+                part.push(' ');
+            }
+            part.push_str(word);
+        }
+        parts.push(part);
+    }
+    parts
+}
+
+/// Columns and rows of the terminal behind standard error; without one a line has no end.
+fn size() -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        Ok(_) => (80, 24),
+        Err(_) => (usize::MAX, usize::MAX),
+    }
+}
+
+/// A sentence on standard error.
+pub fn say(text: &str) {
+    eprintln!("{}", wrap(text, size().0).join(MORE));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_key_loses_its_beginning() {
+        assert_eq!(name("switch.1/write#1[17]", 1, 20), "switch.1/write#1[17]");
+        assert_eq!(name("switch.1/write#1[17]", 1, 10), "…ite#1[17]");
+        assert_eq!(name("switch.1/write#1", 2, 16), "…ite#1 attempt 2");
+    }
+
+    #[test]
+    fn words_stay_whole() {
+        assert_eq!(wrap("one two three\nfour", 11), ["one two", "three", "four"]);
+        assert_eq!(wrap("  indented  twice", usize::MAX), ["  indented  twice"]);
+        assert!(wrap("", 10).is_empty());
+    }
+
+    #[test]
+    fn calls_are_in_definitions_and_fan_outs() {
+        let keys: Vec<&str> = around("join.1/1/select.1/a#1[2]/switch.1/b#1[0]").collect();
+        assert_eq!(
+            keys,
+            ["join.1/1/select.1/a#1", "join.1/1/select.1/a#1[2]", "join.1/1/select.1/a#1[2]/switch.1/b#1"]
+        );
+        assert_eq!(around("switch.1/a#1").count(), 0);
+    }
 }

@@ -4,7 +4,8 @@ use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
-use crate::progress::Progress;
+use crate::out::plain;
+use crate::progress::{Progress, say};
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
 use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
@@ -28,6 +29,9 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     {
         show_diagnostics(source, &compiled.warnings);
     }
+    if args.how.input.is_none() && !global.json && !args.how.quiet && input::is_waiting() {
+        say("standard input is not read: add `--in -` to make it the input");
+    }
     run_program(global, &args.how, &program)
 }
 
@@ -45,13 +49,14 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
         mint.seal(module).map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?;
     store.put(&module);
     let watching = !global.json && !how.quiet;
-    let mut observer: Box<dyn Observer> = if watching { Box::new(Progress::new(program)) } else { Box::new(Nobody) };
+    let mut observer: Box<dyn Observer> =
+        if watching { Box::new(Progress::new(&program.module)) } else { Box::new(Nobody) };
     let started = mint.now();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
-    let report = runtime
+    let mut report = runtime
         .block_on(driver::run(program.module.clone(), input, options, store.clone(), mint.clone(), &mut *observer))
         .map_err(|error| {
             let exit = match &error {
@@ -62,6 +67,11 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
             crate::fail::coded(&error.to_string()).ending_with(exit)
         })?;
     drop(observer);
+    for step in &mut report.steps {
+        if let Some(error) = step.error.as_mut().filter(|error| error.step.is_empty()) {
+            error.step.clone_from(&step.key);
+        }
+    }
     let outcome = Outcome::of(&report);
     let json = outcome.json(&report);
     let row = RunRow {
@@ -76,7 +86,7 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
     if global.json {
         println!("{json}");
     } else {
-        outcome.show(&report, &*store, how.quiet)?;
+        outcome.show(&report, &*store, how);
     }
     // The result is shown even where it cannot be kept: it may have cost hours. Standard output has had its one object.
     if let Err(error) = kept {
@@ -185,35 +195,47 @@ impl Outcome {
         })
     }
 
-    fn show(&self, report: &Report, store: &dyn Store, quiet: bool) -> Result<(), Failure> {
+    fn show(&self, report: &Report, store: &dyn Store, how: &How) {
+        let kept = cfg!(feature = "store") && !how.ephemeral;
         if let Some(output) = &self.output {
             let terminal = std::io::stdout().is_terminal();
             let parts = readable_parts(output, store);
             let payload = parts.as_deref().unwrap_or(output.payload());
             match std::str::from_utf8(payload) {
-                Ok(text) if terminal => print!("{text}{}", if text.ends_with('\n') { "" } else { "\n" }),
-                Err(_) if terminal => eprintln!(
-                    "the output is {} bytes of {}: see it by  aivm artifact cat {}",
-                    payload.len(),
-                    output.media_type(),
-                    short(output)
-                ),
+                Ok(text) if terminal => println!("{}", plain(text.strip_suffix('\n').unwrap_or(text))),
+                Err(_) if terminal => {
+                    let (length, media_type) = (payload.len(), plain(output.media_type()));
+                    let see = match kept {
+                        true => format!("see it by  aivm artifact cat {}", short(output)),
+                        false => "write it to a file by  > FILE".to_owned(),
+                    };
+                    say(&format!("the output is {length} bytes of {media_type}: {see}"));
+                }
                 _ => crate::out::bytes(payload),
             }
         }
         if let Some(error) = &self.error {
             let at = if error.step.is_empty() { String::new() } else { format!(" at {}", error.step) };
-            eprintln!("error[{}]{at}: {}", error.code, error.message);
+            // The step that failed has said why, when anybody looked.
+            let said = report.steps.iter().rfind(|step| !how.quiet && step.key == error.step);
+            let why = match said.and_then(|step| step.error.as_ref()) {
+                Some(said) if said.message == error.message => String::new(),
+                Some(said) => {
+                    format!(": {}", error.message.replace(&format!(" ({}: {})", said.code, said.message), ""))
+                }
+                None => format!(": {}", error.message),
+            };
+            say(&plain(&format!("error[{}]{at}{why}", error.code)));
         }
         if let Ending::Ended(RunEnd { not_undone, .. }) = &report.ending {
             for key in not_undone {
-                eprintln!("not undone: {key}");
+                say(&plain(&format!("not undone: {key}")));
             }
         }
-        if !quiet {
-            eprintln!("{} · {} · run {}", self.status, totals_text(&report.totals), report.run);
+        if !how.quiet {
+            let name = if kept { format!(" · run {}", report.run) } else { String::new() };
+            say(&format!("{} · {}{name}", self.status, totals_text(&report.totals)));
         }
-        Ok(())
     }
 }
 

@@ -123,6 +123,9 @@ pub fn time_text(ms: f64) -> String {
         ms if ms < 10.0 => format!("{ms:.1}ms"),
         ms if ms < 1_000.0 => format!("{ms:.0}ms"),
         ms if ms < 60_000.0 => format!("{:.1}s", ms / 1_000.0),
-        ms => format!("{}m {:.0}s", (ms / 60_000.0).floor(), ms % 60_000.0 / 1_000.0),
+        ms => {
+            let seconds = (ms / 1_000.0).round() as u64;
+            format!("{}m {}s", seconds / 60, seconds % 60)
+        }
     }
 }
