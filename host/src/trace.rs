@@ -129,3 +129,12 @@ pub fn time_text(ms: f64) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_minute_has_sixty_seconds() {
+        assert_eq!(super::time_text(59_900.0), "59.9s");
+        assert_eq!(super::time_text(119_900.0), "2m 0s");
+    }
+}
