@@ -6,6 +6,10 @@ use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+mod read;
+
+pub(crate) use read::{Read, read};
+
 /// What front matter and `aivm.toml` define.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -61,7 +61,14 @@ pub fn also_wrong(file: &str, source: &str, parsed: &Parsed, library: &dyn Libra
         let name = source.get(span.range()).unwrap_or("");
         source.match_indices(name).any(|(at, _)| source[at + name.len()..].trim_start().starts_with("<="))
     };
+    // Nor is a label whose stage could not be read an unknown label.
+    let may_be_a_label = |span: Span| {
+        let name = source.get(span.range()).unwrap_or("");
+        let program = source.get(crate::parser::body(source).1 as usize..).unwrap_or("");
+        program.split('[').skip(1).any(|label| label.trim_start().starts_with(name))
+    };
     let tells = |error: &Diagnostic| match error.code {
+        Code::NoSuchStage => !may_be_a_label(error.primary.span),
         Code::UnknownWorker => !may_be_defined(error.primary.span),
         Code::UnknownBehaviour | Code::FrontMatter | Code::WorkerDefinition | Code::NotAName | Code::BrokenFile => true,
         Code::BackInJoin | Code::OutNotLast | Code::ChainNeedsLabel | Code::LimitTwice | Code::FanOutOfSeveral => true,
@@ -94,8 +101,10 @@ struct File<'a, 'b> {
     tree: &'a Tree,
     spans: &'a tree::Spans,
     front: FrontMatter,
-    /// The front matter could not be read: nobody knows what it defines.
-    front_broken: bool,
+    /// Where its names are defined: `("worker", "shout")`.
+    front_places: FxHashMap<(&'static str, String), Span>,
+    /// A part of it that was not understood may define any name.
+    front_hides_names: bool,
     /// The flow's word for each of the tree's.
     words: Vec<Word>,
     definitions: FxHashMap<String, FunctionId>,
@@ -131,7 +140,8 @@ impl Lowering<'_> {
             tree,
             spans,
             front: FrontMatter::default(),
-            front_broken: false,
+            front_places: FxHashMap::default(),
+            front_hides_names: false,
             words,
             definitions: FxHashMap::default(),
             labels: FxHashMap::default(),

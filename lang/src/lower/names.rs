@@ -1,6 +1,7 @@
 //! Front matter, and whom a path calls: definitions of the file, its front matter, then the library.
 
 use super::*;
+use crate::front::Read;
 use crate::library::Found;
 use aivm_schema::limits;
 use aivm_schema::word::{is_reserved, is_word};
@@ -15,25 +16,9 @@ fn not_a_name(name: &str, span: Span) -> Diagnostic {
 impl File<'_, '_> {
     pub(super) fn read_front_matter(&mut self) {
         let Some(text) = &self.tree.front_matter else { return };
-        match FrontMatter::parse(text) {
-            Ok(front) => self.front = front,
-            Err(error) => {
-                self.front_broken = true;
-                let base = self.spans.front_matter;
-                let span = error.span().map_or(base, |range| {
-                    Span::new(base.start + range.start as u32, base.start + range.end.max(range.start + 1) as u32)
-                });
-                return self.report(
-                    Diagnostic::new(
-                        Code::FrontMatter,
-                        span,
-                        format!("the front matter is not valid: {}", error.message().trim()),
-                    )
-                    .help("it holds TOML: `[worker.WORD]`, `[behaviour.WORD]`, `[stage.LABEL]` and `[limits]`"),
-                );
-            }
-        }
-        let front = std::mem::take(&mut self.front);
+        let Read { front, places, errors, hides_names } = crate::front::read(text, self.spans.front_matter.start);
+        errors.into_iter().for_each(|error| self.report(error));
+        (self.front_places, self.front_hides_names) = (places, hides_names);
         if self.all.open.len() == 1 {
             self.all.flow.limits = front.limits.of_run();
         }
@@ -76,15 +61,9 @@ impl File<'_, '_> {
         self.front = front;
     }
 
-    /// Where the table `[group.name]` stands in the front matter; all of it when it is spelt another way.
-    fn key_span(&self, group: &str, name: &str) -> Span {
-        let base = self.spans.front_matter;
-        let text = self.tree.front_matter.as_deref().unwrap_or("");
-        let header = format!("[{group}.{name}");
-        text.find(&header).map_or(base, |at| {
-            let start = base.start + at as u32;
-            Span::new(start, start + header.len() as u32 + 1)
-        })
+    /// Where a name of the front matter is defined.
+    fn key_span(&self, group: &'static str, name: &str) -> Span {
+        self.front_places.get(&(group, name.to_owned())).copied().unwrap_or(self.spans.front_matter)
     }
 
     /// Whom a path calls; none when that was reported.
@@ -141,7 +120,8 @@ impl File<'_, '_> {
                 Some(self.worker(name, *definition))
             }
             Ok(Some(Found::Program { file, source })) => self.file(name, span, file, &source),
-            Ok(None) if self.front_broken => None,
+            // The front matter may define it, and cannot be read.
+            Ok(None) if self.front_hides_names => None,
             Ok(None) => {
                 let most = self.worth_comparing();
                 let names = if most > 0 { self.all.library.names(self.name) } else { Vec::new() };
@@ -267,7 +247,7 @@ impl File<'_, '_> {
                 behaviours.push(Behaviour { name, definition });
                 Some(BehaviourId(behaviours.len() as u32 - 1))
             }
-            Ok(None) if self.front_broken => None,
+            Ok(None) if self.front_hides_names => None,
             Ok(None) => {
                 let names = self.front.behaviour.keys().map(String::as_str).take(self.worth_comparing());
                 let diagnostic =

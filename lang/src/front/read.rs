@@ -1,0 +1,333 @@
+//! Front matter with all its errors at once: each key that cannot be read is told by itself, and what can be read is.
+
+use super::{FrontMatter, Limits, StageSettings};
+use crate::diagnostic::{Code, Diagnostic, MOST_FOUND};
+use crate::lower::nearest;
+use crate::span::Span;
+use aivm_schema::worker::{Backoff, BehaviourDefinition, Does, MockAnswer, WorkerDefinition};
+use rustc_hash::FxHashMap;
+use serde::de::value::Error as NoValue;
+use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What was read, and what could not be.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    /// A worker whose definition is broken is defined all the same.
+    pub front: FrontMatter,
+    /// Where each name of a group stands: `("worker", "shout")`.
+    pub places: FxHashMap<(&'static str, String), Span>,
+    /// In no order.
+    pub errors: Vec<Diagnostic>,
+    /// A part was not understood at all: it may define any name.
+    pub hides_names: bool,
+}
+
+/// Reads front matter that begins at byte `base` of its source.
+pub(crate) fn read(text: &str, base: u32) -> Read {
+    let mut reader = Reader { base, read: Read::default() };
+    match DeTable::parse(text) {
+        Ok(table) => reader.root(table.into_inner()),
+        Err(error) => {
+            reader.read.hides_names = true;
+            let message = format!("the front matter is no TOML: {}", error.message().trim());
+            let span = reader.span(error.span().unwrap_or(0..text.len()));
+            let help = "it holds TOML: `[worker.WORD]`, `[behaviour.WORD]`, `[stage.LABEL]` and `[limits]`";
+            reader.report(Diagnostic::new(Code::FrontMatter, span, message).help(help));
+        }
+    }
+    reader.read
+}
+
+type Value<'a> = Spanned<DeValue<'a>>;
+
+struct Reader {
+    base: u32,
+    read: Read,
+}
+
+impl Reader {
+    fn span(&self, range: Range<usize>) -> Span {
+        Span::new(self.base + range.start as u32, self.base + range.end.max(range.start + 1) as u32)
+    }
+
+    fn report(&mut self, diagnostic: Diagnostic) {
+        if self.read.errors.len() < MOST_FOUND {
+            self.read.errors.push(diagnostic);
+        }
+    }
+
+    fn wrong(&mut self, range: Range<usize>, message: String) {
+        self.report(Diagnostic::new(Code::FrontMatter, self.span(range), message));
+    }
+
+    /// A key that nothing reads.
+    fn unknown(&mut self, range: Range<usize>, of: &str, key: &str, known: &[&str]) {
+        let span = self.span(range);
+        let diagnostic = Diagnostic::new(Code::FrontMatter, span, format!("{of} has no key `{key}`"));
+        self.report(match nearest(key, known.iter().copied()) {
+            Some(name) => diagnostic.fix(format!("did you mean `{name}`?"), vec![(span, name)]),
+            None => diagnostic.help(format!("its keys are `{}`", known.join("`, `"))),
+        });
+    }
+
+    fn root(&mut self, table: DeTable) {
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "worker" => {
+                    self.read.front.worker = self.group("worker", value, || WorkerDefinition::new(Does::Mock));
+                }
+                "behaviour" => {
+                    self.read.front.behaviour = self.group("behaviour", value, BehaviourDefinition::default);
+                }
+                "stage" => self.read.front.stage = self.group("stage", value, StageSettings::default),
+                "limits" => self.read.front.limits = self.table::<Limits>("`[limits]`", value).unwrap_or_default(),
+                other => {
+                    self.read.hides_names = true;
+                    self.unknown(key.span(), "the front matter", other, &keys::<FrontMatter>());
+                }
+            }
+        }
+    }
+
+    /// `[group.NAME]`, as many as there are; `broken` stands for one that cannot be read.
+    fn group<T: DeserializeOwned>(
+        &mut self,
+        group: &'static str,
+        value: Value,
+        broken: fn() -> T,
+    ) -> BTreeMap<String, T> {
+        let span = value.span();
+        let DeValue::Table(table) = value.into_inner() else {
+            self.read.hides_names = true;
+            self.wrong(span, format!("`{group}` holds tables, each with a name: `[{group}.NAME]`"));
+            return BTreeMap::new();
+        };
+        let mut all = BTreeMap::new();
+        for (name, value) in table {
+            let place = self.span(name.span());
+            let name = name.into_inner().into_owned();
+            let read = self.table(&format!("`[{group}.{name}]`"), value).unwrap_or_else(broken);
+            self.read.places.insert((group, name.clone()), place);
+            all.insert(name, read);
+        }
+        all
+    }
+
+    /// One table; when it cannot be read, each of its keys is looked at by itself.
+    fn table<T: DeserializeOwned>(&mut self, of: &str, value: Value) -> Option<T> {
+        let span = value.span();
+        if !value.get_ref().is_table() {
+            self.wrong(span, format!("{of} is a table"));
+            return None;
+        }
+        let error = match T::deserialize(value.clone().into_deserializer()) {
+            Ok(read) => return Some(read),
+            Err(error) => error,
+        };
+        let DeValue::Table(table) = value.into_inner() else { return None };
+        let known = keys::<T>();
+        let before = self.read.errors.len();
+        let mut good = DeTable::new();
+        for (key, value) in table {
+            if self.read.errors.len() >= MOST_FOUND {
+                break;
+            }
+            let name = key.get_ref().as_ref();
+            if !known.contains(&name) {
+                self.unknown(key.span(), of, name, &known);
+                continue;
+            }
+            // What has a place is wrong with the key; what has none is wrong with the table, which is not whole here.
+            match alone::<T>(name, value.clone()) {
+                Some(error) if error.span().is_some() => self.value::<T>(of, name, value, &error),
+                _ => _ = good.insert(key, value),
+            }
+        }
+        if self.read.errors.len() == before {
+            self.wrong(error.span().unwrap_or(span.clone()), format!("{of}: {}", error.message().trim()));
+        }
+        T::deserialize(Spanned::new(span, DeValue::Table(good)).into_deserializer()).ok()
+    }
+
+    /// A value that its key does not take.
+    fn value<T: DeserializeOwned>(&mut self, of: &str, key: &str, value: Value, error: &toml::de::Error) {
+        let before = self.read.errors.len();
+        match (key, value.get_ref()) {
+            ("backoff", DeValue::Table(_)) => _ = self.table::<Backoff>(&format!("`backoff` of {of}"), value.clone()),
+            ("mock", DeValue::Array(entries)) => {
+                for entry in entries {
+                    match entry.get_ref() {
+                        DeValue::String(_) => {}
+                        DeValue::Table(_) => {
+                            self.table::<MockAnswer>(&format!("an entry of `mock` of {of}"), entry.clone());
+                        }
+                        _ => self.wrong(entry.span(), format!("an entry of `mock` of {of} is a word or a table")),
+                    }
+                }
+            }
+            _ => {}
+        }
+        if self.read.errors.len() > before {
+            return;
+        }
+        let range = error.span().unwrap_or(value.span());
+        let says = match key {
+            "run" => "a line for the shell, or a list of a program and its arguments".to_owned(),
+            "mock" => "a list of words and tables".to_owned(),
+            // A number without its unit: what the quantity says of it tells more than that it is no text.
+            _ => match as_text(&value).and_then(|text| alone::<T>(key, text)) {
+                Some(of_text) if !of_text.message().starts_with("invalid type") => of_text.message().trim().to_owned(),
+                _ => error.message().trim().to_owned(),
+            },
+        };
+        self.wrong(range, format!("`{key}` of {of}: {says}"));
+    }
+}
+
+/// A number as the text that was perhaps meant.
+fn as_text(value: &Value) -> Option<Value<'static>> {
+    let text = match value.get_ref() {
+        DeValue::Integer(number) => number.as_str(),
+        DeValue::Float(number) => number.as_str(),
+        _ => return None,
+    };
+    Some(Spanned::new(value.span(), DeValue::String(text.to_owned().into())))
+}
+
+/// What is wrong with a table of this one key.
+fn alone<T: DeserializeOwned>(key: &str, value: Value) -> Option<toml::de::Error> {
+    let span = value.span();
+    let table = DeTable::from_iter([(Spanned::new(span.clone(), key.to_owned().into()), value)]);
+    T::deserialize(Spanned::new(span, DeValue::Table(table)).into_deserializer()).err()
+}
+
+/// The keys of a type that is spelt as a table.
+fn keys<T: DeserializeOwned>() -> Vec<&'static str> {
+    struct Keys<'a>(&'a mut Vec<&'static str>);
+
+    impl<'de> serde::Deserializer<'de> for Keys<'_> {
+        type Error = NoValue;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, NoValue> {
+            Err(serde::de::Error::custom("no table"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            visitor: V,
+        ) -> Result<V::Value, NoValue> {
+            self.0.extend_from_slice(fields);
+            self.deserialize_any(visitor)
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut keys = Vec::new();
+    let _ = T::deserialize(Keys(&mut keys));
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Vec<String> {
+        let mut errors = read(text, 0).errors;
+        errors.sort_by_key(|error| error.primary.span);
+        let at = |error: &Diagnostic| text.get(error.primary.span.range()).unwrap_or("").to_owned();
+        errors.iter().map(|error| format!("{}: {}", at(error), error.message)).collect()
+    }
+
+    #[test]
+    fn every_key_that_is_wrong_is_told_at_its_place() {
+        let text = r#"
+[worker.a]
+run = "x"
+timout = "5m"
+timeout = 5
+words = "one"
+cost = "5"
+most = "many"
+mock = ["x", { verdit = "y", sleep = 3 }, 4]
+backoff = { wait = "1", fast = true }
+[worker.b]
+runs = "x"
+[worker.c]
+about = "nothing"
+[worker.d]
+run = "x"
+prompt = "y"
+[worker]
+e = 5
+[worker.f]
+run = 5
+[limits]
+call = 5
+count = 0
+[behaviour.careful]
+promt = "slow"
+[stage.s]
+chooser = 5
+"#;
+        let expected = [
+            "timout: `[worker.a]` has no key `timout`",
+            "5: `timeout` of `[worker.a]`: `5` is not a duration: a whole number with `ms`, `s`, `m`, `h` or `d`, as in `30s`",
+            "\"one\": `words` of `[worker.a]`: invalid type: string \"one\", expected a sequence",
+            "\"5\": `cost` of `[worker.a]`: `5` is not an amount of money: as in `$0.50`, at most six decimals",
+            "\"many\": `most` of `[worker.a]`: invalid type: string \"many\", expected u32",
+            "verdit: an entry of `mock` of `[worker.a]` has no key `verdit`",
+            "3: `sleep` of an entry of `mock` of `[worker.a]`: `3` is not a duration: a whole number with `ms`, `s`, `m`, `h` or `d`, as in `30s`",
+            "4: an entry of `mock` of `[worker.a]` is a word or a table",
+            "\"1\": `wait` of `backoff` of `[worker.a]`: `1` is not a duration: a whole number with `ms`, `s`, `m`, `h` or `d`, as in `30s`",
+            "fast: `backoff` of `[worker.a]` has no key `fast`",
+            "runs: `[worker.b]` has no key `runs`",
+            "[worker.c]: `[worker.c]`: it does nothing: say one of `run`, `prompt`, `builtin`, `human` or `mock`",
+            "[worker.d]: `[worker.d]`: it does two things, `run` and `prompt`: a worker does one",
+            "5: `[worker.e]` is a table",
+            "5: `run` of `[worker.f]`: a line for the shell, or a list of a program and its arguments",
+            "call: `[limits]` has no key `call`",
+            "0: `count` of `[limits]`: invalid value: integer `0`, expected a nonzero u16",
+            "promt: `[behaviour.careful]` has no key `promt`",
+            "5: `chooser` of `[stage.s]`: invalid type: integer `5`, expected a string",
+        ];
+        assert_eq!(told(text), expected);
+        let read = read(text, 0);
+        assert_eq!(read.front.worker.len(), 6);
+        assert!(!read.hides_names);
+    }
+
+    #[test]
+    fn what_is_right_is_read_as_it_always_is() {
+        let text =
+            "[worker.a]\nrun = \"x\"\nbackoff.wait = \"1s\"\n[limits]\nmoney = \"$2\"\n[stage]\ns.chooser = \"a\"\n";
+        let read = read(text, 0);
+        assert_eq!(read.errors, []);
+        assert_eq!(read.front, FrontMatter::parse(text).expect("it is valid"));
+    }
+
+    #[test]
+    fn a_part_that_is_not_understood_may_define_any_name() {
+        assert!(read("[workers.a]\nrun = \"x\"\n", 0).hides_names);
+        assert!(read("worker = 5\n", 0).hides_names);
+        assert!(read("[worker.a\n", 0).hides_names);
+        // And then nothing is said of names that nothing else defines.
+        for front in ["[workers.a]", "[worker.a", "[worker.a]\ntimout = 5"] {
+            let source = format!("+++\n{front}\n+++\nout <= ( switch <= ( a => send ) ) <= in\n");
+            let errors =
+                crate::compile("x.aivm", &source, &crate::library::Shelf::default()).expect_err("it is broken");
+            let codes: Vec<_> = errors.iter().map(|error| error.code).collect();
+            assert_eq!(codes, [Code::FrontMatter], "{source}");
+        }
+        assert_eq!(told("[workers.a]\nrun = \"x\"\n"), ["workers: the front matter has no key `workers`"]);
+    }
+}
