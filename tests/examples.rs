@@ -99,6 +99,14 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+fn all_but_the_sketches_are_formatted() {
+    for folder in folders().iter().filter(|folder| !folder.to_string_lossy().contains("sketch")) {
+        let source = std::fs::read_to_string(folder.join("pipeline.aivm")).expect("a pipeline");
+        assert_eq!(aivm_lang::format::format(&source).as_ref(), Ok(&source), "{}", folder.display());
+    }
+}
+
+#[test]
 fn the_sketches_are_there_to_the_letter() {
     for (name, digest) in [("sketch-1", "first"), ("sketch-2", "second")] {
         let page = std::fs::read_to_string(

@@ -1,8 +1,8 @@
 //! The one way to set a program on the page. Works on tokens, so that every comment survives; what the tokens mean is the
 //! parser's, which judges both the source and the result: a program that does not parse is not touched.
 //!
-//! The unit is the line: the head of a stage, a step, an arm, a closing bracket with what follows it. A comment inside a
-//! unit moves behind it, or above it when there are several.
+//! The unit is the line: the head of a stage, a step, an arm, a closing bracket with what follows it. What stands in brackets
+//! on one line stays there when the line is not too wide. A comment inside a unit moves behind it, or above it when there are several.
 #![cfg_attr(
     not(test),
     deny(clippy::indexing_slicing, clippy::string_slice, clippy::unwrap_used, clippy::expect_used, clippy::panic)
@@ -19,7 +19,7 @@ use std::mem::take;
 const INDENT: usize = 4;
 /// What is wider before its `=>` is not aligned, and its neighbours not with it.
 const WIDEST_HEAD: usize = 60;
-/// The same for a line before its comment.
+/// The same for a line before its comment; brackets that would make a wider one are opened.
 const WIDEST_LINE: usize = 100;
 
 /// The canonical layout of a program; its front matter stays as it is, byte for byte.
@@ -66,6 +66,15 @@ struct Piece<'a> {
     text: &'a str,
     comments: Vec<Comment<'a>>,
     blank_before: bool,
+    /// It begins a line of the source.
+    newline_before: bool,
+}
+
+impl Piece<'_> {
+    /// As it is written in the result.
+    fn written(&self) -> &str {
+        if self.kind == Kind::Or { "|" } else { self.text }
+    }
 }
 
 /// The tokens of the grammar, and an end that carries the comments behind the last.
@@ -76,18 +85,19 @@ fn pieces(source: &str, from: u32, after_front_matter: bool) -> Vec<Piece<'_>> {
     let mut newlines = 1;
     for token in lex(source, from) {
         let text = text_of(source, token.span);
+        let newline_before = newlines > 0;
         let blank_before = newlines > 1 && (after_front_matter || !(pieces.is_empty() && comments.is_empty()));
         match token.kind {
             Kind::Space => {
                 newlines += text.bytes().filter(|byte| *byte == b'\n').count();
                 continue;
             }
-            Kind::Comment => comments.push(Comment { text: text.trim_end(), own_line: newlines > 0, blank_before }),
-            kind => pieces.push(Piece { kind, text, comments: take(&mut comments), blank_before }),
+            Kind::Comment => comments.push(Comment { text: text.trim_end(), own_line: newline_before, blank_before }),
+            kind => pieces.push(Piece { kind, text, comments: take(&mut comments), blank_before, newline_before }),
         }
         newlines = 0;
     }
-    pieces.push(Piece { kind: Kind::Space, text: "", comments, blank_before: false });
+    pieces.push(Piece { kind: Kind::Space, text: "", comments, blank_before: false, newline_before: true });
     pieces
 }
 
@@ -112,8 +122,8 @@ fn lay_out(source: &str) -> String {
     let (front, from) = parser::body(source);
     let mut layout = Layout::default();
     let pieces = pieces(source, from, !front.is_empty());
-    for (at, piece) in pieces.iter().enumerate() {
-        layout.piece(piece, pieces.get(at + 1));
+    for at in 0..pieces.len() {
+        layout.piece(pieces.get(at..).unwrap_or(&[]));
     }
     layout.align();
     let mut body = layout.print();
@@ -123,46 +133,18 @@ fn lay_out(source: &str) -> String {
     format!("{front}{body}")
 }
 
-#[derive(Default)]
-struct Layout<'a> {
-    lines: Vec<Line>,
-    /// The line being made; no text between lines.
-    line: Line,
-    /// Comments met inside it.
-    inside: Vec<&'a str>,
-    depth: usize,
-    square: usize,
-    /// Behind the `=>` of a line, where no chain follows: the next word may begin a line.
-    in_outcomes: bool,
+/// Between which tokens the layout is.
+#[derive(Clone, Copy, Default)]
+struct Place {
     before: Option<Kind>,
+    /// How many square brackets are open.
+    square: usize,
+    /// Behind the `=>` of an element, where no chain follows: the next word may begin another element.
+    in_outcomes: bool,
 }
 
-impl<'a> Layout<'a> {
-    fn piece(&mut self, piece: &Piece<'a>, next: Option<&Piece<'a>>) {
-        if piece.kind == Kind::Arrow && next.is_some_and(|next| next.kind == Kind::Less) {
-            // `plan <= <5>` is written `plan<5>`.
-            self.inside.extend(piece.comments.iter().map(|comment| comment.text));
-            return;
-        }
-        if self.begins_line(piece) {
-            self.end_line(piece.comments.first());
-            self.begin_line(piece);
-        } else {
-            self.inside.extend(piece.comments.iter().map(|comment| comment.text));
-        }
-        self.write(piece);
-        match piece.kind {
-            Kind::OpenSquare => self.square += 1,
-            Kind::CloseSquare => self.square -= 1,
-            Kind::Open => self.depth += 1,
-            Kind::Leads => self.in_outcomes = true,
-            Kind::Arrow => self.in_outcomes = false,
-            _ => {}
-        }
-        self.before = Some(piece.kind);
-    }
-
-    fn begins_line(&self, piece: &Piece) -> bool {
+impl Place {
+    fn begins_line(self, piece: &Piece) -> bool {
         let Some(before) = self.before else { return true };
         match (before, piece.kind) {
             (_, Kind::Space) => true,
@@ -174,6 +156,111 @@ impl<'a> Layout<'a> {
             }
             _ => false,
         }
+    }
+
+    /// What stands before a piece that begins no line: two spaces part the elements of brackets that stay on their line.
+    fn gap(self, piece: &Piece) -> &'static str {
+        let Some(before) = self.before else { return "" };
+        let label = (before, piece.kind) == (Kind::Word, Kind::OpenSquare);
+        let tight = label
+            || matches!(piece.kind, Kind::CloseSquare | Kind::Less | Kind::Greater | Kind::Comma | Kind::Dot)
+            || matches!(before, Kind::OpenSquare | Kind::Less | Kind::Dot)
+            || (before, piece.kind) == (Kind::Open, Kind::Close);
+        match self.begins_line(piece) {
+            true if before != Kind::Open && piece.kind != Kind::Close => "  ",
+            false if tight => "",
+            _ => " ",
+        }
+    }
+
+    fn pass(&mut self, piece: &Piece) {
+        self.in_outcomes &= !self.begins_line(piece);
+        match piece.kind {
+            Kind::OpenSquare => self.square += 1,
+            Kind::CloseSquare => self.square = self.square.saturating_sub(1),
+            Kind::Leads => self.in_outcomes = true,
+            Kind::Arrow => self.in_outcomes = false,
+            _ => {}
+        }
+        self.before = Some(piece.kind);
+    }
+}
+
+#[derive(Default)]
+struct Layout<'a> {
+    lines: Vec<Line>,
+    /// The line being made; no text between lines.
+    line: Line,
+    /// Comments met inside it.
+    inside: Vec<&'a str>,
+    depth: usize,
+    /// How many of the open brackets are closed on their line.
+    flat: usize,
+    place: Place,
+}
+
+impl<'a> Layout<'a> {
+    /// Sets the first of these pieces; the others follow it.
+    fn piece(&mut self, pieces: &[Piece<'a>]) {
+        let [piece, rest @ ..] = pieces else { return };
+        if dropped(piece, rest) {
+            self.inside.extend(piece.comments.iter().map(|comment| comment.text));
+            return;
+        }
+        if self.flat == 0 && self.place.begins_line(piece) {
+            self.end_line(piece.comments.first());
+            self.begin_line(piece);
+        } else {
+            self.inside.extend(piece.comments.iter().map(|comment| comment.text));
+            self.line.text.push_str(self.place.gap(piece));
+        }
+        // Of brackets on one line only what stands before them is aligned.
+        if piece.kind == Kind::Leads && self.flat == 0 {
+            self.line.arrow = Some(self.line.text.len().saturating_sub(1));
+        }
+        self.line.text.push_str(piece.written());
+        self.place.pass(piece);
+        match piece.kind {
+            Kind::Open => {
+                self.depth += 1;
+                self.flat += usize::from(self.flat > 0 || self.stays_on_the_line(rest));
+            }
+            Kind::Close => {
+                self.depth -= 1;
+                self.flat = self.flat.saturating_sub(1);
+            }
+            _ => {}
+        }
+    }
+
+    /// May what follows an opening bracket stay on its line? It does in the source, and the line does not become too wide,
+    /// with what follows the closing bracket up to the next opening one.
+    fn stays_on_the_line(&self, pieces: &[Piece]) -> bool {
+        let mut width = self.line.depth * INDENT + self.line.text.len();
+        let (mut place, mut open) = (self.place, 1);
+        for (at, piece) in pieces.iter().enumerate() {
+            if open == 0 && place.begins_line(piece) {
+                return true;
+            }
+            if open > 0 && (piece.newline_before || !piece.comments.is_empty()) {
+                return false;
+            }
+            if dropped(piece, pieces.get(at + 1..).unwrap_or(&[])) {
+                continue;
+            }
+            width += place.gap(piece).len() + piece.written().len();
+            if width > WIDEST_LINE {
+                return false;
+            }
+            match piece.kind {
+                Kind::Open if open == 0 => return true,
+                Kind::Open => open += 1,
+                Kind::Close => open -= 1,
+                _ => {}
+            }
+            place.pass(piece);
+        }
+        true
     }
 
     /// Ends the line being made; `behind` is the comment that follows.
@@ -197,44 +284,25 @@ impl<'a> Layout<'a> {
 
     /// Comments on lines of their own, then a new line for `piece`.
     fn begin_line(&mut self, piece: &Piece<'a>) {
-        let comment_depth = self.depth;
-        if piece.kind == Kind::Close {
-            self.depth -= 1;
-        }
-        let first_in_block = self.before == Some(Kind::Open);
+        // A closing bracket stands below what opened it, the comments before it in the body that it closes.
+        let depth = self.depth - usize::from(piece.kind == Kind::Close);
+        let first_in_block = self.place.before == Some(Kind::Open);
         // Definitions and the program stand apart.
         let blank = |piece: &Piece| piece.blank_before || piece.comments.iter().any(|comment| comment.blank_before);
         let mut apart =
-            self.before == Some(Kind::Close) && piece.kind == Kind::Word && self.depth == 0 && !blank(piece);
+            self.place.before == Some(Kind::Close) && piece.kind == Kind::Word && depth == 0 && !blank(piece);
         let mut first = first_in_block;
         for comment in piece.comments.iter().filter(|comment| comment.own_line) {
             let blank_before = (comment.blank_before || take(&mut apart)) && !take(&mut first);
             self.lines.push(Line {
-                depth: comment_depth,
+                depth: self.depth,
                 comment: Some(comment.text.to_owned()),
                 blank_before,
                 ..Line::default()
             });
         }
         let blank_before = (piece.blank_before || apart) && !first && piece.kind != Kind::Close;
-        self.in_outcomes = false;
-        self.line = Line { depth: self.depth, blank_before, ..Line::default() };
-    }
-
-    fn write(&mut self, piece: &Piece) {
-        let text = &mut self.line.text;
-        let label = piece.kind == Kind::OpenSquare && self.before == Some(Kind::Word);
-        let tight = label
-            || matches!(piece.kind, Kind::CloseSquare | Kind::Less | Kind::Greater | Kind::Comma | Kind::Dot)
-            || matches!(self.before, Some(Kind::OpenSquare | Kind::Less | Kind::Dot))
-            || (self.before, piece.kind) == (Some(Kind::Open), Kind::Close);
-        if piece.kind == Kind::Leads {
-            self.line.arrow = Some(text.len());
-        }
-        if !tight && !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(if piece.kind == Kind::Or { "|" } else { piece.text });
+        self.line = Line { depth, blank_before, ..Line::default() };
     }
 
     /// Sets `=>` and trailing comments of neighbouring steps below each other. Empty lines and nested stages part neighbours.
@@ -273,6 +341,11 @@ impl<'a> Layout<'a> {
         }
         out
     }
+}
+
+/// `plan <= <5>` is written `plan<5>`.
+fn dropped(piece: &Piece, rest: &[Piece]) -> bool {
+    piece.kind == Kind::Arrow && rest.first().is_some_and(|next| next.kind == Kind::Less)
 }
 
 fn align_run(lines: &mut [Line]) {

@@ -58,11 +58,7 @@ fn comments_stay_where_they_belong() {
         "; file
 
 ; top
-d <= (
-    switch <= (
-        a => send
-    )
-) ;behind d
+d <= ( switch <= ( a => send ) ) ;behind d
 
 ; of out
 out <= (
@@ -77,9 +73,7 @@ out <= (
 
         c => send
         ; last
-    ) <= join <= ( ; closed
-        d => send
-    )
+    ) <= join <= ( d => send ) ; closed
 ) <= in ; behind
 ; end
 ",
@@ -87,9 +81,43 @@ out <= (
 }
 
 #[test]
+fn brackets_on_one_line_stay_there_while_they_fit() {
+    is(
+        "a<=() b<=(switch<=(x=>next|cancel [y<=in]=>send))
+        out<=(match<=(good=>out<=switch<=(cite=>send) ; short
+        not-found => out<=switch<=(not-there=>send)<=join<=(d=>send
+        e=>send))<=switch<=(f<=<5>=>send))<=in",
+        "a <= ()
+
+b <= ( switch <= ( x => next | cancel  [y <= in] => send ) )
+
+out <= (
+    match <= (
+        good      => out <= switch <= ( cite => send ) ; short
+        not-found => out <= switch <= ( not-there => send ) <= join <= (
+            d => send
+            e => send
+        )
+    ) <= switch <= ( f<5> => send )
+) <= in
+",
+    );
+    // The line may have 100 columns: with one more the outer brackets are opened, then the inner ones are looked at by themselves.
+    let word = "w".repeat(48);
+    let fits = format!("out <= ( switch <= ( {word}5678 => send | cancel ) ) <= in\n");
+    assert_eq!(fits.trim_end().len(), 100);
+    is(&fits, &fits);
+    let wide = format!("out <= ( switch <= ( {word}56789 => send | cancel ) ) <= in\n");
+    is(&wide, &format!("out <= (\n    switch <= ( {word}56789 => send | cancel )\n) <= in\n"));
+    // A comment or a line end inside opens them.
+    is("out <= ( switch <= ( a => send\n) ) <= in", "out <= (\n    switch <= (\n        a => send\n    )\n) <= in\n");
+    is("out <= ( ; why\nswitch <= ( a => send ) ) <= in", "out <= ( ; why\n    switch <= ( a => send )\n) <= in\n");
+}
+
+#[test]
 fn nested_stages_and_empty_lines_part_what_is_aligned() {
     is(
-        "out<=(match<=(success=>send\n\nx=>out<=select<=(plan=>next b=>send)\nlonger=>send d=>cancel))<=in",
+        "out<=(match<=(success=>send\n\nx=>out<=select<=(plan=>next\nb=>send)\nlonger=>send d=>cancel))<=in",
         "out <= (
     match <= (
         success => send
