@@ -184,15 +184,22 @@ pub struct Decision {
     pub passed_over: Vec<String>,
     /// Which rule chose.
     pub rule: Rule,
+    /// Why an answer that says it is done is none all the same: its word is none that the step knows.
+    pub error: Option<CallError>,
 }
 
 /// The word by which a chooser ends its select.
 pub const FINISH: &str = "finish";
 
 impl Decision {
+    /// Of no rule of outcomes.
+    pub(crate) fn of(taken: Taken) -> Decision {
+        Decision { taken, passed_over: Vec::new(), rule: Rule::None, error: None }
+    }
+
     /// On an answer that leads nowhere any more.
     pub(crate) fn dropped() -> Decision {
-        Decision { taken: Taken::Dropped, passed_over: Vec::new(), rule: Rule::None }
+        Decision::of(Taken::Dropped)
     }
 }
 

@@ -168,7 +168,7 @@ impl Core {
         let Some(visit) = self.end_visit(id) else { return Flow::Stop };
         let top = self.data.fibers[id].top();
         let Some(finish) = self.data.scopes[top.scope].finish.take() else { return self.break_run("no choice to end") };
-        let decision = Decision { taken: Taken::Chose(FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
+        let decision = Decision::of(Taken::Chose(FINISH.into()));
         self.note(Action::NotMade(NotMade {
             key,
             purpose: Purpose::Step(visit.step),
@@ -254,7 +254,12 @@ impl Core {
         let Some(visit) = &top.visit else { return Decision::dropped() };
         let (step_id, retried, item) = (visit.step, visit.attempt - 1, visit.item.is_some());
         let edges = p.edges(pc);
+        let done = matches!(came, Came::Done { .. });
         let (said, came) = self.judge(p, id, edges, step_id, came);
+        let error = match &came {
+            Arrived::Ending(ending) if done => ending.error(),
+            _ => None,
+        };
         let counters = &self.data.frames[frame].counters;
         let limits = &p.function(function).counters;
         let choice = outcome::choose(edges, said, item, |_, edge| match (edge.kind, edge.counter) {
@@ -270,7 +275,7 @@ impl Core {
             [] => Vec::new(),
             passed_over => passed_over.iter().map(|at| p.edge_text(&edges[*at])).collect(),
         };
-        Decision { taken, passed_over, rule: choice.rule }
+        Decision { taken, passed_over, rule: choice.rule, error }
     }
 
     /// What the edges are asked about: a success, with or without a word of theirs, or a failure.
@@ -448,6 +453,7 @@ impl Core {
         };
         let place = self.out.len();
         end.decision = self.settle(p, id, came);
+        end.error = end.error.or_else(|| end.decision.error.clone());
         self.out.insert(place, Out::Trace(Box::new(Action::Ended(end))));
         self.flow(id)
     }

@@ -55,8 +55,7 @@ impl Core {
                 let caller = self.data.frames[self.data.fibers[id].top().frame].caller.clone();
                 let key = StepKey::new(caller, p.stage_key(stage).clone(), number, None);
                 let error = fault.at(&key);
-                let decision =
-                    Decision { taken: Taken::Chose(FINISH.into()), passed_over: Vec::new(), rule: Rule::None };
+                let decision = Decision::of(Taken::Chose(FINISH.into()));
                 let purpose = Purpose::Choose(stage);
                 let kind = EndKind::Exhausted;
                 self.note(Action::NotMade(NotMade { key, purpose, attempt, kind, error, decision }));
@@ -121,7 +120,6 @@ impl Core {
     /// A chooser has answered.
     pub(super) fn chosen(&mut self, p: &Program, id: FiberId, number: u32, attempt: u32, answer: Answer) -> Decision {
         let top = self.data.fibers[id].top();
-        let decide = |taken| Decision { taken, passed_over: Vec::new(), rule: Rule::None };
         let Some(Instruction::Choose { stage, options, counter }) = p.code().get(top.pc as usize).copied() else {
             return Decision::dropped();
         };
@@ -134,11 +132,11 @@ impl Core {
         if let Answer::Done { verdict: Some(word), .. } = answer {
             if word == FINISH {
                 self.go_to_option(p, id, counter, None, finish);
-                return decide(Taken::Chose(FINISH.into()));
+                return Decision::of(Taken::Chose(FINISH.into()));
             }
             if let Some((at, name)) = self.options_left(p, top).into_iter().find(|(_, name)| ***name == *word) {
                 self.go_to_option(p, id, counter, Some(at), finish);
-                return decide(Taken::Chose(name.clone()));
+                return Decision::of(Taken::Chose(name.clone()));
             }
         }
         if attempt == 1 {
@@ -146,6 +144,6 @@ impl Core {
         } else {
             self.end_stage(id, Fault::NotChosen(said), p.stage_key(stage).to_string());
         }
-        decide(Taken::NotChosen)
+        Decision::of(Taken::NotChosen)
     }
 }

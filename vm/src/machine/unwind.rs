@@ -159,7 +159,7 @@ impl Core {
             }
         }
         let taken = if done { Taken::Undone } else { Taken::NotUndone };
-        Decision { taken, passed_over: Vec::new(), rule: Rule::None }
+        Decision::of(taken)
     }
 
     /// A function that undoes something has ended.

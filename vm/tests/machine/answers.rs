@@ -53,14 +53,21 @@ fn a_failure_goes_back_with_the_input_and_the_error() {
 fn an_unknown_word_is_a_failure_that_names_the_words() {
     let module = ping_pong(3, |_, s| vec![send("return").leaving(&[s]), cancel()]);
     let trace = World::new(module).reply("b", &[says("nonsense")]).run();
-    assert_eq!(trace[1..], ["s/b#1: x.a.b (nonsense) -> cancel", "Failure E0702 at s/b#1"]);
+    assert_eq!(trace[1..], ["s/b#1: x.a.b (nonsense) -> cancel by E0702", "Failure E0702 at s/b#1"]);
+}
+
+#[test]
+fn an_unknown_word_is_not_hidden_by_an_outcome_that_takes_failures() {
+    let module = ping_pong(3, |a, s| vec![back("a").counted(a), send("return").leaving(&[s])]);
+    let trace = World::new(module).reply("b", &[says("nonsense"), ok()]).run();
+    assert_eq!(trace[1..3], ["s/b#1: x.a.b (nonsense) -> back by E0702", "s/a#2: x.a!E0702.a -> next"]);
 }
 
 #[test]
 fn a_word_of_another_step_is_unknown_too() {
     let module = ping_pong(3, |_, s| vec![send("return").leaving(&[s])]);
     let trace = World::new(module).reply("b", &[says("next")]).run();
-    assert_eq!(trace[1..], ["s/b#1: x.a.b (next) -> failed", "Failure E0702 at s/b#1"]);
+    assert_eq!(trace[1..], ["s/b#1: x.a.b (next) -> failed by E0702", "Failure E0702 at s/b#1"]);
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn a_worker_that_returned_nonsense_has_done_something() {
     let world = World::new(transaction().finish()).reply("a", &[says("nonsense")]);
     assert_eq!(
         world.run(),
-        ["s/a#1: x.a (nonsense) -> failed", "s/a#1~undo: x.a.undo-a -> undone", "Failure E0702 at s/a#1"]
+        ["s/a#1: x.a (nonsense) -> failed by E0702", "s/a#1~undo: x.a.undo-a -> undone", "Failure E0702 at s/a#1"]
     );
 }
 

@@ -415,5 +415,6 @@ fn what(output: &Option<Artifact>, kind: Option<EndKind>, error: &Option<CallErr
 fn decided(decision: &Decision) -> String {
     let passed = decision.passed_over.join(", ");
     let passed = if passed.is_empty() { passed } else { format!(" (not {passed})") };
-    format!("{}{passed}", decision.taken.word())
+    let error = decision.error.as_ref().map_or(String::new(), |error| format!(" by {}", error.code));
+    format!("{}{passed}{error}", decision.taken.word())
 }
