@@ -68,6 +68,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0508", include_str!("E0508.md")),
     ("E0509", include_str!("E0509.md")),
     ("E0510", include_str!("E0510.md")),
+    ("E0511", include_str!("E0511.md")),
+    ("E0512", include_str!("E0512.md")),
     ("E0601", include_str!("E0601.md")),
     ("E0602", include_str!("E0602.md")),
     ("E0603", include_str!("E0603.md")),

@@ -9,6 +9,7 @@ use crate::span::Span;
 use aivm_schema::module::StageKind;
 use rustc_hash::FxHashSet;
 
+mod mocks;
 mod reach;
 
 /// The warnings about the outermost file of a flow graph, in the order of their places; at most [`MOST_ERRORS`].
@@ -28,6 +29,7 @@ pub fn check(flow: &Flow) -> Vec<Diagnostic> {
         }
     }
     checker.unused_definitions();
+    checker.mocks();
     checker.paths();
     checker.warnings.sort_by_key(|warning| warning.primary.span);
     checker.warnings.truncate(MOST_ERRORS);
@@ -101,6 +103,7 @@ impl Checker<'_> {
                 );
             }
         }
+        self.retry_or_continue(id);
         if step.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Back(_) | Outcome::Retry(_))) {
             self.warn(
                 Diagnostic::new(Code::NoWayOut, span, format!("`{}` cannot be left but by being exhausted", step.name))
@@ -108,6 +111,37 @@ impl Checker<'_> {
                     .help("add `next`, `send` or `cancel`"),
             );
         }
+    }
+
+    /// `next | retry * 2 | continue` and `next | continue | retry * 2`: of a failure only the first of both counts. A part of a
+    /// fan-out is retried and then done without.
+    fn retry_or_continue(&mut self, id: StepId) {
+        let step = self.flow.step(id);
+        let position = |of: fn(&Outcome) -> bool| step.outcomes.iter().position(of);
+        let (Some(retry), Some(carry_on)) =
+            (position(|o| matches!(o, Outcome::Retry(_))), position(|o| *o == Outcome::Continue))
+        else {
+            return;
+        };
+        let sent = position(|o| matches!(o, Outcome::Next | Outcome::Send));
+        if step.each || sent.is_none_or(|sent| sent > carry_on) {
+            return;
+        }
+        let name = &step.name;
+        let (message, reason) = if retry < carry_on {
+            (
+                format!("when its retries are used up, `{name}` ends exhausted: it does not continue"),
+                "a \"no\" does not become a \"yes\": behind `retry` a failure takes no `continue`",
+            )
+        } else {
+            (
+                format!("after a failure `{name}` continues at once: it is not retried"),
+                "`continue` stands before `retry` and can always be taken",
+            )
+        };
+        self.warn(Diagnostic::new(Code::RetryOrContinue, self.step_span(id), message).reason(reason).help(
+            "to retry and then go on without it, retry in a definition and do without its call: aivm explain E0512",
+        ));
     }
 
     fn arms(&mut self, id: StageId) {

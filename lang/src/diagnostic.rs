@@ -113,6 +113,8 @@ codes! {
     MediaType "E0508" Warning "media types that do not fit"
     WordTwice "E0509" Warning "a word stands twice in a labelled stage"
     Unused "E0510" Warning "a definition that nothing calls"
+    DeafToMock "E0511" Warning "a mock says a word that no step hears"
+    RetryOrContinue "E0512" Warning "a failed step cannot be retried and then done without"
 }
 
 impl fmt::Display for Code {
