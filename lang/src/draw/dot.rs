@@ -2,7 +2,7 @@
 
 use super::edges::{Place, Sort, edges};
 use super::labels;
-use super::path::Path;
+use super::path::{Fate, Path};
 use super::traffic::Traffic;
 use crate::flow::*;
 use crate::lower::kind_word;
@@ -10,6 +10,7 @@ use aivm_schema::module::StageKind;
 use std::fmt::Write;
 
 const TAKEN: &str = "#0b5bd3";
+const FAILED: &str = "#c2493a";
 const FADED: &str = "#b9c0c7";
 
 pub(super) fn write(flow: &Flow, path: Option<&Path>) -> String {
@@ -187,7 +188,12 @@ impl Dot<'_> {
         if matches!(step.target, Target::Function(_)) {
             with.push("peripheries=2".to_owned());
         }
+        let fate = self.traffic.and_then(|traffic| traffic.fate(id));
         match self.traffic.map(|traffic| traffic.visits(id)) {
+            Some(_) if fate == Some(Fate::Failed) => {
+                with.push(format!("color=\"{FAILED}\", fillcolor=\"#fbe9e6\", penwidth=2"));
+            }
+            Some(_) if fate == Some(Fate::Cancelled) => with.push("style=\"rounded,dashed\"".to_owned()),
             Some(0) => with.push(format!("color=\"{FADED}\", fontcolor=\"{FADED}\"")),
             Some(_) => with.push(format!("color=\"{TAKEN}\", fillcolor=\"#e4eefc\", penwidth=2")),
             None => {}

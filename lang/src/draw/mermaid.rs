@@ -2,7 +2,7 @@
 
 use super::dot::{stage_title, step_title, stops};
 use super::edges::{Place, Sort, edges};
-use super::path::Path;
+use super::path::{Fate, Path};
 use super::traffic::Traffic;
 use crate::flow::*;
 use aivm_schema::module::StageKind;
@@ -86,6 +86,8 @@ impl Chart<'_> {
         if self.traffic.is_some() {
             self.line(1, "classDef taken stroke:#0b5bd3,stroke-width:2px");
             self.line(1, "classDef faded opacity:0.4");
+            self.line(1, "classDef failed stroke:#c2493a,fill:#fbe9e6,stroke-width:2px");
+            self.line(1, "classDef cancelled stroke:#66727d,stroke-dasharray:5 3");
         }
     }
 
@@ -151,7 +153,10 @@ impl Chart<'_> {
             Target::Function(_) => format!("[[{title}]]"),
             Target::Worker(_) => format!("({title})"),
         };
+        let fate = self.traffic.and_then(|traffic| traffic.fate(id));
         let class = match self.traffic.map(|traffic| traffic.visits(id)) {
+            Some(_) if fate == Some(Fate::Failed) => ":::failed",
+            Some(_) if fate == Some(Fate::Cancelled) => ":::cancelled",
             Some(0) => ":::faded",
             Some(_) => ":::taken",
             None => "",

@@ -20,6 +20,27 @@ pub struct Path {
     pub(super) calls: FxHashMap<FunctionId, u32>,
     /// How often the chooser of each select was called.
     pub(super) choices: FxHashMap<StageId, u32>,
+    /// Of each step whose last call ended its stage, how.
+    pub(super) fates: FxHashMap<StepId, Fate>,
+}
+
+/// How a step's last call ended its stage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It failed, was exhausted, or took too long.
+    Failed,
+    /// What it stood in was cancelled while it was called.
+    Cancelled,
+}
+
+impl Fate {
+    fn of(outcome: &str) -> Option<Fate> {
+        match outcome {
+            "failed" | "exhausted" | "timeout" => Some(Fate::Failed),
+            "cancelled" => Some(Fate::Cancelled),
+            _ => None,
+        }
+    }
 }
 
 impl Path {
@@ -34,12 +55,25 @@ impl Path {
             keys.entry((stage.function, stage.key.clone())).or_insert(Err(StageId(at as u32)));
         }
         let mut path = Path { ended: Some(ended.to_owned()), ..Path::default() };
+        // The steps that the run ended by: the last calls, as long as they end something.
+        let mut enders: Vec<StepId> = Vec::new();
         for (key, outcome) in calls {
             match Place::of(flow, &keys, key) {
-                Some(Ok(place)) => path.add(flow, place, outcome),
+                Some(Ok(place)) => {
+                    path.add(flow, place, outcome);
+                    match (place.undo, outcome) {
+                        (true, _) | (_, "cancelled") => {}
+                        (_, "cancel" | "failed" | "exhausted" | "timeout") => enders.push(place.step),
+                        _ => enders.clear(),
+                    }
+                }
                 Some(Err(select)) => *path.choices.entry(select).or_default() += 1,
                 None => {}
             }
+        }
+        // A `cancel` that was chosen ends a run `cancelled`: these were taken because something failed.
+        if ["failed", "timeout"].contains(&ended) {
+            path.fates.extend(enders.into_iter().map(|step| (step, Fate::Failed)));
         }
         path
     }
@@ -49,6 +83,10 @@ impl Path {
         if place.undo {
             *self.undone.entry(place.step).or_default() += u32::from(outcome == "undone");
             return;
+        }
+        match Fate::of(outcome) {
+            Some(fate) => _ = self.fates.insert(place.step, fate),
+            None => _ = self.fates.remove(&place.step),
         }
         if let Target::Function(function) = step.target
             && place.item == step.each

@@ -58,6 +58,10 @@ pub(super) enum State {
     Plain,
     /// The run came here.
     Taken,
+    /// A step that was cancelled while it was called.
+    Cancelled,
+    /// A step that failed and ended its stage.
+    Failed,
 }
 
 /// A polyline; horizontal and vertical pieces only.

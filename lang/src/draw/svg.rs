@@ -16,6 +16,7 @@ pub(super) fn write(scene: &Scene, theme: Theme) -> String {
     );
     out.push_str("<title>The flow graph of a pipeline</title>\n<style>\n");
     style(theme, &mut out);
+    ends(scene, theme, &mut out);
     out.push_str("</style>\n");
     let _ = writeln!(out, r#"<rect class="page" width="{width}" height="{height}" rx="14"/>"#);
     for item in &scene.frames {
@@ -54,6 +55,7 @@ struct Colours {
     matches: &'static str,
     loops: &'static str,
     stop: &'static str,
+    stop_fill: &'static str,
     undo: &'static str,
     undo_fill: &'static str,
     taken: &'static str,
@@ -79,6 +81,7 @@ const LIGHT: Colours = Colours {
     matches: "#a86b12",
     loops: "#b0407a",
     stop: "#c2493a",
+    stop_fill: "#fbe9e6",
     undo: "#0c7f89",
     undo_fill: "#eef8f8",
     taken: "#0b5bd3",
@@ -104,6 +107,7 @@ const DARK: Colours = Colours {
     matches: "#dba24a",
     loops: "#e57fb2",
     stop: "#ec7a6b",
+    stop_fill: "#43231f",
     undo: "#4fc3cd",
     undo_fill: "#1b2d30",
     taken: "#5b9dff",
@@ -112,14 +116,20 @@ const DARK: Colours = Colours {
     header: ".16",
 };
 
+impl Theme {
+    fn colours(self) -> &'static Colours {
+        match self {
+            Theme::Light => &LIGHT,
+            Theme::Dark => &DARK,
+        }
+    }
+}
+
 const FONT: &str =
     "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,'Noto Sans','DejaVu Sans',sans-serif";
 
 fn style(theme: Theme, out: &mut String) {
-    let c = match theme {
-        Theme::Light => &LIGHT,
-        Theme::Dark => &DARK,
-    };
+    let c = theme.colours();
     let _ = write!(
         out,
         "text{{font-family:{FONT};fill:{ink}}}
@@ -178,11 +188,34 @@ fn style(theme: Theme, out: &mut String) {
     );
 }
 
+/// The style of steps that failed or were cancelled, where there are some.
+fn ends(scene: &Scene, theme: Theme, out: &mut String) {
+    let c = theme.colours();
+    let any = |state: State| scene.nodes.iter().any(|node| node.state == state);
+    if any(State::Failed) {
+        let _ = writeln!(
+            out,
+            ".pill.x{{fill:{};stroke:{stop};stroke-width:2.2}}.inset.x{{stroke:{stop};stroke-width:1}}",
+            c.stop_fill,
+            stop = c.stop
+        );
+    }
+    if any(State::Cancelled) {
+        let _ = writeln!(
+            out,
+            ".pill.c{{stroke:{soft};stroke-width:1.4;stroke-dasharray:5 3}}.name.c{{fill:{soft}}}",
+            soft = c.soft
+        );
+    }
+}
+
 fn state(state: State) -> &'static str {
     match state {
         State::Plain => "",
         State::Taken => " t",
         State::Faded => " u",
+        State::Cancelled => " c",
+        State::Failed => " x",
     }
 }
 

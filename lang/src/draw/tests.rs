@@ -421,6 +421,44 @@ fn a_run_is_drawn_strong_where_it_went_and_faded_where_it_did_not() {
 }
 
 #[test]
+fn what_failed_is_red_and_what_was_cancelled_with_it_is_dashed() {
+    let source = "out <= ( switch[s] <= ( folder ~ drop => next ) <= join[j] <= (
+        slow => next  quick => next | cancel  fast => next ) <= switch <= ( report => send ) ) <= in";
+    let flow = flow(source).unwrap();
+    let run = |ended: &str, last: &str| {
+        let calls = [
+            ("s/folder#1", "next"),
+            ("j/fast#1", "next"),
+            ("j/quick#1", last),
+            ("j/slow#1", "cancelled"),
+            ("s/folder#1~undo", "undone"),
+        ];
+        Path::of(&flow, ended, calls)
+    };
+    let states = |path: &Path| {
+        let scene = super::scene(&flow, Some(path));
+        let pills = scene.nodes.iter().filter(|node| matches!(node.shape, Shape::Pill { .. }));
+        pills.map(|node| (node.title.clone(), node.state)).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    // `cancel` was taken because it failed: only then does the run end so.
+    for last in ["failed", "cancel", "exhausted"] {
+        let path = run("failed", last);
+        let states = states(&path);
+        assert_eq!(
+            ["s/folder", "j/fast", "j/quick", "j/slow", "switch.3/report"].map(|key| states[key]),
+            [State::Taken, State::Taken, State::Failed, State::Cancelled, State::Faded],
+            "{last}"
+        );
+        let svg = super::svg(&flow, Some(&path), Theme::Light);
+        assert!(svg.contains(r#"class="pill x""#) && svg.contains(".pill.x{") && svg.contains(".pill.c{"));
+        assert!(super::dot(&flow, Some(&path)).contains("fillcolor=\"#fbe9e6\""));
+        assert!(super::mermaid(&flow, Some(&path)).contains("(\"quick\"):::failed"));
+    }
+    assert_eq!(states(&run("cancelled", "cancel"))["j/quick"], State::Taken);
+    assert!(!super::svg(&flow, None, Theme::Light).contains(".pill.x{"));
+}
+
+#[test]
 fn graphs_for_other_tools_say_the_same() {
     let source = "make <= ( switch <= ( build<3, 30s> ~ clean => next | retry * 2 | cancel ) )
         out <= (

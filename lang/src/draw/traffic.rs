@@ -1,7 +1,7 @@
 //! How often each edge of a finished run was taken. A run tells its calls; what lies between them follows, because whatever
 //! comes into a place goes out of it again. What does not follow stays unknown, and is not drawn as known.
 
-use super::path::Path;
+use super::path::{Fate, Path};
 use crate::flow::*;
 use aivm_schema::module::StageKind;
 use rustc_hash::FxHashMap;
@@ -11,6 +11,7 @@ pub(super) struct Traffic {
     steps: Vec<u32>,
     outcomes: FxHashMap<(StepId, u32), u32>,
     undone: FxHashMap<StepId, u32>,
+    fates: FxHashMap<StepId, Fate>,
     calls: Vec<u32>,
     returned: bool,
     arms: Vec<u32>,
@@ -30,6 +31,7 @@ impl Traffic {
             steps,
             outcomes: path.outcomes.clone(),
             undone: path.undone.clone(),
+            fates: path.fates.clone(),
             calls,
             returned: path.ended.as_deref() == Some("sent"),
             arms: Vec::with_capacity(flow.stages.len()),
@@ -64,6 +66,9 @@ impl Traffic {
     }
     pub(super) fn undone(&self, step: StepId) -> u32 {
         self.undone.get(&step).copied().unwrap_or(0)
+    }
+    pub(super) fn fate(&self, step: StepId) -> Option<Fate> {
+        self.fates.get(&step).copied()
     }
     pub(super) fn calls(&self, function: FunctionId) -> u32 {
         self.calls.get(function.index()).copied().unwrap_or(0)

@@ -86,7 +86,7 @@ impl Flow {
         self.limits_text(step.visits, step.deadline_ms, step.money, step.tokens, out);
         if !step.refs.is_empty() {
             let refs: Vec<String> = step.refs.iter().map(|source| self.source_text(*source)).collect();
-            let _ = write!(out, " from {}{}", refs.join(", "), if step.each { " each" } else { "" });
+            let _ = write!(out, " {} {}", if step.each { "for each part of" } else { "from" }, refs.join(", "));
         }
         if let Some(undo) = step.undo {
             let _ = write!(out, " undo {}", self.target_name(undo));

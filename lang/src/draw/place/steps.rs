@@ -3,6 +3,7 @@
 use super::super::labels;
 use super::super::layout::*;
 use super::super::measure::width;
+use super::super::path::Fate;
 use super::super::plan::{ENTER, Port, PortRole, SWING, Stop, TAIL, UNDO_GAP, bead_width, undoer_width};
 use super::super::scene::*;
 use super::{Leave, Placer};
@@ -15,15 +16,20 @@ impl Placer<'_> {
         self.layout.plan.cells[id.index()].axis = axis;
         let visits = self.traffic.map(|traffic| traffic.visits(id));
         let state = self.state(visits);
+        let own = match self.traffic.and_then(|traffic| traffic.fate(id)) {
+            Some(Fate::Failed) => State::Failed,
+            Some(Fate::Cancelled) => State::Cancelled,
+            None => state,
+        };
         let cell = self.layout.cell(id);
         let rect = Rect { x: axis - cell.width / 2, y: cell.top, w: cell.width, h: cell.height };
         let (lines, limits, above, enter_y) =
             (cell.lines.clone(), cell.limits.clone(), cell.bead_above(), cell.enter_y);
         let shape = Shape::Pill { step: id, calls: matches!(step.target, Target::Function(_)), many: step.each };
-        self.scene.nodes.push(Node { rect, shape, state, title: labels::key(flow, step) });
+        self.scene.nodes.push(Node { rect, shape, state: own, title: labels::key(flow, step) });
         let mut y = rect.y + rect.h / 2 - (15 * (lines.len() as i32 - 1)) / 2;
         for (style, text) in &lines {
-            self.text(axis, y, Anchor::Middle, *style, state, text);
+            self.text(axis, y, Anchor::Middle, *style, own, text);
             y += 15;
         }
         if let Some(limits) = limits {
