@@ -42,6 +42,20 @@ fn the_wrong_program_of_a_page_gives_its_code_and_the_right_one_does_not() {
 }
 
 #[test]
+fn no_two_pages_have_one_title() {
+    let mut titles = std::collections::BTreeMap::new();
+    for file in std::fs::read_dir(folder()).expect("the folder").flatten().map(|entry| entry.path()) {
+        let page = std::fs::read_to_string(&file).expect("a page");
+        let Some((code, title)) = page.lines().next().and_then(|line| line.split_once(": ")) else { continue };
+        if let (Some("md"), Some(other)) =
+            (file.extension().and_then(|end| end.to_str()), titles.insert(title.to_owned(), code.to_owned()))
+        {
+            panic!("{code} and {other}: {title}");
+        }
+    }
+}
+
+#[test]
 fn the_list_of_pages_is_the_folder() {
     let list = std::fs::read_to_string(folder().join("pages.rs")).expect("the list");
     let mut files: Vec<String> = std::fs::read_dir(folder())

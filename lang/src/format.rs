@@ -1,4 +1,4 @@
-//! The one way to set a program on the page. Works on tokens, so that every comment survives; what the tokens mean is the
+//! The one way to lay a program out. Works on tokens, so that every comment survives; what the tokens mean is the
 //! parser's, which judges both the source and the result: a program that does not parse is not touched.
 //!
 //! The unit is the line: the head of a stage, a step, an arm, a closing bracket with what follows it. What stands in brackets

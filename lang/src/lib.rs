@@ -1,4 +1,4 @@
-//! Text to flow graph to bytecode, and back to well-set text. Pure: no I/O, no clock, no randomness, no async.
+//! Text to flow graph to bytecode, and back to formatted text. Pure: no I/O, no clock, no randomness, no async.
 #![forbid(unsafe_code)]
 
 pub mod brackets;

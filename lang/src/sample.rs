@@ -1,4 +1,4 @@
-//! Programs out of a number, for tests: every form of the grammar, set well or scattered over the page.
+//! Programs out of a number, for tests: every form of the grammar, formatted or scattered over the page.
 
 use crate::lexer::{Kind, lex};
 
