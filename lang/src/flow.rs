@@ -57,7 +57,7 @@ pub struct Flow {
     pub workers: Vec<Worker>,
     /// The behaviours that are named, each once.
     pub behaviours: Vec<Behaviour>,
-    /// Limits of the whole run that the front matter sets.
+    /// Limits of the whole run, as the front matter sets them, else the project.
     pub limits: RunLimits,
     /// Where everything was written.
     pub places: Places,

@@ -63,3 +63,40 @@ impl FrontMatter {
         toml::from_str(text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::library::{Found, Library, LibraryError};
+
+    /// A library that has nothing but limits.
+    struct Project(Limits);
+
+    impl Library for Project {
+        fn find(&self, _file: &str, _name: &str) -> Result<Option<Found>, LibraryError> {
+            Ok(None)
+        }
+        fn find_behaviour(&self, _file: &str, _name: &str) -> Result<Option<BehaviourDefinition>, LibraryError> {
+            Ok(None)
+        }
+        fn names(&self, _file: &str) -> Vec<String> {
+            Vec::new()
+        }
+        fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
+            Ok(())
+        }
+        fn limits(&self) -> Limits {
+            self.0.clone()
+        }
+    }
+
+    #[test]
+    fn limits_of_the_project_hold_where_a_file_sets_none() {
+        let project = Project(FrontMatter::parse("[limits]\ncalls = 9\nmoney = \"$1\"").expect("valid").limits);
+        let limits = |source: &str| crate::compile("x.aivm", source, &project).expect("it compiles").module.limits;
+        let of_the_project = RunLimits { calls: Some(9), money: Some(1_000_000), tokens: None };
+        assert_eq!(limits("out <= () <= in"), of_the_project);
+        let own = limits("+++\n[limits]\ncalls = 3\n+++\nout <= () <= in");
+        assert_eq!(own, RunLimits { calls: Some(3), ..of_the_project });
+    }
+}

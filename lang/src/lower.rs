@@ -37,7 +37,7 @@ pub fn lower(
     library: &dyn Library,
 ) -> Result<Flow, Vec<Diagnostic>> {
     let mut lowering = Lowering {
-        flow: Flow { words: tree.words.clone(), ..Flow::default() },
+        flow: Flow { words: tree.words.clone(), limits: library.limits().of_run(), ..Flow::default() },
         library,
         programs: FxHashMap::default(),
         workers: FxHashMap::default(),

@@ -4,6 +4,7 @@ use super::*;
 use crate::front::Read;
 use crate::library::Found;
 use aivm_schema::limits;
+use aivm_schema::module::RunLimits;
 use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::WorkerDefinition;
 use rustc_hash::FxHashSet;
@@ -20,7 +21,12 @@ impl File<'_, '_> {
         errors.into_iter().for_each(|error| self.report(error));
         (self.front_places, self.front_hides_names) = (places, hides_names);
         if self.all.open.len() == 1 {
-            self.all.flow.limits = front.limits.of_run();
+            let (own, project) = (front.limits.of_run(), self.all.flow.limits);
+            self.all.flow.limits = RunLimits {
+                calls: own.calls.or(project.calls),
+                money: own.money.or(project.money),
+                tokens: own.tokens.or(project.tokens),
+            };
         }
         let tree = self.tree;
         let defined: FxHashSet<&str> =
@@ -48,14 +54,12 @@ impl File<'_, '_> {
         for name in front.stage.keys() {
             if !selects.contains(name.as_str()) && !self.is_full() {
                 let span = self.key_span("stage", name);
-                self.report(
-                    Diagnostic::new(
-                        Code::NoSuchStage,
-                        span,
-                        format!("`[stage.{name}]` belongs to no `select` of this file"),
-                    )
-                    .help("its name is the label of a select: `select[name] <= (`"),
-                );
+                let message = format!("`[stage.{name}]` belongs to no `select` of this file");
+                let diagnostic = Diagnostic::new(Code::NoSuchStage, span, message)
+                    .help("its name is the label of a select: `select[name] <= (`");
+                let near = selects.iter().copied().take(self.worth_comparing());
+                let diagnostic = suggest(diagnostic, span, name, near);
+                self.report(diagnostic);
             }
         }
         self.front = front;
