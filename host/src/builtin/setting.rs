@@ -187,7 +187,9 @@ impl<'a> Options<'a> {
         }
         match settings.iter().find(|setting| setting.preset == Preset::Required && !with.contains_key(setting.name)) {
             Some(missing) => {
-                Err(options.wrong(missing.name, format!("has to be set: {}, {}", missing.takes(), missing.about)))
+                let name = missing.name;
+                let how = format!("`builtin = \"{builtin}\"`, `with = {{ {name} = … }}`");
+                Err(options.wrong(name, format!("has to be set: {how}; `aivm worker show {builtin}` explains it")))
             }
             None => Ok(options),
         }
