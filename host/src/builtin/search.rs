@@ -4,7 +4,7 @@ use super::input::{Call, Part};
 use super::setting::{Kind, Options, Setting};
 use super::{Builtin, Effect, Failure, MOST_ITEMS, Output, buffer, media};
 use serde_json::{Value, json};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// How fast a word's repetition stops counting, and how much long passages are held back: the usual values.
 const SATURATION: f64 = 1.2;
@@ -24,14 +24,21 @@ pub(super) const BUILTIN: Builtin = Builtin {
         Setting::count("most", 5, "how many passages it gives"),
         Setting::count("lines", 12, "the most lines of a passage; it ends with its paragraph"),
         Setting::optional("score", Kind::Number, "only passages with this score or a higher one"),
+        Setting::optional("ignore", Kind::List, "words of the question that do not count, such as `what` and `the`"),
+        Setting::optional(
+            "share",
+            Kind::Number,
+            "only passages that have at least this share of the question's words, from 0 to 1; a rare word weighs more",
+        ),
     ],
     check,
     run,
 };
 
 fn check(with: &Options<'_>) -> Result<(), Failure> {
-    match with.count("lines") {
-        0 => Err(with.wrong("lines", "has to be at least 1")),
+    match with.number("share") {
+        _ if with.count("lines") == 0 => Err(with.wrong("lines", "has to be at least 1")),
+        Some(share) if !(0.0..=1.0).contains(&share) => Err(with.wrong("share", "has to be from 0 to 1")),
         _ => Ok(()),
     }
 }
@@ -67,7 +74,8 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
         },
     };
     let mut question = Question { words: HashMap::new() };
-    for word in words(asked) {
+    let ignored: HashSet<String> = call.with.list("ignore").unwrap_or_default().into_iter().flat_map(words).collect();
+    for word in words(asked).filter(|word| !ignored.contains(word)) {
         let number = question.words.len() as u32;
         question.words.entry(word).or_insert(number);
     }
@@ -89,7 +97,7 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
             passages.push(Passage { source, first, last, text, words: found });
         }
     }
-    let mut ranked = rank(&passages, &lengths, question.words.len());
+    let mut ranked = rank(&passages, &lengths, question.words.len(), call.with.number("share").unwrap_or(0.0));
     let least = call.with.number("score").unwrap_or(f64::MIN_POSITIVE);
     ranked.retain(|(score, _)| *score >= least);
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -102,9 +110,13 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
 }
 
 fn shown((score, passage): (&f64, &Passage<'_>)) -> Value {
+    let lines = match passage.first == passage.last {
+        true => passage.first.to_string(),
+        false => format!("{}-{}", passage.first, passage.last),
+    };
     json!({
         "source": passage.source,
-        "lines": format!("{}-{}", passage.first, passage.last),
+        "lines": lines,
         "score": (score * 1000.0).round() / 1000.0,
         "text": passage.text,
     })
@@ -163,13 +175,19 @@ fn cut(text: &str, most: usize) -> Vec<(usize, usize, &str)> {
     passages
 }
 
-/// Runs of letters and digits, in lower case.
+/// Runs of letters and digits, in lower case, without the `s` of many a plural.
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_lowercase)
+    text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(|word| {
+        let mut word = word.to_lowercase();
+        if word.len() > 3 && word.ends_with('s') {
+            word.pop();
+        }
+        word
+    })
 }
 
-/// The score of each passage that has any.
-fn rank(passages: &[Passage<'_>], lengths: &[usize], distinct: usize) -> Vec<(f64, usize)> {
+/// The score of each passage that has any, and enough of the question's words.
+fn rank(passages: &[Passage<'_>], lengths: &[usize], distinct: usize, share: f64) -> Vec<(f64, usize)> {
     let mut holders = vec![0_usize; distinct];
     let mut counts: HashMap<u32, f64> = HashMap::new();
     for passage in passages {
@@ -187,6 +205,7 @@ fn rank(passages: &[Passage<'_>], lengths: &[usize], distinct: usize) -> Vec<(f6
         let holders = holders.get(word as usize).map_or(0.0, |holders| *holders as f64);
         (1.0 + (total - holders + 0.5) / (holders + 0.5)).ln()
     };
+    let whole: f64 = (0..distinct as u32).map(rarity).sum();
     let mut ranked = Vec::new();
     for (at, (passage, length)) in passages.iter().zip(lengths).enumerate() {
         let mut found = passage.words.clone();
@@ -198,7 +217,9 @@ fn rank(passages: &[Passage<'_>], lengths: &[usize], distinct: usize) -> Vec<(f6
             .filter_map(|run| run.first().map(|word| (*word, run.len() as f64)))
             .map(|(word, count)| rarity(word) * count * (SATURATION + 1.0) / (count + slow))
             .sum();
-        if score > 0.0 {
+        found.dedup();
+        let had: f64 = found.iter().map(|word| rarity(*word)).sum();
+        if score > 0.0 && had >= share * whole {
             ranked.push((score, at));
         }
     }
