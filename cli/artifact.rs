@@ -5,7 +5,7 @@ use crate::fail::{Exit, Failure};
 use crate::keys;
 use crate::store::{find, open};
 use aivm_host::store::Store;
-use aivm_host::store::disk::Disk;
+use aivm_host::store::disk::{Disk, Entry};
 use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
 use aivm_schema::keys::Trust;
 use serde_json::json;
@@ -22,9 +22,7 @@ pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
                     entries.iter().map(|e| json!({"checksum": e.checksum, "key": e.key, "size": e.size})).collect();
                 println!("{}", json!({"v": 1, "artifacts": rows}));
             } else {
-                for entry in entries {
-                    println!("{}  {:>9}  {}", short(entry.checksum), entry.size, entry.key);
-                }
+                print!("{}", table(&disk, &entries));
             }
         }
         ArtifactCommand::Show { artifact } => {
@@ -45,7 +43,17 @@ pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
         }
         ArtifactCommand::Cat { artifact } => {
             let artifact = find(&disk, artifact)?;
-            crate::out::bytes(artifact.payload());
+            match std::str::from_utf8(artifact.payload()) {
+                _ if global.json => {
+                    let mut object = artifact_json::to_json(&artifact);
+                    if let Some(object) = object.as_object_mut() {
+                        object.insert("v".into(), 1.into());
+                    }
+                    println!("{object}");
+                }
+                Ok(text) => print!("{text}"),
+                Err(_) => crate::out::bytes(artifact.payload()),
+            }
         }
         ArtifactCommand::Lineage { artifact } => {
             let artifact = find(&disk, artifact)?;
@@ -91,6 +99,77 @@ fn trace(disk: &Disk, artifact: &Artifact, rows: &mut Vec<serde_json::Value>) {
     }
 }
 
-fn short(checksum: Checksum) -> String {
+/// What a person asks of artifacts, a line each, on a screen of 100 columns; the whole keys are in `--json` and `show`.
+fn table(disk: &Disk, entries: &[Entry]) -> String {
+    let mut out = String::new();
+    let head = ["checksum", "size", "step", "run", "type", "time (UTC)"].map(str::to_owned);
+    let rows = entries.iter().map(|entry| {
+        let artifact = disk.find(entry.checksum).ok().flatten();
+        let text = |of: &dyn Fn(&Artifact) -> String| artifact.as_ref().map(of).unwrap_or_default();
+        [
+            short(entry.checksum),
+            size_text(entry.size),
+            text(&|artifact| artifact.attribute("step").unwrap_or(artifact.role()).to_owned()),
+            text(&|artifact| artifact.attribute("run").unwrap_or("").to_owned()),
+            text(&|artifact| artifact.media_type().to_owned()),
+            text(&|artifact| time_text(artifact.timestamp())),
+        ]
+    });
+    for row in std::iter::once(head).chain(rows) {
+        let [checksum, size, step, run, media_type, time] = row;
+        let (step, run, media_type) = (cut(&step, 22), cut(&run, 15), cut(&media_type, 16));
+        out.push_str(&format!("{checksum:<12}  {size:>8}  {step:<22}  {run:<15}  {media_type:<16}  {time}\n"));
+    }
+    out
+}
+
+/// The end of a long text tells more than its beginning: steps of one pipeline begin alike, and so do types.
+fn cut(text: &str, most: usize) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let over = text.chars().count().saturating_sub(most);
+    if over == 0 { text } else { std::iter::once('…').chain(text.chars().skip(over + 1)).collect() }
+}
+
+fn size_text(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
+/// Unix nanoseconds as `2026-07-01 09:30`; the years in cycles of 400, each beginning in March.
+fn time_text(nanoseconds: u64) -> String {
+    let minutes = nanoseconds / 60_000_000_000;
+    let day = minutes / 1_440 + 719_468;
+    let (cycle, day) = (day / 146_097, day % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let date = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    let minute = minutes % 1_440;
+    format!("{:04}-{month:02}-{date:02} {:02}:{:02}", cycle * 400 + year, minute / 60, minute % 60)
+}
+
+/// The first characters of a checksum: enough to name an artifact.
+pub fn short(checksum: Checksum) -> String {
     checksum.to_string().chars().take(12).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_are_dates_of_the_calendar() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00"),
+            (951_782_399, "2000-02-28 23:59"),
+            (951_782_400, "2000-02-29 00:00"),
+            (1_709_251_200, "2024-03-01 00:00"),
+            (1_798_761_599, "2026-12-31 23:59"),
+            (4_107_542_400, "2100-03-01 00:00"),
+        ] {
+            assert_eq!(super::time_text(seconds * 1_000_000_000), text);
+        }
+    }
 }

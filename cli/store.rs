@@ -1,5 +1,6 @@
 //! The store of the project, for the commands that look into it.
 
+use crate::artifact::short;
 use crate::fail::{Failure, coded};
 use crate::project;
 use aivm_host::store::disk::Disk;
@@ -12,7 +13,8 @@ pub fn open() -> Result<Disk, Failure> {
 
 /// The artifact whose checksum or key begins so.
 pub fn find(disk: &Disk, prefix: &str) -> Result<Artifact, Failure> {
-    let entries = disk.list(prefix, 2).map_err(|error| coded(&error.to_string()))?;
+    const MOST_SHOWN: usize = 5;
+    let entries = disk.list(prefix, MOST_SHOWN + 1).map_err(|error| coded(&error.to_string()))?;
     match entries.as_slice() {
         [] => {
             Err(Failure::usage("E0830", format!("no artifact begins with {prefix}"))
@@ -22,8 +24,11 @@ pub fn find(disk: &Disk, prefix: &str) -> Result<Artifact, Failure> {
             .find(entry.checksum)
             .map_err(|error| coded(&error.to_string()))?
             .ok_or_else(|| Failure::failed("E0830", format!("the artifact {prefix} is gone"))),
-        _ => {
-            Err(Failure::usage("E0831", format!("more than one artifact begins with {prefix}")).help("give more of it"))
+        several => {
+            let more = if several.len() > MOST_SHOWN { ", …" } else { "" };
+            let names: Vec<String> = several.iter().take(MOST_SHOWN).map(|entry| short(entry.checksum)).collect();
+            Err(Failure::usage("E0831", format!("more than one artifact begins with {prefix}"))
+                .help(format!("give more of it: {}{more}", names.join(", "))))
         }
     }
 }
