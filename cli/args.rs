@@ -197,9 +197,9 @@ pub struct OutArgs {
 pub struct GraphArgs {
     /// The program; or with --run the name of a run
     pub file: Option<String>,
-    /// How it is drawn
-    #[arg(long, value_enum, default_value = "svg")]
-    pub format: GraphFormat,
+    /// How it is drawn (told from the name of the output file otherwise; svg on standard output)
+    #[arg(long, value_enum)]
+    pub format: Option<GraphFormat>,
     /// Draw a finished run with the path it took
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,

@@ -8,9 +8,15 @@ use aivm_lang::draw::{self, Path, Theme};
 use aivm_lang::flow::Flow;
 #[cfg(feature = "store")]
 use aivm_schema::module::load;
+use serde_json::json;
+use std::path::Path as FilePath;
 
 /// `aivm graph FILE`.
-pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
+pub fn graph(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
+    let format = match args.format {
+        Some(format) => format,
+        None => format_of(args.output.as_deref())?,
+    };
     let (flow, path) = match (&args.file, &args.run) {
         (Some(file), None) => (compiled(file)?.flow, None),
         (file, Some(run)) => finished(file.as_deref(), run)?,
@@ -22,28 +28,48 @@ pub fn graph(_global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
     };
     let path = path.as_ref();
     let theme = if args.dark { Theme::Dark } else { Theme::Light };
-    let bytes = match args.format {
+    let bytes = match format {
         GraphFormat::Svg => draw::svg(&flow, path, theme).into_bytes(),
         GraphFormat::Png => png(&draw::svg(&flow, path, theme))?,
         GraphFormat::Dot => draw::dot(&flow, path).into_bytes(),
         GraphFormat::Mermaid => draw::mermaid(&flow, path).into_bytes(),
         GraphFormat::Text => flow.to_text().into_bytes(),
     };
-    match &args.output {
-        Some(file) => compile::write_other(args.file.as_deref().unwrap_or(""), file, &bytes)?,
-        None => crate::out::bytes(&bytes),
+    if let Some(file) = &args.output {
+        compile::write_other(args.file.as_deref().unwrap_or(""), file, &bytes)?;
+    }
+    match (&args.output, std::str::from_utf8(&bytes)) {
+        (Some(file), _) if global.json => println!("{}", json!({"v": 1, "file": file, "bytes": bytes.len()})),
+        (Some(_), _) => {}
+        (None, Ok(text)) if global.json => println!("{}", json!({"v": 1, "graph": text})),
+        (None, Ok(text)) => print!("{text}"),
+        (None, Err(_)) if global.json => {
+            return Err(
+                Failure::usage("E0810", "a picture of pixels is no text").help("write it to a file: -o FILE.png")
+            );
+        }
+        (None, Err(_)) => crate::out::bytes(&bytes),
     }
     Ok(Exit::SENT)
 }
 
-fn compiled(file: &str) -> Result<Compiled, Failure> {
-    if file.ends_with(".aivmc") {
-        return Err(Failure::usage(
-            "E0811",
-            format!("nothing to draw: {file} is a module, and only a source has a flow graph"),
-        )
-        .help("give the .aivm file; aivm disasm shows a module"));
+/// What a file's name asks for; a name without an ending, as of a pipe, asks for nothing.
+fn format_of(output: Option<&FilePath>) -> Result<GraphFormat, Failure> {
+    let Some(ending) = output.and_then(FilePath::extension) else { return Ok(GraphFormat::Svg) };
+    match ending.to_ascii_lowercase().to_str() {
+        Some("svg") => Ok(GraphFormat::Svg),
+        Some("png") => Ok(GraphFormat::Png),
+        Some("dot" | "gv") => Ok(GraphFormat::Dot),
+        Some("mmd" | "mermaid") => Ok(GraphFormat::Mermaid),
+        Some("txt") => Ok(GraphFormat::Text),
+        _ => {
+            Err(Failure::usage("E0818", format!("a name that ends in .{} does not say how to draw", ending.display()))
+                .help("end it in .svg, .png, .dot, .mmd or .txt, or say --format FORMAT"))
+        }
     }
+}
+
+fn compiled(file: &str) -> Result<Compiled, Failure> {
     module::compile(&project::read_source(file)?)
 }
 
@@ -51,14 +77,21 @@ fn compiled(file: &str) -> Result<Compiled, Failure> {
 #[cfg(feature = "store")]
 fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
     let disk = crate::store::open()?;
-    let mut rows = disk.runs(run, 2).map_err(|error| crate::fail::coded(&error.to_string()))?;
+    const MOST_SHOWN: usize = 5;
+    let mut rows = disk.runs(run, MOST_SHOWN + 1).map_err(|error| crate::fail::coded(&error.to_string()))?;
     let row = match (rows.pop(), rows.is_empty()) {
         (Some(row), true) => row,
         (None, _) => return Err(Failure::usage("E0812", format!("no run is called {run}"))),
-        _ => {
-            return Err(
-                Failure::usage("E0813", format!("more than one run begins with {run}")).help("give more of its name")
-            );
+        (Some(last), false) => {
+            rows.push(last);
+            let more = if rows.len() > MOST_SHOWN { ", …" } else { "" };
+            let names: Vec<String> = rows
+                .iter()
+                .take(MOST_SHOWN)
+                .map(|row| format!("{} ({} of {})", row.id, row.status, row.program))
+                .collect();
+            let failure = Failure::usage("E0813", format!("more than one run begins with {run}"));
+            return Err(failure.help(format!("give more of its name: {}{more}", names.join(", "))));
         }
     };
     let file = file.unwrap_or(&row.program);

@@ -1,7 +1,7 @@
 //! Where things are: the project around a folder, its `.aivm/`, the user's own files; and reading a program's text.
 
 use crate::fail::{Failure, Source};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// The bytes of a file, or of standard input for `-`: as many as an artifact can hold.
@@ -27,17 +27,40 @@ fn read_most(path: &str, most: u64) -> Result<Vec<u8>, Failure> {
         path => std::fs::File::open(path).and_then(|mut file| read(&mut file)),
     };
     let error = |reason: String| Failure::usage("E0801", format!("cannot read {path}: {reason}"));
-    let bytes = result.map_err(|reason| error(reason.to_string()))?;
+    let bytes = result.map_err(|reason| match beside(path).filter(|_| reason.kind() == ErrorKind::NotFound) {
+        Some(near) => error(reason.to_string()).help(format!("did you mean {near}?")),
+        None => error(reason.to_string()),
+    })?;
     match bytes.len() as u64 <= most {
         true => Ok(bytes),
         false => Err(error(format!("it is larger than {} MiB", most.div_ceil(1 << 20)))),
     }
 }
 
+/// The file with the same ending, in the folder of one that is not there, that was most likely meant.
+fn beside(path: &str) -> Option<String> {
+    const MOST_LOOKED_AT: usize = 10_000;
+    let path = Path::new(path);
+    let folder = path.parent()?;
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let entries =
+        std::fs::read_dir(here).ok()?.flatten().take(MOST_LOOKED_AT).map(|entry| PathBuf::from(entry.file_name()));
+    let fitting = entries.filter(|name| name.extension() == path.extension());
+    let stems: Vec<String> = fitting.filter_map(|name| Some(name.file_stem()?.to_str()?.to_owned())).collect();
+    let near = aivm_lang::nearest(path.file_stem()?.to_str()?, stems.iter().map(String::as_str))?;
+    let near = path.extension().map_or(PathBuf::from(&near), |ending| Path::new(&near).with_added_extension(ending));
+    Some(folder.join(near).display().to_string())
+}
+
 /// A program's text.
 pub fn read_source(path: &str) -> Result<Source, Failure> {
     let bytes = read_program(path)?;
-    match aivm_lang::parser::read_utf8(&bytes) {
+    let utf8 = aivm_lang::parser::read_utf8(&bytes);
+    if path.ends_with(".aivmc") || utf8.is_err() && aivm_schema::module::load(&bytes).is_ok() {
+        let failure = Failure::usage("E0817", format!("{path} is a module, and a source is wanted"));
+        return Err(failure.help("give the .aivm file that it was compiled from; aivm disasm shows a module"));
+    }
+    match utf8 {
         Ok(text) => Ok(Source { name: path.to_owned(), text: text.to_owned() }),
         Err(diagnostic) => Err(Failure::Program { source: Source::nameless(path), diagnostics: vec![diagnostic] }),
     }
