@@ -148,6 +148,9 @@ pub struct TryArgs {
     /// List the examples
     #[arg(long)]
     pub list: bool,
+    /// Another input than the example's: TEXT, @FILE, or - for standard input
+    #[arg(long = "in", value_name = "TEXT|@FILE|-", conflicts_with = "copy")]
+    pub input: Option<String>,
     /// Copy the example's files into this folder instead of running it
     #[arg(long, value_name = "FOLDER")]
     pub copy: Option<std::path::PathBuf>,

@@ -42,6 +42,14 @@ impl Example {
         readme.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or("").trim()
     }
 
+    /// What runs it from a copy.
+    fn command(&self, folder: &Path) -> String {
+        let file = |name: &str| folder.join(name).display().to_string();
+        let input = self.input().map(|name| format!(" --in {}", quoted(&format!("@{}", file(name)))));
+        let (program, workspace) = (file("pipeline.aivm"), folder.display().to_string());
+        format!("aivm run {} --workspace {}{}", quoted(&program), quoted(&workspace), input.unwrap_or_default())
+    }
+
     fn input(&self) -> Option<&'static str> {
         self.files.iter().map(|(path, _)| *path).find(|path| path.starts_with("input."))
     }
@@ -84,7 +92,11 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
                 .help("name a folder that is empty or new"));
         }
         example.write_to(folder).map_err(failed)?;
-        eprintln!("{} is in {}", example.name, folder.display());
+        let command = example.command(folder);
+        match global.json {
+            true => println!("{}", json!({"v": 1, "name": example.name, "folder": folder, "run": command})),
+            false => eprintln!("run it:  {command}"),
+        }
         return Ok(Exit::SENT);
     }
     let folder = Folder::new().map_err(failed)?;
@@ -95,7 +107,7 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
     let path = |file: &str| folder.0.join(file).display().to_string();
     let program = module::load(&path("pipeline.aivm"))?;
     let how = How {
-        input: example.input().map(|file| format!("@{}", path(file))),
+        input: args.input.clone().or_else(|| example.input().map(|file| format!("@{}", path(file)))),
         workspace: Some(folder.0.clone()),
         ephemeral: true,
         ..How::default()
@@ -105,6 +117,15 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         eprintln!("\nits files, to change: aivm try {} --copy FOLDER    the others: aivm try --list", example.name);
     }
     Ok(exit)
+}
+
+/// A word of a command line, as a shell takes it.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-@+=:,".contains(c);
+    match !word.is_empty() && word.chars().all(plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
 }
 
 fn list(global: &Global) -> Result<Exit, Failure> {

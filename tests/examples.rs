@@ -90,6 +90,60 @@ fn a_copy_writes_over_nothing() {
     assert!(!folder.path().join("pipeline.aivm").exists());
 }
 
+#[test]
+fn the_command_that_a_copy_prints_runs_it_as_try_does() {
+    let copies = tempfile::tempdir().expect("a folder");
+    for folder in folders() {
+        let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
+        let target = copies.path().join(format!("the {name}'s"));
+        let said = aivm(&["try", name, "--copy", target.to_str().expect("a path"), "--json"]);
+        let said: Value = serde_json::from_slice(&said.stdout).expect("JSON");
+        let command = said["run"].as_str().and_then(|line| line.strip_prefix("aivm ")).expect("a command");
+        let line = format!("'{}' {command} --json --ephemeral", env!("CARGO_BIN_EXE_aivm"));
+        let ran = Command::new("sh").args(["-c", &line]).current_dir(copies.path()).output().expect("it runs");
+        let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_default();
+        let expected = std::fs::read_to_string(folder.join("expected.txt")).expect("an end");
+        assert_eq!(report["status"].as_str(), expected.lines().next(), "{command}");
+        let output = report["output"]["text"].as_str().unwrap_or("").trim_end();
+        assert!(expected.trim_end().ends_with(output), "{command}: {output}");
+    }
+}
+
+#[test]
+fn documents_answer_what_they_hold_and_nothing_else() {
+    for (question, place) in [
+        ("How long are backups kept?", "docs/operations.md, line 5"),
+        ("How long is a backup kept?", "docs/operations.md, line 5"),
+        ("When are backups taken?", "docs/operations.md, line 5"),
+        ("How many hosts does the service run on?", "docs/operations.md, line 3"),
+        ("When do deploys happen?", "docs/operations.md, line 3"),
+        ("Who is on call?", "docs/operations.md, line 7"),
+        ("Where is the phone number?", "docs/operations.md, line 7"),
+        ("What may a hotel cost?", "docs/travel.md, line 3"),
+        ("When must receipts be handed in?", "docs/travel.md, line 5"),
+        ("Are trains preferred?", "docs/travel.md, line 3"),
+        ("How often are keys changed?", "docs/security.md, line 5"),
+        ("Where do secrets live?", "docs/security.md, line 3"),
+        ("WHAT IS THE VAULT", "docs/security.md, line 3"),
+        ("What is the colour of the moon?", ""),
+        ("What is the capital of France?", ""),
+        ("Who is the president?", ""),
+        ("How is the weather?", ""),
+        ("How long are keys kept?", ""),
+        ("When are backups of the moon taken?", ""),
+        ("What is the phone number of the president?", ""),
+        ("Where is it?", ""),
+        ("?", ""),
+    ] {
+        let said = aivm(&["try", "ask-documents", "--in", question]);
+        let text = String::from_utf8(said.stdout).expect("text");
+        match place {
+            "" => assert_eq!(text, "The documents do not say.\n", "{question}"),
+            place => assert!(text.contains(&format!("({place})")), "{question}: {text}"),
+        }
+    }
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
