@@ -12,7 +12,7 @@ Run
   try [NAME]        run an example that is built in
 Write
   check FILE…       errors, warnings, and the worst case
-  fmt FILE…         set a program well
+  fmt FILE…         format a program
   cost FILE         the most that it can call, take and spend
   graph FILE        draw it (svg, png, dot, mermaid, text)
   explain CODE      what an error means, with an example
@@ -24,17 +24,17 @@ Look
   worker ls|show    the words a program can use
   artifact ls|show|cat|lineage   the values that runs made
 Set up
-  keys new|trust|ls     sign artifacts; whom to trust
-  config show           the settings, and where each comes from
-  doctor                does everything work here?
-  completions SHELL     for bash, zsh, fish …
+  keys new|trust|ls|sign    sign artifacts; whom to trust
+  config show               the settings, and where each comes from
+  doctor                    does everything work here?
+  completions SHELL         for bash, zsh, fish …
 
-Every command takes --json and --help. Start with: aivm try
+More: aivm help COMMAND. Every command takes --json. Start with: aivm try
 ";
 
 /// The command line.
 #[derive(Debug, Parser)]
-#[command(name = "aivm", version, override_help = HELP, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "aivm", version, override_help = HELP, arg_required_else_help = true)]
 pub struct Args {
     /// For every command.
     #[command(flatten)]
@@ -61,7 +61,7 @@ pub enum Command {
     Try(TryArgs),
     /// Look for errors, warn, and say the worst case
     Check(FilesArgs),
-    /// Set a program well
+    /// Format a program
     Fmt(FmtArgs),
     /// The most that a program can call, take and spend
     Cost(FileArgs),
@@ -170,7 +170,7 @@ pub struct FmtArgs {
     /// Programs; - for standard input
     #[arg(required = true)]
     pub files: Vec<String>,
-    /// Change nothing; end with 1 when a file is not well set
+    /// Change nothing; end with 1 when a file is not formatted
     #[arg(long)]
     pub check: bool,
 }

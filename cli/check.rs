@@ -107,13 +107,16 @@ fn table<const N: usize>(head: [String; N], rows: &[[String; N]]) -> String {
 
 /// `aivm fmt FILE…`.
 pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
-    let mut changed = Vec::new();
+    let (mut changed, mut output) = (Vec::new(), None);
     for file in &args.files {
         let source = project::read_source(file)?;
         let text = aivm_lang::format::format(&source.text)
             .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
         if file == "-" && !args.check {
-            print!("{text}");
+            match global.json {
+                true => output = Some(text),
+                false => print!("{text}"),
+            }
         } else if text != source.text {
             changed.push(file.clone());
             if !args.check {
@@ -122,10 +125,10 @@ pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
         }
     }
     if global.json {
-        println!("{}", json!({"v": 1, "changed": changed}));
+        println!("{}", json!({"v": 1, "changed": changed, "output": output}));
     } else {
         for file in &changed {
-            eprintln!("{} {file}", if args.check { "not well set:" } else { "set:" });
+            eprintln!("{} {file}", if args.check { "not formatted:" } else { "formatted:" });
         }
     }
     Ok(if args.check && !changed.is_empty() { Exit::FAILED } else { Exit::SENT })

@@ -10,6 +10,11 @@ include!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/errors/pages.rs"));
 /// `aivm explain E0104`.
 pub fn explain(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
     let Some(code) = &args.code else {
+        if global.json {
+            let rows: Vec<_> = PAGES.iter().map(|(code, page)| json!({"code": code, "title": title(page)})).collect();
+            println!("{}", json!({"v": 1, "codes": rows}));
+            return Ok(Exit::SENT);
+        }
         for (code, page) in PAGES {
             println!("{code}  {}", title(page));
         }

@@ -91,6 +91,7 @@ impl Failure {
     #[cfg(not(feature = "store"))]
     pub fn no_store() -> Failure {
         Failure::usage("E0814", "this aivm was built without a store: it keeps no artifacts and no runs")
+            .help("install with one: cargo install --path .")
     }
 
     /// Adds what to do.

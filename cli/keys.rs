@@ -98,6 +98,9 @@ pub fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, Failure> {
         KeysCommand::Trust { name, key } => {
             named(name)?;
             trust(name, key)?;
+            if global.json {
+                println!("{}", json!({"v": 1, "name": name, "public": key}));
+            }
         }
         KeysCommand::Ls => {
             let keyring = keyring()?;
@@ -117,7 +120,10 @@ pub fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, Failure> {
             let signed = secret(name)?.sign(&artifact);
             disk.put(&signed);
             disk.flush().map_err(|error| crate::fail::coded(&error.to_string()))?;
-            println!("{}", signed.checksum());
+            match global.json {
+                true => println!("{}", json!({"v": 1, "checksum": signed.checksum()})),
+                false => println!("{}", signed.checksum()),
+            }
         }
         #[cfg(not(feature = "store"))]
         KeysCommand::Sign { .. } => return Err(Failure::no_store()),

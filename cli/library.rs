@@ -55,7 +55,7 @@ fn worker(path: &Path, text: &str) -> Result<Found, LibraryError> {
 
 impl Library for Files {
     fn find(&self, file: &str, name: &str) -> Result<Option<Found>, LibraryError> {
-        // A path of several words names something in a package; there are none beside a file.
+        // No file and no definition is called by a path of several words.
         if !name.contains('.') {
             let folder = folder(file);
             let program = Path::new(file).with_file_name(format!("{name}.aivm"));

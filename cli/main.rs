@@ -82,7 +82,13 @@ fn command(args: Args) -> Result<Exit, Failure> {
             // Into memory first: it panics where it cannot write.
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut <Args as clap::CommandFactory>::command(), "aivm", &mut script);
-            out::bytes(&script);
+            match global.json {
+                true => {
+                    let script = String::from_utf8_lossy(&script);
+                    println!("{}", serde_json::json!({"v": 1, "shell": shell.to_string(), "script": script}));
+                }
+                false => out::bytes(&script),
+            }
             Ok(Exit::SENT)
         }
     }
