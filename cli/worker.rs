@@ -89,20 +89,16 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (true, Does::Mock) => "A mock.".into(),
     };
     let mut out = wrapped(&format!("{word}: {about}"), 0);
-    let who = match &worker.does {
-        Does::Model { .. } => Some("a model"),
-        Does::Human(_) => Some("a person"),
+    let cannot = match &worker.does {
+        Does::Model { .. } => Some("It needs a model, and this version cannot call one"),
+        Does::Human(_) => Some("It asks a person, and this version cannot ask one"),
         _ => None,
     };
-    if let Some(who) = who {
+    if let Some(cannot) = cannot {
+        let mock =
+            "run with --mock, then the entries of `mock` in its definition answer; without any, its input goes on.";
         out.push('\n');
-        out.push_str(&wrapped(
-            &format!(
-                "It needs {who}, which this version cannot ask yet. Run its program with --mock: then the entries of `mock` \
-                 in its definition answer."
-            ),
-            0,
-        ));
+        out.push_str(&wrapped(&format!("{cannot}: {mock}"), 0));
     }
     // A page describes the worker that stands on it, and no other that has its word.
     let page = stdlib::page(word)
@@ -118,6 +114,10 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         }
         (Does::Model { prompt, .. }, Some(_)) => {
             let _ = write!(out, "\nits prompt\n{}", indented(prompt));
+            if !worker.with.is_empty() {
+                let filled = toml::to_string(&worker.with).unwrap_or_default();
+                let _ = write!(out, "\nwhat `with` fills in\n{}", indented(&filled));
+            }
         }
         (does, _) => {
             let own = WorkerDefinition { about: String::new(), ..worker.clone() };
