@@ -10,6 +10,7 @@ use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
 use aivm_schema::keys::Trust;
 use serde_json::json;
 use std::collections::HashSet;
+use std::io::IsTerminal;
 
 /// `aivm artifact …`.
 pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
@@ -52,6 +53,13 @@ pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
                     println!("{object}");
                 }
                 Ok(text) => print!("{text}"),
+                Err(_) if std::io::stdout().is_terminal() => {
+                    let failure =
+                        format!("{} bytes of {} are nothing to read", artifact.payload().len(), artifact.media_type());
+                    return Err(
+                        Failure::usage("E0832", failure).help("send them to a file: aivm artifact cat … > FILE")
+                    );
+                }
                 Err(_) => crate::out::bytes(artifact.payload()),
             }
         }

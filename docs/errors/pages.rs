@@ -156,6 +156,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0823", include_str!("E0823.md")),
     ("E0830", include_str!("E0830.md")),
     ("E0831", include_str!("E0831.md")),
+    ("E0832", include_str!("E0832.md")),
     ("E0840", include_str!("E0840.md")),
     ("E0850", include_str!("E0850.md")),
     ("E0851", include_str!("E0851.md")),
