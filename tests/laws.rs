@@ -1,6 +1,6 @@
 //! The law of the machine: what it does is what the reference evaluator says. Programs and answers are made from numbers;
-//! calls, inputs, outcomes, their order and times, and the ending must be the same on both sides. No run makes more calls than
-//! its worst case says.
+//! calls, inputs, outcomes, their order and times, and the ending must be the same on both sides. No run calls, spends or takes more than
+//! its worst case says (`laws/worst.rs`).
 //!
 //! `AIVM_LAWS` says how many programs (2,000 unless set), `AIVM_LAWS_FROM` the number of the first. A program on which the two
 //! differ is made smaller as long as they still do (`AIVM_LAWS_SHRINK=0`: not), then shown with both transcripts; a thread stops
@@ -20,6 +20,8 @@ mod program;
 mod script;
 #[path = "laws/shrink.rs"]
 mod shrink;
+#[path = "laws/worst.rs"]
+mod worst;
 
 use aivm_lang::eval::{self, Value};
 use aivm_lang::library::Shelf;
@@ -56,11 +58,6 @@ fn hold(program: &Program, number: u64, cover: &mut Cover) -> Outcome {
     if report.tie {
         return Outcome::Tie;
     }
-    let most = aivm_lang::cost::worst_case(&compiled.flow).total.calls.known();
-    let calls = report.ended.iter().filter(|ended| ended.called.is_some()).count();
-    if most.is_some_and(|most| most < calls as u64) {
-        return Outcome::Differs(format!("{source}\nit made {calls} calls, and its worst case says {most:?}"));
-    }
     let meant = script::transcript(&report);
     cover.code(module.module());
     let mode = [Mode::Straight, Mode::Trickle, Mode::Reload, Mode::Trickle][(number % 4) as usize];
@@ -89,6 +86,81 @@ fn play(module: VerifiedModule, script: &script::Script, mode: Mode, cover: &mut
 
 fn setting(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().map_or(otherwise, |text| text.parse().expect("a number"))
+}
+
+/// The worst case of a program against some of its runs.
+fn hold_worst_case(program: &Program, number: u64, seen: &mut Seen) -> Outcome {
+    let source = program.to_string();
+    let shelf = Shelf { anything: true, ..Shelf::default() };
+    let Ok(compiled) = aivm_lang::compile("law.aivm", &source, &shelf) else { return Outcome::Invalid(source) };
+    let module = match verify(compiled.module) {
+        Ok(module) => module,
+        Err(error) => return Outcome::Differs(format!("{source}\nthe verifier refuses it: {error}")),
+    };
+    let promise = worst::Promise::of(compiled.flow);
+    seen.bounded += u64::from(promise.is_bounded());
+    let mut exact = false;
+    for answers in 0..4 {
+        let script = script::Script::tireless(number + answers * 0x1_0000_0000, answers);
+        let spent = driver::spend(module.clone(), &script, &promise);
+        let broken = promise.broken(&spent);
+        if !broken.is_empty() {
+            return Outcome::Differs(format!("{source}\n{}", broken.join("\n")));
+        }
+        exact |= promise.is_exact(&spent);
+    }
+    seen.exact += u64::from(exact);
+    Outcome::Same
+}
+
+/// How many worst cases had a bound for everything, and how many were reached by a run.
+#[derive(Default)]
+struct Seen {
+    bounded: u64,
+    exact: u64,
+}
+
+#[test]
+fn no_run_takes_more_than_its_worst_case() {
+    let (from, count) = (setting("AIVM_LAWS_FROM", 0), setting("AIVM_LAWS", 2_000));
+    let shrinks = setting("AIVM_LAWS_SHRINK", 1) > 0;
+    let next = AtomicU64::new(from);
+    let work = || {
+        let mut seen = Seen::default();
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if number >= from + count {
+                return (seen, None);
+            }
+            let program = Program::new(number);
+            match hold_worst_case(&program, number, &mut seen) {
+                Outcome::Same | Outcome::Tie => {}
+                Outcome::Invalid(why) => return (seen, Some((number, format!("does not compile:\n{why}")))),
+                Outcome::Differs(_) => {
+                    let broken = |program: &Program| {
+                        matches!(hold_worst_case(program, number, &mut Seen::default()), Outcome::Differs(_))
+                    };
+                    let small = if shrinks { shrink::smallest(program, &broken) } else { program };
+                    if let Outcome::Differs(how) = hold_worst_case(&small, number, &mut Seen::default()) {
+                        return (seen, Some((number, how)));
+                    }
+                }
+            }
+        }
+    };
+    let threads: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
+        threads.into_iter().map(|thread| thread.join().expect("a thread that ends")).collect()
+    });
+    let bounded: u64 = threads.iter().map(|(seen, _)| seen.bounded).sum();
+    let exact: u64 = threads.iter().map(|(seen, _)| seen.exact).sum();
+    println!("{count} programs, {bounded} with a bound for everything, {exact} that a run called as often as was said");
+    let broken = threads.into_iter().filter_map(|(_, broken)| broken).min();
+    if let Some((number, how)) = broken {
+        println!("=== program {number}\n{how}\n");
+        panic!("program {number} is the first to differ");
+    }
+    assert!(bounded * 4 >= count, "too few have a bound");
 }
 
 #[test]

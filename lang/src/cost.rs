@@ -1,5 +1,5 @@
 //! The worst case: what a program can call, spend and take at the most, known before it runs. Bounds multiply with depth.
-//! What nothing bounds is *unbounded*, never zero.
+//! What nothing bounds has *no bound*, never zero. How often everything runs is in `flow/often.rs`.
 
 use crate::flow::often::Often;
 use crate::flow::*;
@@ -15,6 +15,12 @@ pub enum Bound {
     AtMost(u64),
     /// Nothing bounds it.
     Unbounded,
+}
+
+impl Default for Bound {
+    fn default() -> Bound {
+        Bound::ZERO
+    }
 }
 
 impl Bound {
@@ -64,7 +70,7 @@ impl Serialize for Bound {
 }
 
 /// What something takes at the most.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Cost {
     /// Calls of workers: retries, choosers and undoers too.
     pub calls: Bound,
@@ -77,7 +83,8 @@ pub struct Cost {
 }
 
 impl Cost {
-    const ZERO: Cost = Cost { calls: Bound::ZERO, ms: Bound::ZERO, money: Bound::ZERO, tokens: Bound::ZERO };
+    /// Nothing at all.
+    pub const NOTHING: Cost = Cost { calls: Bound::ZERO, ms: Bound::ZERO, money: Bound::ZERO, tokens: Bound::ZERO };
 
     fn plus(self, other: Cost) -> Cost {
         Cost { ms: self.ms.plus(other.ms), ..self.beside(other) }
@@ -102,8 +109,22 @@ impl Cost {
         }
     }
 
-    fn capped(self, ms: Option<u64>, money: Option<u64>, tokens: Option<u64>) -> Cost {
-        Cost { ms: self.ms.capped(ms), money: self.money.capped(money), tokens: self.tokens.capped(tokens), ..self }
+    fn dearest(self, other: Cost) -> Cost {
+        Cost {
+            calls: self.calls.max(other.calls),
+            ms: self.ms.max(other.ms),
+            money: self.money.max(other.money),
+            tokens: self.tokens.max(other.tokens),
+        }
+    }
+
+    fn cheapest(self, other: Cost) -> Cost {
+        Cost {
+            calls: self.calls.min(other.calls),
+            ms: self.ms.min(other.ms),
+            money: self.money.min(other.money),
+            tokens: self.tokens.min(other.tokens),
+        }
     }
 }
 
@@ -112,99 +133,148 @@ impl Cost {
 pub struct WorstCase {
     /// Of one run.
     pub total: Cost,
-    /// Of each step of the program and its definitions and of its undoer (`switch.1/a~undo`), over one whole run; steps that
-    /// cannot run are not here.
+    /// Of each that is called in the program and its definitions, over one whole run; what cannot run is not here.
     pub steps: Vec<StepCost>,
+    /// Why something has no bound.
+    pub unbounded: Vec<NoBound>,
 }
 
-/// The worst case of one step.
+/// The worst case of a step, a chooser or an undoer.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepCost {
-    /// Its static key: `step2/analyze`.
+    /// Its static key: `step2/analyze`; of a chooser `step2`, of an undoer `step2/analyze~undo`; in a definition `name: ` before it.
     pub key: String,
     /// Whom it calls.
     pub worker: String,
-    /// All its calls in one run, with what a definition that it calls does inside.
+    /// All its calls in one run.
     #[serde(flatten)]
     pub cost: Cost,
 }
 
+/// A step for which something has no bound.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NoBound {
+    /// Its static key.
+    pub key: String,
+    /// Why.
+    pub reason: String,
+    /// What would bound it.
+    pub help: String,
+}
+
 /// The worst case of a flow graph.
 pub fn worst_case(flow: &Flow) -> WorstCase {
-    let mut costing = Costing {
-        flow,
-        often: Often::of(flow),
-        functions: vec![(Cost::ZERO, Cost::ZERO); flow.functions.len()],
-        steps: vec![(Cost::ZERO, Cost::ZERO); flow.steps.len()],
-    };
+    let nothing = vec![Spent::default(); flow.functions.len()];
+    let mut costing = Costing { flow, often: Often::of(flow), functions: nothing };
     // The called stand behind their callers.
-    for function in (0..flow.functions.len()).rev() {
-        let (forward, undo) = match flow.functions[function].chain {
-            Some(chain) => costing.chain(chain),
-            None => (Cost::ZERO, Cost::ZERO),
-        };
-        costing.functions[function] = (forward, undo);
+    for (at, function) in flow.functions.iter().enumerate().rev() {
+        if let Some(chain) = function.chain {
+            costing.functions[at] = costing.chain(chain);
+        }
     }
-    let (forward, undo) = costing.functions.first().copied().unwrap_or((Cost::ZERO, Cost::ZERO));
+    let all = costing.functions.first().copied().unwrap_or_default();
+    let forward = all.within(flow.limits.money, flow.limits.tokens).forward;
     // What undoes is outside the limits of the run as well.
-    let forward = forward.capped(None, flow.limits.money, flow.limits.tokens);
-    let total = Cost { calls: forward.calls.capped(flow.limits.calls), ..forward }.plus(undo);
-    WorstCase { total, steps: costing.per_run() }
+    let total = Cost { calls: forward.calls.capped(flow.limits.calls), ..forward }.plus(all.undo);
+    let (steps, unbounded) = costing.per_run();
+    WorstCase { total, steps, unbounded }
+}
+
+/// What something takes, and what undoing it takes.
+#[derive(Clone, Copy, Default)]
+struct Spent {
+    forward: Cost,
+    undo: Cost,
+    /// May two calls in it run at the same time?
+    concurrent: bool,
+    /// May it call whom no price is known of, in money and in tokens?
+    unpriced: (bool, bool),
+}
+
+impl Spent {
+    fn with(self, other: Spent, plus: impl Fn(Cost, Cost) -> Cost) -> Spent {
+        Spent {
+            forward: plus(self.forward, other.forward),
+            undo: plus(self.undo, other.undo),
+            concurrent: self.concurrent || other.concurrent,
+            unpriced: (self.unpriced.0 || other.unpriced.0, self.unpriced.1 || other.unpriced.1),
+        }
+    }
+
+    fn times(self, n: Bound) -> Spent {
+        Spent { forward: self.forward.times(n), undo: self.undo.times(n), ..self }
+    }
+
+    /// Within a budget. A call of unknown price may take all that is left of it, and so may another at the same time.
+    fn within(self, money: Option<u64>, tokens: Option<u64>) -> Spent {
+        let held = |took: Bound, most: Option<u64>, unpriced: bool| match most {
+            Some(most) if unpriced && self.concurrent => took.min(Bound::AtMost(most).times(self.forward.calls)),
+            most => took.capped(most),
+        };
+        let forward = Cost {
+            money: held(self.forward.money, money, self.unpriced.0),
+            tokens: held(self.forward.tokens, tokens, self.unpriced.1),
+            ..self.forward
+        };
+        Spent { forward, ..self }
+    }
+
+    fn until(self, ms: Option<u64>) -> Spent {
+        Spent { forward: Cost { ms: self.forward.ms.capped(ms), ..self.forward }, ..self }
+    }
 }
 
 struct Costing<'a> {
     flow: &'a Flow,
     often: Often,
-    /// Of one call of each function: forwards, and to undo it.
-    functions: Vec<(Cost, Cost)>,
-    /// Of each step, in one entry of its stage: forwards, and to undo it.
-    steps: Vec<(Cost, Cost)>,
+    /// One call of each function.
+    functions: Vec<Spent>,
 }
 
 impl Costing<'_> {
-    fn chain(&mut self, id: ChainId) -> (Cost, Cost) {
-        let flow = self.flow;
-        let mut sum = (Cost::ZERO, Cost::ZERO);
-        for stage in &flow.chain(id).stages {
-            let one = self.stage(*stage);
-            let entries = self.entries(*stage);
-            sum = (sum.0.plus(one.0.times(entries)), sum.1.plus(one.1.times(entries)));
-        }
-        sum
+    fn chain(&self, id: ChainId) -> Spent {
+        let stages = self.flow.chain(id).stages.iter();
+        stages.fold(Spent::default(), |sum, stage| sum.with(self.stage(*stage).times(self.entries(*stage)), Cost::plus))
     }
 
     /// One entry of a stage.
-    fn stage(&mut self, id: StageId) -> (Cost, Cost) {
+    fn stage(&self, id: StageId) -> Spent {
         let flow = self.flow;
         let stage = flow.stage(id);
-        let concurrent =
-            stage.kind == StageKind::Join && !stage.elements.iter().any(|element| self.waits(*element, id));
-        let mut sum = (Cost::ZERO, Cost::ZERO);
+        let is_join = stage.kind == StageKind::Join;
+        let waits = || stage.elements.iter().any(|element| self.waits(*element, id));
+        let beside = if is_join && !waits() { Cost::beside } else { Cost::plus };
+        let mut sum = Spent { concurrent: is_join, ..Spent::default() };
         for element in &stage.elements {
-            let one = match element {
-                Element::Step(step) => self.step(*step),
-                Element::Chain(chain) => self.chain(*chain),
-            };
-            sum.0 = if concurrent { sum.0.beside(one.0) } else { sum.0.plus(one.0) };
-            sum.1 = sum.1.plus(one.1);
+            sum = sum.with(self.element(*element), beside);
         }
         if stage.kind == StageKind::Match {
             // One arm is taken in one entry, the dearest of each sort; unless one jumps into another.
-            let meet = self.often.arms_meet[id.index()];
+            let beside = if self.often.arms_meet[id.index()] { Cost::plus } else { Cost::dearest };
             for arm in &stage.arms {
                 let Then::Chain(chain) = arm.then else { continue };
-                let one = self.chain(chain);
-                sum = if meet {
-                    (sum.0.plus(one.0), sum.1.plus(one.1))
-                } else {
-                    (dearest(sum.0, one.0), dearest(sum.1, one.1))
-                };
+                sum = sum.with(self.chain(chain), beside);
             }
         }
-        if let Some(chooser) = stage.chooser {
-            sum.0 = sum.0.plus(self.choosing(stage, chooser));
+        if let Some(choices) = stage.choices.filter(|_| self.often.only_chosen[id.index()]) {
+            let once = stage.elements.iter().try_fold(Spent::default(), |dearest, element| match element {
+                Element::Step(step) => Some(dearest.with(self.visit(flow.step(*step)), Cost::dearest)),
+                Element::Chain(_) => None,
+            });
+            let chosen = once.map(|once| once.times(Bound::AtMost(choices.into())));
+            sum = chosen.map_or(sum, |chosen| sum.with(chosen, Cost::cheapest));
         }
-        (sum.0.capped(stage.deadline_ms, stage.money, stage.tokens), sum.1)
+        if let Some(chooser) = stage.chooser {
+            sum = sum.with(self.choosing(stage, chooser), Cost::plus);
+        }
+        sum.within(stage.money, stage.tokens).until(stage.deadline_ms)
+    }
+
+    fn element(&self, element: Element) -> Spent {
+        match element {
+            Element::Step(step) => self.visit(self.flow.step(step)).times(self.visits(step)),
+            Element::Chain(chain) => self.chain(chain),
+        }
     }
 
     /// Does an element of this join wait for a sibling? Then their times may add up.
@@ -224,47 +294,59 @@ impl Costing<'_> {
         }
     }
 
-    /// Each choice may be asked for twice; one more finds that nothing is wanted.
-    fn choosing(&self, stage: &Stage, chooser: WorkerId) -> Cost {
+    /// All calls of a chooser in one entry of its select. Each choice may be asked for twice; one more finds that nothing is wanted.
+    fn choosing(&self, stage: &Stage, chooser: WorkerId) -> Spent {
         let flow = self.flow;
-        let visits = stage.elements.iter().fold(Bound::ZERO, |sum, element| {
-            sum.plus(match element {
-                Element::Step(step) => self.visits(*step),
-                Element::Chain(chain) => {
-                    flow.chain(*chain).stages.first().map_or(Bound::ZERO, |first| self.entries(*first))
-                }
-            })
+        // Every choice uses up a count of an element, and when all are used up nobody is asked.
+        let uses = stage.elements.iter().map(|element| match element {
+            Element::Step(step) => flow.step(*step).visits,
+            Element::Chain(chain) => flow.chain(*chain).stages.first().and_then(|first| flow.stage(*first).entries),
         });
-        let choices = visits.capped(stage.choices.map(u64::from)).plus(Bound::AtMost(1));
-        self.call(Target::Worker(chooser), None).0.times(choices.times(Bound::AtMost(2)))
+        let uses = uses.fold(Bound::ZERO, |sum, count| sum.plus(count.map(|count| count.most.into()).into()));
+        let choices = uses.capped(stage.choices.map(u64::from));
+        self.call(Target::Worker(chooser), None).times(choices.times(Bound::AtMost(2)))
     }
 
-    /// All visits of a step in one entry of its stage.
-    fn step(&mut self, id: StepId) -> (Cost, Cost) {
-        let step = self.flow.step(id);
-        let (once, inner_undo) = self.call(step.target, step.deadline_ms);
-        let attempts = attempts(step);
-        let items = if step.each { self.parts(step) } else { Bound::AtMost(1) };
-        let mut visit = once.times(Bound::AtMost(attempts));
-        visit.ms = visit.ms.plus(self.waiting(step.target, attempts - 1));
-        visit = Cost { ms: visit.ms, ..visit.times(items) };
-        // More parts than run at once take turns.
-        let turns = Bound::from(items.known().map(|items| items.div_ceil(aivm_schema::limits::IN_FLIGHT as u64)));
-        visit.ms = visit.ms.times(turns);
-        let visit = visit.capped(None, step.money, step.tokens);
-        let visits = self.visits(id);
-        // Whoever answers `retry` has done something that is to be undone, and so has a function that failed half-way.
-        let done = visits.times(items).times(Bound::AtMost(attempts));
-        let undo = step.undo.map_or(Cost::ZERO, |undo| self.undoing(undo).times(done));
-        let forward = visit.times(visits);
-        self.steps[id.index()] = (forward, undo);
-        (forward, undo.plus(inner_undo.times(done)))
+    /// One visit of a step.
+    fn visit(&self, step: &Step) -> Spent {
+        let Attempts { items, of_item, of_visit } = self.attempts(step);
+        let mut spent = self.call(step.target, step.deadline_ms);
+        if let Some(undoer) = step.undo {
+            spent.undo = spent.undo.plus(self.undoing(undoer));
+        }
+        let mut spent = spent.times(Bound::AtMost(of_item));
+        spent.forward.ms = spent.forward.ms.plus(self.waiting(step.target, of_item - 1));
+        let one_after_the_other = spent.forward.ms;
+        spent = spent.times(items);
+        if step.each {
+            // More parts than run at once take turns.
+            let turns = Bound::from(items.known().map(|items| items.div_ceil(aivm_schema::limits::IN_FLIGHT as u64)));
+            spent.forward.ms = one_after_the_other.times(turns);
+            spent.concurrent = true;
+        }
+        spent = spent.times(Bound::AtMost(of_visit));
+        spent.forward.ms = spent.forward.ms.plus(self.waiting(step.target, of_visit - 1));
+        spent.within(step.money, step.tokens)
+    }
+
+    /// How often a visit calls.
+    fn attempts(&self, step: &Step) -> Attempts {
+        let retries =
+            || step.outcomes.iter().filter_map(|o| if let Outcome::Retry(n) = o { Some(u64::from(*n)) } else { None });
+        let all = 1 + retries().sum::<u64>();
+        if !step.each {
+            return Attempts { items: Bound::AtMost(1), of_item: all, of_visit: 1 };
+        }
+        // Parts are retried by themselves; the visit, too, when a retry is all that there is.
+        let only_retry = step.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Retry(_)));
+        let of_item = 1 + retries().next().unwrap_or(0);
+        Attempts { items: self.parts(step), of_item, of_visit: if only_retry { all } else { 1 } }
     }
 
     /// One call of an undoer, which is tried again when it fails; a function undoes itself each time.
     fn undoing(&self, undo: Target) -> Cost {
-        let (forward, inner) = self.call(undo, None);
-        let tried = forward.plus(inner).times(Bound::AtMost(UNDO_ATTEMPTS.into()));
+        let Spent { forward, undo: inner, .. } = self.call(undo, None);
+        let tried = forward.plus(inner).times(UNDO_TRIES);
         Cost { ms: tried.ms.plus(self.waiting(undo, u64::from(UNDO_ATTEMPTS) - 1)), ..tried }
     }
 
@@ -316,23 +398,22 @@ impl Costing<'_> {
     }
 
     /// One call: of a worker, or of a function with all that it calls.
-    fn call(&self, target: Target, deadline_ms: Option<u64>) -> (Cost, Cost) {
+    fn call(&self, target: Target, deadline_ms: Option<u64>) -> Spent {
         match target {
             Target::Worker(worker) => {
                 let definition = &self.flow.worker(worker).definition;
                 let (money, tokens) = definition.price();
                 let ms = deadline_ms.or(definition.call_timeout().map(|timeout| timeout.0));
-                let cost = Cost {
+                let forward = Cost {
                     calls: Bound::AtMost(1),
                     ms: ms.into(),
                     money: money.map(|money| money.0).into(),
                     tokens: tokens.map(|tokens| tokens.0).into(),
                 };
-                (cost, Cost::ZERO)
+                Spent { forward, unpriced: (money.is_none(), tokens.is_none()), ..Spent::default() }
             }
             Target::Function(function) => {
-                let (forward, undo) = self.functions.get(function.index()).copied().unwrap_or((Cost::ZERO, Cost::ZERO));
-                (forward.capped(deadline_ms, None, None), undo)
+                self.functions.get(function.index()).copied().unwrap_or_default().until(deadline_ms)
             }
         }
     }
@@ -345,70 +426,127 @@ impl Costing<'_> {
         Bound::AtMost(self.often.visits[step.index()])
     }
 
-    /// Every step over one whole run: entries multiply outwards, calls of functions too.
-    fn per_run(&self) -> Vec<StepCost> {
+    /// Everything that is called, over one whole run: entries multiply outwards, calls of functions too.
+    fn per_run(&self) -> (Vec<StepCost>, Vec<NoBound>) {
         let flow = self.flow;
         let mut calls = vec![Bound::ZERO; flow.functions.len()];
         if let Some(program) = calls.first_mut() {
             *program = Bound::AtMost(1);
         }
-        let mut steps = Vec::new();
-        let mut outer: Vec<Bound> = vec![Bound::AtMost(1); flow.stages.len()];
+        let (mut rows, mut unbounded) = (Vec::new(), Vec::new());
+        let mut outer: Vec<Bound> = vec![Bound::ZERO; flow.stages.len()];
         for (at, function) in flow.functions.iter().enumerate() {
             let called = calls[at];
-            for stage in function.stages.0..function.stages.1 {
-                let stage = StageId(stage);
-                let around = flow.stage(stage).around.map_or(called, |around| outer[around.index()]);
-                outer[stage.index()] = around.times(self.entries(stage));
+            let prefix = if at == 0 { String::new() } else { format!("{}: ", function.name) };
+            let row = |key: &str, worker: Target, cost: Cost| {
+                let worker = flow.target_name(worker).to_owned();
+                StepCost { key: format!("{prefix}{key}"), worker, cost }
+            };
+            // In written order.
+            let mut found: Vec<(u32, StepCost)> = Vec::new();
+            for id in (function.stages.0..function.stages.1).map(StageId) {
+                let around = flow.stage(id).around.map_or(called, |around| outer[around.index()]);
+                let times = around.times(self.entries(id));
+                outer[id.index()] = times;
+                if let Some(chooser) = flow.stage(id).chooser.filter(|_| times != Bound::ZERO) {
+                    let cost = self.choosing(flow.stage(id), chooser).forward.times(times);
+                    let chooser = Target::Worker(chooser);
+                    let place = flow.places.stages.get(id.index()).map_or(0, |place| place.1.start);
+                    let row = row(&flow.stage(id).key, chooser, cost);
+                    self.say_why(&row, chooser, None, &mut unbounded);
+                    found.push((place, row));
+                }
             }
-            for id in function.steps.0..function.steps.1 {
-                let id = StepId(id);
+            for id in (function.steps.0..function.steps.1).map(StepId) {
                 let step = flow.step(id);
-                let times = outer[step.stage.index()];
-                let items = if step.each { self.parts(step) } else { Bound::AtMost(1) };
-                let here = times.times(self.visits(id)).times(items).times(Bound::AtMost(attempts(step)));
-                if let Target::Function(callee) = step.target {
-                    calls[callee.index()] = calls[callee.index()].plus(here);
-                }
-                if let Some(Target::Function(callee)) = step.undo {
-                    let here = here.times(Bound::AtMost(UNDO_ATTEMPTS.into()));
-                    calls[callee.index()] = calls[callee.index()].plus(here);
-                }
-                if called == Bound::ZERO {
+                let times = outer[step.stage.index()].times(self.visits(id));
+                if times == Bound::ZERO {
                     continue;
                 }
+                let place = flow.places.steps.get(id.index()).map_or(0, |place| place.1.start);
                 let key = format!("{}/{}", flow.stage(step.stage).key, step.name);
-                let key = if at == 0 { key } else { format!("{}: {key}", function.name) };
-                let (forward, undo) = self.steps[id.index()];
-                let mut push = |key: String, target: Target, cost: Cost| {
-                    let worker = flow.target_name(target).to_owned();
-                    steps.push(StepCost { key, worker, cost: cost.times(times) });
-                };
-                let undoer = step.undo.map(|undoer| (format!("{key}~undo"), undoer));
-                push(key, step.target, forward);
-                if let Some((key, undoer)) = undoer {
-                    push(key, undoer, undo);
+                let Attempts { items, of_item, of_visit } = self.attempts(step);
+                let made = times.times(items).times(Bound::AtMost(of_item)).times(Bound::AtMost(of_visit));
+                if items == Bound::Unbounded {
+                    unbounded.push(self.no_most(format!("{prefix}{key}"), step));
+                }
+                match step.target {
+                    Target::Function(callee) => calls[callee.index()] = calls[callee.index()].plus(made),
+                    Target::Worker(_) => {
+                        let row = row(&key, step.target, self.visit(step).forward.times(times));
+                        self.say_why(&row, step.target, step.deadline_ms, &mut unbounded);
+                        found.push((place, row));
+                    }
+                }
+                let tries = made.times(UNDO_TRIES);
+                match step.undo {
+                    Some(Target::Function(callee)) => calls[callee.index()] = calls[callee.index()].plus(tries),
+                    Some(undoer @ Target::Worker(_)) => {
+                        let row = row(&format!("{key}~undo"), undoer, self.undoing(undoer).times(made));
+                        self.say_why(&row, undoer, None, &mut unbounded);
+                        found.push((place, row));
+                    }
+                    None => {}
                 }
             }
+            found.sort_by_key(|(place, _)| *place);
+            rows.extend(found.into_iter().map(|(_, row)| row));
         }
-        steps
+        (rows, unbounded)
+    }
+
+    fn no_most(&self, key: String, step: &Step) -> NoBound {
+        let flow = self.flow;
+        let maker = step.refs.first().and_then(|source| match source.of {
+            SourceOf::StepOut(maker) if matches!(flow.step(maker).target, Target::Worker(_)) => Some(flow.step(maker)),
+            _ => None,
+        });
+        let of = step.refs.first().map_or(String::new(), |source| format!(" of `{}`", flow.source_text(*source)));
+        let help = match maker.filter(|maker| !maker.each) {
+            Some(maker) => format!("set `most = 20` in `[worker.{}]`", flow.target_name(maker.target)),
+            None => "fan out over the output of a worker that sets `most = 20`".to_owned(),
+        };
+        NoBound { key, reason: format!("makes a call for each part{of}, and nothing says how many there are"), help }
+    }
+
+    /// Why a row has no bound besides the number of its calls.
+    fn say_why(&self, row: &StepCost, target: Target, deadline_ms: Option<u64>, unbounded: &mut Vec<NoBound>) {
+        let Spent { forward, unpriced, .. } = self.call(target, deadline_ms);
+        let mut say = |reason: String, help: String| unbounded.push(NoBound { key: row.key.clone(), reason, help });
+        let table = format!("[worker.{}]", row.worker);
+        if unpriced.0 && row.cost.money == Bound::Unbounded {
+            say(
+                format!("calls `{}`, and nothing says what it costs", row.worker),
+                format!("set `cost = \"$0.10\"` in `{table}`"),
+            );
+        }
+        if unpriced.1 && row.cost.tokens == Bound::Unbounded {
+            say(
+                format!("calls `{}`, and nothing says how many tokens it uses", row.worker),
+                format!("set `tokens = \"4kt\"` in `{table}`"),
+            );
+        }
+        if forward.ms == Bound::Unbounded {
+            say(
+                format!("calls `{}`, which has no deadline", row.worker),
+                format!("set `timeout = \"2d\"` in `{table}`"),
+            );
+        }
     }
 }
 
-/// How often a step is called in one visit, retries too.
-fn attempts(step: &Step) -> u64 {
-    let retries = |outcome: &Outcome| if let Outcome::Retry(n) = outcome { u64::from(*n) } else { 0 };
-    1 + step.outcomes.iter().map(retries).sum::<u64>()
+/// How often one visit of a step calls.
+struct Attempts {
+    /// The parts of a fan-out; else one.
+    items: Bound,
+    /// Calls for each, with retries.
+    of_item: u64,
+    /// How often all of that.
+    of_visit: u64,
 }
 
-fn dearest(a: Cost, b: Cost) -> Cost {
-    Cost {
-        calls: a.calls.max(b.calls),
-        ms: a.ms.max(b.ms),
-        money: a.money.max(b.money),
-        tokens: a.tokens.max(b.tokens),
-    }
-}
+/// An undoer is tried so often.
+const UNDO_TRIES: Bound = Bound::AtMost(UNDO_ATTEMPTS as u64);
 
 /// Is the last element the only one that a value can leave this switch from, and does it hand on its own output?
 fn only_last_leaves(flow: &Flow, stage: &Stage) -> bool {
@@ -423,14 +561,14 @@ fn only_last_leaves(flow: &Flow, stage: &Stage) -> bool {
     })
 }
 
-/// For people: `3`, `unbounded`.
+/// For people: `3`, `no bound`.
 pub fn count_text(bound: Bound) -> String {
-    bound.known().map_or("unbounded".into(), |n| n.to_string())
+    bound.known().map_or("no bound".into(), |n| n.to_string())
 }
 
 /// For people: `30s`, `24h 58m`: the two largest units.
 pub fn time_text(bound: Bound) -> String {
-    let Some(ms) = bound.known() else { return "unbounded".into() };
+    let Some(ms) = bound.known() else { return "no bound".into() };
     let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
     let mut rest = ms;
     let mut parts = Vec::new();
@@ -446,12 +584,16 @@ pub fn time_text(bound: Bound) -> String {
 
 /// For people: `$0.50`.
 pub fn money_text(bound: Bound) -> String {
-    bound.known().map_or("unbounded".into(), |money| Money(money).to_string())
+    bound.known().map_or("no bound".into(), |money| Money(money).to_string())
 }
 
-/// For people: `20kt`.
+/// For people: `20kt`, `0`.
 pub fn tokens_text(bound: Bound) -> String {
-    bound.known().map_or("unbounded".into(), |tokens| Tokens(tokens).to_string())
+    match bound.known() {
+        Some(0) => "0".into(),
+        Some(tokens) => Tokens(tokens).to_string(),
+        None => "no bound".into(),
+    }
 }
 
 #[cfg(test)]
@@ -512,8 +654,8 @@ mod tests {
     fn a_definition_is_called_as_often_as_its_step_is_visited_and_retried() {
         let source = "d <= ( switch <= ( a ~ u => next  b => send ) )
             out <= ( switch <= ( c<3> => next  d => next | back | retry ) ) <= in";
-        // `c`, `d` with all that it does, then inside: `a` and `b` six times; each `a` undone in three tries.
-        assert_eq!(calls(source), (3 + 12 + 18, vec![3, 12, 6, 18, 6]));
+        // Each `a` is undone in three tries; `d` itself calls nobody.
+        assert_eq!(calls(source), (3 + 6 + 18 + 6, vec![3, 6, 18, 6]));
     }
 
     #[test]

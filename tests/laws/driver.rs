@@ -2,6 +2,7 @@
 
 use crate::cover::Cover;
 use crate::script::{Script, ending, line, sorted};
+use crate::worst::{MOST_PARTS, Promise, Spent};
 use aivm_lang::eval::{self, Part, Value};
 use aivm_schema::artifact::{Artifact, Checksum, Draft};
 use aivm_schema::module::{EndKind, RunLimits};
@@ -42,28 +43,50 @@ struct Play<'a> {
     timers: HashMap<TimerId, (u64, u64)>,
     store: HashMap<Checksum, (Artifact, Value)>,
     lines: Vec<(u64, String)>,
+    /// What workers are held to, and what they take.
+    held: Option<(&'a Promise, Spent)>,
 }
 
 /// The transcript of a run.
 pub fn run(module: VerifiedModule, script: &Script, mode: Mode, cover: &mut Cover) -> Vec<String> {
-    let mut play = Play {
-        script,
-        cover,
-        mode,
-        now: 0,
-        sequence: 0,
-        events: BTreeMap::new(),
-        calls: HashMap::new(),
-        timers: HashMap::new(),
-        store: HashMap::new(),
-        lines: Vec::new(),
-    };
-    let input = play.artifact(Value::text("x"));
-    let end = play.run(module.clone(), Machine::start(module, input, RunLimits::default()));
+    let mut play = Play::new(script, cover, mode);
+    let end = play.start(module);
     sorted(play.lines, end)
 }
 
-impl Play<'_> {
+/// What a run takes whose workers do what they declare.
+pub fn spend(module: VerifiedModule, script: &Script, promise: &Promise) -> Spent {
+    let mut cover = Cover::default();
+    let mut play = Play::new(script, &mut cover, Mode::Straight);
+    play.held = Some((promise, Spent::default()));
+    play.start(module);
+    let (_, mut spent) = play.held.unwrap();
+    spent.ms = play.now;
+    spent
+}
+
+impl<'a> Play<'a> {
+    fn new(script: &'a Script, cover: &'a mut Cover, mode: Mode) -> Play<'a> {
+        Play {
+            script,
+            cover,
+            mode,
+            now: 0,
+            sequence: 0,
+            events: BTreeMap::new(),
+            calls: HashMap::new(),
+            timers: HashMap::new(),
+            store: HashMap::new(),
+            lines: Vec::new(),
+            held: None,
+        }
+    }
+
+    fn start(&mut self, module: VerifiedModule) -> String {
+        let input = self.artifact(Value::text("x"));
+        self.run(module.clone(), Machine::start(module, input, RunLimits::default()))
+    }
+
     fn artifact(&mut self, value: Value) -> Artifact {
         let draft = Draft { media_type: "text/plain".into(), payload: value.to_string().into(), ..Draft::default() };
         let artifact = draft.seal(1, [7; 10]).unwrap();
@@ -167,6 +190,7 @@ impl Play<'_> {
         words.dedup();
         let said = words.join(" ");
         let mut answer = self.script.answer(&eval::Call { key: &key, attempt: call.attempt, input: &input, words });
+        self.hold(machine, &call, &mut answer);
         // The host holds calls to their deadlines.
         if let Some(deadline) = call.deadline_ms.filter(|deadline| *deadline < answer.after_ms) {
             answer.after_ms = deadline;
@@ -174,6 +198,26 @@ impl Play<'_> {
         }
         let event = self.schedule(self.now + answer.after_ms, Event::Answer(call.request));
         self.calls.insert(call.request, UnderWay { call, answer, words: said, event, stopped: false });
+    }
+
+    /// Holds a worker to what it declares, and notes what it takes.
+    fn hold(&mut self, machine: &Machine, call: &Call, answer: &mut eval::Answer) {
+        let Some((promise, spent)) = &mut self.held else { return };
+        let worker = &machine.module().workers[call.worker.index()];
+        answer.money = answer.money.min(worker.money.or(call.money).unwrap_or(u64::MAX));
+        answer.tokens = answer.tokens.min(worker.tokens.or(call.tokens).unwrap_or(u64::MAX));
+        answer.stops_ms = Some(0);
+        let deadline = promise.deadline(&worker.name);
+        if let Some(deadline) = deadline.filter(|deadline| call.deadline_ms.is_none() && *deadline < answer.after_ms) {
+            answer.after_ms = deadline;
+            answer.result = Err((EndKind::Timeout, "E0712".into()));
+        }
+        if let Ok((value, _)) = &mut answer.result
+            && value.items().len() > MOST_PARTS as usize
+        {
+            *value = Value::text("too many");
+        }
+        spent.calls.push((call.purpose, answer.money, answer.tokens));
     }
 
     fn stop(&mut self, request: RequestId) {

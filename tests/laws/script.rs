@@ -45,6 +45,8 @@ pub struct Script {
     /// Of a hundred: calls that fail, and calls that say a word.
     failing: usize,
     saying: usize,
+    /// Do loops go on until their counts are used up?
+    tireless: bool,
 }
 
 impl Script {
@@ -52,7 +54,14 @@ impl Script {
         let mut dice = Dice::new(number ^ 0x5c1);
         let failing = *dice.pick(&[1, 5, 15]);
         let saying = *dice.pick(&[20, 50, 80]);
-        Script { seed: dice.next(), failing, saying }
+        Script { seed: dice.next(), failing, saying, tireless: false }
+    }
+
+    /// As `new`, with answers that keep a run going: the larger `how`, the more of them fail or say a word.
+    pub fn tireless(number: u64, how: u64) -> Script {
+        let script = Script::new(number);
+        let (failing, saying) = [(1, 20), (5, 80), (30, 80), (60, 90)][(how % 4) as usize];
+        Script { failing, saying, tireless: true, ..script }
     }
 
     pub fn answer(&self, call: &Call) -> Answer {
@@ -79,12 +88,12 @@ impl Script {
         // Loops end sooner than their counts.
         let late = call.key.rsplit_once('#').is_some_and(|(_, n)| n.parse::<u32>().is_ok_and(|n| n > 4));
         let verdict = match dice.below(100) {
-            _ if undoer || call.words.is_empty() || late && !chooser => None,
+            _ if undoer || call.words.is_empty() || late && !chooser && !self.tireless => None,
             0..2 => Some("nonsense".to_owned()),
             n if n < self.saying || chooser && n < 90 => {
                 // Mostly on, or every run would be short.
                 let on = ["next", "send", "continue", "back"].iter().find(|word| call.words.contains(word));
-                let on = on.filter(|_| !chooser && dice.chance(40));
+                let on = on.filter(|_| !chooser && !self.tireless && dice.chance(40));
                 Some((*on.unwrap_or(dice.pick(&call.words))).to_owned())
             }
             _ => None,

@@ -2,8 +2,9 @@
 //! counted places, and follows from theirs: after each visit of a counted place a run passes what is not counted once.
 
 use super::levels::Levels;
-use super::{ChainId, Element, Flow, Inside, StageId, cycles};
+use super::{ChainId, Element, Flow, Inside, Stage, StageId, cycles};
 use aivm_schema::module::StageKind;
+use rustc_hash::FxHashSet;
 
 /// Of every stage and step, in one entry of the stage around it.
 pub(crate) struct Often {
@@ -11,13 +12,20 @@ pub(crate) struct Often {
     pub visits: Vec<u64>,
     /// Of every match: can more than one of its arms run in one entry, because one jumps into another?
     pub arms_meet: Vec<bool>,
+    /// Of every select: does nothing but a choice lead to its elements?
+    pub only_chosen: Vec<bool>,
 }
 
 impl Often {
     pub fn of(flow: &Flow) -> Often {
         let levels = Levels::of(flow, (0..flow.stages.len() as u32).map(StageId));
-        let mut often =
-            Often { entries: vec![1; flow.stages.len()], visits: vec![1; flow.steps.len()], arms_meet: Vec::new() };
+        let mut often = Often {
+            entries: vec![1; flow.stages.len()],
+            visits: vec![1; flow.steps.len()],
+            arms_meet: Vec::new(),
+            only_chosen: vec![false; flow.stages.len()],
+        };
+        let entered: FxHashSet<StageId> = levels.entered_at.iter().map(|(stage, _)| *stage).collect();
         often.arms_meet = (0..flow.stages.len() as u32).map(|id| levels.elements.contains_key(&StageId(id))).collect();
         // How often a chain is begun in one entry of the stage around. Chains stand after those around them.
         let mut begun = vec![1; flow.chains.len()];
@@ -32,8 +40,8 @@ impl Often {
             };
             for (stage, most) in chain.stages.iter().zip(level.solve()) {
                 // A chooser comes back to what it chooses from, without an arc.
-                let chosen =
-                    matches!(chain.inside, Inside::Element(around, _) if flow.stage(around).kind == StageKind::Select);
+                let chosen = matches!(chain.inside, Inside::Element(around, _)
+                    if flow.stage(around).kind == StageKind::Select && !often.only_chosen[around.index()]);
                 often.entries[stage.index()] = if chosen { count(*stage).unwrap_or(most) } else { most };
             }
             for stage in &chain.stages {
@@ -52,7 +60,15 @@ impl Often {
                 let first =
                     |at| at == 0 || kind != StageKind::Switch || levels.entered_at.contains(&(*stage, at as u32));
                 let most = if kind == StageKind::Select {
-                    counts.iter().map(|count| count.unwrap_or(1)).collect()
+                    let inside = |member: &Option<Element>| matches!(member, Some(Element::Chain(chain)) if levels.entered_inside.contains(chain));
+                    let only_chosen =
+                        !levels.elements.contains_key(stage) && !entered.contains(stage) && !members.iter().any(inside);
+                    often.only_chosen[stage.index()] = only_chosen;
+                    let Stage { chooser, choices, .. } = flow.stage(*stage);
+                    // Without a chooser each is chosen once.
+                    let choices = if chooser.is_none() { Some(1) } else { choices.map(u64::from) };
+                    let choices = choices.filter(|_| only_chosen).unwrap_or(u64::MAX);
+                    counts.iter().map(|count| count.unwrap_or(1).min(choices)).collect()
                 } else {
                     let entered = (0..members.len()).map(first).collect();
                     Level { arcs: levels.element_arcs(flow, *stage), counts, entered, begun: 1 }.solve()

@@ -123,7 +123,7 @@ impl Flow {
         }
     }
 
-    fn source_text(&self, source: Source) -> String {
+    pub(crate) fn source_text(&self, source: Source) -> String {
         let step = |id: StepId| {
             let step = self.step(id);
             format!("{}/{}", self.stage(step.stage).key, step.name)
