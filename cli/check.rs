@@ -3,7 +3,7 @@
 use crate::args::{FileArgs, FilesArgs, FmtArgs, Global};
 use crate::fail::{Exit, Failure, Source, show_diagnostics};
 use crate::{compile, module, project};
-use aivm_lang::cost::{self, Bound, Cost, WorstCase, count_text, money_text, time_text, tokens_text};
+use aivm_lang::cost::{self, Bound, Cost, NoBound, WorstCase, count_text, money_text, time_text, tokens_text};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -17,6 +17,7 @@ pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
             (Ok((source, warnings, worst)), false) => {
                 show_diagnostics(&source, &warnings);
                 println!("{file}: ok, {}", summary(&worst.total));
+                print!("{}", reasons(&worst));
             }
             (Ok((_, warnings, worst)), true) => {
                 reports.push(json!({"file": file, "diagnostics": warnings, "worst": worst}));
@@ -46,18 +47,41 @@ fn check_one(file: &str) -> Result<(Source, Vec<aivm_lang::diagnostic::Diagnosti
     Ok((source, compiled.warnings, worst))
 }
 
+/// `at most 12 calls, 1h 2m, $0.50, 20kt`; what has no bound stands behind.
 fn summary(total: &Cost) -> String {
-    format!(
-        "at most {}, {}, {}, {} tokens",
-        if total.calls == Bound::AtMost(1) {
-            "1 call".to_owned()
-        } else {
-            format!("{} calls", count_text(total.calls))
-        },
-        time_text(total.ms),
-        money_text(total.money),
-        tokens_text(total.tokens)
-    )
+    let calls = if total.calls == Bound::AtMost(1) { "call" } else { "calls" };
+    let all = [
+        ("calls", total.calls, format!("{} {calls}", count_text(total.calls))),
+        ("time", total.ms, time_text(total.ms)),
+        ("money", total.money, money_text(total.money)),
+        ("tokens", total.tokens, tokens_text(total.tokens)),
+    ];
+    let open: Vec<&str> = all.iter().filter(|(_, most, _)| most.known().is_none()).map(|(name, ..)| *name).collect();
+    let bounded = all.iter().filter(|(name, most, _)| most.known().is_some_and(|most| most > 0 || *name != "tokens"));
+    let bounded: Vec<&str> = bounded.map(|(_, _, text)| text.as_str()).collect();
+    let mut said = Vec::new();
+    if !bounded.is_empty() {
+        said.push(format!("at most {}", bounded.join(", ")));
+    }
+    if let Some((last, others)) = open.split_last() {
+        let others = if others.is_empty() { String::new() } else { format!("{} and ", others.join(", ")) };
+        said.push(format!("no bound on {others}{last}"));
+    }
+    said.join("; ")
+}
+
+/// Why something has no bound: the first few of all steps that are to blame.
+fn reasons(worst: &WorstCase) -> String {
+    const SHOWN: usize = 5;
+    let mut out = String::new();
+    for NoBound { key, reason, help } in worst.unbounded.iter().take(SHOWN) {
+        out.push_str(&format!("  no bound: `{key}` {reason}; {help}\n"));
+    }
+    let more = worst.unbounded.len().saturating_sub(SHOWN);
+    if more > 0 {
+        out.push_str(&format!("  no bound: {more} more\n"));
+    }
+    out
 }
 
 /// `aivm cost FILE`.
@@ -80,6 +104,10 @@ pub fn cost(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
         .chain([row("in all".into(), &worst.total)])
         .collect();
     print!("{}", table(["at most", "calls", "time", "money", "tokens"].map(str::to_owned), &rows));
+    print!("{}", reasons(&worst));
+    if !worst.adds_up() {
+        println!("  `in all` is less than its rows together: not all of them can run in one run, or a limit holds");
+    }
     Ok(Exit::SENT)
 }
 
@@ -132,4 +160,18 @@ pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
         }
     }
     Ok(if args.check && !changed.is_empty() { Exit::FAILED } else { Exit::SENT })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_is_bounded_and_what_is_not() {
+        let most = |calls, tokens| Cost { calls, ms: Bound::AtMost(60_000), money: Bound::AtMost(500_000), tokens };
+        let none = Bound::Unbounded;
+        assert_eq!(summary(&most(Bound::AtMost(1), Bound::ZERO)), "at most 1 call, 1m, $0.50");
+        assert_eq!(summary(&most(Bound::AtMost(2), Bound::AtMost(4_000))), "at most 2 calls, 1m, $0.50, 4kt");
+        assert_eq!(summary(&most(none, none)), "at most 1m, $0.50; no bound on calls and tokens");
+    }
 }

@@ -109,6 +109,11 @@ impl Cost {
         }
     }
 
+    /// Does any of it have no bound?
+    fn is_open(&self) -> bool {
+        [self.calls, self.ms, self.money, self.tokens].contains(&Bound::Unbounded)
+    }
+
     fn dearest(self, other: Cost) -> Cost {
         Cost {
             calls: self.calls.max(other.calls),
@@ -137,6 +142,14 @@ pub struct WorstCase {
     pub steps: Vec<StepCost>,
     /// Why something has no bound.
     pub unbounded: Vec<NoBound>,
+}
+
+impl WorstCase {
+    /// Are the calls, money and tokens in all those of the steps together?
+    pub fn adds_up(&self) -> bool {
+        let sum = self.steps.iter().fold(Cost::NOTHING, |sum, step| sum.beside(step.cost));
+        Cost { ms: sum.ms, ..self.total } == sum
+    }
 }
 
 /// The worst case of a step, a chooser or an undoer.
@@ -176,7 +189,7 @@ pub fn worst_case(flow: &Flow) -> WorstCase {
     let forward = all.within(flow.limits.money, flow.limits.tokens).forward;
     // What undoes is outside the limits of the run as well.
     let total = Cost { calls: forward.calls.capped(flow.limits.calls), ..forward }.plus(all.undo);
-    let (steps, unbounded) = costing.per_run();
+    let (steps, unbounded) = costing.per_run(&total);
     WorstCase { total, steps, unbounded }
 }
 
@@ -427,7 +440,7 @@ impl Costing<'_> {
     }
 
     /// Everything that is called, over one whole run: entries multiply outwards, calls of functions too.
-    fn per_run(&self) -> (Vec<StepCost>, Vec<NoBound>) {
+    fn per_run(&self, total: &Cost) -> (Vec<StepCost>, Vec<NoBound>) {
         let flow = self.flow;
         let mut calls = vec![Bound::ZERO; flow.functions.len()];
         if let Some(program) = calls.first_mut() {
@@ -453,7 +466,7 @@ impl Costing<'_> {
                     let chooser = Target::Worker(chooser);
                     let place = flow.places.stages.get(id.index()).map_or(0, |place| place.1.start);
                     let row = row(&flow.stage(id).key, chooser, cost);
-                    self.say_why(&row, chooser, None, &mut unbounded);
+                    self.say_why(&row, chooser, None, total, &mut unbounded);
                     found.push((place, row));
                 }
             }
@@ -467,14 +480,14 @@ impl Costing<'_> {
                 let key = format!("{}/{}", flow.stage(step.stage).key, step.name);
                 let Attempts { items, of_item, of_visit } = self.attempts(step);
                 let made = times.times(items).times(Bound::AtMost(of_item)).times(Bound::AtMost(of_visit));
-                if items == Bound::Unbounded {
+                if items == Bound::Unbounded && total.is_open() {
                     unbounded.push(self.no_most(format!("{prefix}{key}"), step));
                 }
                 match step.target {
                     Target::Function(callee) => calls[callee.index()] = calls[callee.index()].plus(made),
                     Target::Worker(_) => {
                         let row = row(&key, step.target, self.visit(step).forward.times(times));
-                        self.say_why(&row, step.target, step.deadline_ms, &mut unbounded);
+                        self.say_why(&row, step.target, step.deadline_ms, total, &mut unbounded);
                         found.push((place, row));
                     }
                 }
@@ -483,7 +496,7 @@ impl Costing<'_> {
                     Some(Target::Function(callee)) => calls[callee.index()] = calls[callee.index()].plus(tries),
                     Some(undoer @ Target::Worker(_)) => {
                         let row = row(&format!("{key}~undo"), undoer, self.undoing(undoer).times(made));
-                        self.say_why(&row, undoer, None, &mut unbounded);
+                        self.say_why(&row, undoer, None, total, &mut unbounded);
                         found.push((place, row));
                     }
                     None => {}
@@ -510,27 +523,31 @@ impl Costing<'_> {
     }
 
     /// Why a row has no bound besides the number of its calls.
-    fn say_why(&self, row: &StepCost, target: Target, deadline_ms: Option<u64>, unbounded: &mut Vec<NoBound>) {
+    fn say_why(
+        &self,
+        row: &StepCost,
+        target: Target,
+        deadline_ms: Option<u64>,
+        total: &Cost,
+        unbounded: &mut Vec<NoBound>,
+    ) {
         let Spent { forward, unpriced, .. } = self.call(target, deadline_ms);
-        let mut say = |reason: String, help: String| unbounded.push(NoBound { key: row.key.clone(), reason, help });
-        let table = format!("[worker.{}]", row.worker);
-        if unpriced.0 && row.cost.money == Bound::Unbounded {
-            say(
-                format!("calls `{}`, and nothing says what it costs", row.worker),
-                format!("set `cost = \"$0.10\"` in `{table}`"),
-            );
+        let open = |what: fn(&Cost) -> Bound| what(&row.cost) == Bound::Unbounded && what(total) == Bound::Unbounded;
+        let mut say = |reason: &str, help: &str| {
+            let reason = format!("calls `{}`, and nothing says {reason}", row.worker);
+            let help = format!("set {help} in `[worker.{}]`", row.worker);
+            unbounded.push(NoBound { key: row.key.clone(), reason, help });
+        };
+        match (unpriced.0 && open(|cost| cost.money), unpriced.1 && open(|cost| cost.tokens)) {
+            (true, true) => {
+                say("what it costs and how many tokens it uses", "`cost = \"$0.10\"` and `tokens = \"4kt\"`")
+            }
+            (true, false) => say("what it costs", "`cost = \"$0.10\"`"),
+            (false, true) => say("how many tokens it uses", "`tokens = \"4kt\"`"),
+            (false, false) => {}
         }
-        if unpriced.1 && row.cost.tokens == Bound::Unbounded {
-            say(
-                format!("calls `{}`, and nothing says how many tokens it uses", row.worker),
-                format!("set `tokens = \"4kt\"` in `{table}`"),
-            );
-        }
-        if forward.ms == Bound::Unbounded {
-            say(
-                format!("calls `{}`, which has no deadline", row.worker),
-                format!("set `timeout = \"2d\"` in `{table}`"),
-            );
+        if forward.ms == Bound::Unbounded && open(|cost| cost.ms) {
+            say("how long that may take", "`timeout = \"2d\"`");
         }
     }
 }
@@ -642,6 +659,79 @@ mod tests {
             let source = format!("out <= ( {stages} ) <= in");
             assert_eq!(calls(&source), (expected.iter().sum(), expected), "{source}");
         }
+    }
+
+    #[test]
+    fn the_last_visit_may_go_on() {
+        // As `examples/fix-until-green`: six rounds of two, and the last of them is green.
+        let source =
+            "out <= ( switch <= ( repair<6> => next | cancel  verify => back | continue  show => send ) ) <= in";
+        assert_eq!(calls(source), (13, vec![6, 6, 1]));
+        let source = "out <= ( switch[s] <= ( w<5> => next  c => next  j => [s.w.jump] | send ) ) <= in";
+        assert_eq!(calls(source), (15, vec![5, 5, 5]));
+        let source = "+++\n[worker.w]\ncost = \"$0.10\"\nmock = []\n[worker.j]\ncost = \"$1.00\"\nmock = []\n+++
+            out <= ( switch <= ( w<5> => next  j => back | continue ) ) <= in";
+        assert_eq!(of(source).total.money, Bound::AtMost(5_500_000));
+    }
+
+    #[test]
+    fn a_select_calls_no_more_than_it_chooses() {
+        // With a chooser, a choice may be asked for twice.
+        let of = |limit: &str, head: &str| {
+            calls(&format!("{head}out <= ( select[s]{limit} <= ( a => next  b => next  c => next ) ) <= in"))
+        };
+        let chooser = "+++\n[stage.s]\nchooser = \"boss\"\n+++\n";
+        assert_eq!(of("<2>", chooser), (4 + 2, vec![4, 2, 2, 2]));
+        assert_eq!(of("", chooser), (48 + 24, vec![48, 8, 8, 8]));
+        assert_eq!(of("", ""), (3, vec![1, 1, 1]));
+        assert_eq!(of("<2>", ""), (2, vec![1, 1, 1]));
+    }
+
+    #[test]
+    fn where_a_retry_is_all_that_there_is_parts_are_retried_and_all_of_them_again() {
+        let source = "+++\n[worker.m]\nmost = 2\nmock = []\n+++
+            out <= ( switch[x] <= ( m => next  [a <= x.m.out.*] => retry ) ) <= in";
+        assert_eq!(calls(source), (1 + 8, vec![1, 8]));
+    }
+
+    #[test]
+    fn calls_of_unknown_price_may_each_take_what_is_left_of_a_budget() {
+        let money =
+            |stage: &str| of(&format!("+++\n[worker.g]\nprompt = \"Say.\"\n+++\nout <= ( {stage} ) <= in")).total.money;
+        assert_eq!(money("switch<$0.50> <= ( g => next  g => next )"), Bound::AtMost(500_000));
+        assert_eq!(money("join<$0.50> <= ( g => next  g => next )"), Bound::AtMost(1_000_000));
+        assert_eq!(money("switch<$0.10> <= ( join<$0.50> <= ( g => next  g => next ) )"), Bound::AtMost(200_000));
+    }
+
+    #[test]
+    fn what_has_no_bound_is_named() {
+        let worst = of(
+            "+++\n[worker.g]\nprompt = \"Say.\"\n+++\nout <= ( switch[x] <= ( m => next  [a <= x.m.out.*] => next  g => send ) ) <= in",
+        );
+        let said: Vec<(&str, &str)> =
+            worst.unbounded.iter().map(|open| (open.key.as_str(), open.help.as_str())).collect();
+        assert_eq!(
+            said,
+            [
+                ("x/a", "set `most = 20` in `[worker.m]`"),
+                ("x/g", "set `cost = \"$0.10\"` and `tokens = \"4kt\"` in `[worker.g]`"),
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_budget_bounds_is_not_to_blame() {
+        let worst = of("+++\n[worker.g]\nprompt = \"Say.\"\n+++\nout <= ( switch<$1, 9kt> <= ( g => send ) ) <= in");
+        assert_eq!(worst.unbounded, []);
+    }
+
+    #[test]
+    fn rows_add_up_unless_only_some_of_them_can_run() {
+        let adds_up = |stages: &str| of(&format!("out <= ( {stages} ) <= in")).adds_up();
+        assert!(adds_up("switch <= ( a ~ u => next  b => next | back )"));
+        assert!(!adds_up(
+            "match <= ( yes => out <= switch <= ( a => send )  default => out <= switch <= ( b => send ) )"
+        ));
     }
 
     #[test]
