@@ -1,0 +1,164 @@
+//! Numbers that may have no bound, what they add up to, and how people read them.
+
+use aivm_schema::unit::{Money, Tokens};
+use serde::Serialize;
+
+/// A number that may have no bound. Arithmetic saturates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bound {
+    /// At most this.
+    AtMost(u64),
+    /// Nothing bounds it.
+    Unbounded,
+}
+
+impl Default for Bound {
+    fn default() -> Bound {
+        Bound::ZERO
+    }
+}
+
+impl Bound {
+    /// Zero.
+    pub const ZERO: Bound = Bound::AtMost(0);
+
+    pub(super) fn plus(self, other: Bound) -> Bound {
+        match (self, other) {
+            (Bound::AtMost(a), Bound::AtMost(b)) => Bound::AtMost(a.saturating_add(b)),
+            _ => Bound::Unbounded,
+        }
+    }
+
+    pub(super) fn times(self, other: Bound) -> Bound {
+        match (self, other) {
+            (Bound::AtMost(0), _) | (_, Bound::AtMost(0)) => Bound::ZERO,
+            (Bound::AtMost(a), Bound::AtMost(b)) => Bound::AtMost(a.saturating_mul(b)),
+            _ => Bound::Unbounded,
+        }
+    }
+
+    /// The smaller; what is unbounded is larger than everything.
+    pub(super) fn capped(self, most: Option<u64>) -> Bound {
+        most.map_or(self, |most| self.min(Bound::AtMost(most)))
+    }
+
+    /// The number, if there is one.
+    pub fn known(self) -> Option<u64> {
+        match self {
+            Bound::AtMost(n) => Some(n),
+            Bound::Unbounded => None,
+        }
+    }
+}
+
+impl From<Option<u64>> for Bound {
+    fn from(known: Option<u64>) -> Bound {
+        known.map_or(Bound::Unbounded, Bound::AtMost)
+    }
+}
+
+impl Serialize for Bound {
+    /// `null` when unbounded.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.known().serialize(serializer)
+    }
+}
+
+/// What something takes at the most.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Cost {
+    /// Calls of workers: retries, choosers and undoers too.
+    pub calls: Bound,
+    /// Milliseconds, with what is concurrent counted once.
+    pub ms: Bound,
+    /// Millionths of a dollar.
+    pub money: Bound,
+    /// Tokens.
+    pub tokens: Bound,
+}
+
+impl Cost {
+    /// Nothing at all.
+    pub const NOTHING: Cost = Cost { calls: Bound::ZERO, ms: Bound::ZERO, money: Bound::ZERO, tokens: Bound::ZERO };
+
+    pub(super) fn plus(self, other: Cost) -> Cost {
+        Cost { ms: self.ms.plus(other.ms), ..self.beside(other) }
+    }
+
+    /// As `plus`, at the same time.
+    pub(super) fn beside(self, other: Cost) -> Cost {
+        Cost {
+            calls: self.calls.plus(other.calls),
+            ms: self.ms.max(other.ms),
+            money: self.money.plus(other.money),
+            tokens: self.tokens.plus(other.tokens),
+        }
+    }
+
+    pub(super) fn times(self, n: Bound) -> Cost {
+        Cost {
+            calls: self.calls.times(n),
+            ms: self.ms.times(n),
+            money: self.money.times(n),
+            tokens: self.tokens.times(n),
+        }
+    }
+
+    /// Does any of it have no bound?
+    pub(super) fn is_open(&self) -> bool {
+        [self.calls, self.ms, self.money, self.tokens].contains(&Bound::Unbounded)
+    }
+
+    pub(super) fn dearest(self, other: Cost) -> Cost {
+        Cost {
+            calls: self.calls.max(other.calls),
+            ms: self.ms.max(other.ms),
+            money: self.money.max(other.money),
+            tokens: self.tokens.max(other.tokens),
+        }
+    }
+
+    pub(super) fn cheapest(self, other: Cost) -> Cost {
+        Cost {
+            calls: self.calls.min(other.calls),
+            ms: self.ms.min(other.ms),
+            money: self.money.min(other.money),
+            tokens: self.tokens.min(other.tokens),
+        }
+    }
+}
+
+/// For people: `3`, `no bound`.
+pub fn count_text(bound: Bound) -> String {
+    bound.known().map_or("no bound".into(), |n| n.to_string())
+}
+
+/// For people: `30s`, `24h 58m`: the two largest units.
+pub fn time_text(bound: Bound) -> String {
+    let Some(ms) = bound.known() else { return "no bound".into() };
+    let units = [("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+    let mut rest = ms;
+    let mut parts = Vec::new();
+    for (name, size) in units {
+        if rest >= size {
+            parts.push(format!("{}{name}", rest / size));
+            rest %= size;
+        }
+    }
+    parts.truncate(2);
+    if parts.is_empty() { "0ms".into() } else { parts.join(" ") }
+}
+
+/// For people: `$0.50`.
+pub fn money_text(bound: Bound) -> String {
+    bound.known().map_or("no bound".into(), |money| Money(money).to_string())
+}
+
+/// For people: `20kt`, `0`.
+pub fn tokens_text(bound: Bound) -> String {
+    match bound.known() {
+        Some(0) => "0".into(),
+        Some(tokens) => Tokens(tokens).to_string(),
+        None => "no bound".into(),
+    }
+}
