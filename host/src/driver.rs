@@ -463,7 +463,7 @@ impl<'a> Driver<'a> {
         let worker =
             self.module().workers.get(call.worker.index()).map(|worker| worker.name.clone()).unwrap_or_default();
         // A cancelled call shows why in its outcome.
-        let error = error.or(decision.error).filter(|_| !matches!(decision.taken, Taken::Dropped));
+        let error = error.or(decision.error.map(|error| *error)).filter(|_| !matches!(decision.taken, Taken::Dropped));
         self.record(StepRecord {
             key: call.key.to_string(),
             worker,

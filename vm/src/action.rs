@@ -185,7 +185,7 @@ pub struct Decision {
     /// Which rule chose.
     pub rule: Rule,
     /// Why an answer that says it is done is none all the same: its word is none that the step knows.
-    pub error: Option<CallError>,
+    pub error: Option<Box<CallError>>,
 }
 
 /// The word by which a chooser ends its select.

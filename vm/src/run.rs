@@ -570,7 +570,7 @@ impl Run {
             self.now = self.now.max(at);
             self.yields = 0;
         }
-        let error = error.map(|(_, error)| error).or_else(|| decision.error.clone());
+        let error = error.map(|(_, error)| error).or_else(|| decision.error.as_deref().cloned());
         let ended = Ended { call, output, verdict, error, usage, micros, decision };
         self.say(Do::Ended(Box::new(ended)), !pure);
         Ok(())

@@ -257,7 +257,7 @@ impl Core {
         let done = matches!(came, Came::Done { .. });
         let (said, came) = self.judge(p, id, edges, step_id, came);
         let error = match &came {
-            Arrived::Ending(ending) if done => ending.error(),
+            Arrived::Ending(ending) if done => ending.error().map(Box::new),
             _ => None,
         };
         let counters = &self.data.frames[frame].counters;
@@ -453,7 +453,7 @@ impl Core {
         };
         let place = self.out.len();
         end.decision = self.settle(p, id, came);
-        end.error = end.error.or_else(|| end.decision.error.clone());
+        end.error = end.error.or_else(|| end.decision.error.as_deref().cloned());
         self.out.insert(place, Out::Trace(Box::new(Action::Ended(end))));
         self.flow(id)
     }
