@@ -291,6 +291,7 @@ fn options(trace: bool) -> Options {
         limits: RunLimits::default(),
         timeout_ms: None,
         trace,
+        started: None,
     }
 }
 

@@ -18,6 +18,7 @@ struct Record {
     runFinished @11 :RunFinished;
   }
   yields @12 :UInt64;
+  together @13 :Bool;
 }
 
 struct RunStarted {

@@ -1,26 +1,25 @@
-//! The driver: one loop that carries out what the machine asks and tells it what came of it. Calls that need nothing but
-//! this processor run on the spot or on the pool; everything that waits is a task.
+//! The driver: one loop that carries out what a run says and tells it what came of it. Calls that need nothing but this
+//! processor run on the spot or on the pool; everything that waits is a task.
 //!
-//! Here is all the order there is: the machine decides, the workers work, this loop passes notes.
+//! Here is all the order there is: the run decides, the workers work, this loop passes notes.
 
-use crate::builtin::Body;
+use crate::facts;
 use crate::mint::Mint;
-use crate::parts::{self, Items, PartsError};
+use crate::parts::{self, PartsError, Recipes};
 use crate::pool::Pool;
 use crate::signals::Signals;
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
-use crate::work::{self, Maker, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
-use aivm_schema::artifact::{Artifact, ArtifactError, Checksum};
-use aivm_schema::module::{Module, RunLimits, StepId, StepTarget, WorkerId};
-use aivm_vm::Machine;
-use aivm_vm::StepKey;
-use aivm_vm::action::{
-    Action, Answer, Call, CallError, Decision, Limit, Make, Purpose, Recipe, RequestId, RunEnd, Taken, TimerId, Usage,
-};
+use crate::work::{self, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
+use aivm_schema::artifact::Artifact;
+use aivm_schema::journal::RunStarted;
+use aivm_schema::module::{EndKind, Module, RunLimits, StepId, StepTarget, WorkerId};
+use aivm_vm::action::{Action, Call, CallError, Decision, Purpose, RequestId, RunEnd, Taken, Usage};
+use aivm_vm::run::{Begin, Do, Ended, Run, Why};
 use aivm_vm::verify::VerifiedModule;
+use aivm_vm::{CompleteError, StepKey};
 use rustc_hash::FxHashMap;
-use std::collections::BTreeSet;
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,9 +27,9 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-/// Instructions between two looks at what else happened.
-const FUEL: u64 = 100_000;
-/// Actions between two such looks: calls that are answered on the spot need no fuel.
+mod value;
+
+/// So many things are done between two looks at what else happened: calls that are answered on the spot wait for nothing.
 const TURNS: u32 = 64;
 /// Payloads up to this size, in bytes, are given to a pure built-in on the spot when nothing else is under way.
 const ON_THE_SPOT: usize = 4 << 10;
@@ -45,6 +44,8 @@ pub struct Options {
     pub timeout_ms: Option<u64>,
     /// Keep a record of every call.
     pub trace: bool,
+    /// What the run's journal begins with; none: there is no journal.
+    pub started: Option<RunStarted>,
 }
 
 /// How a run ended.
@@ -52,8 +53,8 @@ pub struct Options {
 pub enum Ending {
     /// The machine came to its end.
     Ended(RunEnd),
-    /// A limit of the run is spent; raise it and run again.
-    Parked(Limit),
+    /// It waits for somebody: a limit to be raised, an unknown call to be settled.
+    Parked(Why),
 }
 
 /// What a run leaves.
@@ -84,7 +85,7 @@ pub enum DriverError {
     #[error(
         "E0761: the driver and the machine disagree: {0}. This is a fault of aivm: please report it with the program"
     )]
-    Disagree(String),
+    Disagree(#[from] CompleteError),
     /// Asked to stop twice.
     #[error("E0762: interrupted twice: the run was left where it was{}", if *.undo { ", and what it did is not undone" } else { "" })]
     Abandoned {
@@ -103,8 +104,30 @@ pub async fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, DriverError> {
     store.put(&input);
-    let machine = Machine::start(module.clone(), input, options.limits);
-    let mut driver = Driver::new(module, machine, options, store, mint, observer);
+    let facts = facts::of(module.module(), options.around.mock);
+    let started = options.started.clone();
+    let run = Run::start(module, input, options.limits, options.timeout_ms, facts, mint.now(), started);
+    drive(run, Vec::new(), options, store, mint, observer).await
+}
+
+/// Goes on with a run to its end. `history` is what happened before, for the report: [`Do::Ended`] and [`Do::Note`].
+pub async fn drive(
+    run: Run,
+    history: Vec<Do>,
+    options: Options,
+    store: Rc<dyn Store>,
+    mint: Arc<Mint>,
+    observer: &mut dyn Observer,
+) -> Result<Report, DriverError> {
+    let mut driver = Driver::new(run, options, store, mint, observer);
+    for row in history {
+        match row {
+            Do::Ended(ended) => driver.ended(*ended),
+            Do::Note(action) => driver.noted(*action),
+            _ => {}
+        }
+    }
+    driver.showing = true;
     match driver.drive().await {
         Ok(ending) => Ok(driver.report(ending)),
         Err(error) => {
@@ -116,25 +139,23 @@ pub async fn run(
 }
 
 struct Driver<'a> {
-    module: VerifiedModule,
-    machine: Machine,
+    run: Run,
     around: Arc<Surroundings>,
-    /// The run's deadline: when, and how long that was, in milliseconds.
-    timeout: Option<(Instant, u64)>,
     tracing: bool,
     store: Rc<dyn Store>,
     mint: Arc<Mint>,
     observer: &'a mut dyn Observer,
     pool: Option<Pool>,
     prepared: FxHashMap<(WorkerId, Option<StepId>), Result<Arc<Prepared>, CallError>>,
-    mocked: FxHashMap<WorkerId, usize>,
     calls: FxHashMap<RequestId, UnderWay>,
-    items: FxHashMap<Checksum, Items>,
-    timers: BTreeSet<(Instant, TimerId)>,
-    timer_times: FxHashMap<TimerId, Instant>,
+    recipes: Recipes,
+    /// Answers that came at once; the run is told when it waits.
+    answers: VecDeque<(RequestId, Returned)>,
     returned: mpsc::UnboundedReceiver<(RequestId, Returned)>,
     sender: mpsc::UnboundedSender<(RequestId, Returned)>,
     interrupted: bool,
+    /// What happened before this process is in the report, but has been shown.
+    showing: bool,
     steps: Vec<StepRecord>,
     totals: Totals,
     started: Instant,
@@ -160,141 +181,91 @@ struct Note {
 
 impl<'a> Driver<'a> {
     fn new(
-        module: VerifiedModule,
-        machine: Machine,
+        run: Run,
         options: Options,
         store: Rc<dyn Store>,
         mint: Arc<Mint>,
         observer: &'a mut dyn Observer,
     ) -> Driver<'a> {
         let (sender, returned) = mpsc::unbounded_channel();
-        let started = Instant::now();
         Driver {
-            module,
-            machine,
+            run,
             around: Arc::new(options.around),
-            timeout: options.timeout_ms.map(|ms| (started + Duration::from_millis(ms), ms)),
             tracing: options.trace || observer.is_watching(),
             store,
             mint,
             observer,
             pool: None,
             prepared: FxHashMap::default(),
-            mocked: FxHashMap::default(),
             calls: FxHashMap::default(),
-            items: FxHashMap::default(),
-            timers: BTreeSet::new(),
-            timer_times: FxHashMap::default(),
+            recipes: Recipes::default(),
+            answers: VecDeque::new(),
             returned,
             sender,
             interrupted: false,
+            showing: false,
             steps: Vec::new(),
             totals: Totals::default(),
-            started,
+            started: Instant::now(),
         }
     }
 
     fn module(&self) -> &Module {
-        self.module.module()
+        self.run.module()
     }
 
     async fn drive(&mut self) -> Result<Ending, DriverError> {
         let mut signals = Signals::listen();
         let mut turns = 0;
         loop {
-            turns = (turns + 1) % TURNS;
-            if turns == 0 {
-                self.look_around(&mut signals).await?;
-            }
-            let mut fuel = FUEL;
-            match self.machine.step(&mut fuel) {
-                Action::Call(call) => self.begin(call)?,
-                Action::Make(make) => self.make(make)?,
-                Action::Cancel(request) => {
-                    if let Some(under_way) = self.calls.get(&request) {
-                        under_way.stop.ask();
+            match self.run.step() {
+                Do::Write(batch) => self.store.append(&self.around.run, &batch)?,
+                Do::Make(make) => self.recipes.answer(&mut self.run, &self.around.run, make, &*self.store)?,
+                Do::Call(begin) => self.begin(begin)?,
+                Do::Stop(request) => self.stop(request),
+                Do::Ended(ended) => self.ended(*ended),
+                Do::Note(action) => self.noted(*action),
+                Do::Yield => drop(self.look_around(&mut signals).await?),
+                Do::Wait(until) => {
+                    turns += 1;
+                    if turns % TURNS == 0 && self.look_around(&mut signals).await? {
+                        continue;
                     }
-                }
-                Action::StartTimer { timer, after_ms } => {
-                    let at = Instant::now() + Duration::from_millis(after_ms.min(u64::from(u32::MAX)));
-                    self.timers.insert((at, timer));
-                    self.timer_times.insert(timer, at);
-                }
-                Action::StopTimer(timer) => {
-                    if let Some(at) = self.timer_times.remove(&timer) {
-                        self.timers.remove(&(at, timer));
+                    // What has come meanwhile is told together.
+                    let mut told = false;
+                    while let Some((request, returned)) = self.come() {
+                        self.answer(request, returned)?;
+                        told = true;
                     }
-                }
-                Action::Ended(end) => {
-                    let who = Some(StepTarget::Function(end.function));
-                    self.note(Note {
-                        key: end.key,
-                        who,
-                        attempt: end.attempt,
-                        output: end.output,
-                        verdict: end.verdict,
-                        error: end.error,
-                        decision: end.decision,
-                    });
-                }
-                Action::Mapped(end) => {
-                    let who = self.target(end.step);
-                    self.note(Note {
-                        key: end.key,
-                        who,
-                        attempt: end.attempt,
-                        output: end.output,
-                        verdict: None,
-                        error: end.error,
-                        decision: end.decision,
-                    });
-                }
-                Action::NotMade(not) => {
-                    let who = match not.purpose {
-                        Purpose::Step(step) | Purpose::Undo(step) => self.target(step),
-                        Purpose::Choose(stage) => {
-                            let stage = self.module().stages.get(stage.index());
-                            stage.and_then(|stage| stage.chooser).map(StepTarget::Worker)
-                        }
-                    };
-                    self.note(Note {
-                        key: not.key,
-                        who,
-                        attempt: not.attempt,
-                        output: None,
-                        verdict: None,
-                        error: Some(not.error),
-                        decision: not.decision,
-                    });
-                }
-                Action::Yield => self.look_around(&mut signals).await?,
-                Action::Wait => {
+                    if told {
+                        continue;
+                    }
                     tokio::select! {
                         biased;
-                        Some((request, returned)) = self.returned.recv() => self.complete(request, returned)?,
-                        () = until(self.timers.first().map(|(at, _)| *at)) => self.look(),
-                        () = until(self.timeout.map(|(at, _)| at)) => self.look(),
+                        Some((request, returned)) = self.returned.recv() => self.answer(request, returned)?,
+                        () = sleep_until(until, &self.mint) => drop(self.run.wake(self.mint.now())),
                         () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
                     }
-                    while let Ok((request, returned)) = self.returned.try_recv() {
-                        self.complete(request, returned)?;
-                    }
                 }
-                Action::Park(limit) => return Ok(Ending::Parked(limit)),
-                Action::End(end) => return Ok(Ending::Ended(end)),
+                Do::Park(why) => return Ok(Ending::Parked(why)),
+                Do::End(end) => return Ok(Ending::Ended(end)),
             }
         }
     }
 
-    /// While there is always something to do: hears signals, fires timers.
-    async fn look_around(&mut self, signals: &mut Signals) -> Result<(), DriverError> {
+    fn come(&mut self) -> Option<(RequestId, Returned)> {
+        self.answers.pop_front().or_else(|| self.returned.try_recv().ok())
+    }
+
+    /// While there is always something to do: hears signals, fires timers. Was the run told something?
+    async fn look_around(&mut self, signals: &mut Signals) -> Result<bool, DriverError> {
         // Lets the runtime see what has come.
         tokio::task::yield_now().await;
         if poll_fn(|context| Poll::Ready(signals.poll(context).is_ready())).await {
             self.interrupt()?;
+            return Ok(true);
         }
-        self.look();
-        Ok(())
+        Ok(self.run.wake(self.mint.now()))
     }
 
     /// The first time the run is cancelled, with all that this undoes; the second time it is left.
@@ -303,30 +274,22 @@ impl<'a> Driver<'a> {
             return Err(DriverError::Abandoned { undo: self.module().steps.iter().any(|step| step.undo.is_some()) });
         }
         self.interrupted = true;
-        self.machine.cancel();
+        self.run.cancel(self.mint.now(), "interrupt");
         Ok(())
     }
 
-    /// Fires the timers that are due.
-    fn look(&mut self) {
-        let now = Instant::now();
-        while let Some((_, timer)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
-            self.timers.pop_first();
-            self.timer_times.remove(&timer);
-            self.machine.expire(timer);
-        }
-        if let Some((_, ms)) = self.timeout.take_if(|(at, _)| *at <= now) {
-            self.machine.time_out(ms);
-        }
+    fn stop(&mut self, request: RequestId) {
+        let Some(under_way) = self.calls.get(&request) else { return };
+        under_way.stop.ask();
     }
 
     /// Begins a call; some are answered before this returns.
-    fn begin(&mut self, call: Call) -> Result<(), DriverError> {
+    fn begin(&mut self, begin: Begin) -> Result<(), DriverError> {
+        let Begin { call, nth } = begin;
         let request = call.request;
         if self.observer.is_watching() {
             let key = call.key.to_string();
-            let worker =
-                self.module.module().workers.get(call.worker.index()).map_or("", |worker| worker.name.as_str());
+            let worker = self.run.module().workers.get(call.worker.index()).map_or("", |worker| worker.name.as_str());
             self.observer.event(Event::Started { key: &key, worker, attempt: call.attempt });
         }
         let stop = Arc::new(Stop::default());
@@ -335,18 +298,19 @@ impl<'a> Driver<'a> {
         let task = match task {
             Ok(task) => task,
             Err(error) => {
-                let returned =
-                    Returned::Failed { kind: aivm_schema::module::EndKind::Failure, error, usage: Usage::default() };
-                return self.complete(request, returned);
+                let returned = Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() };
+                self.answers.push_back((request, returned));
+                return Ok(());
             }
         };
-        if let Some(answering) = self.mock(&task, request) {
+        if let Some(answering) = self.mock(&task, nth) {
             if answering.is_quick() {
-                return self.complete(request, answering.returned(&task));
+                self.answers.push_back((request, answering.returned(&task)));
+            } else {
+                self.spawn(request, task, Some(answering));
             }
-            self.spawn(request, task, Some(answering));
-        } else if task.worker.is_pure() && task.attempt == 1 {
-            return self.pure(request, task);
+        } else if task.worker.is_pure() {
+            self.pure(request, task)?;
         } else {
             self.spawn(request, task, None);
         }
@@ -368,7 +332,7 @@ impl<'a> Driver<'a> {
             attempt: call.attempt,
             input: call.input.clone(),
             parts: Arc::new(parts),
-            words: self.machine.words(call.request).into_iter().map(str::to_owned).collect(),
+            words: self.run.words(call.request).into_iter().map(str::to_owned).collect(),
             around: self.around.clone(),
             stop,
         })
@@ -376,7 +340,7 @@ impl<'a> Driver<'a> {
 
     /// The worker as a step calls it; read once for all steps that do not shape it.
     fn prepared(&mut self, worker: WorkerId, step: Option<StepId>) -> Result<Arc<Prepared>, CallError> {
-        let module = self.module.module();
+        let module = self.run.module();
         let shaping = |step: &StepId| module.steps.get(step.index()).map_or(&[][..], |step| &step.behaviours);
         let step = step.filter(|step| !shaping(step).is_empty());
         let prepare = || {
@@ -390,17 +354,11 @@ impl<'a> Driver<'a> {
     }
 
     /// The scripted answer, when the call is not to be made.
-    fn mock(&mut self, task: &Task, request: RequestId) -> Option<mock::Answering> {
+    fn mock(&self, task: &Task, nth: u64) -> Option<mock::Answering> {
         let definition = &task.worker.definition;
-        let mocked =
+        let scripted =
             matches!(definition.does, aivm_schema::worker::Does::Mock) || self.around.mock && !task.worker.is_pure();
-        if !mocked {
-            return None;
-        }
-        let worker = self.calls.get(&request)?.call.worker;
-        let nth = self.mocked.entry(worker).or_default();
-        *nth += 1;
-        Some(mock::Answering::of(definition.mock.as_deref(), *nth - 1))
+        scripted.then(|| mock::Answering::of(definition.mock.as_deref(), nth as usize))
     }
 
     /// A pure built-in: on the spot when that is quickest, else on a lane.
@@ -409,7 +367,7 @@ impl<'a> Driver<'a> {
             task.input.payload().len() + task.parts.iter().map(|(_, _, value)| value.payload().len()).sum::<usize>();
         if small <= ON_THE_SPOT && self.calls.len() == 1 {
             match builtins::at_once(builtins::call(&task)) {
-                Ok(returned) => return self.complete(request, returned),
+                Ok(returned) => self.answers.push_back((request, returned)),
                 Err(_) => self.spawn(request, task, None),
             }
             return Ok(());
@@ -443,149 +401,93 @@ impl<'a> Driver<'a> {
         });
     }
 
-    /// A call has been answered: the value becomes an artifact, the machine decides, the trace gets its row.
-    fn complete(&mut self, request: RequestId, returned: Returned) -> Result<(), DriverError> {
+    /// A call has been answered: the value becomes an artifact, the run is told.
+    fn answer(&mut self, request: RequestId, returned: Returned) -> Result<(), DriverError> {
         let Some(UnderWay { call, began, .. }) = self.calls.remove(&request) else { return Ok(()) };
-        let answer = self.answer(&call, returned);
+        let answer = self.value_of(&call, returned);
         let answer = self.counted(&call, answer);
-        let (output, verdict, error, usage) = match &answer {
-            Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, *usage),
-            Answer::Failed { error, usage, .. } => (None, None, Some(error.clone()), *usage),
-        };
-        let decision =
-            self.machine.complete(request, answer).map_err(|error| DriverError::Disagree(error.to_string()))?;
+        let micros = began.elapsed().as_micros() as u64;
+        Ok(self.run.answered(self.mint.now(), request, answer, micros)?)
+    }
+
+    /// A call has ended and that is durable: the trace gets its row.
+    fn ended(&mut self, ended: Ended) {
         self.totals.calls += 1;
-        self.totals.tokens = self.totals.tokens.saturating_add(usage.tokens);
-        self.totals.cost_usd += dollars(usage.money);
+        self.totals.tokens = self.totals.tokens.saturating_add(ended.usage.tokens);
+        self.totals.cost_usd += dollars(ended.usage.money);
         if !self.tracing {
-            return Ok(());
+            return;
         }
+        let call = &ended.call;
         let worker =
             self.module().workers.get(call.worker.index()).map(|worker| worker.name.clone()).unwrap_or_default();
         // A cancelled call shows why in its outcome.
-        let error = error.or(decision.error.map(|error| *error)).filter(|_| !matches!(decision.taken, Taken::Dropped));
+        let error = ended.error.filter(|_| !matches!(ended.decision.taken, Taken::Dropped));
         self.record(StepRecord {
             key: call.key.to_string(),
             worker,
-            outcome: decision.taken.word().to_owned(),
+            outcome: ended.decision.taken.word().to_owned(),
             attempt: call.attempt,
-            ms: (began.elapsed().as_secs_f64() * 1e6).round() / 1e3,
-            artifact: output,
-            verdict,
-            rule: decision.rule,
-            passed_over: decision.passed_over,
+            ms: ended.micros as f64 / 1e3,
+            artifact: ended.output,
+            verdict: ended.verdict,
+            rule: ended.decision.rule,
+            passed_over: ended.decision.passed_over,
             error,
-            tokens: usage.tokens,
-            cost_usd: dollars(usage.money),
+            tokens: ended.usage.tokens,
+            cost_usd: dollars(ended.usage.money),
         });
-        Ok(())
+    }
+
+    /// Something else that the trace shows.
+    fn noted(&mut self, action: Action) {
+        let note = match action {
+            Action::Ended(end) => Note {
+                key: end.key,
+                who: Some(StepTarget::Function(end.function)),
+                attempt: end.attempt,
+                output: end.output,
+                verdict: end.verdict,
+                error: end.error,
+                decision: end.decision,
+            },
+            Action::Mapped(end) => Note {
+                who: self.target(end.step),
+                key: end.key,
+                attempt: end.attempt,
+                output: end.output,
+                verdict: None,
+                error: end.error,
+                decision: end.decision,
+            },
+            Action::NotMade(not) => {
+                let who = match not.purpose {
+                    Purpose::Step(step) | Purpose::Undo(step) => self.target(step),
+                    Purpose::Choose(stage) => {
+                        let stage = self.module().stages.get(stage.index());
+                        stage.and_then(|stage| stage.chooser).map(StepTarget::Worker)
+                    }
+                };
+                Note {
+                    key: not.key,
+                    who,
+                    attempt: not.attempt,
+                    output: None,
+                    verdict: None,
+                    error: Some(not.error),
+                    decision: not.decision,
+                }
+            }
+            _ => return,
+        };
+        self.note(note);
     }
 
     fn record(&mut self, record: StepRecord) {
-        self.observer.event(Event::Ended(&record));
+        if self.showing {
+            self.observer.event(Event::Ended(&record));
+        }
         self.steps.push(record);
-    }
-
-    /// The machine's view of what a worker returned.
-    fn answer(&mut self, call: &Call, returned: Returned) -> Answer {
-        match returned {
-            Returned::Failed { kind, error, usage } => Answer::Failed { kind, error, usage },
-            Returned::Done { body, verdict, attributes, usage } => {
-                answered(self.value(call, body, attributes), verdict, usage)
-            }
-            Returned::Made { made, verdict, usage } => answered(self.kept(made), verdict, usage),
-        }
-    }
-
-    /// A worker that declares the most parts that it gives does not give more: the worst case counts on it.
-    fn counted(&mut self, call: &Call, answer: Answer) -> Answer {
-        let (Answer::Done { output, usage, .. }, Purpose::Step(step)) = (&answer, call.purpose) else { return answer };
-        let most = self.prepared(call.worker, Some(step)).ok().and_then(|worker| worker.definition.most);
-        let Some(most) = most else { return answer };
-        match Items::of(output, &*self.store) {
-            Ok(items) if items.len() > most as usize => Answer::Failed {
-                kind: aivm_schema::module::EndKind::Failure,
-                error: work::error("E0742", format!("it returned {} parts and declares `most = {most}`", items.len())),
-                usage: *usage,
-            },
-            _ => answer,
-        }
-    }
-
-    fn value(&mut self, call: &Call, body: Body, attributes: Vec<(String, String)>) -> Result<Artifact, PartsError> {
-        let worker = self.module.module().workers.get(call.worker.index()).map_or("", |worker| worker.name.as_str());
-        let maker = Maker { run: &self.around.run, worker, key: &call.key, input: &call.input };
-        match body {
-            Body::Parts(new) => {
-                let mut values = Vec::with_capacity(new.len());
-                for part in new {
-                    let value = maker.make(&self.mint, part.media_type, part.payload, Vec::new())?;
-                    self.store.hold(&value);
-                    values.push(aivm_vm::action::PartValue { name: part.name, value, verdict: None });
-                }
-                let packed = parts::pack(&values, &self.around.run, &self.mint)?;
-                self.store.put(&packed);
-                Ok(packed)
-            }
-            // What changed nothing hands on the very same artifact.
-            Body::Same if attributes.is_empty() => Ok(call.input.clone()),
-            Body::Same => {
-                let (media_type, payload) = (call.input.media_type().to_owned(), call.input.payload().to_vec());
-                self.kept(maker.make(&self.mint, media_type, payload, attributes))
-            }
-            Body::New { media_type, payload } => self.kept(maker.make(&self.mint, media_type, payload, attributes)),
-        }
-    }
-
-    fn kept(&self, made: Result<Artifact, ArtifactError>) -> Result<Artifact, PartsError> {
-        let artifact = made?;
-        self.store.put(&artifact);
-        Ok(artifact)
-    }
-
-    /// Makes what the machine needs made.
-    fn make(&mut self, make: Make) -> Result<(), DriverError> {
-        let made = match &make.recipe {
-            Recipe::Pack(values) => {
-                values.iter().for_each(|part| self.store.hold(&part.value));
-                parts::pack(values, &self.around.run, &self.mint)
-            }
-            Recipe::WithError { of, error } => parts::with_error(of, error, &self.mint),
-            Recipe::Item { of, index } => self.item(of, *index),
-            Recipe::Count(of) => {
-                let counted = Items::of(of, &*self.store).map(|items| {
-                    let count = items.len() as u32;
-                    self.items.insert(of.checksum(), items);
-                    count
-                });
-                return match counted {
-                    Ok(count) => self.machine.counted(make.request, count),
-                    Err(error) => self.machine.not_made(make.request, work::error("E0741", error.to_string())),
-                }
-                .map_err(|error| DriverError::Disagree(error.to_string()));
-            }
-        };
-        match made {
-            Ok(artifact) => {
-                self.store.put(&artifact);
-                self.machine.made(make.request, artifact)
-            }
-            Err(error) => self.machine.not_made(make.request, work::error("E0741", error.to_string())),
-        }
-        .map_err(|error| DriverError::Disagree(error.to_string()))
-    }
-
-    fn item(&mut self, of: &Artifact, index: u32) -> Result<Artifact, PartsError> {
-        if !self.items.contains_key(&of.checksum()) {
-            let items = Items::of(of, &*self.store)?;
-            self.items.insert(of.checksum(), items);
-        }
-        let items = self.items.get(&of.checksum()).cloned();
-        let item = items.ok_or(PartsError::TooMany(0))?.item(of, index, &self.mint);
-        if items_done(&self.items, of, index) {
-            self.items.remove(&of.checksum());
-        }
-        item
     }
 
     fn target(&self, step: StepId) -> Option<StepTarget> {
@@ -597,7 +499,7 @@ impl<'a> Driver<'a> {
         if !self.tracing {
             return;
         }
-        let module = self.module.module();
+        let module = self.run.module();
         let name = match note.who {
             Some(StepTarget::Function(function)) => {
                 module.functions.get(function.index()).map(|function| function.name.clone())
@@ -634,27 +536,10 @@ impl<'a> Driver<'a> {
     }
 }
 
-/// What the machine is told of a value that a worker returned.
-fn answered(value: Result<Artifact, PartsError>, verdict: Option<String>, usage: Usage) -> Answer {
-    match value {
-        Ok(output) => Answer::Done { output, verdict, usage },
-        Err(error) => Answer::Failed {
-            kind: aivm_schema::module::EndKind::Failure,
-            error: work::error("E0719", format!("what it returned is no artifact: {error}")),
-            usage,
-        },
-    }
-}
-
-/// Was this the last item of a value? Then its parts need not be kept at hand.
-fn items_done(items: &FxHashMap<Checksum, Items>, of: &Artifact, index: u32) -> bool {
-    items.get(&of.checksum()).is_some_and(|items| index as usize + 1 >= items.len())
-}
-
-/// Returns at that time; never, when there is none.
-async fn until(at: Option<Instant>) {
+/// Returns at that time of the wall clock; never, when there is none.
+async fn sleep_until(at: Option<u64>, mint: &Mint) {
     match at {
-        Some(at) => tokio::time::sleep_until(at.into()).await,
+        Some(at) => tokio::time::sleep(Duration::from_nanos(at.saturating_sub(mint.now()))).await,
         None => std::future::pending().await,
     }
 }

@@ -5,9 +5,12 @@
 
 pub mod builtin;
 pub mod driver;
+mod facts;
 pub mod mint;
 pub mod parts;
 pub mod pool;
+#[cfg(feature = "store")]
+pub mod recovery;
 mod signals;
 pub mod stdlib;
 pub mod store;

@@ -52,6 +52,32 @@ pub fn fill_random(bytes: &mut [u8]) -> Result<(), getrandom::Error> {
     getrandom::fill(bytes)
 }
 
+/// Makes artifacts of drafts.
+pub trait Seal {
+    /// An artifact of this draft. Fails when it cannot be one.
+    fn seal(&self, draft: Draft) -> Result<Artifact, ArtifactError>;
+}
+
+/// Makes the artifact that the machine asked for by a request: the same whenever it is made again.
+#[derive(Clone, Copy, Debug)]
+pub struct Derived<'r> {
+    /// The run's name.
+    pub run: &'r str,
+    /// The machine's number of the request.
+    pub request: u64,
+    /// When what it is made of was told to the machine: unix nanoseconds.
+    pub at: u64,
+}
+
+impl Seal for Derived<'_> {
+    fn seal(&self, draft: Draft) -> Result<Artifact, ArtifactError> {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(self.run.as_bytes()).update(&self.request.to_le_bytes());
+        let hash = *hasher.finalize().as_bytes();
+        draft.seal(self.at, std::array::from_fn(|at| hash.get(at).copied().unwrap_or_default()))
+    }
+}
+
 /// Makes artifacts: gives each its time and its id. Times never go back within one mint, whatever the clock does.
 /// Lanes share it.
 pub struct Mint {
@@ -112,6 +138,12 @@ impl Mint {
         let bits = inner.drawn.get(inner.used..inner.used + 10).and_then(|bits| bits.try_into().ok());
         inner.used += 10;
         bits.unwrap_or_default()
+    }
+}
+
+impl Seal for Mint {
+    fn seal(&self, draft: Draft) -> Result<Artifact, ArtifactError> {
+        Mint::seal(self, draft)
     }
 }
 

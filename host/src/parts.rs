@@ -1,11 +1,15 @@
 //! What has parts, and which: *parts* artifacts, JSON arrays, `text/x-lines`; everything else is one part. And the artifacts
 //! that the machine asks to be made of others.
 
-use crate::mint::Mint;
+use crate::mint::{Derived, Seal};
 use crate::store::Store;
-use aivm_schema::artifact::{Artifact, ArtifactError, Draft, parts};
+use crate::work;
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, parts};
 use aivm_schema::limits::ITEMS;
-use aivm_vm::action::{CallError, PartValue};
+use aivm_vm::action::{CallError, Make, PartValue, Recipe};
+use aivm_vm::{CompleteError, Run};
+use rustc_hash::FxHashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 /// The media type of text whose lines are its parts.
@@ -16,7 +20,7 @@ pub const LINES: &str = "text/x-lines";
 pub enum PartsError {
     /// A part is not in the store.
     #[error("E0740: the part {0} is not in the store")]
-    Missing(aivm_schema::artifact::Checksum),
+    Missing(Checksum),
     /// The payload is not what its type says.
     #[error("E0741: the value says `{media_type}` and cannot be read as that: {reason}")]
     Unreadable {
@@ -86,7 +90,7 @@ impl Items {
     }
 
     /// Item `index` as an artifact: a part as it is, an element as a new one.
-    pub fn item(&self, of: &Artifact, index: u32, mint: &Mint) -> Result<Artifact, PartsError> {
+    pub fn item(&self, of: &Artifact, index: u32, seal: &dyn Seal) -> Result<Artifact, PartsError> {
         let at = index as usize;
         match self {
             Items::Whole(value) => Ok(value.clone()),
@@ -104,9 +108,60 @@ impl Items {
                     ],
                     payload: text.clone().into_bytes(),
                 };
-                Ok(mint.seal(draft)?)
+                Ok(seal.seal(draft)?)
             }
         }
+    }
+}
+
+/// Makes what the machine of one run asks for: the same whenever it is asked again.
+#[derive(Default)]
+pub struct Recipes {
+    /// Values whose items are being handed out.
+    items: FxHashMap<Checksum, Items>,
+}
+
+impl Recipes {
+    /// Gives the run what it asks for.
+    pub fn answer(&mut self, run: &mut Run, name: &str, make: Make, store: &dyn Store) -> Result<(), CompleteError> {
+        let seal = Derived { run: name, request: make.request.0, at: run.now() };
+        let made = match &make.recipe {
+            Recipe::Pack(values) => {
+                values.iter().for_each(|part| store.hold(&part.value));
+                pack(values, name, &seal)
+            }
+            Recipe::WithError { of, error } => with_error(of, error, &seal),
+            Recipe::Item { of, index } => self.item(of, *index, store, &seal),
+            Recipe::Count(of) => {
+                return match self.items(of, store).map(Items::len) {
+                    Ok(count) => run.counted(make.request, count as u32),
+                    Err(error) => run.not_made(make.request, work::error("E0741", error.to_string())),
+                };
+            }
+        };
+        match made {
+            Ok(artifact) => {
+                store.put(&artifact);
+                run.made(make.request, artifact)
+            }
+            Err(error) => run.not_made(make.request, work::error("E0741", error.to_string())),
+        }
+    }
+
+    fn items(&mut self, of: &Artifact, store: &dyn Store) -> Result<&Items, PartsError> {
+        match self.items.entry(of.checksum()) {
+            Entry::Occupied(items) => Ok(items.into_mut()),
+            Entry::Vacant(place) => Ok(place.insert(Items::of(of, store)?)),
+        }
+    }
+
+    fn item(&mut self, of: &Artifact, index: u32, store: &dyn Store, seal: &dyn Seal) -> Result<Artifact, PartsError> {
+        let items = self.items(of, store)?;
+        let (item, last) = (items.item(of, index, seal), index as usize + 1 >= items.len());
+        if last {
+            self.items.remove(&of.checksum());
+        }
+        item
     }
 }
 
@@ -121,7 +176,7 @@ pub fn named(value: &Artifact, store: &dyn Store) -> Result<Vec<(String, String,
 }
 
 /// One artifact of several values, by reference.
-pub fn pack(values: &[PartValue], run: &str, mint: &Mint) -> Result<Artifact, PartsError> {
+pub fn pack(values: &[PartValue], run: &str, seal: &dyn Seal) -> Result<Artifact, PartsError> {
     let entries: Vec<parts::Part> = values
         .iter()
         .map(|part| parts::Part {
@@ -138,11 +193,11 @@ pub fn pack(values: &[PartValue], run: &str, mint: &Mint) -> Result<Artifact, Pa
         attributes: vec![("run".to_owned(), run.to_owned())],
         payload: parts::encode(&entries),
     };
-    Ok(mint.seal(draft)?)
+    Ok(seal.seal(draft)?)
 }
 
 /// The same payload with what happened in the attribute `error`.
-pub fn with_error(value: &Artifact, error: &CallError, mint: &Mint) -> Result<Artifact, PartsError> {
+pub fn with_error(value: &Artifact, error: &CallError, seal: &dyn Seal) -> Result<Artifact, PartsError> {
     let mut draft = value.to_draft();
     let mut text = format!("{}: {}", error.code, error.message);
     text.retain(|c| c != '\0');
@@ -157,5 +212,5 @@ pub fn with_error(value: &Artifact, error: &CallError, mint: &Mint) -> Result<Ar
     while draft.attributes.len() > aivm_schema::limits::ATTRIBUTES {
         draft.attributes.remove(0);
     }
-    Ok(mint.seal(draft)?)
+    Ok(seal.seal(draft)?)
 }

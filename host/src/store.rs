@@ -1,6 +1,7 @@
 //! Where artifacts stay: one trait, in memory or in `.aivm/`. Keys of the seed's form are an index over checksums.
 
 use aivm_schema::artifact::{Artifact, Checksum};
+use aivm_vm::run::Batch;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
 
@@ -39,29 +40,43 @@ pub enum StoreError {
         /// Ours.
         expected: i64,
     },
+    /// Another process has taken the run over, or its journal is not what this process knows.
+    #[error("E0754: the run {0} is in other hands: it was taken over by another process")]
+    Fenced(String),
+    /// Another process is at it.
+    #[error("E0755: the run {0} is under way in another process")]
+    Owned(String),
+    /// The journal of a run is not what was written.
+    #[error("E0756: the journal of run {run} is damaged at record {seq}: {reason}")]
+    Journal {
+        /// Which run.
+        run: String,
+        /// The first record that cannot be trusted.
+        seq: u64,
+        /// What is wrong.
+        reason: String,
+    },
     /// What is stored is not what was.
     #[error("E0753: the artifact {0} is damaged in the store")]
     Damaged(Checksum),
 }
 
-/// What is kept of a run that has ended.
+/// A run, as lists show it.
 #[derive(Clone, Debug)]
 pub struct RunRow {
     /// Its name.
     pub id: String,
     /// Unix nanoseconds.
     pub started: u64,
-    /// How it ended.
+    /// How it stands: [`aivm_vm::run::Status`].
     pub status: String,
     /// The name of the program's file.
     pub program: String,
-    /// The module that ran.
+    /// The artifact of the module that it runs.
     pub module: Checksum,
-    /// The JSON of `run --json`.
-    pub report: String,
 }
 
-/// Keeps artifacts by checksum, and the reports of runs.
+/// Keeps artifacts by checksum, and the journals of runs.
 pub trait Store {
     /// Keeps an artifact, where artifacts are kept. Durable when `flush` returns.
     fn put(&self, artifact: &Artifact);
@@ -75,8 +90,12 @@ pub trait Store {
     /// Makes everything durable that was put.
     fn flush(&self) -> Result<(), StoreError>;
 
-    /// Keeps the report of a run that has ended, where runs are kept.
-    fn put_run(&self, run: &RunRow) -> Result<(), StoreError>;
+    /// Begins the journal of a run, which is this process's from now on: its row appears with its first records.
+    fn begin(&self, run: RunRow) -> Result<(), StoreError>;
+
+    /// Adds records to a run's journal, and everything that was put; durable when it returns. Refused when another process has
+    /// taken the run over. After any other error nobody knows what is durable: the process must not go on with the run.
+    fn append(&self, run: &str, batch: &Batch) -> Result<(), StoreError>;
 }
 
 /// No store: what a run needs by reference is held in memory, and nothing else.
@@ -100,7 +119,11 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn put_run(&self, _run: &RunRow) -> Result<(), StoreError> {
+    fn begin(&self, _run: RunRow) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn append(&self, _run: &str, _batch: &Batch) -> Result<(), StoreError> {
         Ok(())
     }
 }

@@ -280,14 +280,6 @@ fn not_here(task: &Task, code: &'static str, why: &str) -> Returned {
 
 /// Runs a call that is not answered on the spot: commands, mocks that sleep, what needs something that is not here.
 pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
-    let wait =
-        if task.attempt > 1 && mock.is_none() { task.worker.definition.backoff.before(task.attempt - 1).0 } else { 0 };
-    if wait > 0 {
-        tokio::select! {
-            () = tokio::time::sleep(std::time::Duration::from_millis(wait)) => {}
-            () = task.stop.asked() => return Returned::stopped(),
-        }
-    }
     if let Some(answering) = mock {
         return mock::run(&task, answering).await;
     }

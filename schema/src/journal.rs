@@ -58,6 +58,8 @@ pub struct Record {
     pub at: u64,
     /// The machine was told so many yields after it was last told something; 0: when it waited.
     pub yields: u64,
+    /// The machine was told this together with the record before that told it something: it did nothing in between.
+    pub together: bool,
     /// What.
     #[serde(flatten)]
     pub body: Body,
@@ -237,6 +239,7 @@ impl Record {
         let mut record = message.init_root::<wire::record::Builder<'_>>();
         record.set_at(self.at);
         record.set_yields(self.yields);
+        record.set_together(self.together);
         match &self.body {
             Body::RunStarted(started) => put_started(record.init_run_started(), started),
             Body::Intent(intent) => put_intent(record.init_intent(), intent),
@@ -269,7 +272,12 @@ impl Record {
         let segments = [bytes];
         let message = open(&segments).map_err(|reason| RecordError::Malformed(reason.into()))?;
         let root = message.get_root::<wire::record::Reader<'_>>()?;
-        let record = Record { at: root.get_at(), yields: root.get_yields(), body: body(root.which()?)? };
+        let record = Record {
+            at: root.get_at(),
+            yields: root.get_yields(),
+            together: root.get_together(),
+            body: body(root.which()?)?,
+        };
         if record.to_bytes() == bytes { Ok(record) } else { Err(RecordError::NotCanonical) }
     }
 }

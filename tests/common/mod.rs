@@ -13,6 +13,7 @@ use aivm_lang::library::{Found, Library, LibraryError};
 use aivm_schema::artifact::{self, Artifact, Draft};
 use aivm_schema::module::{EndKind, RunLimits};
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_vm::run::Why;
 use aivm_vm::verify::verify;
 use std::fmt::Write;
 use std::rc::Rc;
@@ -161,6 +162,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         limits,
         timeout_ms: value("timeout").map(|time| time.parse::<aivm_schema::unit::Milliseconds>().expect("a time").0),
         trace: true,
+        started: None,
     };
     let store = Rc::new(Memory::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -175,8 +177,11 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         let _ = writeln!(out, "{}{attempt} → {}{passed}", step.key, step.outcome);
     }
     match report.ending {
-        Ending::Parked(limit) => {
+        Ending::Parked(Why::Limit(limit)) => {
             let _ = writeln!(out, "parked: {limit:?}");
+        }
+        Ending::Parked(why) => {
+            let _ = writeln!(out, "parked: {why:?}");
         }
         Ending::Ended(end) => {
             for key in &end.not_undone {

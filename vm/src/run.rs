@@ -1,8 +1,8 @@
 //! A run: the machine, and the journal of everything that it was told. It says what to write, what to do once that is
 //! durable, and, given the records again, stands where it stood. Pure: time comes in with each event.
 //!
-//! One rule makes it repeatable: the machine is told one thing at a time, and only when it waits (or, for a cancel and the
-//! time of a timer, after so many yields, which the record counts). Everything else follows from the program.
+//! One rule makes it repeatable: the machine is told things only when it waits (or, for a cancel and the time of a timer, after
+//! so many yields, which the record counts); what is told together is recorded so. Everything else follows from the program.
 //!
 //! Another keeps the promise: what touches the world, and what shows results to anybody, is said by [`Run::step`] only after
 //! the records before it were handed out by [`Do::Write`], and whoever asks again says by that that they are durable.
@@ -83,6 +83,49 @@ pub struct Batch {
     pub records: Vec<Vec<u8>>,
     /// The chain behind the last.
     pub head: Link,
+    /// How the run stands then.
+    pub status: Status,
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// It goes on.
+    Running,
+    /// It waits for somebody.
+    Parked,
+    /// It ended with an output.
+    Sent,
+    /// It was cancelled.
+    Cancelled,
+    /// It failed.
+    Failed,
+    /// Its time was up.
+    Timeout,
+}
+
+impl Status {
+    /// How a run stands that ended so.
+    pub fn of(end: &RunEnd) -> Status {
+        match &end.result {
+            Ok(_) => Status::Sent,
+            Err((EndKind::Cancel, _)) => Status::Cancelled,
+            Err((EndKind::Timeout, _)) => Status::Timeout,
+            Err((EndKind::Failure | EndKind::Exhausted, _)) => Status::Failed,
+        }
+    }
+
+    /// The word that people and `--json` see.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Running => "running",
+            Status::Parked => "parked",
+            Status::Sent => "sent",
+            Status::Cancelled => "cancelled",
+            Status::Failed => "failed",
+            Status::Timeout => "timeout",
+        }
+    }
 }
 
 /// A call that may begin.
@@ -161,6 +204,8 @@ pub struct Run {
     now: u64,
     /// Yields since the machine was last told something.
     yields: u64,
+    /// Has it done anything since?
+    stepped: bool,
     /// How many records there are, and the chain behind the last.
     seq: u64,
     link: Link,
@@ -179,6 +224,7 @@ pub struct Run {
     scripted: BTreeMap<WorkerId, u64>,
     parked: Option<Why>,
     ended: bool,
+    status: Status,
     /// A record that was told again is not of this run.
     disagreement: Option<String>,
 }
@@ -209,6 +255,7 @@ impl Run {
             replaying: false,
             now: at,
             yields: 0,
+            stepped: false,
             seq: 0,
             link: Link::default(),
             unwritten: Vec::new(),
@@ -224,6 +271,7 @@ impl Run {
             scripted: BTreeMap::new(),
             parked: None,
             ended: false,
+            status: Status::Running,
             disagreement: None,
         }
     }
@@ -248,6 +296,11 @@ impl Run {
         (self.seq, self.link)
     }
 
+    /// Has the run ended, and does its journal say so?
+    pub fn has_finished(&self) -> bool {
+        self.ended
+    }
+
     /// Limits of the whole run.
     pub fn limits(&self) -> RunLimits {
         self.machine.limits()
@@ -266,6 +319,7 @@ impl Run {
                 }
             }
             let mut fuel = FUEL;
+            self.stepped = true;
             match self.machine.step(&mut fuel) {
                 Action::Call(call) => self.called(call),
                 Action::Make(make) => return Do::Make(make),
@@ -294,6 +348,7 @@ impl Run {
                     if self.replaying || std::mem::replace(&mut self.ended, true) {
                         return Do::End(end);
                     }
+                    self.status = Status::of(&end);
                     let finished = finished(&end);
                     self.tell(self.now, Body::RunFinished(Box::new(finished)));
                     self.say(Do::End(end), true);
@@ -303,7 +358,8 @@ impl Run {
     }
 
     fn say(&mut self, what: Do, gated: bool) {
-        if !self.replaying {
+        // Told again, a run does nothing; but it can be looked at.
+        if !self.replaying || matches!(what, Do::Ended(_) | Do::Note(_)) {
             self.queue.push_back(Queued { what, gated });
         }
     }
@@ -312,7 +368,7 @@ impl Run {
         let records = std::mem::take(&mut self.unwritten);
         self.telling = false;
         let first = self.seq + 1 - records.len() as u64;
-        (!records.is_empty()).then_some(Batch { first, records, head: self.link })
+        (!records.is_empty()).then_some(Batch { first, records, head: self.link, status: self.status })
     }
 
     /// Adds a record that somebody may act on.
@@ -323,12 +379,14 @@ impl Run {
 
     fn write(&mut self, at: u64, body: Body) {
         self.now = self.now.max(at);
-        // What the machine is told; an intent follows from that.
-        let yields = if matches!(body, Body::Intent(_)) { 0 } else { std::mem::take(&mut self.yields) };
+        let (mut yields, mut together) = (0, false);
+        if tells(&body) {
+            (yields, together) = (std::mem::take(&mut self.yields), !std::mem::take(&mut self.stepped));
+        }
         if !self.recording || self.replaying {
             return;
         }
-        let bytes = Record { at: self.now, yields, body }.to_bytes();
+        let bytes = Record { at: self.now, yields, together, body }.to_bytes();
         self.seq += 1;
         self.link = self.link.then(self.seq, &bytes);
         self.unwritten.push(bytes);
@@ -495,6 +553,7 @@ impl Run {
             Why::Limit(Limit::Tokens) => "tokens".to_owned(),
             Why::Unknown(_) => "unknown".to_owned(),
         };
+        self.status = Status::Parked;
         self.tell(self.now, Body::Parked { reason });
         self.parked = Some(why.clone());
         self.say(Do::Park(why), true);
@@ -516,7 +575,8 @@ impl Run {
         self.machine.not_made(request, error)
     }
 
-    /// A call has been answered. Told one at a time, each after [`Do::Wait`].
+    /// A call has been answered. Told after [`Do::Wait`]; several that have come meanwhile may be told together, before the
+    /// next [`Run::step`].
     pub fn answered(
         &mut self,
         at: u64,
@@ -538,31 +598,24 @@ impl Run {
                 cut(&mut error.step, MESSAGE);
             }
         }
-        let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
-        let call = under_way.call;
-        let (output, verdict, error, usage) = match &answer {
-            Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, *usage),
-            Answer::Failed { kind, error, usage } => (None, None, Some((*kind, error.clone())), *usage),
-        };
-        let decision = self.machine.complete(request, answer)?;
-        self.parked = None;
-        let pure = self.is_pure(call.worker);
-        if self.recording && !self.replaying {
-            let result = match (&output, &error) {
-                (Some(artifact), _) => Ok(Output { artifact: *artifact, verdict: verdict.clone() }),
-                (None, Some((kind, error))) => Err((*kind, told(error))),
-                (None, None) => Err((EndKind::Failure, journal::Error::default())),
+        let kind = if let Answer::Failed { kind, .. } = &answer { *kind } else { EndKind::Failure };
+        let ended = self.told(request, answer, micros)?;
+        let pure = self.is_pure(ended.call.worker);
+        if self.recording {
+            let result = match (ended.output, &ended.error) {
+                (Some(artifact), _) => Ok(Output { artifact, verdict: ended.verdict.clone() }),
+                (None, error) => Err((kind, error.as_ref().map(recorded).unwrap_or_default())),
             };
             let outcome = Outcome {
                 request: request.0,
-                key: call.key.to_string(),
-                attempt: call.attempt,
-                worker: self.facts(call.worker).map_or_else(String::new, |facts| facts.name.clone()),
+                key: ended.call.key.to_string(),
+                attempt: ended.call.attempt,
+                worker: self.facts(ended.call.worker).map_or_else(String::new, |facts| facts.name.clone()),
                 result,
-                money: usage.money,
-                tokens: usage.tokens,
+                money: ended.usage.money,
+                tokens: ended.usage.tokens,
                 micros,
-                taken: decision.taken.word().to_owned(),
+                taken: ended.decision.taken.word().to_owned(),
             };
             let body = Body::Outcome(Box::new(outcome));
             if pure { self.write(at, body) } else { self.tell(at, body) }
@@ -570,14 +623,25 @@ impl Run {
             self.now = self.now.max(at);
             self.yields = 0;
         }
-        let error = error.map(|(_, error)| error).or_else(|| decision.error.as_deref().cloned());
-        let ended = Ended { call, output, verdict, error, usage, micros, decision };
         self.say(Do::Ended(Box::new(ended)), !pure);
         Ok(())
     }
 
-    /// The time has come that [`Do::Wait`] said, or is looked at after [`Do::Yield`]: the first thing that is due.
-    pub fn wake(&mut self, at: u64) {
+    /// The machine is told what came of a call.
+    fn told(&mut self, request: RequestId, answer: Answer, micros: u64) -> Result<Ended, CompleteError> {
+        let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
+        let (output, verdict, error, usage) = match &answer {
+            Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, *usage),
+            Answer::Failed { error, usage, .. } => (None, None, Some(error.clone()), *usage),
+        };
+        let decision = self.machine.complete(request, answer)?;
+        (self.parked, self.status) = (None, Status::Running);
+        let error = error.or_else(|| decision.error.as_deref().cloned());
+        Ok(Ended { call: under_way.call, output, verdict, error, usage, micros, decision })
+    }
+
+    /// The time has come that [`Do::Wait`] said, or is looked at after [`Do::Yield`]: the first thing that is due. Was there any?
+    pub fn wake(&mut self, at: u64) -> bool {
         if let Some((_, ms)) = self.deadline.take_if(|(deadline, _)| *deadline <= at) {
             self.tell(at, Body::TimerFired { timer: None });
             self.machine.time_out(ms);
@@ -588,19 +652,22 @@ impl Run {
         } else if let Some((due, request)) = self.later.first().copied().filter(|(due, _)| *due <= at) {
             self.later.remove(&(due, request));
             self.begin(request);
+        } else {
+            return false;
         }
+        true
     }
 
     /// Somebody wants the run to stop.
     pub fn cancel(&mut self, at: u64, by: &str) {
-        self.parked = None;
+        (self.parked, self.status) = (None, Status::Running);
         self.tell(at, Body::CancelRequested { by: by.to_owned() });
         self.machine.cancel();
     }
 
     /// Other limits; what was parked tries again.
     pub fn raise(&mut self, at: u64, limits: RunLimits) {
-        self.parked = None;
+        (self.parked, self.status) = (None, Status::Running);
         self.tell(at, Body::LimitsRaised(limits));
         self.machine.raise(limits);
     }
@@ -610,12 +677,12 @@ impl Run {
         self.calls.values().filter(|under_way| under_way.state == Progress::Unknown).map(|under_way| &under_way.call)
     }
 
-    /// Somebody has found out: it happened, and this was its output; or it did not, and is called again.
+    /// Somebody has found out: it happened, and this was its output and its word; or it did not, and is called again.
     pub fn resolve(
         &mut self,
         at: u64,
         request: RequestId,
-        happened: Option<Artifact>,
+        happened: Option<(Artifact, Option<String>)>,
         by: &str,
     ) -> Result<(), CompleteError> {
         let under_way = self.calls.get_mut(&request).filter(|under_way| under_way.state == Progress::Unknown);
@@ -624,12 +691,12 @@ impl Run {
         if happened.is_none() {
             under_way.state = Progress::Later(at);
         }
-        self.parked = None;
-        let output = happened.as_ref().map(Artifact::checksum);
+        (self.parked, self.status) = (None, Status::Running);
+        let output = happened.as_ref().map(|(output, _)| output.checksum());
         self.tell(at, Body::Resolved(Box::new(Resolved { request: request.0, happened: output, by: by.to_owned() })));
         match happened {
-            Some(output) => {
-                let answer = Answer::Done { output, verdict: None, usage: Usage::default() };
+            Some((output, verdict)) => {
+                let answer = Answer::Done { output, verdict, usage: Usage::default() };
                 self.answered(at, request, answer, 0)?;
             }
             None if stop => self.stopped.push_back(request),
@@ -637,6 +704,12 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// Is the machine told this? Everything else follows from what it is told.
+fn tells(body: &Body) -> bool {
+    use Body::*;
+    matches!(body, Outcome(_) | Resolved(_) | TimerFired { .. } | CancelRequested { .. } | LimitsRaised(_))
 }
 
 /// The longest message that is kept, in bytes.
@@ -647,24 +720,18 @@ fn cut(text: &mut String, most: usize) {
     text.truncate(end);
 }
 
-fn told(error: &CallError) -> journal::Error {
+fn recorded(error: &CallError) -> journal::Error {
     journal::Error { code: error.code.clone(), message: error.message.clone(), step: error.step.clone() }
 }
 
 fn finished(end: &RunEnd) -> RunFinished {
-    let status = match &end.result {
-        Ok(_) => "sent",
-        Err((EndKind::Cancel, _)) => "cancelled",
-        Err((EndKind::Timeout, _)) => "timeout",
-        Err((EndKind::Failure | EndKind::Exhausted, _)) => "failed",
-    };
     let (output, error) = match &end.result {
         Ok((output, verdict)) => (Some(Output { artifact: output.checksum(), verdict: verdict.clone() }), None),
-        Err((_, error)) => (None, error.as_ref().map(told)),
+        Err((_, error)) => (None, error.as_ref().map(recorded)),
     };
     // A record has room for some; all of them can be read from the calls.
     let mut room = journal::RECORD / 4;
     let fits = |key: &String| room.checked_sub(key.len() + 16).inspect(|left| room = *left).is_some();
     let not_undone = end.not_undone.iter().map(StepKey::to_string).take_while(fits).collect();
-    RunFinished { status: status.to_owned(), output, error, not_undone }
+    RunFinished { status: Status::of(end).word().to_owned(), output, error, not_undone }
 }

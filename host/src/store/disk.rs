@@ -2,6 +2,7 @@
 
 use super::{RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum, ContentDigest, key};
+use aivm_vm::run::Batch;
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::FxHashMap;
 use std::cell::{Cell, RefCell};
@@ -10,6 +11,10 @@ use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+mod journal;
+
+pub use journal::Journal;
+
 /// Payloads up to this size, in bytes, travel inside the database.
 const SMALL: usize = 64 << 10;
 
@@ -17,7 +22,7 @@ const SMALL: usize = 64 << 10;
 const WAITING: usize = 4_096;
 
 /// The format of the database; `PRAGMA user_version`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 
 const SCHEMA: &str = "
 CREATE TABLE artifact (
@@ -29,12 +34,22 @@ CREATE TABLE artifact (
 ) WITHOUT ROWID;
 CREATE INDEX artifact_key ON artifact (key);
 CREATE TABLE run (
-    id        TEXT PRIMARY KEY,
+    number    INTEGER PRIMARY KEY,
+    id        TEXT NOT NULL UNIQUE,
     started   INTEGER NOT NULL,  -- unix nanoseconds
-    status    TEXT NOT NULL,
     program   TEXT NOT NULL,     -- the name of its file
     module    BLOB NOT NULL,     -- checksum of the module's artifact
-    report    TEXT NOT NULL      -- the JSON of `run --json`
+    status    TEXT NOT NULL,     -- running, parked, sent, cancelled, failed, timeout
+    epoch     INTEGER NOT NULL,  -- raised by whoever takes the run over
+    seq       INTEGER NOT NULL,  -- of the last record
+    link      BLOB NOT NULL      -- the chain behind it
+);
+CREATE TABLE journal (
+    run       INTEGER NOT NULL REFERENCES run (number),
+    seq       INTEGER NOT NULL,  -- of the first record of the batch
+    link      BLOB NOT NULL,     -- the chain behind its last record
+    records   BLOB NOT NULL,     -- each with its length before it
+    PRIMARY KEY (run, seq)
 ) WITHOUT ROWID;
 ";
 
@@ -56,6 +71,7 @@ pub struct Disk {
     waiting: RefCell<FxHashMap<Checksum, Artifact>>,
     /// Writing failed once: from then on only a flush tries, and says why not.
     failed: Cell<bool>,
+    runs: RefCell<FxHashMap<String, journal::Owned>>,
 }
 
 impl Disk {
@@ -78,7 +94,8 @@ impl Disk {
             FORMAT => {}
             found => return Err(StoreError::Format { path: path.display().to_string(), found, expected: FORMAT }),
         }
-        Ok(Disk { folder: folder.to_owned(), database, waiting: RefCell::default(), failed: Cell::default() })
+        let (waiting, failed, runs) = (RefCell::default(), Cell::default(), RefCell::default());
+        Ok(Disk { folder: folder.to_owned(), database, waiting, failed, runs })
     }
 
     fn error(&self, source: rusqlite::Error) -> StoreError {
@@ -108,37 +125,41 @@ impl Disk {
         fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(|source| io(folder, source))
     }
 
-    fn write(&self) -> Result<(), StoreError> {
+    /// Writes everything that waits, and a batch of a run's records: one transaction, and durable when this returns.
+    fn write(&self, batch: Option<(&str, &Batch)>) -> Result<(), StoreError> {
         let mut waiting = self.waiting.borrow_mut();
-        if waiting.is_empty() {
+        if waiting.is_empty() && batch.is_none() {
             return Ok(());
         }
         for artifact in waiting.values().filter(|artifact| artifact.payload().len() > SMALL) {
             self.write_object(artifact)?;
         }
-        let insert = || -> rusqlite::Result<()> {
-            let transaction = self.database.unchecked_transaction()?;
-            {
-                let mut statement = self.database.prepare_cached(
-                    "INSERT OR IGNORE INTO artifact (checksum, key, digest, size, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
-                )?;
-                for artifact in waiting.values() {
-                    let large = artifact.payload().len() > SMALL;
-                    let bytes = if large { artifact.head() } else { artifact.bytes().to_vec() };
-                    statement.execute(params![
-                        artifact.checksum().0,
-                        key::encode(artifact, key::Form::Binary),
-                        artifact.content_digest().0,
-                        artifact.payload().len() as i64,
-                        bytes
-                    ])?;
-                }
-            }
-            transaction.commit()
-        };
-        insert().map_err(|source| self.error(source))?;
+        let transaction = self.database.unchecked_transaction().map_err(|source| self.error(source))?;
+        self.insert(&waiting).map_err(|source| self.error(source))?;
+        if let Some((run, batch)) = batch {
+            self.insert_records(run, batch)?;
+        }
+        transaction.commit().map_err(|source| self.error(source))?;
         // What could not be written stays: the run still reads it.
         waiting.clear();
+        Ok(())
+    }
+
+    fn insert(&self, artifacts: &FxHashMap<Checksum, Artifact>) -> rusqlite::Result<()> {
+        let mut statement = self.database.prepare_cached(
+            "INSERT OR IGNORE INTO artifact (checksum, key, digest, size, bytes) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?;
+        for artifact in artifacts.values() {
+            let large = artifact.payload().len() > SMALL;
+            let bytes = if large { artifact.head() } else { artifact.bytes().to_vec() };
+            statement.execute(params![
+                artifact.checksum().0,
+                key::encode(artifact, key::Form::Binary),
+                artifact.content_digest().0,
+                artifact.payload().len() as i64,
+                bytes
+            ])?;
+        }
         Ok(())
     }
 
@@ -187,28 +208,6 @@ impl Disk {
         };
         list().map_err(|source| self.error(source))
     }
-
-    /// The runs whose id begins with `prefix`, newest first.
-    pub fn runs(&self, prefix: &str, most: usize) -> Result<Vec<RunRow>, StoreError> {
-        let list = || -> rusqlite::Result<Vec<RunRow>> {
-            let mut statement = self.database.prepare(
-                "SELECT id, started, status, program, module, report FROM run
-                 WHERE substr(id, 1, length(?1)) = ?1 ORDER BY started DESC LIMIT ?2",
-            )?;
-            let rows = statement.query_map(params![prefix, most as i64], |row| {
-                Ok(RunRow {
-                    id: row.get(0)?,
-                    started: row.get::<_, i64>(1)? as u64,
-                    status: row.get(2)?,
-                    program: row.get(3)?,
-                    module: Checksum(row.get(4)?),
-                    report: row.get(5)?,
-                })
-            })?;
-            rows.collect()
-        };
-        list().map_err(|source| self.error(source))
-    }
 }
 
 impl Store for Disk {
@@ -219,7 +218,7 @@ impl Store for Disk {
             waiting.len()
         };
         if waiting >= WAITING && !self.failed.get() {
-            self.failed.set(self.write().is_err());
+            self.failed.set(self.write(None).is_err());
         }
     }
 
@@ -232,17 +231,15 @@ impl Store for Disk {
     }
 
     fn flush(&self) -> Result<(), StoreError> {
-        self.write()
+        self.write(None)
     }
 
-    fn put_run(&self, run: &RunRow) -> Result<(), StoreError> {
-        self.database
-            .execute(
-                "INSERT OR REPLACE INTO run (id, started, status, program, module, report) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                params![run.id, run.started as i64, run.status, run.program, run.module.0, run.report],
-            )
-            .map(|_| ())
-            .map_err(|source| self.error(source))
+    fn begin(&self, run: RunRow) -> Result<(), StoreError> {
+        self.own_new(run)
+    }
+
+    fn append(&self, run: &str, batch: &Batch) -> Result<(), StoreError> {
+        self.write(Some((run, batch)))
     }
 }
 

@@ -86,7 +86,12 @@ fn records() -> impl Strategy<Value = Record> {
         words().prop_map(|reason| Body::Parked { reason }),
         finished.prop_map(|finished| Body::RunFinished(Box::new(finished))),
     ];
-    (number(), number(), body).prop_map(|(at, yields, body)| Record { at, yields, body })
+    (number(), number(), any::<bool>(), body).prop_map(|(at, yields, together, body)| Record {
+        at,
+        yields,
+        together,
+        body,
+    })
 }
 
 proptest! {

@@ -41,7 +41,7 @@ impl Run {
     /// Must the machine go on before it can be told this record? It must do what [`Run::step`] says until then.
     pub fn is_before(&self, record: &Record, last: &Do) -> bool {
         match last {
-            _ if matches!(record.body, Body::Intent(_)) => false,
+            _ if record.together || matches!(record.body, Body::Intent(_)) => false,
             Do::Yield => record.yields == 0 || self.yields < record.yields,
             Do::Wait(_) | Do::Park(_) | Do::End(_) => false,
             _ => true,
@@ -86,11 +86,13 @@ impl Run {
                         Answer::Failed { kind: *kind, error: CallError { code, message, step }, usage }
                     }
                 };
-                let ended = self.tell_machine(request, answer).map_err(|error| disagrees(error.to_string()))?;
-                if ended != outcome.taken {
+                let ended = self.told(request, answer, outcome.micros).map_err(|error| disagrees(error.to_string()))?;
+                let follows = ended.decision.taken.word();
+                if follows != outcome.taken {
                     let (key, said) = (&outcome.key, &outcome.taken);
-                    return Err(disagrees(format!("after {key} follows `{ended}`, and it says `{said}`")));
+                    return Err(disagrees(format!("after {key} follows `{follows}`, and it says `{said}`")));
                 }
+                self.say(Do::Ended(Box::new(ended)), false);
             }
             Body::Unknown { request } => match self.calls.get_mut(&RequestId(*request)) {
                 Some(under_way) => under_way.state = Progress::Unknown,
@@ -121,8 +123,8 @@ impl Run {
             Body::RunFinished(_) if self.machine.has_ended() => self.ended = true,
             Body::RunFinished(_) => return Err(disagrees("the run has not ended".into())),
         }
-        if !matches!(record.body, Body::Intent(_)) {
-            self.yields = 0;
+        if super::tells(&record.body) {
+            (self.yields, self.stepped) = (0, false);
         }
         match self.disagreement.take() {
             Some(what) => Err(disagrees(what)),
@@ -193,11 +195,5 @@ impl Run {
     fn never_mind(&self, request: RequestId, effect: Effect) -> bool {
         let later = self.calls.get(&request).is_some_and(|calls| matches!(calls.state, Progress::Later(_)));
         later || effect <= Effect::Read
-    }
-
-    /// The word of what followed.
-    fn tell_machine(&mut self, request: RequestId, answer: Answer) -> Result<String, crate::CompleteError> {
-        self.calls.remove(&request);
-        self.machine.complete(request, answer).map(|decision| decision.taken.word().to_owned())
     }
 }

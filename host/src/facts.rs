@@ -1,0 +1,46 @@
+//! What a run must know of the workers of its program: what their calls do to the world, and how long to wait before a retry.
+
+use crate::builtin;
+use aivm_schema::module::{Module, Worker};
+use aivm_schema::worker::{Backoff, Does, Effect, WorkerDefinition};
+use aivm_vm::run::Facts;
+
+/// The facts of all workers of a module. With `mock` only pure built-ins are called; everything else is scripted.
+pub fn of(module: &Module, mock: bool) -> Vec<Facts> {
+    module.workers.iter().map(|worker| facts(worker, mock)).collect()
+}
+
+fn facts(worker: &Worker, mock: bool) -> Facts {
+    let name = worker.name.clone();
+    let Ok(definition) = WorkerDefinition::from_json(&worker.definition) else {
+        // It will not even begin.
+        let (digest, effect) = ([0; 32], Effect::Pure);
+        return Facts { name, digest, effect, scripted: false, backoff: Backoff::default(), key_ms: None };
+    };
+    let declared = effect(&definition);
+    let scripted = matches!(definition.does, Does::Mock) || mock && declared != Effect::Pure;
+    Facts {
+        name,
+        digest: definition.digest().0,
+        effect: if scripted { Effect::Pure } else { declared },
+        scripted,
+        // A scripted failure does not go away by waiting.
+        backoff: if scripted { Backoff { wait: Default::default(), ..definition.backoff } } else { definition.backoff },
+        key_ms: None,
+    }
+}
+
+/// What a call does to the world: what the worker declares, else what its kind does at worst.
+pub fn effect(definition: &WorkerDefinition) -> Effect {
+    let of_kind = match &definition.does {
+        Does::Builtin(name) => builtin::find(name).map_or(Effect::Irreversible, |builtin| builtin.effect),
+        Does::Mock => Effect::Pure,
+        Does::Model { .. } | Does::Human(_) => Effect::Read,
+        Does::Command(_) => Effect::Irreversible,
+    };
+    match &definition.does {
+        // What a built-in does is known; nobody can declare it away.
+        Does::Builtin(_) | Does::Mock => of_kind,
+        _ => definition.effect.unwrap_or(of_kind),
+    }
+}
