@@ -10,6 +10,8 @@ Usage: aivm COMMAND [OPTIONS]
 Run
   run FILE          run a pipeline (.aivm or .aivmc)
   try [NAME]        run an example that is built in
+  runs | resume RUN     what ran; what was interrupted goes on
+  settle RUN STEP happened|not-happened   of a step that was interrupted
 Write
   check FILE…       errors, warnings, and the worst case
   fmt FILE…         format a program
@@ -57,6 +59,12 @@ pub struct Global {
 pub enum Command {
     /// Run a pipeline
     Run(RunArgs),
+    /// The runs of this project
+    Runs(RunsArgs),
+    /// Go on with a run that was interrupted, or that waits
+    Resume(ResumeArgs),
+    /// Say whether a step happened that was interrupted, and go on
+    Settle(SettleArgs),
     /// Run an example that is built in
     Try(TryArgs),
     /// Look for errors, warn, and say the worst case
@@ -100,6 +108,65 @@ pub struct RunArgs {
     /// How it is run
     #[command(flatten)]
     pub how: How,
+}
+
+/// `runs`
+#[derive(Debug, Group)]
+pub struct RunsArgs {
+    /// Only those whose names begin so
+    #[arg(default_value = "")]
+    pub prefix: String,
+    /// So many at most, the newest first
+    #[arg(long, default_value_t = 20, value_name = "N")]
+    pub most: usize,
+}
+
+/// `resume`
+#[derive(Debug, Group)]
+pub struct ResumeArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// A new limit of calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
+    /// A new limit of money, as $0.50
+    #[arg(long, value_name = "MONEY")]
+    pub max_cost: Option<aivm_schema::unit::Money>,
+    /// A new limit of tokens, as 20kt
+    #[arg(long, value_name = "TOKENS")]
+    pub max_tokens: Option<aivm_schema::unit::Tokens>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `settle`
+#[derive(Debug, Group)]
+pub struct SettleArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// The step's key
+    pub step: String,
+    /// What is true
+    pub how: Settled,
+    /// What it returned: TEXT, @FILE, or - for standard input (its input otherwise)
+    #[arg(long, value_name = "TEXT|@FILE|-")]
+    pub output: Option<String>,
+    /// The word that it said
+    #[arg(long, value_name = "WORD")]
+    pub verdict: Option<String>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Did it happen?
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum Settled {
+    /// It did
+    Happened,
+    /// It did not: it is called again
+    NotHappened,
 }
 
 /// How a program is run.

@@ -147,7 +147,7 @@ fn size_text(bytes: u64) -> String {
 }
 
 /// Unix nanoseconds as `2026-07-01 09:30`; the years in cycles of 400, each beginning in March.
-fn time_text(nanoseconds: u64) -> String {
+pub fn time_text(nanoseconds: u64) -> String {
     let minutes = nanoseconds / 60_000_000_000;
     let day = minutes / 1_440 + 719_468;
     let (cycle, day) = (day / 146_097, day % 146_097);

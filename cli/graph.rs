@@ -3,6 +3,8 @@
 use crate::args::{Global, GraphArgs, GraphFormat};
 use crate::fail::{Exit, Failure};
 use crate::{compile, module, project};
+#[cfg(feature = "store")]
+use aivm_host::recovery::{self, RecoveryError};
 use aivm_lang::Compiled;
 use aivm_lang::draw::{self, Path, Theme};
 use aivm_lang::flow::Flow;
@@ -102,12 +104,12 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
         eprintln!("{file} is not what it was in this run: the path is drawn as far as it fits");
     }
     let flow = compiled.flow;
-    let report: serde_json::Value = serde_json::from_str(&row.report).unwrap_or_default();
-    let steps = report.get("steps").and_then(|steps| steps.as_array()).map_or(&[][..], Vec::as_slice);
-    let text = |step: &'_ serde_json::Value, key: &str| {
-        step.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned()
+    let failed = |error: RecoveryError| crate::fail::coded(&error.to_string());
+    let journal = disk.journal(&row.id).map_err(|error| failed(error.into()))?;
+    let calls = match &journal {
+        Some(journal) => recovery::recover(&disk, journal).map_err(failed)?.path(),
+        None => Vec::new(),
     };
-    let calls: Vec<(String, String)> = steps.iter().map(|step| (text(step, "key"), text(step, "outcome"))).collect();
     let path = Path::of(&flow, &row.status, calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str())));
     Ok((flow, Some(path)))
 }

@@ -23,6 +23,8 @@ mod library;
 mod module;
 mod progress;
 mod project;
+#[cfg(feature = "store")]
+mod resume;
 mod run;
 #[cfg(feature = "store")]
 mod store;
@@ -73,8 +75,14 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Worker(args) => worker::worker(global, &args),
         #[cfg(feature = "store")]
         Command::Artifact(args) => artifact::artifact(global, &args),
+        #[cfg(feature = "store")]
+        Command::Runs(args) => resume::runs(global, &args),
+        #[cfg(feature = "store")]
+        Command::Resume(args) => resume::resume(global, &args),
+        #[cfg(feature = "store")]
+        Command::Settle(args) => resume::settle(global, &args),
         #[cfg(not(feature = "store"))]
-        Command::Artifact(_) => Err(Failure::no_store()),
+        Command::Artifact(_) | Command::Runs(_) | Command::Resume(_) | Command::Settle(_) => Err(Failure::no_store()),
         Command::Keys(args) => keys::keys(global, &args),
         Command::Config(args) => config::config(global, &args),
         Command::Doctor => doctor::doctor(global),

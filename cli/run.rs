@@ -11,9 +11,12 @@ use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
-use aivm_schema::artifact::{Artifact, json as artifact_json};
+use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json};
+use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, RunLimits, drafts};
 use aivm_vm::action::{CallError, Limit, RunEnd};
+use aivm_vm::run::Why;
+use aivm_vm::verify::VerifiedModule;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -42,30 +45,50 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
     let input = mint
         .seal(input::draft(how.input.as_deref(), how.media_type.as_deref())?)
         .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
-    let options = options(how, program, &mint)?;
+    let mut options = options(how, program, &mint)?;
     let store = store(how.ephemeral)?;
     let [module, _] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
     let module =
         mint.seal(module).map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?;
     store.put(&module);
+    if !how.ephemeral {
+        options.started = Some(started(program, &options, module.checksum(), input.checksum()));
+        let row = RunRow {
+            id: options.around.run.clone(),
+            started: mint.now(),
+            status: String::new(),
+            program: program.name.clone(),
+            module: module.checksum(),
+        };
+        store.begin(row).map_err(|error| crate::fail::coded(&error.to_string()))?;
+    }
+    carry(global, how, &program.module, &store, async |observer| {
+        driver::run(program.module.clone(), input, options, store.clone(), mint, observer).await
+    })
+}
+
+/// Carries a run on to its end, or to where it must wait, and shows what came of it.
+pub fn carry(
+    global: &Global,
+    how: &How,
+    module: &VerifiedModule,
+    store: &Rc<dyn Store>,
+    drive: impl AsyncFnOnce(&mut dyn Observer) -> Result<Report, DriverError>,
+) -> Result<Exit, Failure> {
     let watching = !global.json && !how.quiet;
-    let mut observer: Box<dyn Observer> =
-        if watching { Box::new(Progress::new(&program.module)) } else { Box::new(Nobody) };
-    let started = mint.now();
+    let mut observer: Box<dyn Observer> = if watching { Box::new(Progress::new(module)) } else { Box::new(Nobody) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
-    let mut report = runtime
-        .block_on(driver::run(program.module.clone(), input, options, store.clone(), mint.clone(), &mut *observer))
-        .map_err(|error| {
-            let exit = match &error {
-                DriverError::Abandoned { undo: true } => Exit::NOT_UNDONE,
-                DriverError::Abandoned { undo: false } => Exit::INTERRUPTED,
-                _ => Exit::FAILED,
-            };
-            crate::fail::coded(&error.to_string()).ending_with(exit)
-        })?;
+    let mut report = runtime.block_on(drive(&mut *observer)).map_err(|error| {
+        let exit = match &error {
+            DriverError::Abandoned { undo: true } => Exit::NOT_UNDONE,
+            DriverError::Abandoned { undo: false } => Exit::INTERRUPTED,
+            _ => Exit::FAILED,
+        };
+        crate::fail::coded(&error.to_string()).ending_with(exit)
+    })?;
     drop(observer);
     for step in &mut report.steps {
         if let Some(error) = step.error.as_mut().filter(|error| error.step.is_empty()) {
@@ -74,19 +97,11 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
     }
     let outcome = Outcome::of(&report);
     let json = outcome.json(&report);
-    let row = RunRow {
-        id: report.run.clone(),
-        started,
-        status: outcome.status.to_owned(),
-        program: program.name.clone(),
-        module: module.checksum(),
-        report: json.to_string(),
-    };
-    let kept = store.flush().and_then(|()| store.put_run(&row));
+    let kept = store.flush();
     if global.json {
         println!("{json}");
     } else {
-        outcome.show(&report, &*store, how);
+        outcome.show(&report, &**store, how);
     }
     // The result is shown even where it cannot be kept: it may have cost hours. Standard output has had its one object.
     if let Err(error) = kept {
@@ -123,7 +138,26 @@ fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
         trace: true,
+        started: None,
     })
+}
+
+/// How a journal begins.
+fn started(program: &Program, options: &Options, module: Checksum, input: Checksum) -> RunStarted {
+    let around = &options.around;
+    RunStarted {
+        run: around.run.clone(),
+        program: module,
+        file: program.name.clone(),
+        input,
+        limits: options.limits,
+        timeout_ms: options.timeout_ms,
+        workspace: around.workspace.display().to_string(),
+        params: around.params.clone().into_iter().collect(),
+        mock: around.mock,
+        principal: std::env::var("USER").unwrap_or_default(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    }
 }
 
 /// Where the run and its artifacts stay.
@@ -152,17 +186,23 @@ struct Outcome {
 impl Outcome {
     fn of(report: &Report) -> Outcome {
         let end = match &report.ending {
-            Ending::Parked(limit) => {
-                let what = match limit {
-                    Limit::Calls => "calls: raise --max-calls",
-                    Limit::Money => "money: raise --max-cost",
-                    Limit::Tokens => "tokens: raise --max-tokens",
+            Ending::Parked(why) => {
+                let spent = |what: &str| ("E0770", format!("the run has spent its limit of {what}"), String::new());
+                let (code, message, step) = match why {
+                    Why::Limit(Limit::Calls) => spent("calls: raise --max-calls"),
+                    Why::Limit(Limit::Money) => spent("money: raise --max-cost"),
+                    Why::Limit(Limit::Tokens) => spent("tokens: raise --max-tokens"),
+                    Why::Unknown(keys) => {
+                        let first = keys.first().map(ToString::to_string).unwrap_or_default();
+                        let settle = format!("aivm settle {} {first} happened|not-happened", report.run);
+                        (
+                            "E0771",
+                            format!("it was interrupted, and may have happened or not: look, then  {settle}"),
+                            first,
+                        )
+                    }
                 };
-                let error = CallError {
-                    code: "E0770".into(),
-                    message: format!("the run has spent its limit of {what}"),
-                    step: String::new(),
-                };
+                let error = CallError { code: code.into(), message, step };
                 return Outcome { status: "parked", exit: Exit::PARKED, output: None, error: Some(error) };
             }
             Ending::Ended(end) => end,

@@ -3,6 +3,8 @@
 
 #[path = "cli/display.rs"]
 mod display;
+#[path = "cli/durable.rs"]
+mod durable;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/hostile.rs"]

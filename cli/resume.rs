@@ -1,0 +1,134 @@
+//! `runs`, `resume`, `settle`: the runs of the store, and how one goes on that was interrupted or waits for somebody.
+
+use crate::args::{Global, How, ResumeArgs, RunsArgs, SettleArgs, Settled};
+use crate::fail::{Exit, Failure, coded};
+use crate::out::plain;
+use crate::{input, run};
+use aivm_host::driver::{self, Options};
+use aivm_host::mint::Mint;
+use aivm_host::recovery::{self, Recovered, RecoveryError};
+use aivm_host::store::disk::Disk;
+use aivm_host::store::{RunRow, Store};
+use aivm_host::work::Surroundings;
+use aivm_schema::module::RunLimits;
+use serde_json::json;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// `aivm runs`.
+pub fn runs(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
+    let rows = crate::store::open()?.runs(&args.prefix, args.most).map_err(|error| coded(&error.to_string()))?;
+    if global.json {
+        let row =
+            |row: &RunRow| json!({"run": row.id, "status": row.status, "program": row.program, "started": row.started});
+        println!("{}", json!({"v": 1, "runs": rows.iter().map(row).collect::<Vec<_>>()}));
+        return Ok(Exit::SENT);
+    }
+    for row in rows {
+        println!("{}  {:<9}  {}  {}", row.id, row.status, crate::artifact::time_text(row.started), plain(&row.program));
+    }
+    Ok(Exit::SENT)
+}
+
+/// The one run whose name begins so.
+pub fn find(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
+    let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
+    match rows.len() {
+        0 => Err(Failure::usage("E0812", format!("no run is called {prefix}")).help("list them: aivm runs")),
+        1 => Ok(rows.remove(0)),
+        _ => {
+            let names: Vec<_> = rows.iter().take(5).map(|row| row.id.as_str()).collect();
+            Err(Failure::usage("E0813", format!("more than one run matches {prefix}"))
+                .help(format!("give more of its name: {}", names.join(", "))))
+        }
+    }
+}
+
+/// `aivm resume RUN`.
+pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
+    go_on(global, &args.run, args.quiet, |run, mint, _| {
+        let limits = run.limits();
+        let raised = RunLimits {
+            calls: args.max_calls.or(limits.calls),
+            money: args.max_cost.map(|money| money.0).or(limits.money),
+            tokens: args.max_tokens.map(|tokens| tokens.0).or(limits.tokens),
+        };
+        if raised != limits {
+            run.raise(mint.now(), raised);
+        }
+        Ok(())
+    })
+}
+
+/// `aivm settle RUN STEP happened|not-happened`.
+pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
+    go_on(global, &args.run, args.quiet, |run, mint, disk| {
+        let call = run.unknown().find(|call| call.key.to_string() == args.step).cloned();
+        let Some(call) = call else {
+            let keys: Vec<String> = run.unknown().map(|call| call.key.to_string()).collect();
+            let failure = Failure::usage("E0772", format!("nothing is unknown of {}", args.step));
+            return Err(match keys.is_empty() {
+                true => failure.help("the run waits for nobody to settle anything: aivm resume RUN"),
+                false => failure.help(format!("what is unknown: {}", keys.join(", "))),
+            });
+        };
+        let happened = match args.how {
+            Settled::NotHappened => None,
+            Settled::Happened => {
+                let draft = match &args.output {
+                    Some(output) => input::draft(Some(output), None)?,
+                    None => call.input.to_draft(),
+                };
+                let output = mint.seal(draft);
+                let output = output
+                    .map_err(|error| Failure::usage("E0804", format!("the output cannot be an artifact: {error}")))?;
+                disk.put(&output);
+                Some((output, args.verdict.clone()))
+            }
+        };
+        let by = std::env::var("USER").unwrap_or_default();
+        run.resolve(mint.now(), call.request, happened, &by)
+            .map_err(|error| Failure::failed("E0772", error.to_string()))
+    })
+}
+
+/// A run goes on in this process, after it has been told something more.
+fn go_on(
+    global: &Global,
+    name: &str,
+    quiet: bool,
+    tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &Disk) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
+    let disk = crate::store::open()?;
+    let row = find(&disk, name)?;
+    let failed = |error: RecoveryError| coded(&error.to_string());
+    // Whoever owns it may still be at it: nothing is read before it is ours.
+    disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;
+    let journal = disk.journal(&row.id).map_err(|error| failed(error.into()))?;
+    let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
+    let Recovered { mut run, started, history, module, .. } = recovery::recover(&disk, &journal).map_err(failed)?;
+    let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+    let mint = Arc::new(mint);
+    if !run.has_finished() {
+        run.resume(mint.now())
+            .map_err(|error| Failure::failed("E0758", format!("the run {} cannot go on: {error}", row.id)))?;
+        tell(&mut run, &mint, &disk)?;
+    }
+    let options = Options {
+        around: Surroundings {
+            run: row.id.clone(),
+            workspace: started.workspace.into(),
+            params: started.params.into_iter().collect(),
+            mock: started.mock,
+        },
+        limits: run.limits(),
+        timeout_ms: started.timeout_ms,
+        trace: true,
+        started: None,
+    };
+    let store: Rc<dyn Store> = Rc::new(disk);
+    let how = How { quiet, ..How::default() };
+    run::carry(global, &how, &module, &store, async |observer| {
+        driver::drive(run, history, options, store.clone(), mint, observer).await
+    })
+}

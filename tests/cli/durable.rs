@@ -1,0 +1,127 @@
+//! Runs that are killed and come back, through the whole program.
+
+use super::{aivm, command, folder, json, stderr, write};
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+/// Three commands that write what they do into a ledger; the second waits until somebody takes the file `hold` away.
+const PROGRAM: &str = "+++
+[worker.one]
+run = \"echo one >> ledger; echo 1\"
+[worker.two]
+run = \"echo two >> ledger; while [ -e hold ]; do sleep 0.02; done; cat; echo 2\"
+EFFECT
+[worker.three]
+run = \"echo three >> ledger; cat; echo 3\"
++++
+out <= ( switch <= ( one => next  two => next  three => send ) ) <= in
+";
+
+fn ledger(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("ledger")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A run that was killed while its second step was under way, and its name.
+fn killed(effect: &str) -> (tempfile::TempDir, String) {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", effect));
+    write(dir.path(), "hold", "");
+    let mut run = command(dir.path(), &["run", "p.aivm", "-q"]).stdout(Stdio::null()).spawn().expect("aivm runs");
+    while ledger(dir.path()).len() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.kill().expect("it is killed");
+    run.wait().expect("it is gone");
+    std::fs::remove_file(dir.path().join("hold")).expect("nothing waits any more");
+    let name = only_run(dir.path(), "running");
+    (dir, name)
+}
+
+fn only_run(folder: &Path, status: &str) -> String {
+    let runs = json(&aivm(folder, &["runs", "--json"]));
+    assert_eq!(runs["runs"][0]["status"], status, "{runs}");
+    runs["runs"][0]["run"].as_str().expect("a name").to_owned()
+}
+
+#[test]
+fn what_was_answered_is_not_asked_again_and_what_may_have_happened_is_asked_about() {
+    let (dir, run) = killed("");
+    let parked = aivm(dir.path(), &["resume", &run]);
+    assert_eq!(parked.status.code(), Some(4), "{}", stderr(&parked));
+    assert!(stderr(&parked).contains("E0771"), "{}", stderr(&parked));
+    assert_eq!(ledger(dir.path()), ["one", "two"], "nothing is repeated");
+    let wrong = aivm(dir.path(), &["settle", &run, "switch.1/one#1", "happened"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("switch.1/two#1"), "{}", stderr(&wrong));
+    let settled = aivm(dir.path(), &["settle", &run, "switch.1/two#1", "happened", "--output", "1 and 2", "--json"]);
+    assert_eq!(json(&settled)["status"], "sent", "{}", stderr(&settled));
+    assert_eq!(json(&settled)["steps"].as_array().map(Vec::len), Some(3), "what happened before is told as well");
+    assert_eq!(ledger(dir.path()), ["one", "two", "three"]);
+    only_run(dir.path(), "sent");
+    // Whoever resumes what has ended gets its end.
+    let again = aivm(dir.path(), &["resume", &run, "-q"]);
+    assert_eq!(again.status.code(), Some(0), "{}", stderr(&again));
+    assert_eq!(ledger(dir.path()).len(), 3);
+}
+
+#[test]
+fn what_did_not_happen_is_done() {
+    let (dir, run) = killed("");
+    assert_eq!(aivm(dir.path(), &["resume", &run]).status.code(), Some(4));
+    let settled = aivm(dir.path(), &["settle", &run, "switch.1/two#1", "not-happened"]);
+    assert_eq!(settled.status.code(), Some(0), "{}", stderr(&settled));
+    assert_eq!(ledger(dir.path()), ["one", "two", "two", "three"]);
+}
+
+#[test]
+fn what_may_be_repeated_is_repeated() {
+    for effect in ["read", "idempotent"] {
+        let (dir, run) = killed(&format!("effect = \"{effect}\""));
+        let resumed = aivm(dir.path(), &["resume", &run]);
+        assert_eq!(resumed.status.code(), Some(0), "{effect}: {}", stderr(&resumed));
+        assert_eq!(ledger(dir.path()), ["one", "two", "two", "three"], "{effect}");
+    }
+}
+
+#[test]
+fn a_run_has_one_owner() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", ""));
+    write(dir.path(), "hold", "");
+    let mut run = command(dir.path(), &["run", "p.aivm", "-q"]).stdout(Stdio::null()).spawn().expect("aivm runs");
+    while ledger(dir.path()).len() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let name = only_run(dir.path(), "running");
+    let refused = aivm(dir.path(), &["resume", &name]);
+    assert!(stderr(&refused).contains("E0755"), "{}", stderr(&refused));
+    std::fs::remove_file(dir.path().join("hold")).expect("nothing waits any more");
+    assert!(run.wait().expect("it ends").success(), "it did not notice");
+}
+
+#[test]
+fn a_limit_is_raised_and_the_run_goes_on() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", ""));
+    let parked = aivm(dir.path(), &["run", "p.aivm", "--max-calls", "2"]);
+    assert_eq!(parked.status.code(), Some(4), "{}", stderr(&parked));
+    let run = only_run(dir.path(), "parked");
+    let resumed = aivm(dir.path(), &["resume", &run, "--max-calls", "3"]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
+    assert_eq!(ledger(dir.path()), ["one", "two", "three"]);
+}
+
+#[test]
+fn a_damaged_journal_is_reported_and_stops_no_other_run() {
+    let (dir, run) = killed("");
+    let store = rusqlite::Connection::open(dir.path().join(".aivm/store.db")).expect("the store");
+    let change = "UPDATE journal SET records = CAST(substr(records, 1, 40) || x'ff' || substr(records, 42) AS BLOB) WHERE seq > 1";
+    assert!(store.execute(change, []).expect("it is changed") > 0);
+    let refused = aivm(dir.path(), &["resume", &run]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("E0756"), "{}", stderr(&refused));
+    let other = aivm(dir.path(), &["run", "p.aivm"]);
+    assert_eq!(other.status.code(), Some(0), "{}", stderr(&other));
+}
