@@ -24,6 +24,7 @@ mod format;
 mod hash;
 mod input;
 mod items;
+mod json;
 mod match_regex;
 mod media;
 mod members;
@@ -148,7 +149,7 @@ impl Output {
 }
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 34] = [
+static BUILTINS: [Builtin; 35] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
@@ -163,6 +164,7 @@ static BUILTINS: [Builtin; 34] = [
     format::BUILTIN,
     members::GET,
     hash::BUILTIN,
+    json::BUILTIN,
     match_regex::BUILTIN,
     merge::BUILTIN,
     only::BUILTIN,

@@ -29,6 +29,7 @@ pages![
     "format",
     "get",
     "hash",
+    "json",
     "match-regex",
     "merge",
     "model",

@@ -166,7 +166,7 @@ pub(super) fn code(text: &str, language: Option<&str>) -> Vec<Value> {
 }
 
 /// JSON objects and arrays, outermost, from left to right.
-fn json_within(text: &str, call: &Call<'_>) -> Result<Vec<Value>, Failure> {
+pub(super) fn json_within(text: &str, call: &Call<'_>) -> Result<Vec<Value>, Failure> {
     let mut found = Vec::new();
     let (mut at, mut round, mut tried) = (0, 0, 0_usize);
     while let Some(start) = text.get(at..).and_then(|rest| rest.find(['{', '['])).map(|start| at + start) {
