@@ -12,6 +12,8 @@ Run
   try [NAME]        run an example that is built in
   runs | resume RUN     what ran; what was interrupted goes on
   settle RUN STEP happened|not-happened   of a step that was interrupted
+  approve RUN [OUTCOME]   decide what a run asks a person
+  rollback RUN      take back what a run did
 Write
   check FILE…       errors, warnings, and the worst case
   fmt FILE…         format a program
@@ -65,6 +67,10 @@ pub enum Command {
     Resume(ResumeArgs),
     /// Say whether a step happened that was interrupted, and go on
     Settle(SettleArgs),
+    /// Decide what a run asks a person, and go on
+    Approve(ApproveArgs),
+    /// Take back what a run did, the last first
+    Rollback(RollbackArgs),
     /// Run an example that is built in
     Try(TryArgs),
     /// Look for errors, warn, and say the worst case
@@ -155,6 +161,49 @@ pub struct SettleArgs {
     /// The word that it said
     #[arg(long, value_name = "WORD")]
     pub verdict: Option<String>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `approve`
+#[derive(Debug, Group)]
+pub struct ApproveArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// One of the choices (plain yes otherwise)
+    pub outcome: Option<String>,
+    /// The step's key, when more than one asks
+    #[arg(long, value_name = "STEP")]
+    pub step: Option<String>,
+    /// Why
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub comment: String,
+    /// What goes on instead of what was shown
+    #[arg(long, value_name = "FILE")]
+    pub edit: Option<String>,
+    /// The digest of what was shown, or how it begins: anything else is not decided
+    #[arg(long, value_name = "DIGEST")]
+    pub subject: Option<String>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `rollback`
+#[derive(Debug, Group)]
+pub struct RollbackArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// Only what was done after this step
+    #[arg(long, value_name = "STEP")]
+    pub to: Option<String>,
+    /// Do nothing: show what would be taken back, in order
+    #[arg(long)]
+    pub plan: bool,
+    /// This undoer's work has been done by hand
+    #[arg(long, value_name = "STEP~undo")]
+    pub done: Vec<String>,
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,

@@ -11,6 +11,11 @@ pub fn split(text: &str) -> Result<FrontMatter, String> {
     FrontMatter::parse(text).map_err(|error| error.to_string().trim().to_owned())
 }
 
+/// Where it is told that a person is asked.
+pub fn webhook() -> Option<String> {
+    std::env::var("AIVM_APPROVAL_WEBHOOK").ok().filter(|address| !address.is_empty())
+}
+
 /// One setting: its name, its value, where that comes from.
 struct Setting {
     name: &'static str,
@@ -55,6 +60,11 @@ fn settings() -> Vec<Setting> {
     limit("limits.calls", limits.calls.map(|n| n.to_string()), "none");
     limit("limits.money", limits.money.map(|n| n.to_string()), "none");
     limit("limits.tokens", limits.tokens.map(|n| n.to_string()), "none");
+    settings.push(Setting {
+        name: "webhook",
+        value: webhook().unwrap_or("none".into()),
+        origin: if webhook().is_some() { "AIVM_APPROVAL_WEBHOOK".into() } else { "default".into() },
+    });
     let (value, origin) = match (variable("NO_COLOR"), variable("CLICOLOR_FORCE")) {
         (Some(_), _) => ("never", "NO_COLOR"),
         (None, Some(_)) => ("always", "CLICOLOR_FORCE"),

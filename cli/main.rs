@@ -6,6 +6,7 @@
 #[macro_use]
 mod out;
 
+mod approve;
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
@@ -25,6 +26,8 @@ mod progress;
 mod project;
 #[cfg(feature = "store")]
 mod resume;
+#[cfg(feature = "store")]
+mod rollback;
 mod run;
 #[cfg(feature = "store")]
 mod store;
@@ -81,6 +84,12 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Resume(args) => resume::resume(global, &args),
         #[cfg(feature = "store")]
         Command::Settle(args) => resume::settle(global, &args),
+        #[cfg(feature = "store")]
+        Command::Approve(args) => approve::approve(global, &args),
+        #[cfg(feature = "store")]
+        Command::Rollback(args) => rollback::rollback(global, &args),
+        #[cfg(not(feature = "store"))]
+        Command::Approve(_) | Command::Rollback(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]
         Command::Artifact(_) | Command::Runs(_) | Command::Resume(_) | Command::Settle(_) => Err(Failure::no_store()),
         Command::Keys(args) => keys::keys(global, &args),

@@ -5,6 +5,10 @@ use crate::out::plain;
 use aivm_host::trace::{Event, Observer, StepRecord, Totals, time_text, totals_text};
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::{EdgeKind, StepTarget};
+#[cfg(feature = "store")]
+use aivm_vm::action::RequestId;
+#[cfg(feature = "store")]
+use aivm_vm::run::{Decided, Question};
 use aivm_vm::verify::VerifiedModule;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -99,6 +103,11 @@ impl Progress {
 }
 
 impl Observer for Progress {
+    #[cfg(feature = "store")]
+    fn decide(&mut self, questions: &[Question]) -> Option<(RequestId, Decided)> {
+        self.ask(questions)
+    }
+
     fn event(&mut self, event: Event<'_>) {
         let now = self.now.clone();
         let Ok(mut now) = now.lock() else { return };
@@ -112,6 +121,10 @@ impl Observer for Progress {
                 }
                 now.running.push(Running { key: key.to_owned(), worker: worker.to_owned(), attempt, began });
             }
+            Event::Said(text) => match self.clock {
+                Some(_) => now.draw(&(wrap(&plain(text), size().0).join(MORE) + "\n")),
+                None => say(&plain(text)),
+            },
             Event::Ended(record) => {
                 let call = now.running.iter().position(|running| running.key == record.key);
                 let inside = self.around.remove(&record.key).map(|began| began.elapsed().as_secs_f64() * 1e3);
@@ -129,6 +142,17 @@ impl Observer for Progress {
                 }
             }
         }
+    }
+}
+
+#[cfg(feature = "store")]
+impl Progress {
+    /// Asks at the terminal; nothing is drawn meanwhile.
+    fn ask(&mut self, questions: &[Question]) -> Option<(RequestId, Decided)> {
+        let now = self.now.clone();
+        let mut now = now.lock().ok()?;
+        now.draw("");
+        crate::approve::ask(questions)
     }
 }
 

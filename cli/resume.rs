@@ -46,14 +46,14 @@ pub fn find(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
-    go_on(global, &args.run, args.quiet, |run, mint, _| {
+    go_on(global, &args.run, args.quiet, |run, mint, _, _| {
         let limits = run.limits();
         let raised = RunLimits {
             calls: args.max_calls.or(limits.calls),
             money: args.max_cost.map(|money| money.0).or(limits.money),
             tokens: args.max_tokens.map(|tokens| tokens.0).or(limits.tokens),
         };
-        if raised != limits {
+        if raised != limits && !run.has_finished() {
             run.raise(mint.now(), raised);
         }
         Ok(())
@@ -62,7 +62,7 @@ pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
 
 /// `aivm settle RUN STEP happened|not-happened`.
 pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
-    go_on(global, &args.run, args.quiet, |run, mint, disk| {
+    go_on(global, &args.run, args.quiet, |run, mint, disk, _| {
         let call = run.unknown().find(|call| call.key.to_string() == args.step).cloned();
         let Some(call) = call else {
             let keys: Vec<String> = run.unknown().map(|call| call.key.to_string()).collect();
@@ -86,18 +86,22 @@ pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
                 Some((output, args.verdict.clone()))
             }
         };
-        let by = std::env::var("USER").unwrap_or_default();
-        run.resolve(mint.now(), call.request, happened, &by)
+        run.resolve(mint.now(), call.request, happened, &who())
             .map_err(|error| Failure::failed("E0772", error.to_string()))
     })
 }
 
+/// Who types this.
+pub fn who() -> String {
+    std::env::var("USER").unwrap_or_default()
+}
+
 /// A run goes on in this process, after it has been told something more.
-fn go_on(
+pub fn go_on(
     global: &Global,
     name: &str,
     quiet: bool,
-    tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &Disk) -> Result<(), Failure>,
+    tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &Disk, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let disk = crate::store::open()?;
     let row = find(&disk, name)?;
@@ -109,11 +113,9 @@ fn go_on(
     let Recovered { mut run, started, history, module, .. } = recovery::recover(&disk, &journal).map_err(failed)?;
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);
-    if !run.has_finished() {
-        run.resume(mint.now())
-            .map_err(|error| Failure::failed("E0758", format!("the run {} cannot go on: {error}", row.id)))?;
-        tell(&mut run, &mint, &disk)?;
-    }
+    run.resume(mint.now())
+        .map_err(|error| Failure::failed("E0758", format!("the run {} cannot go on: {error}", row.id)))?;
+    tell(&mut run, &mint, &disk, &row.id)?;
     let options = Options {
         around: Surroundings {
             run: row.id.clone(),
@@ -125,6 +127,7 @@ fn go_on(
         timeout_ms: started.timeout_ms,
         trace: true,
         started: None,
+        webhook: crate::config::webhook(),
     };
     let store: Rc<dyn Store> = Rc::new(disk);
     let how = How { quiet, ..How::default() };

@@ -139,6 +139,7 @@ fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure
         timeout_ms: how.timeout.map(|timeout| timeout.0),
         trace: true,
         started: None,
+        webhook: crate::config::webhook(),
     })
 }
 
@@ -157,6 +158,7 @@ fn started(program: &Program, options: &Options, module: Checksum, input: Checks
         mock: around.mock,
         principal: std::env::var("USER").unwrap_or_default(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        forked: None,
     }
 }
 
@@ -186,7 +188,7 @@ struct Outcome {
 impl Outcome {
     fn of(report: &Report) -> Outcome {
         let end = match &report.ending {
-            Ending::Parked(why) => {
+            Ending::Parked(why, questions) => {
                 let spent = |what: &str| ("E0770", format!("the run has spent its limit of {what}"), String::new());
                 let (code, message, step) = match why {
                     Why::Limit(Limit::Calls) => spent("calls: raise --max-calls"),
@@ -200,6 +202,12 @@ impl Outcome {
                             format!("it was interrupted, and may have happened or not: look, then  {settle}"),
                             first,
                         )
+                    }
+                    Why::Asked(_) => {
+                        let first = questions.first();
+                        let about = first.map_or("", |question| question.question.as_str());
+                        let step = first.map_or_else(String::new, |question| question.call.key.to_string());
+                        ("E0773", format!("a person is asked: {about}"), step)
                     }
                 };
                 let error = CallError { code: code.into(), message, step };
@@ -215,7 +223,7 @@ impl Outcome {
             Err((EndKind::Failure | EndKind::Exhausted, error)) => ("failed", Exit::FAILED, None, error.clone()),
         };
         let exit = match () {
-            () if !not_undone.is_empty() => Exit::NOT_UNDONE,
+            () if !not_undone.is_empty() => return Outcome { status: "stuck", exit: Exit::NOT_UNDONE, output, error },
             () if report.interrupted => Exit::INTERRUPTED,
             () => exit,
         };
@@ -223,8 +231,13 @@ impl Outcome {
     }
 
     fn json(&self, report: &Report) -> Value {
+        let questions: Vec<Value> = match &report.ending {
+            Ending::Parked(_, questions) => questions.iter().map(crate::approve::json).collect(),
+            Ending::Ended(_) => Vec::new(),
+        };
         json!({
             "v": 1,
+            "questions": questions,
             "run": report.run,
             "status": self.status,
             "exit": self.exit.number(),
@@ -267,9 +280,17 @@ impl Outcome {
             };
             say(&plain(&format!("error[{}]{at}{why}", error.code)));
         }
+        if let Ending::Parked(_, questions) = &report.ending {
+            for question in questions {
+                crate::approve::show(&report.run, question);
+            }
+        }
         if let Ending::Ended(RunEnd { not_undone, .. }) = &report.ending {
             for key in not_undone {
                 say(&plain(&format!("not undone: {key}")));
+            }
+            if !not_undone.is_empty() && kept {
+                say(&format!("try again:  aivm rollback {}", report.run));
             }
         }
         if !how.quiet {

@@ -16,6 +16,10 @@ struct Record {
     checkpoint @9 :Data;
     parked @10 :Text;
     runFinished @11 :RunFinished;
+    approvalRequested @14 :ApprovalRequested;
+    approvalDecided @15 :ApprovalDecided;
+    rollbackRequested @16 :RollbackRequested;
+    upgraded @17 :Data;
   }
   yields @12 :UInt64;
   together @13 :Bool;
@@ -33,6 +37,13 @@ struct RunStarted {
   mock @8 :Bool;
   principal @9 :Text;
   version @10 :Text;
+  forked @11 :Forked;
+}
+
+struct Forked {
+  run @0 :Text;
+  key @1 :Text;
+  input @2 :Data;
 }
 
 struct Param {
@@ -94,4 +105,29 @@ struct RunFinished {
   verdict @2 :Text;
   error @3 :Error;
   notUndone @4 :List(Text);
+}
+
+struct ApprovalRequested {
+  request @0 :UInt64;
+  key @1 :Text;
+  worker @2 :Text;
+  question @3 :Text;
+  choices @4 :List(Text);
+  subject @5 :Data;
+  expires @6 :UInt64;
+}
+
+struct ApprovalDecided {
+  request @0 :UInt64;
+  subject @1 :Data;
+  verdict @2 :Text;
+  comment @3 :Text;
+  edited @4 :Data;
+  by @5 :Text;
+}
+
+struct RollbackRequested {
+  to @0 :Text;
+  done @1 :List(Text);
+  by @2 :Text;
 }

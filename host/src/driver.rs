@@ -15,7 +15,7 @@ use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, Module, RunLimits, StepId, StepTarget, WorkerId};
 use aivm_vm::action::{Action, Call, CallError, Decision, Purpose, RequestId, RunEnd, Taken, Usage};
-use aivm_vm::run::{Begin, Do, Ended, Run, Why};
+use aivm_vm::run::{Begin, Do, Ended, Question, Run, Why};
 use aivm_vm::verify::VerifiedModule;
 use aivm_vm::{CompleteError, StepKey};
 use rustc_hash::FxHashMap;
@@ -27,6 +27,7 @@ use std::task::Poll;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
+mod people;
 mod value;
 
 /// So many things are done between two looks at what else happened: calls that are answered on the spot wait for nothing.
@@ -46,6 +47,8 @@ pub struct Options {
     pub trace: bool,
     /// What the run's journal begins with; none: there is no journal.
     pub started: Option<RunStarted>,
+    /// Where it is told that a person is asked: the address of a web hook.
+    pub webhook: Option<String>,
 }
 
 /// How a run ended.
@@ -53,8 +56,8 @@ pub struct Options {
 pub enum Ending {
     /// The machine came to its end.
     Ended(RunEnd),
-    /// It waits for somebody: a limit to be raised, an unknown call to be settled.
-    Parked(Why),
+    /// It waits for somebody: a limit to be raised, an unknown call to be settled, a question to be answered.
+    Parked(Why, Vec<Question>),
 }
 
 /// What a run leaves.
@@ -148,6 +151,11 @@ struct Driver<'a> {
     pool: Option<Pool>,
     prepared: FxHashMap<(WorkerId, Option<StepId>), Result<Arc<Prepared>, CallError>>,
     calls: FxHashMap<RequestId, UnderWay>,
+    /// Interrupted calls that a probe looks after.
+    probes: FxHashMap<RequestId, Call>,
+    webhook: Option<String>,
+    /// Web hooks that are being told.
+    told: Vec<tokio::task::JoinHandle<Result<(), String>>>,
     recipes: Recipes,
     /// Answers that came at once; the run is told when it waits.
     answers: VecDeque<(RequestId, Returned)>,
@@ -157,7 +165,6 @@ struct Driver<'a> {
     /// What happened before this process is in the report, but has been shown.
     showing: bool,
     steps: Vec<StepRecord>,
-    totals: Totals,
     started: Instant,
 }
 
@@ -198,6 +205,9 @@ impl<'a> Driver<'a> {
             pool: None,
             prepared: FxHashMap::default(),
             calls: FxHashMap::default(),
+            probes: FxHashMap::default(),
+            webhook: options.webhook,
+            told: Vec::new(),
             recipes: Recipes::default(),
             answers: VecDeque::new(),
             returned,
@@ -205,7 +215,6 @@ impl<'a> Driver<'a> {
             interrupted: false,
             showing: false,
             steps: Vec::new(),
-            totals: Totals::default(),
             started: Instant::now(),
         }
     }
@@ -223,6 +232,9 @@ impl<'a> Driver<'a> {
                 Do::Make(make) => self.recipes.answer(&mut self.run, &self.around.run, make, &*self.store)?,
                 Do::Call(begin) => self.begin(begin)?,
                 Do::Stop(request) => self.stop(request),
+                Do::Probe(call) => self.probe(call),
+                Do::Ask(question) => self.notify(*question),
+                Do::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
                 Do::Ended(ended) => self.ended(*ended),
                 Do::Note(action) => self.noted(*action),
                 Do::Yield => drop(self.look_around(&mut signals).await?),
@@ -247,8 +259,16 @@ impl<'a> Driver<'a> {
                         () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
                     }
                 }
-                Do::Park(why) => return Ok(Ending::Parked(why)),
-                Do::End(end) => return Ok(Ending::Ended(end)),
+                Do::Park(why) => {
+                    if !self.decide(&why) {
+                        self.hear_webhooks().await;
+                        return Ok(Ending::Parked(why, self.run.questions()));
+                    }
+                }
+                Do::End(end) => {
+                    self.hear_webhooks().await;
+                    return Ok(Ending::Ended(end));
+                }
             }
         }
     }
@@ -403,7 +423,9 @@ impl<'a> Driver<'a> {
 
     /// A call has been answered: the value becomes an artifact, the run is told.
     fn answer(&mut self, request: RequestId, returned: Returned) -> Result<(), DriverError> {
-        let Some(UnderWay { call, began, .. }) = self.calls.remove(&request) else { return Ok(()) };
+        let Some(UnderWay { call, began, .. }) = self.calls.remove(&request) else {
+            return self.probed(request, returned);
+        };
         let answer = self.value_of(&call, returned);
         let answer = self.counted(&call, answer);
         let micros = began.elapsed().as_micros() as u64;
@@ -412,9 +434,6 @@ impl<'a> Driver<'a> {
 
     /// A call has ended and that is durable: the trace gets its row.
     fn ended(&mut self, ended: Ended) {
-        self.totals.calls += 1;
-        self.totals.tokens = self.totals.tokens.saturating_add(ended.usage.tokens);
-        self.totals.cost_usd += dollars(ended.usage.money);
         if !self.tracing {
             return;
         }
@@ -524,15 +543,15 @@ impl<'a> Driver<'a> {
         });
     }
 
-    fn report(mut self, ending: Ending) -> Report {
-        self.totals.ms = (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e3;
-        Report {
-            run: self.around.run.clone(),
-            ending,
-            interrupted: self.interrupted,
-            steps: self.steps,
-            totals: self.totals,
-        }
+    fn report(self, ending: Ending) -> Report {
+        let taken = self.run.totals();
+        let totals = Totals {
+            calls: taken.calls,
+            ms: (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e3,
+            tokens: taken.tokens,
+            cost_usd: dollars(taken.money),
+        };
+        Report { run: self.around.run.clone(), ending, interrupted: self.interrupted, steps: self.steps, totals }
     }
 }
 

@@ -15,7 +15,18 @@ fn facts(worker: &Worker, mock: bool) -> Facts {
     let Ok(definition) = WorkerDefinition::from_json(&worker.definition) else {
         // It will not even begin.
         let (digest, effect) = ([0; 32], Effect::Pure);
-        return Facts { name, digest, effect, scripted: false, backoff: Backoff::default(), key_ms: None };
+        let (backoff, scripted) = (Backoff::default(), false);
+        return Facts {
+            name,
+            digest,
+            effect,
+            scripted,
+            backoff,
+            key_ms: None,
+            probed: false,
+            question: None,
+            timeout_ms: None,
+        };
     };
     let declared = effect(&definition);
     let scripted = matches!(definition.does, Does::Mock) || mock && declared != Effect::Pure;
@@ -27,6 +38,12 @@ fn facts(worker: &Worker, mock: bool) -> Facts {
         // A scripted failure does not go away by waiting.
         backoff: if scripted { Backoff { wait: Default::default(), ..definition.backoff } } else { definition.backoff },
         key_ms: None,
+        probed: !scripted && definition.probe.is_some(),
+        question: match &definition.does {
+            Does::Human(question) if !scripted => Some(question.clone()),
+            _ => None,
+        },
+        timeout_ms: definition.call_timeout().map(|timeout| timeout.0),
     }
 }
 

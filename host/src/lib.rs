@@ -15,4 +15,5 @@ mod signals;
 pub mod stdlib;
 pub mod store;
 pub mod trace;
+mod webhook;
 pub mod work;

@@ -2,7 +2,8 @@
 
 use aivm_schema::artifact::Checksum;
 use aivm_schema::unit::{Money, Tokens};
-use aivm_vm::action::{CallError, Rule};
+use aivm_vm::action::{CallError, RequestId, Rule};
+use aivm_vm::run::{Decided, Question};
 use serde::Serialize;
 
 /// One call that ended.
@@ -74,12 +75,19 @@ pub enum Event<'a> {
     },
     /// A call has ended.
     Ended(&'a StepRecord),
+    /// Something that is no call's and that somebody should know.
+    Said(&'a str),
 }
 
 /// Follows a run.
 pub trait Observer {
     /// Something happened. Must not take long: the run waits for it.
     fn event(&mut self, event: Event<'_>);
+
+    /// The run waits for a person: is there one here who decides? None: the run is left parked.
+    fn decide(&mut self, _questions: &[Question]) -> Option<(RequestId, Decided)> {
+        None
+    }
 
     /// Does anybody look? If not, events are not even made.
     fn is_watching(&self) -> bool {

@@ -106,6 +106,17 @@ pub enum Body {
     },
     /// The end.
     RunFinished(Box<RunFinished>),
+    /// A person is asked. Durable before anybody is told.
+    ApprovalRequested(Box<ApprovalRequested>),
+    /// A person has decided. Durable before it is acted on.
+    ApprovalDecided(Box<ApprovalDecided>),
+    /// Somebody wants what the run did to be taken back. Durable before it is acted on.
+    RollbackRequested(Box<RollbackRequested>),
+    /// From now on, and for everything before, the run is one of this program.
+    Upgraded {
+        /// The artifact of its module.
+        program: Checksum,
+    },
 }
 
 /// What a run begins with.
@@ -133,6 +144,66 @@ pub struct RunStarted {
     pub principal: String,
     /// The version of this program.
     pub version: String,
+    /// Of which run it is a fork.
+    pub forked: Option<Forked>,
+}
+
+/// Where a run parted from another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Forked {
+    /// The other run.
+    pub run: String,
+    /// The step from which on it is another run.
+    pub key: String,
+    /// What that step is called with, when it is something else.
+    pub input: Option<Checksum>,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApprovalRequested {
+    /// The machine's number of the call.
+    pub request: u64,
+    /// Its place in the run.
+    pub key: String,
+    /// Whom.
+    pub worker: String,
+    /// What is asked.
+    pub question: String,
+    /// The words that can be answered.
+    pub choices: Vec<String>,
+    /// Of exactly what is decided: the question, the choices, the content that they are about.
+    pub subject: [u8; 32],
+    /// Until when it can be answered: unix nanoseconds.
+    pub expires: Option<u64>,
+}
+
+/// An answer of a person.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ApprovalDecided {
+    /// The machine's number of the call.
+    pub request: u64,
+    /// What was decided: that of the question.
+    pub subject: [u8; 32],
+    /// The word.
+    pub verdict: Option<String>,
+    /// Why.
+    pub comment: String,
+    /// What the person made of the content.
+    pub edited: Option<Checksum>,
+    /// Who.
+    pub by: String,
+}
+
+/// A wish to take back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RollbackRequested {
+    /// The key of the step after which everything is taken back; empty: everything.
+    pub to: String,
+    /// Keys of undoers that somebody has done by hand.
+    pub done: Vec<String>,
+    /// Who.
+    pub by: String,
 }
 
 /// A call that may touch the world.
@@ -260,6 +331,17 @@ impl Record {
             Body::Checkpoint { artifact } => record.set_checkpoint(&artifact.0),
             Body::Parked { reason } => record.set_parked(reason.as_str()),
             Body::RunFinished(finished) => put_finished(record.init_run_finished(), finished),
+            Body::ApprovalRequested(asked) => put_asked(record.init_approval_requested(), asked),
+            Body::ApprovalDecided(decided) => put_decided(record.init_approval_decided(), decided),
+            Body::RollbackRequested(rollback) => {
+                let mut row = record.init_rollback_requested();
+                set!(row.set_to = rollback.to);
+                set!(row.set_by = rollback.by);
+                if !rollback.done.is_empty() {
+                    put_texts(row.init_done(rollback.done.len() as u32), &rollback.done);
+                }
+            }
+            Body::Upgraded { program } => record.set_upgraded(&program.0),
         }
         canonical(message)
     }
@@ -300,6 +382,18 @@ fn body(which: wire::record::WhichReader<'_>) -> Result<Body, RecordError> {
         Which::Checkpoint(artifact) => Body::Checkpoint { artifact: hash(artifact?)? },
         Which::Parked(reason) => Body::Parked { reason: text(reason)? },
         Which::RunFinished(row) => Body::RunFinished(Box::new(finished(row?)?)),
+        Which::ApprovalRequested(row) => Body::ApprovalRequested(Box::new(asked(row?)?)),
+        Which::ApprovalDecided(row) => Body::ApprovalDecided(Box::new(decided(row?)?)),
+        Which::RollbackRequested(row) => {
+            let row = row?;
+            let done = texts(row.get_done()?)?;
+            Body::RollbackRequested(Box::new(RollbackRequested {
+                to: text(row.get_to())?,
+                done,
+                by: text(row.get_by())?,
+            }))
+        }
+        Which::Upgraded(program) => Body::Upgraded { program: hash(program?)? },
     })
 }
 
@@ -342,6 +436,14 @@ fn put_started(mut row: wire::run_started::Builder<'_>, started: &RunStarted) {
     row.set_mock(started.mock);
     set!(row.set_principal = started.principal);
     set!(row.set_version = started.version);
+    if let Some(forked) = &started.forked {
+        let mut row = row.reborrow().init_forked();
+        set!(row.set_run = forked.run);
+        set!(row.set_key = forked.key);
+        if let Some(input) = forked.input {
+            row.set_input(&input.0);
+        }
+    }
 }
 
 fn started(row: wire::run_started::Reader<'_>) -> Result<RunStarted, RecordError> {
@@ -358,7 +460,12 @@ fn started(row: wire::run_started::Reader<'_>) -> Result<RunStarted, RecordError
         mock: row.get_mock(),
         principal: text(row.get_principal())?,
         version: text(row.get_version())?,
+        forked: if row.has_forked() { Some(forked(row.get_forked()?)?) } else { None },
     })
+}
+
+fn forked(row: wire::forked::Reader<'_>) -> Result<Forked, RecordError> {
+    Ok(Forked { run: text(row.get_run())?, key: text(row.get_key())?, input: hash_or_none(row.get_input()?)? })
 }
 
 fn put_intent(mut row: wire::intent::Builder<'_>, intent: &Intent) {
@@ -438,6 +545,64 @@ fn outcome(row: wire::outcome::Reader<'_>) -> Result<Outcome, RecordError> {
     })
 }
 
+fn put_texts(mut list: capnp::text_list::Builder<'_>, texts: &[String]) {
+    for (at, text) in texts.iter().enumerate() {
+        list.set(at as u32, text.as_str());
+    }
+}
+
+fn texts(list: capnp::text_list::Reader<'_>) -> Result<Vec<String>, RecordError> {
+    Ok(list.iter().map(text).collect::<capnp::Result<_>>()?)
+}
+
+fn put_asked(mut row: wire::approval_requested::Builder<'_>, asked: &ApprovalRequested) {
+    row.set_request(asked.request);
+    set!(row.set_key = asked.key);
+    set!(row.set_worker = asked.worker);
+    set!(row.set_question = asked.question);
+    if !asked.choices.is_empty() {
+        put_texts(row.reborrow().init_choices(asked.choices.len() as u32), &asked.choices);
+    }
+    row.set_subject(&asked.subject);
+    row.set_expires(some64(asked.expires));
+}
+
+fn asked(row: wire::approval_requested::Reader<'_>) -> Result<ApprovalRequested, RecordError> {
+    Ok(ApprovalRequested {
+        request: row.get_request(),
+        key: text(row.get_key())?,
+        worker: text(row.get_worker())?,
+        question: text(row.get_question())?,
+        choices: texts(row.get_choices()?)?,
+        subject: hash(row.get_subject()?)?.0,
+        expires: none64(row.get_expires()),
+    })
+}
+
+fn put_decided(mut row: wire::approval_decided::Builder<'_>, decided: &ApprovalDecided) {
+    row.set_request(decided.request);
+    row.set_subject(&decided.subject);
+    if let Some(verdict) = &decided.verdict {
+        set!(row.set_verdict = verdict);
+    }
+    set!(row.set_comment = decided.comment);
+    if let Some(edited) = decided.edited {
+        row.set_edited(&edited.0);
+    }
+    set!(row.set_by = decided.by);
+}
+
+fn decided(row: wire::approval_decided::Reader<'_>) -> Result<ApprovalDecided, RecordError> {
+    Ok(ApprovalDecided {
+        request: row.get_request(),
+        subject: hash(row.get_subject()?)?.0,
+        verdict: text_or_none(row.get_verdict())?,
+        comment: text(row.get_comment())?,
+        edited: hash_or_none(row.get_edited()?)?,
+        by: text(row.get_by())?,
+    })
+}
+
 fn text_or_none(field: capnp::Result<capnp::text::Reader<'_>>) -> Result<Option<String>, RecordError> {
     Ok(Some(text(field)?).filter(|text| !text.is_empty()))
 }
@@ -464,10 +629,7 @@ fn put_finished(mut row: wire::run_finished::Builder<'_>, finished: &RunFinished
         put_error(row.reborrow().init_error(), error);
     }
     if !finished.not_undone.is_empty() {
-        let mut list = row.reborrow().init_not_undone(finished.not_undone.len() as u32);
-        for (at, key) in finished.not_undone.iter().enumerate() {
-            list.set(at as u32, key.as_str());
-        }
+        put_texts(row.reborrow().init_not_undone(finished.not_undone.len() as u32), &finished.not_undone);
     }
 }
 
@@ -477,7 +639,7 @@ fn finished(row: wire::run_finished::Reader<'_>) -> Result<RunFinished, RecordEr
         status: text(row.get_status())?,
         output: hash_or_none(row.get_output()?)?.map(|artifact| Output { artifact, verdict }),
         error: if row.has_error() { Some(error(row.get_error()?)?) } else { None },
-        not_undone: row.get_not_undone()?.iter().map(text).collect::<capnp::Result<_>>()?,
+        not_undone: texts(row.get_not_undone()?)?,
     })
 }
 

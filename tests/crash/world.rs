@@ -106,6 +106,9 @@ impl World {
                 effect: *dice.pick(&classes),
                 scripted: false,
                 backoff: Backoff::default(),
+                probed: false,
+                question: None,
+                timeout_ms: None,
                 key_ms: dice.chance(30).then_some(1 << 35),
             }
         };
@@ -130,6 +133,7 @@ impl World {
             mock: false,
             principal: String::new(),
             version: String::new(),
+            forked: None,
         };
         let facts = self.facts();
         Run::start(self.module.clone(), input, RunLimits::default(), None, facts, 1, Some(started))
@@ -242,7 +246,8 @@ impl World {
                 Do::Ended(_) | Do::Note(_) | Do::Yield => {}
                 Do::Wait(until) => self.next(run, until),
                 Do::Park(Why::Unknown(keys)) => self.settle(run, &keys, tally),
-                Do::Park(Why::Limit(limit)) => panic!("parks: {limit:?}"),
+                Do::Park(why) => panic!("parks: {why:?}"),
+                other @ (Do::Probe(_) | Do::Ask(_) | Do::Checkpoint(_)) => panic!("not in this world: {other:?}"),
                 Do::End(end) => {
                     let finished = self.log.last().map(|bytes| Record::from_bytes(bytes).unwrap().body);
                     assert!(matches!(finished, Some(Body::RunFinished(_))), "shown before it is durable");

@@ -5,6 +5,7 @@
 //! requests look. State is plain data in `state`; what is not there is rebuilt from it when a snapshot is loaded.
 
 use crate::action::*;
+use crate::key::StepKey;
 use crate::pending::Pending;
 use crate::program::Program;
 use crate::slab::{FiberId, ScopeId};
@@ -178,6 +179,30 @@ impl Machine {
         }
     }
 
+    /// What the run did and could take back, the newest first: the key of each call that has an undoer.
+    pub fn undoable(&self) -> Vec<StepKey> {
+        self.core.undoable()
+    }
+
+    /// Takes back what the run did, or what it did after the call `to`: cancels it, or, when it has ended, undoes what it kept
+    /// and tries again what could not be undone, but for those of `done`, which somebody did by hand. False, and nothing
+    /// happens, when `to` is nothing that could be taken back.
+    pub fn rollback(&mut self, to: Option<&str>, done: &[String]) -> bool {
+        let floor = match to {
+            None => 0,
+            Some(key) => match self.core.undoers().filter(|undoer| undoer.key.to_string() == key).last() {
+                Some(undoer) => undoer.sequence,
+                None => return false,
+            },
+        };
+        self.core.data.floor = floor;
+        match self.core.data.end {
+            None => self.cancel(),
+            Some(_) => self.core.reopen(done),
+        }
+        true
+    }
+
     /// Sets new limits of the whole run; what was parked tries again.
     pub fn raise(&mut self, limits: RunLimits) {
         self.core.data.account.limits = limits;
@@ -324,6 +349,6 @@ impl Core {
             Ok((value, verdict)) => Ok((value.clone(), verdict.map(|word| program.word(word).to_string()))),
             Err(ending) => Err((ending.kind, ending.error())),
         };
-        RunEnd { result, not_undone: self.data.not_undone.clone() }
+        RunEnd { result, not_undone: self.data.stuck.iter().map(|undoer| undoer.key.to_undo()).collect() }
     }
 }

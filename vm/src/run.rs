@@ -9,19 +9,25 @@
 
 use crate::action::*;
 use crate::key::StepKey;
-use crate::machine::{CompleteError, Machine};
+use crate::machine::{CompleteError, Machine, Totals};
 use crate::verify::VerifiedModule;
 use aivm_schema::artifact::Artifact;
-use aivm_schema::journal::{self, Body, Intent, Link, Outcome, Output, Record, Resolved, RunFinished};
+use aivm_schema::journal::{
+    self, Body, Intent, Link, Outcome, Output, Record, Resolved, RollbackRequested, RunFinished,
+};
 use aivm_schema::limits;
 use aivm_schema::module::{EndKind, Module, RunLimits, WorkerId};
 use aivm_schema::worker::Effect;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 mod asks;
+mod checkpoint;
+mod people;
 mod replay;
 
-pub use asks::{Batch, Begin, Do, Ended, Facts, Status, Why};
+pub use asks::{Batch, Begin, Checkpoint, DecideError, Decided, Do, Ended, Facts, Probed, Question, Status, Why};
+pub use checkpoint::ReloadError;
 pub use replay::ReplayError;
 
 /// Instructions between two looks at what else happened.
@@ -38,18 +44,30 @@ struct UnderWay {
     state: Progress,
     /// It was asked to stop.
     stop: bool,
-    /// Until when its receiver knows its idempotency key.
+    /// Until when its receiver knows its idempotency key, or a person can answer.
     expires: Option<u64>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Progress {
     /// It waits for its time.
     Later(u64),
     /// Its intent is written, or it needs none.
     Begun,
-    /// It was begun before an interruption; whether it happened is not known.
-    Unknown,
+    /// It was begun before an interruption; whether it happened is not known. Perhaps somebody is finding out.
+    Unknown { probing: bool },
+    /// A person was asked.
+    Asked,
+}
+
+/// A record of a call that the machine has not come to yet.
+#[derive(Clone, Debug)]
+struct Intended {
+    key: String,
+    /// [`Run::digest`] of the call, or [`Run::subject`] of a question.
+    digest: [u8; 32],
+    expires: Option<u64>,
+    asked: bool,
 }
 
 struct Queued {
@@ -82,7 +100,17 @@ pub struct Run {
     calls: BTreeMap<RequestId, UnderWay>,
     later: BTreeSet<(u64, RequestId)>,
     /// Told again, of calls that the machine has not come to yet.
-    intended: BTreeMap<RequestId, Box<Intent>>,
+    intended: BTreeMap<RequestId, Intended>,
+    /// Of a checkpoint, of calls that the machine has not come to yet.
+    reloaded: checkpoint::Reloaded,
+    /// Bytes of records since the last checkpoint, and its size.
+    since: usize,
+    checkpoint: usize,
+    often: usize,
+    /// What a step of a fork is called with.
+    instead: Option<(String, Artifact)>,
+    /// Calls are not begun yet: some may be answered from another run.
+    holding: bool,
     stopped: VecDeque<RequestId>,
     timers: BTreeMap<TimerId, u64>,
     due: BTreeSet<(u64, TimerId)>,
@@ -130,6 +158,12 @@ impl Run {
             calls: BTreeMap::new(),
             later: BTreeSet::new(),
             intended: BTreeMap::new(),
+            reloaded: checkpoint::Reloaded::default(),
+            since: 0,
+            checkpoint: 0,
+            often: checkpoint::OFTEN,
+            instead: None,
+            holding: false,
             stopped: VecDeque::new(),
             timers: BTreeMap::new(),
             due: BTreeSet::new(),
@@ -140,6 +174,36 @@ impl Run {
             status: Status::Running,
             disagreement: None,
         }
+    }
+
+    /// What the calls of this step are given instead of their input.
+    pub fn instead(&mut self, key: String, input: Artifact) {
+        self.instead = Some((key, input));
+    }
+
+    /// From now on no call is begun: those of [`Run::held`] may be answered from elsewhere, until [`Run::release`].
+    pub fn hold(&mut self) {
+        self.holding = true;
+    }
+
+    /// The calls that are held.
+    pub fn held(&self) -> impl Iterator<Item = &Call> {
+        self.calls.values().map(|under_way| &under_way.call)
+    }
+
+    /// What is held begins.
+    pub fn release(&mut self, at: u64) {
+        self.holding = false;
+        self.now = self.now.max(at);
+        let requests: Vec<RequestId> = self.calls.keys().copied().collect();
+        for request in requests {
+            self.settle(request);
+        }
+    }
+
+    /// What the run has called and spent so far.
+    pub fn totals(&self) -> Totals {
+        self.machine.totals()
     }
 
     /// The program.
@@ -203,6 +267,12 @@ impl Run {
                     return Do::Yield;
                 }
                 Action::Wait => match self.wait() {
+                    Some(Do::Wait(_)) if self.is_checkpoint_due() => {
+                        return match self.batch() {
+                            Some(batch) => Do::Write(batch),
+                            None => self.take_checkpoint(),
+                        };
+                    }
                     Some(what) => return what,
                     None => continue,
                 },
@@ -255,6 +325,7 @@ impl Run {
         let bytes = Record { at: self.now, yields, together, body }.to_bytes();
         self.seq += 1;
         self.link = self.link.then(self.seq, &bytes);
+        self.since += bytes.len();
         self.unwritten.push(bytes);
     }
 
@@ -267,8 +338,17 @@ impl Run {
         self.facts(worker).is_some_and(|facts| facts.effect == Effect::Pure)
     }
 
-    fn called(&mut self, call: Call) {
+    fn called(&mut self, mut call: Call) {
         let request = call.request;
+        if let Some(under_way) = self.reloaded.call(&call) {
+            self.calls.insert(request, under_way);
+            return;
+        }
+        if let Some((key, input)) = &self.instead
+            && *key == call.key.to_string()
+        {
+            call.input = input.clone();
+        }
         let mut nth = 0;
         if self.facts(call.worker).is_some_and(|facts| facts.scripted) {
             let calls = self.scripted.entry(call.worker).or_default();
@@ -279,11 +359,13 @@ impl Run {
         self.calls.insert(request, UnderWay { call, nth, state: Progress::Later(at), stop: false, expires: None });
         if self.replaying {
             if let Some(intent) = self.intended.remove(&request) {
-                self.intend(&intent);
+                self.intend(request, &intent);
             }
             return;
         }
-        if wait > 0 {
+        if self.holding {
+            // Whoever holds it says when.
+        } else if wait > 0 {
             self.later.insert((at, request));
         } else {
             self.begin(request);
@@ -303,6 +385,9 @@ impl Run {
     /// A call's time has come: its intent, then the call.
     fn begin(&mut self, request: RequestId) {
         let Some(under_way) = self.calls.get_mut(&request) else { return };
+        if self.facts.get(under_way.call.worker.index()).is_some_and(|facts| facts.question.is_some()) {
+            return self.ask(request);
+        }
         under_way.state = Progress::Begun;
         let (begin, expires) = (Begin { call: under_way.call.clone(), nth: under_way.nth }, under_way.expires);
         let pure = self.is_pure(begin.call.worker);
@@ -366,11 +451,13 @@ impl Run {
                 self.stopped.push_back(request);
             }
             Progress::Begun => self.say(Do::Stop(request), true),
-            Progress::Unknown => {}
+            Progress::Asked => self.stopped.push_back(request),
+            Progress::Unknown { .. } => {}
         }
     }
 
     fn start_timer(&mut self, timer: TimerId, at: u64) {
+        let at = self.reloaded.timer(timer).unwrap_or(at);
         self.timers.insert(timer, at);
         self.due.insert((at, timer));
     }
@@ -397,15 +484,31 @@ impl Run {
             let _ = self.answered(self.now, request, answer, 0);
             return None;
         }
-        let unknown = |under_way: &UnderWay| under_way.state == Progress::Unknown;
-        if !self.calls.is_empty() && self.calls.values().all(unknown) {
-            let keys = self.calls.values().map(|under_way| under_way.call.key.clone()).collect();
-            return self.park(Why::Unknown(keys));
-        }
         let timer = self.due.first().map(|(at, _)| *at);
         let later = self.later.first().map(|(at, _)| *at);
         let deadline = self.deadline.map(|(at, _)| at);
-        Some(Do::Wait([timer, later, deadline].into_iter().flatten().min()))
+        let next = [timer, later, deadline, self.next_expiry()].into_iter().flatten().min();
+        // What is due already comes before waiting for somebody.
+        if next.is_none_or(|at| at > self.now)
+            && let Some(why) = self.waits_for_somebody()
+        {
+            return self.park(why);
+        }
+        Some(Do::Wait(next))
+    }
+
+    /// Nothing can come by itself, but for what time brings.
+    fn waits_for_somebody(&self) -> Option<Why> {
+        let still = |state: Progress| matches!(state, Progress::Unknown { probing: false } | Progress::Asked);
+        if self.holding || self.calls.is_empty() || !self.calls.values().all(|calls| still(calls.state)) {
+            return None;
+        }
+        let keys = |asked: bool| {
+            let of = self.calls.values().filter(|calls| (calls.state == Progress::Asked) == asked);
+            of.map(|calls| calls.call.key.clone()).collect::<Vec<_>>()
+        };
+        let unknown = keys(false);
+        Some(if unknown.is_empty() { Why::Asked(keys(true)) } else { Why::Unknown(unknown) })
     }
 
     fn park(&mut self, why: Why) -> Option<Do> {
@@ -418,6 +521,7 @@ impl Run {
             Why::Limit(Limit::Money) => "money".to_owned(),
             Why::Limit(Limit::Tokens) => "tokens".to_owned(),
             Why::Unknown(_) => "unknown".to_owned(),
+            Why::Asked(_) => "asked".to_owned(),
         };
         self.status = Status::Parked;
         self.tell(self.now, Body::Parked { reason });
@@ -519,7 +623,7 @@ impl Run {
             self.later.remove(&(due, request));
             self.begin(request);
         } else {
-            return false;
+            return self.expire(at);
         }
         true
     }
@@ -531,6 +635,31 @@ impl Run {
         self.machine.cancel();
     }
 
+    /// What the run did and could take back, the newest first.
+    pub fn undoable(&self) -> Vec<StepKey> {
+        self.machine.undoable()
+    }
+
+    /// Somebody wants what the run did to be taken back, or what it did after the step `to`; `done` are the keys of undoers that
+    /// somebody has done by hand. What has ended goes on, by its undoers. False, and nothing happens, when `to` is nothing
+    /// that could be taken back.
+    pub fn rollback(&mut self, at: u64, to: Option<&str>, done: Vec<String>, by: &str) -> bool {
+        if to.is_some_and(|to| !self.machine.undoable().iter().any(|key| key.to_string() == to)) {
+            return false;
+        }
+        (self.parked, self.status, self.ended) = (None, Status::Running, false);
+        let (to, by) = (to.unwrap_or_default().to_owned(), by.to_owned());
+        let rollback = RollbackRequested { to, done, by };
+        self.tell(at, Body::RollbackRequested(Box::new(rollback.clone())));
+        self.roll_back(&rollback)
+    }
+
+    fn roll_back(&mut self, rollback: &RollbackRequested) -> bool {
+        let to = Some(rollback.to.as_str()).filter(|to| !to.is_empty());
+        self.deadline = None;
+        self.machine.rollback(to, &rollback.done)
+    }
+
     /// Other limits; what was parked tries again.
     pub fn raise(&mut self, at: u64, limits: RunLimits) {
         (self.parked, self.status) = (None, Status::Running);
@@ -540,7 +669,8 @@ impl Run {
 
     /// The calls of which nobody knows whether they happened.
     pub fn unknown(&self) -> impl Iterator<Item = &Call> {
-        self.calls.values().filter(|under_way| under_way.state == Progress::Unknown).map(|under_way| &under_way.call)
+        let unknown = |under_way: &&UnderWay| matches!(under_way.state, Progress::Unknown { .. });
+        self.calls.values().filter(unknown).map(|under_way| &under_way.call)
     }
 
     /// Somebody has found out: it happened, and this was its output and its word; or it did not, and is called again.
@@ -551,7 +681,8 @@ impl Run {
         happened: Option<(Artifact, Option<String>)>,
         by: &str,
     ) -> Result<(), CompleteError> {
-        let under_way = self.calls.get_mut(&request).filter(|under_way| under_way.state == Progress::Unknown);
+        let under_way =
+            self.calls.get_mut(&request).filter(|under_way| matches!(under_way.state, Progress::Unknown { .. }));
         let Some(under_way) = under_way else { return Err(CompleteError::Unknown(request)) };
         let stop = under_way.stop;
         if happened.is_none() {
@@ -575,7 +706,11 @@ impl Run {
 /// Is the machine told this? Everything else follows from what it is told.
 fn tells(body: &Body) -> bool {
     use Body::*;
-    matches!(body, Outcome(_) | Resolved(_) | TimerFired { .. } | CancelRequested { .. } | LimitsRaised(_))
+    match body {
+        Outcome(_) | Resolved(_) | TimerFired { .. } | CancelRequested { .. } | LimitsRaised(_) => true,
+        ApprovalDecided(_) | RollbackRequested(_) => true,
+        _ => false,
+    }
 }
 
 /// The longest message that is kept, in bytes.

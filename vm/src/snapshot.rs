@@ -16,7 +16,7 @@ mod check;
 mod image;
 
 /// The version of snapshots that this build writes and reads.
-pub const SNAPSHOT_VERSION: u8 = 1;
+pub const SNAPSHOT_VERSION: u8 = 2;
 
 /// Why bytes are no machine that can go on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -54,22 +54,27 @@ impl Machine {
     /// The state as bytes. Taken when `step` has said `Wait`, `Park` or `Yield`: entries for the trace that have not been fetched are
     /// not in it. Artifacts are named, not contained.
     pub fn snapshot(&self) -> Vec<u8> {
-        let mut artifacts = Vec::new();
+        self.snapshot_with().0
+    }
+
+    /// The state as bytes, and the artifacts that they name.
+    pub fn snapshot_with(&self) -> (Vec<u8>, Vec<Artifact>) {
+        let mut named = Vec::new();
         let mut numbers: FxHashMap<Checksum, u32> = FxHashMap::default();
         let data = self.core().data.map(&mut |artifact: &Artifact| {
-            let checksum = artifact.checksum();
-            Some(*numbers.entry(checksum).or_insert_with(|| {
-                artifacts.push(checksum);
-                (artifacts.len() - 1) as u32
+            Some(*numbers.entry(artifact.checksum()).or_insert_with(|| {
+                named.push(artifact.clone());
+                (named.len() - 1) as u32
             }))
         });
         let mut bytes = vec![SNAPSHOT_VERSION];
         if let Some(data) = data {
+            let artifacts = named.iter().map(Artifact::checksum).collect();
             let image = Image { program: fingerprint(self.program()), artifacts, data };
             // Serializing plain data into memory cannot fail; if it did, loading would say so.
             bytes.extend(postcard::to_stdvec(&image).unwrap_or_default());
         }
-        bytes
+        (bytes, named)
     }
 
     /// A machine from its snapshot. `find` gives the artifacts that it names. Calls that were under way are asked for again, with the same

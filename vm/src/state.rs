@@ -309,7 +309,12 @@ pub(crate) struct Data<V = Artifact> {
     /// Of completions.
     pub sequence: u64,
     pub account: Account,
-    pub not_undone: Vec<StepKey>,
+    /// Up to this completion nothing is taken back any more.
+    pub floor: u64,
+    /// What could still be taken back after the end, in order of completion.
+    pub kept: Vec<Undoer<V>>,
+    /// Undoers that kept failing.
+    pub stuck: Vec<Undoer<V>>,
     pub end: Option<Fate<V>>,
 }
 

@@ -39,8 +39,9 @@ prop_compose! {
         (limits, timeout_ms, workspace) in (limits(), option(number()), words()),
         params in proptest::collection::vec((words(), words()), 0..3),
         (mock, principal, version) in (any::<bool>(), words(), words()),
+        forked in option((words(), words(), option(checksum())).prop_map(|(run, key, input)| Forked { run, key, input })),
     ) -> RunStarted {
-        RunStarted { run, program, file, input, limits, timeout_ms, workspace, params, mock, principal, version }
+        RunStarted { run, program, file, input, limits, timeout_ms, workspace, params, mock, principal, version, forked }
     }
 }
 
@@ -73,7 +74,41 @@ fn records() -> impl Strategy<Value = Record> {
         .prop_map(|(status, output, error, not_undone)| RunFinished { status, output, error, not_undone });
     let resolved =
         (number(), option(checksum()), words()).prop_map(|(request, happened, by)| Resolved { request, happened, by });
+    let asked = (
+        number(),
+        words(),
+        words(),
+        words(),
+        proptest::collection::vec(words(), 0..3),
+        any::<[u8; 32]>(),
+        option(number()),
+    )
+        .prop_map(|(request, key, worker, question, choices, subject, expires)| ApprovalRequested {
+            request,
+            key,
+            worker,
+            question,
+            choices,
+            subject,
+            expires,
+        });
+    let decided = (number(), any::<[u8; 32]>(), option("[a-z]{1,8}"), words(), option(checksum()), words()).prop_map(
+        |(request, subject, verdict, comment, edited, by)| ApprovalDecided {
+            request,
+            subject,
+            verdict,
+            comment,
+            edited,
+            by,
+        },
+    );
+    let rollback = (words(), proptest::collection::vec(words(), 0..3), words())
+        .prop_map(|(to, done, by)| RollbackRequested { to, done, by });
     let body = prop_oneof![
+        asked.prop_map(|asked| Body::ApprovalRequested(Box::new(asked))),
+        decided.prop_map(|decided| Body::ApprovalDecided(Box::new(decided))),
+        rollback.prop_map(|rollback| Body::RollbackRequested(Box::new(rollback))),
+        checksum().prop_map(|program| Body::Upgraded { program }),
         started().prop_map(|started| Body::RunStarted(Box::new(started))),
         intent().prop_map(|intent| Body::Intent(Box::new(intent))),
         outcome().prop_map(|outcome| Body::Outcome(Box::new(outcome))),

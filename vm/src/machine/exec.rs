@@ -37,7 +37,9 @@ impl Core {
             next_timer: 1,
             sequence: 0,
             account: Account { limits, ..Account::default() },
-            not_undone: Vec::new(),
+            floor: 0,
+            kept: Vec::new(),
+            stuck: Vec::new(),
             end: None,
         };
         Core { data, out: VecDeque::new(), pending: Default::default(), timers: Default::default() }
@@ -251,8 +253,10 @@ impl Core {
         if fiber.role != Role::Program {
             return self.break_run("a branch returns");
         }
-        // What is sent is not taken back.
+        // What is sent is not taken back, unless somebody asks for it.
+        let base = top.base;
         self.data.end = Some(Ok((fiber.value.clone(), fiber.verdict)));
+        self.keep_undoers(base);
         Flow::Stop
     }
 

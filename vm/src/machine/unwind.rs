@@ -3,6 +3,7 @@
 use super::{Core, Flow, Out};
 use crate::action::*;
 use crate::error::Fault;
+use crate::key::StepKey;
 use crate::program::Program;
 use crate::slab::{FiberId, GroupId, ScopeId};
 use crate::state::*;
@@ -118,7 +119,12 @@ impl Core {
         let Some(unwind) = &mut top.unwind else { return Flow::On };
         let scope = &mut self.data.scopes[top.scope];
         if unwind.undoing.is_none() {
-            unwind.undoing = scope.undoers.pop().map(|undoer| Undoing { undoer, attempt: 1 });
+            let floor = self.data.floor;
+            let next = scope.undoers.pop_if(|undoer| undoer.sequence > floor);
+            unwind.undoing = next.map(|undoer| Undoing { undoer, attempt: 1 });
+            if unwind.undoing.is_none() {
+                self.data.kept.append(&mut scope.undoers);
+            }
         }
         let undoing = unwind.undoing.is_some();
         let timer = scope.timer.take();
@@ -155,11 +161,60 @@ impl Core {
             if undoing.attempt <= UNDO_ATTEMPTS {
                 unwind.undoing = Some(undoing);
             } else {
-                self.data.not_undone.push(undoing.undoer.key.to_undo());
+                self.data.stuck.push(undoing.undoer);
             }
         }
         let taken = if done { Taken::Undone } else { Taken::NotUndone };
         Decision::of(taken)
+    }
+
+    /// What is left in a scope of a run that has ended.
+    pub(super) fn keep_undoers(&mut self, base: ScopeId) {
+        if let Some(scope) = self.data.scopes.get_mut(base) {
+            self.data.kept.append(&mut scope.undoers);
+        }
+    }
+
+    /// Everything that could be taken back.
+    pub(super) fn undoers(&self) -> impl Iterator<Item = &Undoer> {
+        let data = &self.data;
+        let scopes = data.scopes.iter().flat_map(|(_, scope)| &scope.undoers);
+        let stacks = data.fibers.iter().flat_map(|(_, fiber)| &fiber.stack);
+        let at_work = stacks.filter_map(|activation| Some(&activation.unwind.as_ref()?.undoing.as_ref()?.undoer));
+        scopes.chain(at_work).chain(&data.kept).chain(&data.stuck)
+    }
+
+    pub(super) fn undoable(&self) -> Vec<StepKey> {
+        let mut undoers: Vec<&Undoer> = self.undoers().collect();
+        undoers.sort_by_key(|undoer| std::cmp::Reverse(undoer.sequence));
+        undoers.into_iter().map(|undoer| undoer.key.clone()).collect()
+    }
+
+    /// A run that has ended takes back what it kept.
+    pub(super) fn reopen(&mut self, done: &[String]) {
+        let mut undoers = std::mem::take(&mut self.data.kept);
+        undoers.append(&mut self.data.stuck);
+        undoers.retain(|undoer| !done.contains(&undoer.key.to_undo().to_string()));
+        undoers.sort_by_key(|undoer| undoer.sequence);
+        if undoers.last().is_none_or(|last| last.sequence <= self.data.floor) {
+            self.data.kept = undoers;
+            return;
+        }
+        let root = self.data.root;
+        let Some(fiber) = self.data.fibers.get_mut(root) else { return };
+        let Some(program) = fiber.stack.first_mut() else { return };
+        let Some(scope) = self.data.scopes.get_mut(program.base) else { return };
+        scope.undoers = undoers;
+        let ending = match self.data.end.take() {
+            Some(Err(ending)) => ending,
+            _ => Ending::cancelled(),
+        };
+        program.scope = program.base;
+        program.unwind = Some(Box::new(Unwind { ending, until: Some(program.base), undoing: None }));
+        fiber.stack.truncate(1);
+        fiber.state = State::Ready;
+        self.data.ready.clear();
+        self.data.ready.push_back(root);
     }
 
     /// A function that undoes something has ended.

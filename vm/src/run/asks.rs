@@ -2,7 +2,7 @@
 
 use crate::action::*;
 use crate::key::StepKey;
-use aivm_schema::artifact::Checksum;
+use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::Link;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Backoff, Effect};
@@ -22,6 +22,12 @@ pub struct Facts {
     pub backoff: Backoff,
     /// How long its receiver knows an idempotency key, in milliseconds.
     pub key_ms: Option<u64>,
+    /// Has it somebody who finds out whether a call happened?
+    pub probed: bool,
+    /// The question, when a person answers.
+    pub question: Option<String>,
+    /// How long a call may take when its step does not say, in milliseconds.
+    pub timeout_ms: Option<u64>,
 }
 
 /// What its host must do next.
@@ -34,6 +40,12 @@ pub enum Do {
     Make(Make),
     /// Call a worker; tell `answered` when it says [`Do::Wait`].
     Call(Begin),
+    /// Find out whether a call happened that was interrupted; tell `probed`.
+    Probe(Call),
+    /// A person has been asked; whoever should know it can be told. `decide` when there is an answer.
+    Ask(Box<Question>),
+    /// Keep this, and tell `checkpointed`: nothing before it will be needed to go on.
+    Checkpoint(Checkpoint),
     /// Ask a call to stop; it is still answered.
     Stop(RequestId),
     /// A call has ended; to show.
@@ -48,6 +60,73 @@ pub enum Do {
     Park(Why),
     /// The end.
     End(RunEnd),
+}
+
+/// The run as it stands.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// What [`super::Run::reload`] reads.
+    pub bytes: Vec<u8>,
+    /// What they name.
+    pub artifacts: Vec<Artifact>,
+}
+
+/// What a person is asked.
+#[derive(Clone, Debug)]
+pub struct Question {
+    /// The call; its input is what the question is about.
+    pub call: Call,
+    /// What is asked.
+    pub question: String,
+    /// The words that can be answered.
+    pub choices: Vec<String>,
+    /// Of exactly what is decided.
+    pub subject: [u8; 32],
+    /// Until when: unix nanoseconds.
+    pub expires: Option<u64>,
+}
+
+/// What a person says.
+#[derive(Clone, Debug, Default)]
+pub struct Decided {
+    /// Of the question that was seen.
+    pub subject: [u8; 32],
+    /// One of its choices; none: yes.
+    pub verdict: Option<String>,
+    /// Why.
+    pub comment: String,
+    /// What the person made of the content.
+    pub edited: Option<Artifact>,
+    /// Who.
+    pub by: String,
+}
+
+/// What came of looking whether a call happened.
+#[derive(Clone, Debug)]
+pub enum Probed {
+    /// It did, and this was its output.
+    Happened(Artifact),
+    /// It did not.
+    NotHappened,
+    /// Nobody can tell.
+    NotKnown,
+}
+
+/// Why a decision is refused; nothing has happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecideError {
+    /// Nobody is asked that, or somebody has answered.
+    #[error("nobody is asked that")]
+    NotAsked,
+    /// It was a decision about something else.
+    #[error("the decision is about something else than what is asked now")]
+    OtherSubject,
+    /// The time is over.
+    #[error("the question has expired")]
+    Expired,
+    /// Not one of the choices.
+    #[error("`{0}` is none of the choices")]
+    NoChoice(String),
 }
 
 /// Records to write.
@@ -70,6 +149,8 @@ pub enum Status {
     Running,
     /// It waits for somebody.
     Parked,
+    /// It ended, and something could not be taken back.
+    Stuck,
     /// It ended with an output.
     Sent,
     /// It was cancelled.
@@ -84,6 +165,7 @@ impl Status {
     /// How a run stands that ended so.
     pub fn of(end: &RunEnd) -> Status {
         match &end.result {
+            _ if !end.not_undone.is_empty() => Status::Stuck,
             Ok(_) => Status::Sent,
             Err((EndKind::Cancel, _)) => Status::Cancelled,
             Err((EndKind::Timeout, _)) => Status::Timeout,
@@ -96,6 +178,7 @@ impl Status {
         match self {
             Status::Running => "running",
             Status::Parked => "parked",
+            Status::Stuck => "stuck",
             Status::Sent => "sent",
             Status::Cancelled => "cancelled",
             Status::Failed => "failed",
@@ -139,4 +222,6 @@ pub enum Why {
     Limit(Limit),
     /// These calls may have happened, or not.
     Unknown(Vec<StepKey>),
+    /// These calls wait for a person.
+    Asked(Vec<StepKey>),
 }

@@ -1,10 +1,10 @@
 //! A run from its records: told the same things in the same order, it stands where it stood. Then it is decided what becomes
 //! of the calls that were under way.
 
-use super::{Do, Progress, Run};
+use super::{Do, Intended, Progress, Run};
 use crate::action::{Answer, CallError, RequestId, TimerId, Usage};
 use aivm_schema::artifact::{Artifact, Checksum};
-use aivm_schema::journal::{Body, Intent, Record};
+use aivm_schema::journal::{Body, Record};
 use aivm_schema::worker::Effect;
 
 /// Why records do not give a run.
@@ -41,7 +41,7 @@ impl Run {
     /// Must the machine go on before it can be told this record? It must do what [`Run::step`] says until then.
     pub fn is_before(&self, record: &Record, last: &Do) -> bool {
         match last {
-            _ if record.together || matches!(record.body, Body::Intent(_)) => false,
+            _ if record.together || matches!(record.body, Body::Intent(_) | Body::ApprovalRequested(_)) => false,
             Do::Yield => record.yields == 0 || self.yields < record.yields,
             Do::Wait(_) | Do::Park(_) | Do::End(_) => false,
             _ => true,
@@ -57,6 +57,7 @@ impl Run {
     ) -> Result<(), ReplayError> {
         self.seq += 1;
         self.link = self.link.then(self.seq, bytes);
+        self.since = if matches!(record.body, Body::Checkpoint { .. }) { 0 } else { self.since + bytes.len() };
         let seq = self.seq;
         let disagrees = |what: String| ReplayError::Disagrees { seq, what };
         if record.at < self.now {
@@ -65,8 +66,14 @@ impl Run {
         self.now = record.at;
         match &record.body {
             Body::RunStarted(_) => return Err(disagrees("a run starts once".into())),
-            Body::Intent(intent) if self.calls.contains_key(&RequestId(intent.request)) => self.intend(intent),
-            Body::Intent(intent) => drop(self.intended.insert(RequestId(intent.request), intent.clone())),
+            Body::Intent(row) => {
+                let (key, digest) = (row.key.clone(), row.digest);
+                self.intend_soon(RequestId(row.request), Intended { key, digest, expires: row.expires, asked: false });
+            }
+            Body::ApprovalRequested(row) => {
+                let (key, digest) = (row.key.clone(), row.subject);
+                self.intend_soon(RequestId(row.request), Intended { key, digest, expires: row.expires, asked: true });
+            }
             Body::Outcome(outcome) => {
                 let request = RequestId(outcome.request);
                 let called = self.calls.get(&request).is_some_and(|calls| calls.call.key.to_string() == outcome.key);
@@ -95,7 +102,7 @@ impl Run {
                 self.say(Do::Ended(Box::new(ended)), false);
             }
             Body::Unknown { request } => match self.calls.get_mut(&RequestId(*request)) {
-                Some(under_way) => under_way.state = Progress::Unknown,
+                Some(under_way) => under_way.state = Progress::Unknown { probing: false },
                 None => return Err(disagrees("no such call".into())),
             },
             Body::Resolved(resolved) => match self.calls.get_mut(&RequestId(resolved.request)) {
@@ -118,6 +125,21 @@ impl Run {
             },
             Body::CancelRequested { .. } => self.machine.cancel(),
             Body::LimitsRaised(limits) => self.machine.raise(*limits),
+            // What a person decided has an outcome of its own.
+            Body::ApprovalDecided(decided) => {
+                match self.calls.get(&RequestId(decided.request)).map(|calls| calls.state) {
+                    Some(Progress::Asked) => {}
+                    _ => return Err(disagrees("nobody was asked".into())),
+                }
+            }
+            Body::RollbackRequested(rollback) => {
+                self.ended = false;
+                if !self.roll_back(rollback) {
+                    return Err(disagrees(format!("nothing can be taken back to {}", rollback.to)));
+                }
+            }
+            // Whoever tells the records knows the program.
+            Body::Upgraded { .. } => {}
             // To go on from there is quicker; to come there is to be told the same.
             Body::Checkpoint { .. } | Body::Parked { .. } => {}
             Body::RunFinished(_) if self.machine.has_ended() => self.ended = true,
@@ -132,13 +154,22 @@ impl Run {
         }
     }
 
+    fn intend_soon(&mut self, request: RequestId, intent: Intended) {
+        match self.calls.contains_key(&request) {
+            true => self.intend(request, &intent),
+            false => drop(self.intended.insert(request, intent)),
+        }
+    }
+
     /// A call was about to begin.
-    pub(super) fn intend(&mut self, intent: &Intent) {
-        let request = RequestId(intent.request);
-        let digest = self.calls.get(&request).map(|under_way| self.digest(&under_way.call));
+    pub(super) fn intend(&mut self, request: RequestId, intent: &Intended) {
+        let digest = self.calls.get(&request).map(|under_way| match intent.asked {
+            true => self.subject(&under_way.call),
+            false => self.digest(&under_way.call),
+        });
         match self.calls.get_mut(&request) {
             Some(under_way) if under_way.call.key.to_string() == intent.key && digest == Some(intent.digest) => {
-                under_way.state = Progress::Begun;
+                under_way.state = if intent.asked { Progress::Asked } else { Progress::Begun };
                 under_way.expires = under_way.expires.or(intent.expires);
             }
             _ => self.disagreement = Some(format!("{} is another call, or with another input", intent.key)),
@@ -161,13 +192,15 @@ impl Run {
         Ok(())
     }
 
-    fn settle(&mut self, request: RequestId) {
+    pub(super) fn settle(&mut self, request: RequestId) {
         let Some(under_way) = self.calls.get(&request) else { return };
         let effect = self.facts(under_way.call.worker).map_or(Effect::Irreversible, |facts| facts.effect);
         let live = under_way.expires.is_none_or(|expires| self.now < expires);
         let stop = under_way.stop;
         match under_way.state {
-            Progress::Unknown => {}
+            Progress::Unknown { .. } => self.probe(request),
+            Progress::Asked if stop => self.stopped.push_back(request),
+            Progress::Asked => {}
             // Nothing of it has happened, or nothing that matters.
             Progress::Later(_) | Progress::Begun if stop && self.never_mind(request, effect) => {
                 self.stopped.push_back(request);
@@ -185,9 +218,10 @@ impl Run {
             }
             Progress::Begun => {
                 if let Some(under_way) = self.calls.get_mut(&request) {
-                    under_way.state = Progress::Unknown;
+                    under_way.state = Progress::Unknown { probing: false };
                 }
                 self.tell(self.now, Body::Unknown { request: request.0 });
+                self.probe(request);
             }
         }
     }

@@ -27,6 +27,7 @@ pub(super) fn check<V>(p: &Program, data: &Data<V>) -> Checked {
     let account = &data.account;
     let counts = [data.next_request, data.next_timer, data.sequence, account.calls];
     ensure(counts.iter().all(|count| *count < MOST), "a count out of range")?;
+    ensure(data.kept.iter().chain(&data.stuck).all(|undoer| check.undoer(undoer)), "an undoer that no step has")?;
     if let Some(end) = &data.end {
         let nothing = data.fibers.entries().is_empty() && data.frames.entries().is_empty();
         let nothing = nothing && data.scopes.entries().is_empty() && data.groups.entries().is_empty();

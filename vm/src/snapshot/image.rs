@@ -20,7 +20,9 @@ impl<V> Data<V> {
             next_timer: self.next_timer,
             sequence: self.sequence,
             account: self.account,
-            not_undone: self.not_undone.clone(),
+            floor: self.floor,
+            kept: undoers(&self.kept, f)?,
+            stuck: undoers(&self.stuck, f)?,
             end: match &self.end {
                 Some(Ok((value, verdict))) => Some(Ok((f(value)?, *verdict))),
                 Some(Err(ending)) => Some(Err(ending.clone())),
@@ -28,6 +30,10 @@ impl<V> Data<V> {
             },
         })
     }
+}
+
+fn undoers<V, U>(undoers: &[Undoer<V>], f: &mut impl FnMut(&V) -> Option<U>) -> Option<Vec<Undoer<U>>> {
+    undoers.iter().map(|undoer| undoer.map(f)).collect()
 }
 
 fn slab<I: Id, T, U>(from: &Slab<I, T>, ended: bool, mut f: impl FnMut(&T) -> Option<U>) -> Option<Slab<I, U>> {

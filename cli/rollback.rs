@@ -1,0 +1,69 @@
+//! `rollback`: what a run did is taken back, the last first, from what each step returned then.
+
+use crate::args::{Global, RollbackArgs};
+use crate::fail::{Exit, Failure, coded};
+use crate::out::plain;
+use crate::resume;
+use aivm_host::recovery;
+use serde_json::json;
+
+/// `aivm rollback RUN`.
+pub fn rollback(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
+    if args.plan {
+        return plan(global, args);
+    }
+    let ended = resume::go_on(global, &args.run, args.quiet, |run, mint, _, name| {
+        let keys: Vec<String> = run.undoable().iter().map(ToString::to_string).collect();
+        if run.has_finished() && keys.is_empty() {
+            return Err(nothing(name));
+        }
+        for done in &args.done {
+            if !keys.iter().any(|key| format!("{key}~undo") == *done) {
+                return Err(unknown(done, &keys.iter().map(|key| format!("{key}~undo")).collect::<Vec<_>>()));
+            }
+        }
+        match run.rollback(mint.now(), args.to.as_deref(), args.done.clone(), &resume::who()) {
+            true => Ok(()),
+            false => Err(unknown(args.to.as_deref().unwrap_or_default(), &keys)),
+        }
+    })?;
+    // That the run is cancelled is what was asked for.
+    Ok(if ended == Exit::FAILED { Exit::SENT } else { ended })
+}
+
+fn nothing(name: &str) -> Failure {
+    Failure::usage("E0776", format!("the run {name} did nothing that can be taken back"))
+        .help("a step is taken back by its undoer: worker ~ undoer")
+}
+
+fn unknown(key: &str, keys: &[String]) -> Failure {
+    Failure::usage("E0776", format!("{key} is nothing that can be taken back"))
+        .help(format!("what can be: {}", keys.join(", ")))
+}
+
+/// What would be taken back, in that order.
+fn plan(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
+    let disk = crate::store::open()?;
+    let row = resume::find(&disk, &args.run)?;
+    let journal = disk.journal(&row.id).map_err(|error| coded(&error.to_string()))?;
+    let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {}", args.run)))?;
+    let recovered = recovery::recover(&disk, &journal).map_err(|error| coded(&error.to_string()))?;
+    let mut keys: Vec<String> = recovered.run.undoable().iter().map(ToString::to_string).collect();
+    if let Some(to) = &args.to {
+        match keys.iter().position(|key| key == to) {
+            Some(at) => keys.truncate(at),
+            None => return Err(unknown(to, &keys)),
+        }
+    }
+    if global.json {
+        println!("{}", json!({"v": 1, "run": row.id, "undo": keys}));
+        return Ok(Exit::SENT);
+    }
+    if keys.is_empty() {
+        return Err(nothing(&row.id));
+    }
+    for key in keys {
+        println!("{}~undo", plain(&key));
+    }
+    Ok(Exit::SENT)
+}

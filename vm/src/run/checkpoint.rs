@@ -1,0 +1,133 @@
+//! A run written down as it stands, so that what comes after can be told without what came before.
+
+use super::{Checkpoint, Do, Facts, Progress, Run, UnderWay};
+use crate::action::{Call, RequestId, TimerId};
+use crate::machine::Machine;
+use crate::snapshot::SnapshotError;
+use crate::verify::VerifiedModule;
+use aivm_schema::artifact::{Artifact, Checksum};
+use aivm_schema::journal::Link;
+use aivm_schema::module::WorkerId;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Bytes of records after which a run is written down: so much is told again at most, whatever the run has done.
+pub(super) const OFTEN: usize = 256 << 10;
+/// The records since then are at least so many times as large as the checkpoint that follows: it costs little beside them.
+const TIMES: usize = 4;
+
+/// Why a checkpoint gives no run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReloadError {
+    /// Not written by this version, or damaged.
+    #[error("the checkpoint cannot be read: {0}")]
+    Malformed(String),
+    /// The machine.
+    #[error(transparent)]
+    Machine(#[from] SnapshotError),
+}
+
+#[derive(Serialize, Deserialize)]
+struct Image {
+    machine: Vec<u8>,
+    now: u64,
+    seq: u64,
+    link: [u8; 32],
+    calls: Vec<(RequestId, Under)>,
+    timers: Vec<(TimerId, u64)>,
+    deadline: Option<(u64, u64)>,
+    scripted: Vec<(WorkerId, u64)>,
+    instead: Option<(String, Checksum)>,
+}
+
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Under {
+    nth: u64,
+    state: Progress,
+    stop: bool,
+    expires: Option<u64>,
+}
+
+/// What a checkpoint says of what the machine will ask for again.
+#[derive(Default)]
+pub(super) struct Reloaded {
+    calls: BTreeMap<RequestId, Under>,
+    timers: BTreeMap<TimerId, u64>,
+}
+
+impl Reloaded {
+    pub(super) fn call(&mut self, call: &Call) -> Option<UnderWay> {
+        let Under { nth, state, stop, expires } = self.calls.remove(&call.request)?;
+        Some(UnderWay { call: call.clone(), nth, state, stop, expires })
+    }
+
+    pub(super) fn timer(&mut self, timer: TimerId) -> Option<u64> {
+        self.timers.remove(&timer)
+    }
+}
+
+impl Run {
+    /// Another distance between checkpoints than the usual, in bytes of records.
+    pub fn checkpoint_after(&mut self, bytes: usize) {
+        self.often = bytes;
+    }
+
+    pub(super) fn is_checkpoint_due(&self) -> bool {
+        self.recording && !self.replaying && !self.holding && self.since >= self.often.max(self.checkpoint * TIMES)
+    }
+
+    /// The machine waits, and everything so far has been handed out to be written.
+    pub(super) fn take_checkpoint(&mut self) -> Do {
+        let (machine, mut artifacts) = self.machine.snapshot_with();
+        let under =
+            |calls: &UnderWay| Under { nth: calls.nth, state: calls.state, stop: calls.stop, expires: calls.expires };
+        let image = Image {
+            machine,
+            now: self.now,
+            seq: self.seq,
+            link: self.link.0,
+            calls: self.calls.iter().map(|(request, calls)| (*request, under(calls))).collect(),
+            timers: self.timers.iter().map(|(timer, at)| (*timer, *at)).collect(),
+            deadline: self.deadline,
+            scripted: self.scripted.iter().map(|(worker, calls)| (*worker, *calls)).collect(),
+            instead: self.instead.as_ref().map(|(key, input)| (key.clone(), input.checksum())),
+        };
+        artifacts.extend(self.instead.as_ref().map(|(_, input)| input.clone()));
+        // Plain data in memory: this cannot fail; if it did, reloading would say so.
+        let bytes = postcard::to_stdvec(&image).unwrap_or_default();
+        self.since = 0;
+        self.checkpoint = bytes.len() + artifacts.iter().map(|artifact| artifact.bytes().len()).sum::<usize>();
+        Do::Checkpoint(Checkpoint { bytes, artifacts })
+    }
+
+    /// The checkpoint is kept under this name.
+    pub fn checkpointed(&mut self, artifact: Checksum) {
+        self.write(self.now, aivm_schema::journal::Body::Checkpoint { artifact });
+    }
+
+    /// A run from a checkpoint; it is told the records after it, by [`Run::replay`]. `checkpoint` is the record's bytes; `find`
+    /// gives the artifacts that it names.
+    pub fn reload(
+        module: VerifiedModule,
+        facts: Vec<Facts>,
+        bytes: &[u8],
+        checkpoint: &[u8],
+        find: &mut dyn FnMut(Checksum) -> Option<Artifact>,
+    ) -> Result<Run, ReloadError> {
+        let malformed = |error: postcard::Error| ReloadError::Malformed(error.to_string());
+        let image: Image = postcard::from_bytes(bytes).map_err(malformed)?;
+        let machine = Machine::reload(module, &image.machine, find)?;
+        let mut run = Run::of(machine, facts, image.now, None, true);
+        run.replaying = true;
+        run.seq = image.seq.saturating_add(1);
+        run.link = Link(image.link).then(run.seq, checkpoint);
+        run.deadline = image.deadline;
+        run.scripted = image.scripted.into_iter().collect();
+        if let Some((key, checksum)) = image.instead {
+            run.instead = Some((key, find(checksum).ok_or(SnapshotError::Missing(checksum))?));
+        }
+        run.reloaded =
+            Reloaded { calls: image.calls.into_iter().collect(), timers: image.timers.into_iter().collect() };
+        Ok(run)
+    }
+}
