@@ -14,6 +14,7 @@ Run
   settle RUN STEP happened|not-happened   of a step that was interrupted
   approve RUN [OUTCOME]   decide what a run asks a person
   rollback RUN      take back what a run did
+  fork RUN --at STEP   a run that goes its own way from a step on
 Write
   check FILE…       errors, warnings, and the worst case
   fmt FILE…         format a program
@@ -71,6 +72,8 @@ pub enum Command {
     Approve(ApproveArgs),
     /// Take back what a run did, the last first
     Rollback(RollbackArgs),
+    /// Begin a run that takes everything from another up to a step, and goes its own way from there
+    Fork(ForkArgs),
     /// Run an example that is built in
     Try(TryArgs),
     /// Look for errors, warn, and say the worst case
@@ -204,6 +207,31 @@ pub struct RollbackArgs {
     /// This undoer's work has been done by hand
     #[arg(long, value_name = "STEP~undo")]
     pub done: Vec<String>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `fork`
+#[derive(Debug, Group)]
+pub struct ForkArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// The key of the step from which on it is another run
+    #[arg(long, value_name = "STEP")]
+    pub at: String,
+    /// What the step is called with: TEXT, @FILE, or - for standard input
+    #[arg(long = "in", value_name = "TEXT|@FILE|-")]
+    pub input: Option<String>,
+    /// Another worker for a word of the program: another word, or a worker's file (.md, .toml)
+    #[arg(long, value_name = "WORD=OTHER")]
+    pub worker: Vec<String>,
+    /// The step is not called: it answers this word
+    #[arg(long, value_name = "WORD")]
+    pub outcome: Option<String>,
+    /// And returns this: TEXT, @FILE, or - for standard input (its input otherwise)
+    #[arg(long, value_name = "TEXT|@FILE|-", requires = "outcome")]
+    pub output: Option<String>,
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,

@@ -17,6 +17,8 @@ mod doctor;
 mod examples;
 mod explain;
 mod fail;
+#[cfg(feature = "store")]
+mod fork;
 mod graph;
 mod input;
 mod keys;
@@ -88,8 +90,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Approve(args) => approve::approve(global, &args),
         #[cfg(feature = "store")]
         Command::Rollback(args) => rollback::rollback(global, &args),
+        #[cfg(feature = "store")]
+        Command::Fork(args) => fork::fork(global, &args),
         #[cfg(not(feature = "store"))]
-        Command::Approve(_) | Command::Rollback(_) => Err(Failure::no_store()),
+        Command::Approve(_) | Command::Rollback(_) | Command::Fork(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]
         Command::Artifact(_) | Command::Runs(_) | Command::Resume(_) | Command::Settle(_) => Err(Failure::no_store()),
         Command::Keys(args) => keys::keys(global, &args),

@@ -128,6 +128,7 @@ pub fn go_on(
         trace: true,
         started: None,
         webhook: crate::config::webhook(),
+        reuse: None,
     };
     let store: Rc<dyn Store> = Rc::new(disk);
     let how = How { quiet, ..How::default() };

@@ -140,6 +140,7 @@ fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure
         trace: true,
         started: None,
         webhook: crate::config::webhook(),
+        reuse: None,
     })
 }
 

@@ -9,6 +9,8 @@ mod durable;
 mod files;
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[path = "cli/people.rs"]
+mod people;
 
 use serde_json::Value;
 use std::path::Path;

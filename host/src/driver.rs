@@ -28,7 +28,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 mod people;
+mod reuse;
 mod value;
+
+pub use reuse::Reuse;
 
 /// So many things are done between two looks at what else happened: calls that are answered on the spot wait for nothing.
 const TURNS: u32 = 64;
@@ -49,6 +52,8 @@ pub struct Options {
     pub started: Option<RunStarted>,
     /// Where it is told that a person is asked: the address of a web hook.
     pub webhook: Option<String>,
+    /// What another run has answered already.
+    pub reuse: Option<Reuse>,
 }
 
 /// How a run ended.
@@ -109,7 +114,14 @@ pub async fn run(
     store.put(&input);
     let facts = facts::of(module.module(), options.around.mock);
     let started = options.started.clone();
-    let run = Run::start(module, input, options.limits, options.timeout_ms, facts, mint.now(), started);
+    let mut run = Run::start(module, input, options.limits, options.timeout_ms, facts, mint.now(), started);
+    if let Some(reuse) = &options.reuse {
+        run.hold();
+        if let Some(input) = reuse.input.clone() {
+            store.put(&input);
+            run.instead(reuse.at.clone(), input);
+        }
+    }
     drive(run, Vec::new(), options, store, mint, observer).await
 }
 
@@ -153,6 +165,7 @@ struct Driver<'a> {
     calls: FxHashMap<RequestId, UnderWay>,
     /// Interrupted calls that a probe looks after.
     probes: FxHashMap<RequestId, Call>,
+    reuse: Option<Reuse>,
     webhook: Option<String>,
     /// Web hooks that are being told.
     told: Vec<tokio::task::JoinHandle<Result<(), String>>>,
@@ -206,6 +219,7 @@ impl<'a> Driver<'a> {
             prepared: FxHashMap::default(),
             calls: FxHashMap::default(),
             probes: FxHashMap::default(),
+            reuse: options.reuse,
             webhook: options.webhook,
             told: Vec::new(),
             recipes: Recipes::default(),
@@ -238,6 +252,7 @@ impl<'a> Driver<'a> {
                 Do::Ended(ended) => self.ended(*ended),
                 Do::Note(action) => self.noted(*action),
                 Do::Yield => drop(self.look_around(&mut signals).await?),
+                Do::Wait(_) if self.reuse.is_some() => self.reuse()?,
                 Do::Wait(until) => {
                     turns += 1;
                     if turns % TURNS == 0 && self.look_around(&mut signals).await? {

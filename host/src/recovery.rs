@@ -109,6 +109,11 @@ pub fn recover(disk: &Disk, journal: &Journal) -> Result<Recovered, RecoveryErro
     let program_module = module.clone();
     let mut run =
         Run::start(module, input, started.limits, started.timeout_ms, facts, first.at, Some((*started).clone()));
+    if let Some(forked) = &started.forked
+        && let Some(input) = forked.input
+    {
+        run.instead(forked.key.clone(), value(input, "the input of its fork")?);
+    }
     run.begin_replay(first_bytes);
     let mut told = Telling { run, name, disk, recipes: Recipes::default(), history: Vec::new() };
     for (bytes, seq) in records {

@@ -30,7 +30,7 @@ impl StepKey {
     }
 
     /// The key of the call that takes back what this one did.
-    pub(crate) fn to_undo(&self) -> StepKey {
+    pub fn to_undo(&self) -> StepKey {
         StepKey { undo: true, ..self.clone() }
     }
 }

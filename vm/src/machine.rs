@@ -12,7 +12,8 @@ use crate::slab::{FiberId, ScopeId};
 use crate::state::*;
 use crate::verify::VerifiedModule;
 use aivm_schema::artifact::Artifact;
-use aivm_schema::module::{EndKind, Module, RunLimits};
+use aivm_schema::isa::Instruction;
+use aivm_schema::module::{EndKind, Module, RunLimits, StepId};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 
@@ -215,6 +216,16 @@ impl Machine {
     /// an undoer has none; nothing that is not under way has any.
     pub fn words(&self, request: RequestId) -> Vec<&str> {
         self.core.words(&self.program, request)
+    }
+
+    /// The words that a call of this step may answer, whenever it is called.
+    pub fn words_of(&self, step: StepId) -> Vec<&str> {
+        let calls = |instruction: &Instruction| match instruction {
+            Instruction::Call { step: called } | Instruction::Map { step: called, .. } => *called == step,
+            _ => false,
+        };
+        let pc = self.program.code().iter().position(calls);
+        pc.map_or_else(Vec::new, |pc| self.program.closed_set(pc as u32, step))
     }
 
     /// The key of a call under way, the step or stage that it is for, and whom it calls, as `step` gave it; to show runs.

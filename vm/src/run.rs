@@ -181,13 +181,13 @@ impl Run {
         self.instead = Some((key, input));
     }
 
-    /// From now on no call is begun: those of [`Run::held`] may be answered from elsewhere, until [`Run::release`].
+    /// From now on no call is begun: those of [`Run::under_way`] may be answered from elsewhere, until [`Run::release`].
     pub fn hold(&mut self) {
         self.holding = true;
     }
 
-    /// The calls that are held.
-    pub fn held(&self) -> impl Iterator<Item = &Call> {
+    /// The calls that have not been answered.
+    pub fn under_way(&self) -> impl Iterator<Item = &Call> {
         self.calls.values().map(|under_way| &under_way.call)
     }
 
@@ -214,6 +214,11 @@ impl Run {
     /// The words that a call may answer.
     pub fn words(&self, request: RequestId) -> Vec<&str> {
         self.machine.words(request)
+    }
+
+    /// The words that a call of this step may answer, whenever it is called.
+    pub fn words_of(&self, step: aivm_schema::module::StepId) -> Vec<&str> {
+        self.machine.words_of(step)
     }
 
     /// The time of the last thing that happened: what is made of recorded values has this time, whenever it is made again.
@@ -600,14 +605,14 @@ impl Run {
     /// The machine is told what came of a call.
     fn told(&mut self, request: RequestId, answer: Answer, micros: u64) -> Result<Ended, CompleteError> {
         let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
-        let (output, verdict, error, usage) = match &answer {
-            Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, *usage),
-            Answer::Failed { error, usage, .. } => (None, None, Some(error.clone()), *usage),
+        let (output, verdict, kind, error, usage) = match &answer {
+            Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, None, *usage),
+            Answer::Failed { kind, error, usage } => (None, None, Some(*kind), Some(error.clone()), *usage),
         };
         let decision = self.machine.complete(request, answer)?;
         (self.parked, self.status) = (None, Status::Running);
         let error = error.or_else(|| decision.error.as_deref().cloned());
-        Ok(Ended { call: under_way.call, output, verdict, error, usage, micros, decision })
+        Ok(Ended { call: under_way.call, output, verdict, kind, error, usage, micros, decision })
     }
 
     /// The time has come that [`Do::Wait`] said, or is looked at after [`Do::Yield`]: the first thing that is due. Was there any?

@@ -205,6 +205,8 @@ pub struct Ended {
     pub output: Option<Checksum>,
     /// The word that the worker said.
     pub verdict: Option<String>,
+    /// How it ended when it did not succeed.
+    pub kind: Option<EndKind>,
     /// Why it failed.
     pub error: Option<CallError>,
     /// What it cost and used.

@@ -1,0 +1,151 @@
+//! `fork`: a new run that takes over what another has answered, up to a step, and goes its own way from there.
+
+use crate::args::{ForkArgs, Global, How};
+use crate::fail::{Exit, Failure, coded};
+use crate::{input, library, resume, run};
+use aivm_host::driver::{self, Options, Reuse};
+use aivm_host::mint::Mint;
+use aivm_host::recovery::{self, Recovered};
+use aivm_host::store::{RunRow, Store};
+use aivm_host::work::Surroundings;
+use aivm_lang::library::{Found, Library};
+use aivm_schema::artifact::Artifact;
+use aivm_schema::journal::{Forked, RunStarted};
+use aivm_schema::module::{Module, drafts};
+use aivm_schema::worker::WorkerDefinition;
+use aivm_vm::action::Purpose;
+use aivm_vm::run::Do;
+use aivm_vm::verify::{VerifiedModule, verify};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// `aivm fork RUN --at STEP`.
+pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
+    let disk = crate::store::open()?;
+    let row = resume::find(&disk, &args.run)?;
+    let journal = disk.journal(&row.id).map_err(|error| coded(&error.to_string()))?;
+    let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {}", args.run)))?;
+    let source = recovery::recover(&disk, &journal).map_err(|error| coded(&error.to_string()))?;
+    let words = step(&source, &args.at)?;
+    if let Some(word) = args.outcome.as_ref().filter(|word| !words.contains(word)) {
+        return Err(Failure::usage("E0778", format!("`{word}` is no outcome of {}", args.at))
+            .help(format!("its outcomes: {}", words.join(", "))));
+    }
+    let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+    let mint = Arc::new(mint);
+    let value = |text: &str| {
+        mint.seal(input::draft(Some(text), None)?)
+            .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))
+    };
+    let mut reuse = Reuse::of(&source.history, args.at.clone(), &disk);
+    reuse.input = args.input.as_deref().map(value).transpose()?;
+    let output = args.output.as_deref().map(value).transpose()?;
+    reuse.outcome = args.outcome.clone().map(|word| (word, output));
+    let module = with_workers(source.module.clone(), &source.started.file, &args.worker)?;
+    let find = |checksum, what: &str| -> Result<Artifact, Failure> {
+        let found = disk.find(checksum).map_err(|error| coded(&error.to_string()))?;
+        found.ok_or_else(|| Failure::failed("E0759", format!("the run {} has lost {what}", row.id)))
+    };
+    let program = match args.worker.is_empty() {
+        true => find(source.started.program, "its program")?,
+        false => {
+            let [draft, _] = drafts(module.module(), &Default::default());
+            mint.seal(draft)
+                .map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?
+        }
+    };
+    let flowing = find(source.started.input, "its input")?;
+    let id = mint.run_id();
+    let started = RunStarted {
+        run: id.clone(),
+        program: program.checksum(),
+        principal: resume::who(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        forked: Some(Forked {
+            run: row.id.clone(),
+            key: args.at.clone(),
+            input: reuse.input.as_ref().map(Artifact::checksum),
+        }),
+        ..source.started
+    };
+    let options = Options {
+        around: Surroundings {
+            run: id.clone(),
+            workspace: started.workspace.clone().into(),
+            params: started.params.clone().into_iter().collect(),
+            mock: started.mock,
+        },
+        limits: started.limits,
+        timeout_ms: started.timeout_ms,
+        trace: true,
+        webhook: crate::config::webhook(),
+        reuse: Some(reuse),
+        started: Some(started),
+    };
+    let began =
+        RunRow { id, started: mint.now(), status: String::new(), program: row.program, module: program.checksum() };
+    let store: Rc<dyn Store> = Rc::new(disk);
+    store.put(&program);
+    store.begin(began).map_err(|error| coded(&error.to_string()))?;
+    let how = How { quiet: args.quiet, ..How::default() };
+    run::carry(global, &how, &module, &store, async |observer| {
+        driver::run(module.clone(), flowing, options, store.clone(), mint, observer).await
+    })
+}
+
+/// The words that a step can answer, which the run must have come to.
+fn step(source: &Recovered, key: &str) -> Result<Vec<String>, Failure> {
+    let ended =
+        source.history.iter().filter_map(|row| if let Do::Ended(ended) = row { Some(&ended.call) } else { None });
+    let calls: Vec<_> = ended.chain(source.run.under_way()).collect();
+    let Some(call) = calls.iter().find(|call| call.key.to_string() == key) else {
+        let mut keys: Vec<String> = calls.iter().map(|call| call.key.to_string()).collect();
+        keys.dedup();
+        let near = aivm_lang::nearest(key, keys.iter().map(String::as_str));
+        let failure = Failure::usage("E0778", format!("the run never came to {key}"));
+        return Err(match near {
+            Some(near) => failure.help(format!("did you mean {near}?")),
+            None => failure.help("see its steps: aivm show RUN"),
+        });
+    };
+    let Purpose::Step(step) = call.purpose else {
+        return Err(Failure::usage("E0778", format!("{key} is no step: fork at the step that it belongs to")));
+    };
+    Ok(source.run.words_of(step).into_iter().map(str::to_owned).collect())
+}
+
+/// The program with other workers: `word=other word` or `word=file`.
+fn with_workers(module: VerifiedModule, file: &str, workers: &[String]) -> Result<VerifiedModule, Failure> {
+    if workers.is_empty() {
+        return Ok(module);
+    }
+    let mut module: Module = module.module().clone();
+    for pair in workers {
+        let refuse = |why: String| Failure::usage("E0778", format!("`--worker {pair}`: {why}"));
+        let Some((word, other)) = pair.split_once('=') else { return Err(refuse("it is not WORD=OTHER".into())) };
+        let definition = definition(file, other).map_err(refuse)?;
+        let Some(worker) = module.workers.iter_mut().find(|worker| worker.name == word) else {
+            return Err(refuse(format!("the program calls no `{word}`")));
+        };
+        worker.definition = definition.to_json();
+    }
+    verify(module).map_err(|error| coded(&error.to_string()))
+}
+
+fn definition(file: &str, other: &str) -> Result<WorkerDefinition, String> {
+    if let Some(extension) = [".md", ".toml"].into_iter().find(|extension| other.ends_with(extension)) {
+        let text = std::fs::read_to_string(other).map_err(|error| format!("cannot read {other}: {error}"))?;
+        let read = if extension == ".md" {
+            WorkerDefinition::from_markdown(&text)
+        } else {
+            WorkerDefinition::from_toml(&text)
+        };
+        return read.map_err(|error| error.to_string().trim().to_owned());
+    }
+    let library = library::Files::around(file).map_err(|error| error.to_string())?;
+    match library.find(file, other).map_err(|error| error.to_string())? {
+        Some(Found::Worker(definition)) => Ok(*definition),
+        Some(_) => Err(format!("`{other}` is a program, not a worker")),
+        None => Err(format!("no worker is called `{other}`")),
+    }
+}

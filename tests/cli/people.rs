@@ -1,0 +1,216 @@
+//! Runs that wait for a person, and runs that are taken back, through the whole program.
+
+use super::{aivm, command, folder, json, stderr, write};
+use std::path::Path;
+use std::process::Output;
+
+const DEPLOY: &str = "+++
+[worker.build]
+run = \"echo built >> ledger; cat\"
+undo = \"unbuild\"
+[worker.unbuild]
+run = \"echo unbuilt >> ledger\"
+[worker.allow]
+human = \"Shall it go out?\"
+[worker.ship]
+run = \"(echo shipped; cat; echo) >> ledger\"
+undo = \"unship\"
+[worker.unship]
+run = \"test -e repaired && echo unshipped >> ledger\"
++++
+out <= ( switch <= ( build => next  allow => next | cancel  ship => send ) ) <= in
+";
+
+fn ledger(folder: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(folder.join("ledger")).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+/// A run of the deployment that waits for a person, and its name.
+fn waiting() -> (tempfile::TempDir, String, Output) {
+    let dir = folder();
+    write(dir.path(), "p.aivm", DEPLOY);
+    let parked = aivm(dir.path(), &["run", "p.aivm", "--in", "release 7", "--json"]);
+    assert_eq!(parked.status.code(), Some(4), "{}", stderr(&parked));
+    let run = json(&parked)["run"].as_str().expect("a name").to_owned();
+    (dir, run, parked)
+}
+
+#[test]
+fn a_person_sees_what_is_decided_and_decides_once() {
+    let (dir, run, parked) = waiting();
+    let question = &json(&parked)["questions"][0];
+    assert_eq!(question["question"], "Shall it go out?");
+    assert_eq!(question["choices"], serde_json::json!(["next", "cancel"]));
+    let subject = question["subject"].as_str().expect("a digest");
+    for (args, why) in [
+        (&["maybe"][..], "none of the choices"),
+        (&["next", "--subject", "00ff"], "something else"),
+        (&["next", "--step", "switch.1/ship#1"], "asks nobody"),
+    ] {
+        let refused = aivm(dir.path(), &[&["approve", &run], args].concat());
+        assert_eq!(refused.status.code(), Some(2), "{args:?}");
+        assert!(stderr(&refused).contains(why), "{args:?}: {}", stderr(&refused));
+    }
+    assert_eq!(ledger(dir.path()), ["built"], "nothing has been decided");
+    let again = aivm(dir.path(), &["resume", &run]);
+    assert_eq!(again.status.code(), Some(4));
+    assert!(stderr(&again).contains("release 7"), "what it is about is shown: {}", stderr(&again));
+    let approved = aivm(dir.path(), &["approve", &run, "next", "--subject", &subject[..8], "--comment", "go"]);
+    assert_eq!(approved.status.code(), Some(0), "{}", stderr(&approved));
+    assert_eq!(ledger(dir.path()), ["built", "shipped", "release 7"]);
+    let twice = aivm(dir.path(), &["approve", &run, "next"]);
+    assert!(stderr(&twice).contains("E0774"), "{}", stderr(&twice));
+}
+
+#[test]
+fn a_person_may_say_no_or_change_what_goes_on() {
+    let (dir, run, _) = waiting();
+    let refused = aivm(dir.path(), &["approve", &run, "cancel"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert_eq!(ledger(dir.path()), ["built", "unbuilt"]);
+    let (dir, run, _) = waiting();
+    write(dir.path(), "better", "release 8");
+    let approved = aivm(dir.path(), &["approve", &run, "--edit", "better"]);
+    assert_eq!(approved.status.code(), Some(0), "{}", stderr(&approved));
+    assert_eq!(ledger(dir.path()), ["built", "shipped", "release 8"]);
+}
+
+#[test]
+fn a_question_expires() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &DEPLOY.replace("Shall it go out?\"", "Shall it go out?\"\ntimeout = \"1ms\""));
+    let parked = aivm(dir.path(), &["run", "p.aivm", "--json"]);
+    assert_eq!(parked.status.code(), Some(4), "{}", stderr(&parked));
+    let run = json(&parked)["run"].as_str().expect("a name").to_owned();
+    let late = aivm(dir.path(), &["approve", &run, "next"]);
+    assert!(stderr(&late).contains("E0775"), "{}", stderr(&late));
+    let over = aivm(dir.path(), &["resume", &run]);
+    assert_eq!(over.status.code(), Some(5), "{}", stderr(&over));
+    assert_eq!(ledger(dir.path()), ["built", "unbuilt"]);
+}
+
+#[test]
+fn a_web_hook_is_told_and_one_that_cannot_be_told_is_no_failure() {
+    use std::io::{Read, Write};
+    let service = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = format!("http://{}/hook", service.local_addr().expect("an address"));
+    let told = std::thread::spawn(move || {
+        let (mut stream, _) = service.accept().expect("a caller");
+        let mut text = String::new();
+        let mut buffer = [0; 4096];
+        while !text.contains("\"commands\"") || !text.ends_with('}') {
+            let n = stream.read(&mut buffer).expect("bytes");
+            text.push_str(&String::from_utf8_lossy(&buffer[..n]));
+        }
+        stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").expect("answers");
+        text
+    });
+    let dir = folder();
+    write(dir.path(), "p.aivm", DEPLOY);
+    let run = command(dir.path(), &["run", "p.aivm"]).env("AIVM_APPROVAL_WEBHOOK", address).output().expect("runs");
+    assert_eq!(run.status.code(), Some(4), "{}", stderr(&run));
+    let text = told.join().expect("it was told");
+    assert!(text.starts_with("POST /hook") && text.contains("approval_required"), "{text}");
+    let nobody = "http://127.0.0.1:9/";
+    let run = command(dir.path(), &["run", "p.aivm"]).env("AIVM_APPROVAL_WEBHOOK", nobody).output().expect("runs");
+    assert_eq!(run.status.code(), Some(4), "{}", stderr(&run));
+    assert!(stderr(&run).contains("web hook could not be told"), "{}", stderr(&run));
+}
+
+#[test]
+fn what_a_run_did_is_taken_back_and_what_sticks_is_tried_again() {
+    let (dir, run, _) = waiting();
+    assert_eq!(aivm(dir.path(), &["approve", &run]).status.code(), Some(0));
+    let plan = json(&aivm(dir.path(), &["rollback", &run, "--plan", "--json"]));
+    assert_eq!(plan["undo"], serde_json::json!(["switch.1/ship#1", "switch.1/build#1"]));
+    let wrong = aivm(dir.path(), &["rollback", &run, "--to", "switch.1/allow#1"]);
+    assert!(stderr(&wrong).contains("E0776"), "{}", stderr(&wrong));
+    // Nobody has repaired what the first undoer needs: the other one does its work all the same.
+    let stuck = aivm(dir.path(), &["rollback", &run, "--json"]);
+    assert_eq!(stuck.status.code(), Some(7), "{}", stderr(&stuck));
+    assert_eq!(json(&stuck)["status"], "stuck");
+    assert_eq!(ledger(dir.path())[3..], ["unbuilt"]);
+    write(dir.path(), "repaired", "");
+    let back = aivm(dir.path(), &["rollback", &run]);
+    assert_eq!(back.status.code(), Some(0), "{}", stderr(&back));
+    assert_eq!(ledger(dir.path())[3..], ["unbuilt", "unshipped"], "nothing is undone twice");
+    let over = aivm(dir.path(), &["rollback", &run]);
+    assert!(stderr(&over).contains("E0776"), "{}", stderr(&over));
+}
+
+#[test]
+fn a_run_is_taken_back_to_a_step_and_later_further() {
+    let (dir, run, _) = waiting();
+    write(dir.path(), "repaired", "");
+    assert_eq!(aivm(dir.path(), &["approve", &run]).status.code(), Some(0));
+    let to = aivm(dir.path(), &["rollback", &run, "--to", "switch.1/build#1"]);
+    assert_eq!(to.status.code(), Some(0), "{}", stderr(&to));
+    assert_eq!(ledger(dir.path())[3..], ["unshipped"]);
+    let all = aivm(dir.path(), &["rollback", &run]);
+    assert_eq!(all.status.code(), Some(0), "{}", stderr(&all));
+    assert_eq!(ledger(dir.path())[3..], ["unshipped", "unbuilt"]);
+}
+
+#[test]
+fn what_somebody_undid_by_hand_is_left_alone() {
+    let (dir, run, _) = waiting();
+    assert_eq!(aivm(dir.path(), &["approve", &run]).status.code(), Some(0));
+    assert_eq!(aivm(dir.path(), &["rollback", &run]).status.code(), Some(7));
+    let done = aivm(dir.path(), &["rollback", &run, "--done", "switch.1/ship#1~undo"]);
+    assert_eq!(done.status.code(), Some(0), "{}", stderr(&done));
+    assert_eq!(json(&aivm(dir.path(), &["runs", "--json"]))["runs"][0]["status"], "cancelled");
+}
+
+#[test]
+fn a_fork_takes_over_what_was_answered_and_goes_its_own_way() {
+    let dir = folder();
+    let program = "+++
+[worker.one]
+run = \"echo one >> ledger; echo 1\"
+effect = \"read\"
+[worker.two]
+run = \"echo two >> ledger; cat; echo 2\"
+effect = \"read\"
+[worker.three]
+run = \"echo three >> ledger; cat; echo 3\"
+effect = \"read\"
+[worker.loud]
+run = \"echo loud >> ledger; echo LOUD\"
++++
+out <= ( switch <= ( one => next  two => next | cancel  three => send ) ) <= in
+";
+    write(dir.path(), "p.aivm", program);
+    let whole = json(&aivm(dir.path(), &["run", "p.aivm", "--json"]));
+    let run = whole["run"].as_str().expect("a name");
+    std::fs::write(dir.path().join("ledger"), "").expect("emptied");
+    let fork = |args: &[&str]| {
+        let output = aivm(dir.path(), &[&["fork", run, "--at", "switch.1/two#1", "--json"], args].concat());
+        let called = ledger(dir.path());
+        std::fs::write(dir.path().join("ledger"), "").expect("emptied");
+        (json(&output), called)
+    };
+    let text = |run: &serde_json::Value| run["output"]["text"].as_str().unwrap_or_default().to_owned();
+    let (again, called) = fork(&[]);
+    assert_eq!(called, ["two", "three"], "what came before is not asked again");
+    assert_eq!(text(&again), text(&whole));
+    assert_ne!(again["run"], whole["run"]);
+    let (other, called) = fork(&["--in", "x"]);
+    assert_eq!((text(&other).as_str(), called), ("x2\n3\n", vec!["two".to_owned(), "three".to_owned()]));
+    let (cancelled, called) = fork(&["--outcome", "cancel"]);
+    assert_eq!((&cancelled["status"], called.len()), (&serde_json::json!("cancelled"), 0));
+    let (given, called) = fork(&["--outcome", "next", "--output", "given"]);
+    assert_eq!((text(&given).as_str(), called), ("given3\n", vec!["three".to_owned()]));
+    write(dir.path(), "loud.toml", "run = \"echo loud >> ledger; echo LOUD\"\neffect = \"read\"\n");
+    let (loud, called) = fork(&["--worker", "three=loud.toml"]);
+    assert_eq!((text(&loud).as_str(), called), ("LOUD\n", vec!["two".to_owned(), "loud".to_owned()]));
+    // It is a run as any other: kept, and its own.
+    let name = loud["run"].as_str().expect("a name");
+    assert_eq!(aivm(dir.path(), &["resume", name, "-q"]).stdout, b"LOUD\n");
+    for (args, why) in [(&["--outcome", "send"][..], "next, cancel"), (&["--worker", "four=loud.toml"], "no `four`")] {
+        let refused = aivm(dir.path(), &[&["fork", run, "--at", "switch.1/two#1"], args].concat());
+        assert!(stderr(&refused).contains("E0778") && stderr(&refused).contains(why), "{}", stderr(&refused));
+    }
+    let refused = aivm(dir.path(), &["fork", run, "--at", "switch.1/too#1"]);
+    assert!(stderr(&refused).contains("switch.1/two#1"), "{}", stderr(&refused));
+}
