@@ -108,6 +108,8 @@ pub fn go_on(
     let failed = |error: RecoveryError| coded(&error.to_string());
     // Whoever owns it may still be at it: nothing is read before it is ours.
     disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;
+    // Its commands may have outlived the process that was killed: they do not go on beside what comes now.
+    aivm_host::work::leftovers::stop(&row.id);
     let journal = disk.journal(&row.id).map_err(|error| failed(error.into()))?;
     let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
     let Recovered { mut run, started, history, module, .. } = recovery::recover(&disk, &journal).map_err(failed)?;

@@ -175,6 +175,8 @@ struct Driver<'a> {
     returned: mpsc::UnboundedReceiver<(RequestId, Returned)>,
     sender: mpsc::UnboundedSender<(RequestId, Returned)>,
     interrupted: bool,
+    /// A call was asked to stop.
+    stopping: bool,
     /// What happened before this process is in the report, but has been shown.
     showing: bool,
     steps: Vec<StepRecord>,
@@ -227,6 +229,7 @@ impl<'a> Driver<'a> {
             returned,
             sender,
             interrupted: false,
+            stopping: false,
             showing: false,
             steps: Vec::new(),
             started: Instant::now(),
@@ -281,6 +284,9 @@ impl<'a> Driver<'a> {
                     }
                 }
                 Do::End(end) => {
+                    if self.stopping {
+                        work::leftovers::stop(&self.around.run);
+                    }
                     self.hear_webhooks().await;
                     return Ok(Ending::Ended(end));
                 }
@@ -316,6 +322,7 @@ impl<'a> Driver<'a> {
     fn stop(&mut self, request: RequestId) {
         let Some(under_way) = self.calls.get(&request) else { return };
         under_way.stop.ask();
+        self.stopping = true;
     }
 
     /// Begins a call; some are answered before this returns.

@@ -16,6 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub mod builtins;
 pub mod command;
+pub mod leftovers;
 pub mod mock;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.

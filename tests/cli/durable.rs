@@ -125,3 +125,32 @@ fn a_damaged_journal_is_reported_and_stops_no_other_run() {
     let other = aivm(dir.path(), &["run", "p.aivm"]);
     assert_eq!(other.status.code(), Some(0), "{}", stderr(&other));
 }
+
+/// Processes with this run's name in their environment.
+fn left(run: &str) -> Vec<String> {
+    let mark = format!("AIVM_STEP_RUN={run}\0");
+    let processes = std::fs::read_dir("/proc").expect("processes").flatten();
+    let marked = processes.filter(|entry| {
+        let environment = std::fs::read(entry.path().join("environ")).unwrap_or_default();
+        String::from_utf8_lossy(&environment).contains(&mark)
+    });
+    marked.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn what_a_killed_process_left_running_does_not_go_on_beside_its_run() {
+    let dir = folder();
+    let program = PROGRAM.replace("EFFECT", "").replace("echo two >> ledger", "setsid sleep 600 & echo two >> ledger");
+    write(dir.path(), "p.aivm", &program);
+    write(dir.path(), "hold", "");
+    let mut run = command(dir.path(), &["run", "p.aivm", "-q"]).stdout(Stdio::null()).spawn().expect("aivm runs");
+    while ledger(dir.path()).len() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.kill().expect("it is killed");
+    run.wait().expect("it is gone");
+    let name = only_run(dir.path(), "running");
+    assert!(left(&name).len() >= 2, "{:?}", left(&name));
+    assert_eq!(aivm(dir.path(), &["resume", &name]).status.code(), Some(4));
+    assert_eq!(left(&name), Vec::<String>::new());
+}
