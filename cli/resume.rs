@@ -9,7 +9,7 @@ use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, Recovered, RecoveryError};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store};
-use aivm_host::work::Surroundings;
+use aivm_host::work::{Surroundings, leftovers};
 use aivm_schema::module::RunLimits;
 use serde_json::json;
 use std::rc::Rc;
@@ -108,13 +108,14 @@ pub fn go_on(
     let failed = |error: RecoveryError| coded(&error.to_string());
     // Whoever owns it may still be at it: nothing is read before it is ours.
     disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;
-    // Its commands may have outlived the process that was killed: they do not go on beside what comes now.
-    aivm_host::work::leftovers::stop(&row.id);
     let journal = disk.journal(&row.id).map_err(|error| failed(error.into()))?;
     let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
     let Recovered { mut run, started, history, module, .. } = recovery::recover(&disk, &journal).map_err(failed)?;
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);
+    // Commands may have outlived the process that was killed: they do not go on beside what comes now.
+    let steps: Vec<String> = run.under_way().map(|call| call.key.to_string()).collect();
+    leftovers::stop(&row.id, &steps);
     run.resume(mint.now())
         .map_err(|error| Failure::failed("E0758", format!("the run {} cannot go on: {error}", row.id)))?;
     tell(&mut run, &mint, &disk, &row.id)?;

@@ -8,6 +8,7 @@ examples! {
     "bake-off": "README.md" "pipeline.aivm" "input.txt";
     "race": "README.md" "pipeline.aivm";
     "undo": "README.md" "pipeline.aivm";
+    "deploy": "README.md" "pipeline.aivm" "input.txt";
     "sketch-1": "README.md" "pipeline.aivm" "input.txt";
     "sketch-2": "README.md" "pipeline.aivm" "input.txt";
 }

@@ -175,8 +175,8 @@ struct Driver<'a> {
     returned: mpsc::UnboundedReceiver<(RequestId, Returned)>,
     sender: mpsc::UnboundedSender<(RequestId, Returned)>,
     interrupted: bool,
-    /// A call was asked to stop.
-    stopping: bool,
+    /// The keys of the calls that were asked to stop.
+    stopped: Vec<String>,
     /// What happened before this process is in the report, but has been shown.
     showing: bool,
     steps: Vec<StepRecord>,
@@ -229,7 +229,7 @@ impl<'a> Driver<'a> {
             returned,
             sender,
             interrupted: false,
-            stopping: false,
+            stopped: Vec::new(),
             showing: false,
             steps: Vec::new(),
             started: Instant::now(),
@@ -284,9 +284,7 @@ impl<'a> Driver<'a> {
                     }
                 }
                 Do::End(end) => {
-                    if self.stopping {
-                        work::leftovers::stop(&self.around.run);
-                    }
+                    work::leftovers::stop(&self.around.run, &self.stopped);
                     self.hear_webhooks().await;
                     return Ok(Ending::Ended(end));
                 }
@@ -322,7 +320,7 @@ impl<'a> Driver<'a> {
     fn stop(&mut self, request: RequestId) {
         let Some(under_way) = self.calls.get(&request) else { return };
         under_way.stop.ask();
-        self.stopping = true;
+        self.stopped.push(under_way.call.key.to_string());
     }
 
     /// Begins a call; some are answered before this returns.

@@ -231,6 +231,11 @@ impl Run {
         (self.seq, self.link)
     }
 
+    /// Is there a journal, from which the run could go on later?
+    pub fn is_recorded(&self) -> bool {
+        self.recording
+    }
+
     /// Has the run ended, and does its journal say so?
     pub fn has_finished(&self) -> bool {
         self.ended
@@ -690,6 +695,8 @@ impl Run {
             self.calls.get_mut(&request).filter(|under_way| matches!(under_way.state, Progress::Unknown { .. }));
         let Some(under_way) = under_way else { return Err(CompleteError::Unknown(request)) };
         let stop = under_way.stop;
+        // Whoever knows is quicker than the probe.
+        self.queue.retain(|queued| !matches!(&queued.what, Do::Probe(call) if call.request == request));
         if happened.is_none() {
             under_way.state = Progress::Later(at);
         }

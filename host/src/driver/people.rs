@@ -83,7 +83,15 @@ impl Driver<'_> {
         if !matches!(why, Why::Asked(_)) {
             return false;
         }
-        let Some((request, decided)) = self.observer.decide(&self.run.questions()) else { return false };
+        let Some((request, decided)) = self.observer.decide(&self.run.questions()) else {
+            // Nobody could come back to it: what it did is taken back.
+            let lost = !self.run.is_recorded();
+            if lost {
+                self.observer.event(Event::Said("nobody here decides, and the run is kept nowhere: it is cancelled"));
+                self.run.cancel(self.mint.now(), "nobody here decides");
+            }
+            return lost;
+        };
         match self.run.decide(self.mint.now(), request, decided) {
             Ok(()) => true,
             Err(error) => {

@@ -69,6 +69,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
         .kill_on_drop(true)
         .env("AIVM_STEP_VERDICT", &verdict_file)
         .env("AIVM_STEP_OUTCOMES", task.words.join(" "))
+        .env("AIVM_STEP", task.key.to_string())
         .env("AIVM_STEP_KEY", task.key.to_string())
         .env("AIVM_STEP_ATTEMPT", task.attempt.to_string())
         .env("AIVM_STEP_RUN", &task.around.run)

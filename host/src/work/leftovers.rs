@@ -1,5 +1,6 @@
-//! What is left of a run's commands: processes that outlived the one that started them, because that was killed, or because
-//! they left its process group. They are known by the run's name in their environment.
+//! What is left of commands that were under way: processes that outlived the one that started them, because that was killed,
+//! or because they left its process group. They are known by their environment. What a step left running that came to its
+//! end, such as a service that it starts, is left alone.
 
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
@@ -9,12 +10,16 @@ const ROUNDS: usize = 20;
 /// How long a killed process may take to go, each round.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Kills them, and returns how many there were. Only where `/proc` tells environments; elsewhere none are found.
-pub fn stop(run: &str) -> usize {
-    let mark = format!("AIVM_STEP_RUN={run}");
+/// Kills those of these steps of a run, and returns how many there were. Only where `/proc` tells environments; elsewhere none are found.
+pub fn stop(run: &str, steps: &[String]) -> usize {
+    if steps.is_empty() {
+        return 0;
+    }
+    let run = format!("AIVM_STEP_RUN={run}");
+    let steps: Vec<String> = steps.iter().map(|key| format!("AIVM_STEP={key}")).collect();
     let mut killed = 0;
     for _ in 0..ROUNDS {
-        let left = of(mark.as_bytes());
+        let left = of(&run, &steps);
         if left.is_empty() {
             break;
         }
@@ -27,15 +32,15 @@ pub fn stop(run: &str) -> usize {
     killed
 }
 
-/// The processes with this in their environment, but for this one. One that has ended has no environment any more.
-fn of(mark: &[u8]) -> Vec<Pid> {
+/// The processes with the run and one of the steps in their environment, but for this one. One that has ended has no environment any more.
+fn of(run: &str, steps: &[String]) -> Vec<Pid> {
     let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
     let own = std::process::id() as i32;
     let marked = |entry: std::fs::DirEntry| {
         let id: i32 = entry.file_name().to_str()?.parse().ok().filter(|id| *id != own)?;
         let environment = std::fs::read(entry.path().join("environ")).ok()?;
-        let is_marked = environment.split(|byte| *byte == 0).any(|variable| variable == mark);
-        Pid::from_raw(id).filter(|_| is_marked)
+        let has = |mark: &str| environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes());
+        Pid::from_raw(id).filter(|_| has(run) && steps.iter().any(|step| has(step)))
     };
     processes.flatten().filter_map(marked).collect()
 }
