@@ -99,15 +99,15 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
     let file = file.unwrap_or(&row.program);
     let compiled = compiled(file)?;
     // A path is drawn over what is in the file now.
-    let ran = aivm_host::store::Store::get(&disk, row.module).and_then(|module| load(&module.to_framed()).ok());
+    let ran = disk.get(row.module).and_then(|module| load(&module.to_framed()).ok());
     if ran.is_some_and(|(module, _)| module.digest() != compiled.module.digest()) {
         eprintln!("{file} is not what it was in this run: the path is drawn as far as it fits");
     }
     let flow = compiled.flow;
     let failed = |error: RecoveryError| crate::fail::coded(&error.to_string());
-    let journal = disk.journal(&row.id).map_err(|error| failed(error.into()))?;
-    let calls = match &journal {
-        Some(journal) => recovery::recover(&disk, journal).map_err(failed)?.path(),
+    let recovered = disk.look(&row.id).and_then(|kept| kept.map(|kept| Ok((kept.journal()?, kept))).transpose());
+    let calls = match recovered.map_err(|error| failed(error.into()))? {
+        Some((journal, kept)) => recovery::recover(&kept, journal).map_err(failed)?.path(),
         None => Vec::new(),
     };
     let path = Path::of(&flow, &row.status, calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str())));

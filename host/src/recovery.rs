@@ -2,7 +2,7 @@
 
 use crate::facts;
 use crate::parts::Recipes;
-use crate::store::disk::{Disk, Journal};
+use crate::store::disk::{Journal, Kept};
 use crate::store::{Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{Body, Record, RunStarted};
@@ -42,6 +42,29 @@ pub enum RecoveryError {
         /// Why not.
         reason: String,
     },
+    /// What it began with is gone.
+    #[error("E0759: the run {run} cannot go on: {what} {checksum} is missing")]
+    Missing {
+        /// Which run.
+        run: String,
+        /// Which of its artifacts.
+        what: &'static str,
+        /// Its name.
+        checksum: Checksum,
+    },
+}
+
+impl RecoveryError {
+    /// What is wrong, when the run itself is damaged and will not come back.
+    pub fn damage(&self) -> Option<String> {
+        let damaged = match self {
+            RecoveryError::Store(error) => matches!(error, StoreError::Journal { .. } | StoreError::Damaged(_)),
+            RecoveryError::Replay { source, .. } => matches!(source, ReplayError::Missing { .. }),
+            RecoveryError::Missing { .. } => true,
+            RecoveryError::Record { .. } | RecoveryError::Program { .. } => false,
+        };
+        damaged.then(|| self.to_string())
+    }
 }
 
 /// A run that has been told its records.
@@ -82,9 +105,8 @@ impl Recovered {
 }
 
 /// Reads a run and tells it its records. Nothing is called, nothing is written.
-pub fn recover(disk: &Disk, journal: &Journal) -> Result<Recovered, RecoveryError> {
-    let name = &journal.row.id;
-    let mut records = journal.records.iter().zip(1u64..);
+pub fn recover(store: &Kept, mut journal: Journal) -> Result<Recovered, RecoveryError> {
+    let name = &journal.run().to_owned();
     let read = |bytes: &[u8], seq: u64| {
         Record::from_bytes(bytes).map_err(|error| RecoveryError::Record {
             run: name.clone(),
@@ -93,13 +115,13 @@ pub fn recover(disk: &Disk, journal: &Journal) -> Result<Recovered, RecoveryErro
         })
     };
     let program = |reason: String| RecoveryError::Program { run: name.clone(), reason };
-    let Some((first_bytes, _)) = records.next() else { return Err(program("its journal is empty".into())) };
-    let first = read(first_bytes, 1)?;
+    let Some((_, first_bytes)) = journal.next()? else { return Err(program("its journal is empty".into())) };
+    let first = read(&first_bytes, 1)?;
     let Body::RunStarted(started) = first.body else {
         return Err(program("its journal does not begin with its start".into()));
     };
-    let value = |checksum: Checksum, what: &str| -> Result<Artifact, RecoveryError> {
-        disk.find(checksum)?.ok_or_else(|| program(format!("{what} {checksum} is missing")))
+    let value = |checksum: Checksum, what: &'static str| -> Result<Artifact, RecoveryError> {
+        store.find(checksum)?.ok_or_else(|| RecoveryError::Missing { run: name.clone(), what, checksum })
     };
     let artifact = value(started.program, "its program")?;
     let module = Module::from_bytes(artifact.payload()).map_err(|error| program(error.to_string()))?;
@@ -109,14 +131,14 @@ pub fn recover(disk: &Disk, journal: &Journal) -> Result<Recovered, RecoveryErro
     let program_module = module.clone();
     let mut run =
         Run::start(module, input, started.limits, started.timeout_ms, facts, first.at, Some((*started).clone()));
-    run.begin_replay(first_bytes);
-    let mut told = Telling { run, name, disk, recipes: Recipes::default(), history: Vec::new() };
-    for (bytes, seq) in records {
-        let record = read(bytes, seq)?;
+    run.begin_replay(&first_bytes);
+    let mut told = Telling { run, name, store, recipes: Recipes::default(), history: Vec::new() };
+    while let Some((seq, bytes)) = journal.next()? {
+        let record = read(&bytes, seq)?;
         let _ = told.go_to(Some(&record)).map_err(|error| program(error.to_string()))?;
-        let mut find = |checksum| disk.get(checksum);
+        let mut find = |checksum| store.get(checksum);
         told.run
-            .replay(bytes, &record, &mut find)
+            .replay(&bytes, &record, &mut find)
             .map_err(|source| RecoveryError::Replay { run: name.clone(), source })?;
     }
     let last = told.go_to(None).map_err(|error| program(error.to_string()))?;
@@ -134,7 +156,7 @@ pub fn recover(disk: &Disk, journal: &Journal) -> Result<Recovered, RecoveryErro
 struct Telling<'a> {
     run: Run,
     name: &'a str,
-    disk: &'a Disk,
+    store: &'a Kept,
     recipes: Recipes,
     history: Vec<Do>,
 }
@@ -149,7 +171,7 @@ impl Telling<'_> {
         }
         loop {
             match self.run.step() {
-                Do::Make(make) => self.recipes.answer(&mut self.run, self.name, make, self.disk)?,
+                Do::Make(make) => self.recipes.answer(&mut self.run, self.name, make, self.store)?,
                 row @ (Do::Ended(_) | Do::Note(_)) => self.history.push(row),
                 last => {
                     if !record.is_some_and(|record| self.run.is_before(record, &last)) || !matches!(last, Do::Yield) {
