@@ -292,6 +292,8 @@ fn options(trace: bool) -> Options {
         timeout_ms: None,
         trace,
         started: None,
+        webhook: None,
+        reuse: None,
     }
 }
 

@@ -16,7 +16,7 @@ const MOST_LINES: usize = 24;
 
 /// `aivm approve RUN [OUTCOME]`.
 pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
-    resume::go_on(global, &args.run, args.quiet, |run, mint, disk, name| {
+    resume::go_on(global, &args.run, args.quiet, |run, mint, store, name| {
         let questions = run.questions();
         let keys: Vec<String> = questions.iter().map(|question| question.call.key.to_string()).collect();
         let fitting =
@@ -49,7 +49,7 @@ pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
                 let edited = mint.seal(draft);
                 let edited = edited
                     .map_err(|error| Failure::usage("E0804", format!("the file cannot be an artifact: {error}")))?;
-                aivm_host::store::Store::put(disk, &edited);
+                store.put(&edited);
                 Some(edited)
             }
         };

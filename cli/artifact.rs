@@ -4,7 +4,6 @@ use crate::args::{ArtifactArgs, ArtifactCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::keys;
 use crate::store::{find, open};
-use aivm_host::store::Store;
 use aivm_host::store::disk::{Disk, Entry};
 use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
 use aivm_schema::keys::Trust;

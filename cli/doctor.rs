@@ -51,7 +51,7 @@ pub fn doctor(global: &Global) -> Result<Exit, Failure> {
 #[cfg(feature = "store")]
 fn store() -> Result<String, String> {
     use aivm_host::mint::Mint;
-    use aivm_host::store::{Store, disk::Disk};
+    use aivm_host::store::disk::Disk;
     let state = project::state_folder();
     let beside = state.parent().unwrap_or(&state).join(format!(".aivm-doctor-{}", std::process::id()));
     let attempt = || -> Result<(), String> {
@@ -66,8 +66,7 @@ fn store() -> Result<String, String> {
         };
         let artifact = mint.seal(draft).map_err(|e| e.to_string())?;
         let disk = Disk::open(&beside).map_err(|e| e.to_string())?;
-        disk.put(&artifact);
-        disk.flush().map_err(|e| e.to_string())?;
+        disk.put(&artifact).map_err(|e| e.to_string())?;
         match disk.find(artifact.checksum()) {
             Ok(Some(found)) if found == artifact => Ok(()),
             other => Err(format!("what was written did not come back: {other:?}")),

@@ -5,7 +5,7 @@ use crate::fail::{Exit, Failure, coded};
 use crate::{input, library, resume, run};
 use aivm_host::driver::{self, Options, Reuse};
 use aivm_host::mint::Mint;
-use aivm_host::recovery::{self, Recovered};
+use aivm_host::recovery::{From, Recovered};
 use aivm_host::store::{RunRow, Store};
 use aivm_host::work::Surroundings;
 use aivm_lang::library::{Found, Library};
@@ -23,9 +23,8 @@ use std::sync::Arc;
 pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let disk = crate::store::open()?;
     let row = resume::find(&disk, &args.run)?;
-    let journal = disk.journal(&row.id).map_err(|error| coded(&error.to_string()))?;
-    let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {}", args.run)))?;
-    let source = recovery::recover(&disk, &journal).map_err(|error| coded(&error.to_string()))?;
+    let source = resume::look(&disk, &row.id, From::Start)?;
+    let kept = disk.keep();
     let words = step(&source, &args.at)?;
     if let Some(word) = args.outcome.as_ref().filter(|word| !words.contains(word)) {
         return Err(Failure::usage("E0778", format!("`{word}` is no outcome of {}", args.at))
@@ -37,7 +36,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         mint.seal(input::draft(Some(text), None)?)
             .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))
     };
-    let mut reuse = Reuse::of(&source.history, args.at.clone(), &disk);
+    let mut reuse = Reuse::of(&source.history, args.at.clone(), &kept);
     reuse.input = args.input.as_deref().map(value).transpose()?;
     let output = args.output.as_deref().map(value).transpose()?;
     reuse.outcome = args.outcome.clone().map(|word| (word, output));
@@ -82,9 +81,15 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         reuse: Some(reuse),
         started: Some(started),
     };
-    let began =
-        RunRow { id, started: mint.now(), status: String::new(), program: row.program, module: program.checksum() };
-    let store: Rc<dyn Store> = Rc::new(disk);
+    let began = RunRow {
+        id,
+        started: mint.now(),
+        status: String::new(),
+        program: row.program,
+        module: program.checksum(),
+        quarantine: None,
+    };
+    let store: Rc<dyn Store> = Rc::new(kept);
     store.put(&program);
     store.begin(began).map_err(|error| coded(&error.to_string()))?;
     let how = How { quiet: args.quiet, ..How::default() };

@@ -4,7 +4,7 @@ use crate::args::{Global, GraphArgs, GraphFormat};
 use crate::fail::{Exit, Failure};
 use crate::{compile, module, project};
 #[cfg(feature = "store")]
-use aivm_host::recovery::{self, RecoveryError};
+use aivm_host::recovery::From;
 use aivm_lang::Compiled;
 use aivm_lang::draw::{self, Path, Theme};
 use aivm_lang::flow::Flow;
@@ -99,17 +99,12 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
     let file = file.unwrap_or(&row.program);
     let compiled = compiled(file)?;
     // A path is drawn over what is in the file now.
-    let ran = aivm_host::store::Store::get(&disk, row.module).and_then(|module| load(&module.to_framed()).ok());
+    let ran = disk.get(row.module).and_then(|module| load(&module.to_framed()).ok());
     if ran.is_some_and(|(module, _)| module.digest() != compiled.module.digest()) {
         eprintln!("{file} is not what it was in this run: the path is drawn as far as it fits");
     }
     let flow = compiled.flow;
-    let failed = |error: RecoveryError| crate::fail::coded(&error.to_string());
-    let journal = disk.journal(&row.id).map_err(|error| failed(error.into()))?;
-    let calls = match &journal {
-        Some(journal) => recovery::recover(&disk, journal).map_err(failed)?.path(),
-        None => Vec::new(),
-    };
+    let calls = crate::resume::look(&disk, &row.id, From::Start)?.path();
     let path = Path::of(&flow, &row.status, calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str())));
     Ok((flow, Some(path)))
 }

@@ -114,12 +114,10 @@ pub fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, Failure> {
         }
         #[cfg(feature = "store")]
         KeysCommand::Sign { artifact, name } => {
-            use aivm_host::store::Store;
             let disk = crate::store::open()?;
             let artifact = crate::store::find(&disk, artifact)?;
             let signed = secret(name)?.sign(&artifact);
-            disk.put(&signed);
-            disk.flush().map_err(|error| crate::fail::coded(&error.to_string()))?;
+            disk.put(&signed).map_err(|error| crate::fail::coded(&error.to_string()))?;
             match global.json {
                 true => println!("{}", json!({"v": 1, "checksum": signed.checksum()})),
                 false => println!("{}", signed.checksum()),

@@ -6,7 +6,7 @@ use crate::out::plain;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::mint::Mint;
-use aivm_host::recovery::{self, Recovered, RecoveryError};
+use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store};
 use aivm_host::work::{Surroundings, leftovers};
@@ -19,13 +19,19 @@ use std::sync::Arc;
 pub fn runs(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
     let rows = crate::store::open()?.runs(&args.prefix, args.most).map_err(|error| coded(&error.to_string()))?;
     if global.json {
-        let row =
-            |row: &RunRow| json!({"run": row.id, "status": row.status, "program": row.program, "started": row.started});
+        let row = |row: &RunRow| json!({"run": row.id, "status": row.status, "program": row.program, "started": row.started, "quarantine": row.quarantine});
         println!("{}", json!({"v": 1, "runs": rows.iter().map(row).collect::<Vec<_>>()}));
         return Ok(Exit::SENT);
     }
     for row in rows {
-        println!("{}  {:<9}  {}  {}", row.id, row.status, crate::artifact::time_text(row.started), plain(&row.program));
+        let aside = row.quarantine.map(|reason| format!("  damaged: {}", plain(&reason))).unwrap_or_default();
+        println!(
+            "{}  {:<9}  {}  {}{aside}",
+            row.id,
+            row.status,
+            crate::artifact::time_text(row.started),
+            plain(&row.program)
+        );
     }
     Ok(Exit::SENT)
 }
@@ -62,7 +68,7 @@ pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
 
 /// `aivm settle RUN STEP happened|not-happened`.
 pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
-    go_on(global, &args.run, args.quiet, |run, mint, disk, _| {
+    go_on(global, &args.run, args.quiet, |run, mint, store, _| {
         let call = run.unknown().find(|call| call.key.to_string() == args.step).cloned();
         let Some(call) = call else {
             let keys: Vec<String> = run.unknown().map(|call| call.key.to_string()).collect();
@@ -82,7 +88,7 @@ pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
                 let output = mint.seal(draft);
                 let output = output
                     .map_err(|error| Failure::usage("E0804", format!("the output cannot be an artifact: {error}")))?;
-                disk.put(&output);
+                store.put(&output);
                 Some((output, args.verdict.clone()))
             }
         };
@@ -96,21 +102,31 @@ pub fn who() -> String {
     std::env::var("USER").unwrap_or_default()
 }
 
+/// A run as it stands, to look at.
+pub fn look(disk: &Disk, name: &str, from: From) -> Result<Recovered, Failure> {
+    let kept = disk.look(name).map_err(|error| coded(&error.to_string()))?;
+    let kept = kept.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
+    recovery::recover(&kept, from).map_err(|error| coded(&error.to_string()))
+}
+
 /// A run goes on in this process, after it has been told something more.
 pub fn go_on(
     global: &Global,
     name: &str,
     quiet: bool,
-    tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &Disk, &str) -> Result<(), Failure>,
+    tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let disk = crate::store::open()?;
     let row = find(&disk, name)?;
     let failed = |error: RecoveryError| coded(&error.to_string());
     // Whoever owns it may still be at it: nothing is read before it is ours.
-    disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;
-    let journal = disk.journal(&row.id).map_err(|error| failed(error.into()))?;
-    let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
-    let Recovered { mut run, started, history, module, .. } = recovery::recover(&disk, &journal).map_err(failed)?;
+    let kept = disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;
+    let from = if global.json { From::Start } else { From::Checkpoint };
+    let recovered = recovery::recover(&kept, from).inspect_err(|error| {
+        // What is wrong is said now, whether it can be written down or not.
+        error.damage().map(|reason| disk.quarantine(&row.id, &reason).ok());
+    });
+    let Recovered { mut run, started, history, module, .. } = recovered.map_err(failed)?;
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);
     // Commands may have outlived the process that was killed: they do not go on beside what comes now.
@@ -118,7 +134,7 @@ pub fn go_on(
     leftovers::stop(&row.id, &steps);
     run.resume(mint.now())
         .map_err(|error| Failure::failed("E0758", format!("the run {} cannot go on: {error}", row.id)))?;
-    tell(&mut run, &mint, &disk, &row.id)?;
+    tell(&mut run, &mint, &kept, &row.id)?;
     let options = Options {
         around: Surroundings {
             run: row.id.clone(),
@@ -133,7 +149,7 @@ pub fn go_on(
         webhook: crate::config::webhook(),
         reuse: None,
     };
-    let store: Rc<dyn Store> = Rc::new(disk);
+    let store: Rc<dyn Store> = Rc::new(kept);
     let how = How { quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
         driver::drive(run, history, options, store.clone(), mint, observer).await

@@ -1,10 +1,10 @@
 //! `rollback`: what a run did is taken back, the last first, from what each step returned then.
 
 use crate::args::{Global, RollbackArgs};
-use crate::fail::{Exit, Failure, coded};
+use crate::fail::{Exit, Failure};
 use crate::out::plain;
 use crate::resume;
-use aivm_host::recovery;
+use aivm_host::recovery::From;
 use serde_json::json;
 
 /// `aivm rollback RUN`.
@@ -45,9 +45,7 @@ fn unknown(key: &str, keys: &[String]) -> Failure {
 fn plan(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
     let disk = crate::store::open()?;
     let row = resume::find(&disk, &args.run)?;
-    let journal = disk.journal(&row.id).map_err(|error| coded(&error.to_string()))?;
-    let journal = journal.ok_or_else(|| Failure::usage("E0812", format!("no run is called {}", args.run)))?;
-    let recovered = recovery::recover(&disk, &journal).map_err(|error| coded(&error.to_string()))?;
+    let recovered = resume::look(&disk, &row.id, From::Checkpoint)?;
     let mut keys: Vec<String> = recovered.run.undoable().iter().map(ToString::to_string).collect();
     if let Some(to) = &args.to {
         match keys.iter().position(|key| key == to) {

@@ -59,6 +59,7 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
             status: String::new(),
             program: program.name.clone(),
             module: module.checksum(),
+            quarantine: None,
         };
         store.begin(row).map_err(|error| crate::fail::coded(&error.to_string()))?;
     }
@@ -170,7 +171,7 @@ fn store(ephemeral: bool) -> Result<Rc<dyn Store>, Failure> {
         return Ok(Rc::new(Memory::default()));
     }
     let disk = crate::store::open().map_err(|error| error.help("or keep nothing on disk: aivm run --ephemeral"))?;
-    Ok(Rc::new(disk))
+    Ok(Rc::new(disk.keep()))
 }
 
 #[cfg(not(feature = "store"))]

@@ -340,7 +340,7 @@ fn a_file_does_not_propose_itself_and_may_not_call_itself() {
 fn what_cannot_be_called_yet_says_what_to_do_instead() {
     let dir = folder();
     let program = |mock: &str| {
-        format!("+++\n[worker.ask]\nhuman = \"ok?\"\n{mock}\n+++\nout <= ( switch <= ( ask => next ) ) <= in")
+        format!("+++\n[worker.ask]\nprompt = \"ok?\"\n{mock}\n+++\nout <= ( switch <= ( ask => next ) ) <= in")
     };
     write(dir.path(), "with.aivm", &program("mock = [\"next\"]"));
     write(dir.path(), "without.aivm", &program(""));

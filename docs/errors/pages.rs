@@ -136,6 +136,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0760", include_str!("E0760.md")),
     ("E0761", include_str!("E0761.md")),
     ("E0762", include_str!("E0762.md")),
+    ("E0764", include_str!("E0764.md")),
+    ("E0765", include_str!("E0765.md")),
     ("E0770", include_str!("E0770.md")),
     ("E0771", include_str!("E0771.md")),
     ("E0772", include_str!("E0772.md")),

@@ -245,7 +245,7 @@ impl<'a> Driver<'a> {
         let mut turns = 0;
         loop {
             match self.run.step() {
-                Do::Write(batch) => self.store.append(&self.around.run, &batch)?,
+                Do::Write(batch) => self.store.append(batch).await?,
                 Do::Make(make) => self.recipes.answer(&mut self.run, &self.around.run, make, &*self.store)?,
                 Do::Call(begin) => self.begin(begin)?,
                 Do::Stop(request) => self.stop(request),

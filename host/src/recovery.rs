@@ -2,12 +2,12 @@
 
 use crate::facts;
 use crate::parts::Recipes;
-use crate::store::disk::{Disk, Journal};
+use crate::store::disk::{Journal, Kept};
 use crate::store::{Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum};
-use aivm_schema::journal::{Body, Record, RunStarted};
+use aivm_schema::journal::{Body, Record, RecordError, RunStarted};
 use aivm_schema::module::Module;
-use aivm_vm::run::{Do, ReplayError, Run};
+use aivm_vm::run::{Do, ReplayError, Run, Saved};
 use aivm_vm::{Action, CompleteError, VerifiedModule, verify};
 
 /// Why a run does not come back.
@@ -42,6 +42,29 @@ pub enum RecoveryError {
         /// Why not.
         reason: String,
     },
+    /// What it began with is gone.
+    #[error("E0759: the run {run} cannot go on: {what} {checksum} is missing")]
+    Missing {
+        /// Which run.
+        run: String,
+        /// Which of its artifacts.
+        what: &'static str,
+        /// Its name.
+        checksum: Checksum,
+    },
+}
+
+impl RecoveryError {
+    /// What is wrong, when the run itself is damaged and will not come back.
+    pub fn damage(&self) -> Option<String> {
+        let damaged = match self {
+            RecoveryError::Store(error) => matches!(error, StoreError::Journal { .. } | StoreError::Damaged(_)),
+            RecoveryError::Replay { source, .. } => matches!(source, ReplayError::Missing { .. }),
+            RecoveryError::Missing { .. } => true,
+            RecoveryError::Record { .. } | RecoveryError::Program { .. } => false,
+        };
+        damaged.then(|| self.to_string())
+    }
 }
 
 /// A run that has been told its records.
@@ -81,65 +104,148 @@ impl Recovered {
     }
 }
 
+/// What is read of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// Everything that happened, to look at.
+    Start,
+    /// What is needed to go on.
+    Checkpoint,
+}
+
 /// Reads a run and tells it its records. Nothing is called, nothing is written.
-pub fn recover(disk: &Disk, journal: &Journal) -> Result<Recovered, RecoveryError> {
-    let name = &journal.row.id;
-    let mut records = journal.records.iter().zip(1u64..);
-    let read = |bytes: &[u8], seq: u64| {
-        Record::from_bytes(bytes).map_err(|error| RecoveryError::Record {
-            run: name.clone(),
-            seq,
-            reason: error.to_string(),
-        })
-    };
-    let program = |reason: String| RecoveryError::Program { run: name.clone(), reason };
-    let Some((first_bytes, _)) = records.next() else { return Err(program("its journal is empty".into())) };
-    let first = read(first_bytes, 1)?;
-    let Body::RunStarted(started) = first.body else {
-        return Err(program("its journal does not begin with its start".into()));
-    };
-    let value = |checksum: Checksum, what: &str| -> Result<Artifact, RecoveryError> {
-        disk.find(checksum)?.ok_or_else(|| program(format!("{what} {checksum} is missing")))
-    };
-    let artifact = value(started.program, "its program")?;
-    let module = Module::from_bytes(artifact.payload()).map_err(|error| program(error.to_string()))?;
-    let module = verify(module).map_err(|errors| program(format!("its program is refused: {errors:?}")))?;
-    let input = value(started.input, "its input")?;
-    let facts = facts::of(module.module(), started.mock);
-    let program_module = module.clone();
-    let mut run =
-        Run::start(module, input, started.limits, started.timeout_ms, facts, first.at, Some((*started).clone()));
-    if let Some(forked) = &started.forked
-        && let Some(input) = forked.input
-    {
-        run.instead(forked.key.clone(), value(input, "the input of its fork")?);
+pub fn recover(store: &Kept, from: From) -> Result<Recovered, RecoveryError> {
+    let mut reading = Reading::begin(store, from)?;
+    loop {
+        match reading.tell(None)? {
+            Told::All(recovered) => return Ok(*recovered),
+            // From its start on the run is one of that program: it does the same.
+            Told::Upgraded(program) => reading = Reading { program, ..Reading::begin(store, from)? },
+        }
     }
-    run.begin_replay(first_bytes);
-    let mut told = Telling { run, name, disk, recipes: Recipes::default(), history: Vec::new() };
-    for (bytes, seq) in records {
-        let record = read(bytes, seq)?;
-        let _ = told.go_to(Some(&record)).map_err(|error| program(error.to_string()))?;
-        let mut find = |checksum| disk.get(checksum);
-        told.run
-            .replay(bytes, &record, &mut find)
-            .map_err(|source| RecoveryError::Replay { run: name.clone(), source })?;
+}
+
+/// Tells the records of a run to another program. Fails at the first that does not follow from it.
+pub fn recover_as(store: &Kept, module: VerifiedModule) -> Result<Recovered, RecoveryError> {
+    match Reading::begin(store, From::Start)?.tell(Some(module))? {
+        Told::All(recovered) => Ok(*recovered),
+        Told::Upgraded(_) => unreachable!("a program that is given is never another"),
     }
-    let last = told.go_to(None).map_err(|error| program(error.to_string()))?;
-    let end = if let Do::End(end) = last { Some(end).filter(|_| told.run.has_finished()) } else { None };
-    Ok(Recovered {
-        run: told.run,
-        module: program_module,
-        started: *started,
-        began: first.at,
-        end,
-        history: told.history,
-    })
+}
+
+/// A journal, and what stands at its beginning.
+struct Reading<'a> {
+    store: &'a Kept,
+    name: String,
+    journal: Journal,
+    /// The first record that is told, and a checkpoint when it is one.
+    first: Vec<u8>,
+    saved: Option<Saved>,
+    started: RunStarted,
+    began: u64,
+    program: Checksum,
+}
+
+enum Told {
+    All(Box<Recovered>),
+    /// It goes on as a run of this program.
+    Upgraded(Checksum),
+}
+
+impl<'a> Reading<'a> {
+    fn begin(store: &'a Kept, from: From) -> Result<Reading<'a>, RecoveryError> {
+        let mut journal = match from {
+            From::Start => store.journal()?,
+            From::Checkpoint => store.journal_from_checkpoint()?,
+        };
+        let name = journal.run().to_owned();
+        let program = |reason: &str| RecoveryError::Program { run: name.clone(), reason: reason.into() };
+        let Some((seq, first)) = journal.next()? else { return Err(program("its journal is empty")) };
+        let record = read(&name, &first, seq)?;
+        let (saved, start) = match record.body {
+            Body::Checkpoint { artifact } => {
+                let artifact = found(store, &name, artifact, "its checkpoint")?;
+                let saved = Saved::from_bytes(artifact.payload()).map_err(|error| program(&error.to_string()))?;
+                let start = read(&name, saved.first(), 1)?;
+                (Some(saved), start)
+            }
+            _ => (None, record),
+        };
+        let Body::RunStarted(started) = start.body else {
+            return Err(program("its journal does not begin with its start"));
+        };
+        let program = saved.as_ref().map_or(started.program, Saved::program);
+        Ok(Reading { store, name, journal, first, saved, started: *started, began: start.at, program })
+    }
+
+    fn tell(self, given: Option<VerifiedModule>) -> Result<Told, RecoveryError> {
+        let Reading { store, name, mut journal, first, saved, started, began, program } = self;
+        let refused = |reason: String| RecoveryError::Program { run: name.clone(), reason };
+        let is_given = given.is_some();
+        let module = match given {
+            Some(module) => module,
+            None => {
+                let artifact = found(store, &name, program, "its program")?;
+                let module = Module::from_bytes(artifact.payload()).map_err(|error| refused(error.to_string()))?;
+                verify(module).map_err(|error| refused(format!("its program is refused: {error}")))?
+            }
+        };
+        let facts = facts::of(module.module(), started.mock);
+        let mut find = |checksum| store.get(checksum);
+        let run = match saved {
+            Some(saved) => {
+                saved.reload(module.clone(), facts, &first, &mut find).map_err(|error| refused(error.to_string()))?
+            }
+            None => {
+                let input = found(store, &name, started.input, "its input")?;
+                let (limits, timeout_ms, begun) = (started.limits, started.timeout_ms, Some(started.clone()));
+                let mut run = Run::start(module.clone(), input, limits, timeout_ms, facts, began, begun);
+                if let Some(forked) = &started.forked
+                    && let Some(input) = forked.input
+                {
+                    run.instead(forked.key.clone(), found(store, &name, input, "the input of its fork")?);
+                }
+                run.begin_replay(&first);
+                run
+            }
+        };
+        let mut told = Telling { run, name: &name, store, recipes: Recipes::default(), history: Vec::new() };
+        if told.run.is_reloaded() {
+            let _ = told.go_to(None).map_err(|error| refused(error.to_string()))?;
+        }
+        while let Some((seq, bytes)) = journal.next()? {
+            let record = read(&name, &bytes, seq)?;
+            if let Body::Upgraded { program: next } = record.body
+                && next != program
+                && !is_given
+            {
+                return Ok(Told::Upgraded(next));
+            }
+            let _ = told.go_to(Some(&record)).map_err(|error| refused(error.to_string()))?;
+            let replayed = told.run.replay(&bytes, &record, &mut find);
+            replayed.map_err(|source| RecoveryError::Replay { run: name.clone(), source })?;
+        }
+        let last = told.go_to(None).map_err(|error| refused(error.to_string()))?;
+        let end = if let Do::End(end) = last { Some(end).filter(|_| told.run.has_finished()) } else { None };
+        let Telling { run, history, .. } = told;
+        Ok(Told::All(Box::new(Recovered { run, module, started, began, end, history })))
+    }
+}
+
+fn read(run: &str, bytes: &[u8], seq: u64) -> Result<Record, RecoveryError> {
+    let refused = |error: RecordError| RecoveryError::Record { run: run.to_owned(), seq, reason: error.to_string() };
+    Record::from_bytes(bytes).map_err(refused)
+}
+
+fn found(store: &Kept, run: &str, checksum: Checksum, what: &'static str) -> Result<Artifact, RecoveryError> {
+    let missing = || RecoveryError::Missing { run: run.to_owned(), what, checksum };
+    store.find(checksum)?.ok_or_else(missing)
 }
 
 struct Telling<'a> {
     run: Run,
     name: &'a str,
-    disk: &'a Disk,
+    store: &'a Kept,
     recipes: Recipes,
     history: Vec<Do>,
 }
@@ -148,13 +254,13 @@ impl Telling<'_> {
     /// Goes on until the run can be told this record; none: until it waits.
     fn go_to(&mut self, record: Option<&Record>) -> Result<Do, CompleteError> {
         if let Some(record) = record
-            && (record.together || matches!(record.body, Body::Intent(_)))
+            && (record.together || matches!(record.body, Body::Intent(_) | Body::ApprovalRequested(_)))
         {
             return Ok(Do::Yield);
         }
         loop {
             match self.run.step() {
-                Do::Make(make) => self.recipes.answer(&mut self.run, self.name, make, self.disk)?,
+                Do::Make(make) => self.recipes.answer(&mut self.run, self.name, make, self.store)?,
                 row @ (Do::Ended(_) | Do::Note(_)) => self.history.push(row),
                 last => {
                     if !record.is_some_and(|record| self.run.is_before(record, &last)) || !matches!(last, Do::Yield) {

@@ -4,6 +4,9 @@ use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_vm::run::Batch;
 use rustc_hash::FxHashMap;
 use std::cell::RefCell;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 
 #[cfg(feature = "store")]
 pub mod disk;
@@ -59,10 +62,24 @@ pub enum StoreError {
     /// What is stored is not what was.
     #[error("E0753: the artifact {0} is damaged in the store")]
     Damaged(Checksum),
+    /// There is a run of this name.
+    #[error("E0764: there is a run {} already, which is {}", .0.id, .0.status)]
+    Exists(Box<RunRow>),
+    /// The run was found damaged.
+    #[error("E0765: the run {run} is damaged and was set aside: {reason}")]
+    Quarantined {
+        /// Which run.
+        run: String,
+        /// What is wrong, and where.
+        reason: String,
+    },
+    /// Writing failed: nobody knows what is durable, and this process writes nothing more.
+    #[error("{0}")]
+    Stopped(Arc<StoreError>),
 }
 
 /// A run, as lists show it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRow {
     /// Its name.
     pub id: String,
@@ -74,14 +91,17 @@ pub struct RunRow {
     pub program: String,
     /// The artifact of the module that it runs.
     pub module: Checksum,
+    /// It was found damaged: what is wrong, and where.
+    pub quarantine: Option<String>,
 }
 
-/// Keeps artifacts by checksum, and the journals of runs.
+/// What one run keeps: its artifacts by checksum, and its journal. Everything that its records name must be put: a run needs no
+/// other run's artifacts.
 pub trait Store {
-    /// Keeps an artifact, where artifacts are kept. Durable when `flush` returns.
+    /// Keeps an artifact: durable with the next batch, or when `flush` returns.
     fn put(&self, artifact: &Artifact);
 
-    /// Keeps an artifact that another names by its checksum: it must be there as long as the run goes on.
+    /// An artifact that was put is named by another now: it must be there as long as the run goes on.
     fn hold(&self, artifact: &Artifact);
 
     /// The artifact of a checksum; none when it is not here or damaged.
@@ -93,9 +113,38 @@ pub trait Store {
     /// Begins the journal of a run, which is this process's from now on: its row appears with its first records.
     fn begin(&self, run: RunRow) -> Result<(), StoreError>;
 
-    /// Adds records to a run's journal, and everything that was put; durable when it returns. Refused when another process has
-    /// taken the run over. After any other error nobody knows what is durable: the process must not go on with the run.
-    fn append(&self, run: &str, batch: &Batch) -> Result<(), StoreError>;
+    /// Adds records to the run's journal, and everything that was put; durable when it is answered. Refused when another process
+    /// has taken the run over. After any other error nobody knows what is durable: the process must not go on with the run.
+    fn append(&self, batch: Batch) -> Appended;
+}
+
+/// The answer to an append: at once, or when a transaction that many share is durable.
+#[must_use = "nothing is durable before it is awaited"]
+pub struct Appended(Answer);
+
+enum Answer {
+    Ready(Option<Result<(), StoreError>>),
+    #[cfg(feature = "store")]
+    Waiting(Box<disk::Waiting>),
+}
+
+impl Appended {
+    /// Answered already.
+    pub fn ready(answer: Result<(), StoreError>) -> Appended {
+        Appended(Answer::Ready(Some(answer)))
+    }
+}
+
+impl Future for Appended {
+    type Output = Result<(), StoreError>;
+
+    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut self.get_mut().0 {
+            Answer::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
+            #[cfg(feature = "store")]
+            Answer::Waiting(waiting) => Pin::new(&mut **waiting).poll(_context),
+        }
+    }
 }
 
 /// No store: what a run needs by reference is held in memory, and nothing else.
@@ -123,7 +172,7 @@ impl Store for Memory {
         Ok(())
     }
 
-    fn append(&self, _run: &str, _batch: &Batch) -> Result<(), StoreError> {
-        Ok(())
+    fn append(&self, _batch: Batch) -> Appended {
+        Appended::ready(Ok(()))
     }
 }

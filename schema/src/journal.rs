@@ -346,6 +346,14 @@ impl Record {
         canonical(message)
     }
 
+    /// Do these bytes say that they are a checkpoint? Nothing else of them is looked at.
+    pub fn is_checkpoint(bytes: &[u8]) -> bool {
+        let segments = [bytes];
+        let Ok(message) = open(&segments) else { return false };
+        let root = message.get_root::<wire::record::Reader<'_>>();
+        root.is_ok_and(|root| matches!(root.which(), Ok(wire::record::Which::Checkpoint(_))))
+    }
+
     /// The record of its canonical bytes.
     pub fn from_bytes(bytes: &[u8]) -> Result<Record, RecordError> {
         if bytes.len() > RECORD {

@@ -122,6 +122,10 @@ fn a_damaged_journal_is_reported_and_stops_no_other_run() {
     let refused = aivm(dir.path(), &["resume", &run]);
     assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("E0756"), "{}", stderr(&refused));
+    let runs = json(&aivm(dir.path(), &["runs", "--json"]));
+    assert!(runs["runs"][0]["quarantine"].as_str().is_some_and(|reason| reason.contains("record ")), "{runs}");
+    let aside = aivm(dir.path(), &["resume", &run]);
+    assert!(stderr(&aside).contains("E0765"), "{}", stderr(&aside));
     let other = aivm(dir.path(), &["run", "p.aivm"]);
     assert_eq!(other.status.code(), Some(0), "{}", stderr(&other));
 }

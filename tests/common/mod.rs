@@ -163,6 +163,8 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         timeout_ms: value("timeout").map(|time| time.parse::<aivm_schema::unit::Milliseconds>().expect("a time").0),
         trace: true,
         started: None,
+        webhook: None,
+        reuse: None,
     };
     let store = Rc::new(Memory::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -177,10 +179,10 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         let _ = writeln!(out, "{}{attempt} → {}{passed}", step.key, step.outcome);
     }
     match report.ending {
-        Ending::Parked(Why::Limit(limit)) => {
+        Ending::Parked(Why::Limit(limit), _) => {
             let _ = writeln!(out, "parked: {limit:?}");
         }
-        Ending::Parked(why) => {
+        Ending::Parked(why, _) => {
             let _ = writeln!(out, "parked: {why:?}");
         }
         Ending::Ended(end) => {

@@ -11,7 +11,7 @@ use crate::action::*;
 use crate::key::StepKey;
 use crate::machine::{CompleteError, Machine, Totals};
 use crate::verify::VerifiedModule;
-use aivm_schema::artifact::Artifact;
+use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{
     self, Body, Intent, Link, Outcome, Output, Record, Resolved, RollbackRequested, RunFinished,
 };
@@ -27,7 +27,7 @@ mod people;
 mod replay;
 
 pub use asks::{Batch, Begin, Checkpoint, DecideError, Decided, Do, Ended, Facts, Probed, Question, Status, Why};
-pub use checkpoint::ReloadError;
+pub use checkpoint::{ReloadError, Saved};
 pub use replay::ReplayError;
 
 /// Instructions between two looks at what else happened.
@@ -82,6 +82,9 @@ pub struct Run {
     facts: Vec<Facts>,
     /// Is there a journal?
     recording: bool,
+    /// The first record, and the program in force, which an upgrade changes.
+    first: Vec<u8>,
+    program: Option<Checksum>,
     /// The records are told again: nothing is written, nothing is begun.
     replaying: bool,
     /// Of the last record.
@@ -136,7 +139,9 @@ impl Run {
     ) -> Run {
         let mut run = Run::of(Machine::start(module, input, limits), facts, at, timeout_ms, started.is_some());
         if let Some(started) = started {
+            run.program = Some(started.program);
             run.write(at, Body::RunStarted(Box::new(started)));
+            run.first = run.unwritten.first().cloned().unwrap_or_default();
         }
         run
     }
@@ -146,6 +151,8 @@ impl Run {
             machine,
             facts,
             recording,
+            first: Vec::new(),
+            program: None,
             replaying: false,
             now: at,
             yields: 0,
@@ -668,6 +675,13 @@ impl Run {
         let to = Some(rollback.to.as_str()).filter(|to| !to.is_empty());
         self.deadline = None;
         self.machine.rollback(to, &rollback.done)
+    }
+
+    /// The run is one of another program from now on, which does the same up to here: whoever says so has told it the records.
+    pub fn upgraded(&mut self, at: u64, program: Checksum) {
+        self.program = Some(program);
+        self.tell(at, Body::Upgraded { program });
+        self.since = usize::MAX / 2;
     }
 
     /// Other limits; what was parked tries again.

@@ -42,6 +42,7 @@ impl Driver<'_> {
                 let mut values = Vec::with_capacity(new.len());
                 for part in new {
                     let value = maker.make(&self.mint, part.media_type, part.payload, Vec::new())?;
+                    self.store.put(&value);
                     self.store.hold(&value);
                     values.push(PartValue { name: part.name, value, verdict: None });
                 }

@@ -29,6 +29,8 @@ pub enum ReloadError {
 
 #[derive(Serialize, Deserialize)]
 struct Image {
+    first: Vec<u8>,
+    program: [u8; 32],
     machine: Vec<u8>,
     now: u64,
     seq: u64,
@@ -72,6 +74,11 @@ impl Run {
         self.often = bytes;
     }
 
+    /// Is it from a checkpoint, and has its machine still to ask for what is under way?
+    pub fn is_reloaded(&self) -> bool {
+        !self.reloaded.calls.is_empty() || !self.reloaded.timers.is_empty()
+    }
+
     pub(super) fn is_checkpoint_due(&self) -> bool {
         self.recording && !self.replaying && !self.holding && self.since >= self.often.max(self.checkpoint * TIMES)
     }
@@ -82,6 +89,8 @@ impl Run {
         let under =
             |calls: &UnderWay| Under { nth: calls.nth, state: calls.state, stop: calls.stop, expires: calls.expires };
         let image = Image {
+            first: self.first.clone(),
+            program: self.program.map_or([0; 32], |program| program.0),
             machine,
             now: self.now,
             seq: self.seq,
@@ -92,6 +101,7 @@ impl Run {
             scripted: self.scripted.iter().map(|(worker, calls)| (*worker, *calls)).collect(),
             instead: self.instead.as_ref().map(|(key, input)| (key.clone(), input.checksum())),
         };
+        // How it began is in its first record.
         artifacts.extend(self.instead.as_ref().map(|(_, input)| input.clone()));
         // Plain data in memory: this cannot fail; if it did, reloading would say so.
         let bytes = postcard::to_stdvec(&image).unwrap_or_default();
@@ -104,23 +114,48 @@ impl Run {
     pub fn checkpointed(&mut self, artifact: Checksum) {
         self.write(self.now, aivm_schema::journal::Body::Checkpoint { artifact });
     }
+}
 
-    /// A run from a checkpoint; it is told the records after it, by [`Run::replay`]. `checkpoint` is the record's bytes; `find`
-    /// gives the artifacts that it names.
+/// A checkpoint, read.
+pub struct Saved(Image);
+
+impl Saved {
+    /// From [`Checkpoint::bytes`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Saved, ReloadError> {
+        let malformed = |error: postcard::Error| ReloadError::Malformed(error.to_string());
+        match postcard::take_from_bytes(bytes).map_err(malformed)? {
+            (image, []) => Ok(Saved(image)),
+            _ => Err(ReloadError::Malformed("something follows it".into())),
+        }
+    }
+
+    /// The first record of the run: how it began.
+    pub fn first(&self) -> &[u8] {
+        &self.0.first
+    }
+
+    /// The artifact of the module that it runs.
+    pub fn program(&self) -> Checksum {
+        Checksum(self.0.program)
+    }
+
+    /// The run; it is told the records after the checkpoint, by [`Run::replay`]. `record` are the bytes of the checkpoint's own;
+    /// `find` gives the artifacts that it names.
     pub fn reload(
+        self,
         module: VerifiedModule,
         facts: Vec<Facts>,
-        bytes: &[u8],
-        checkpoint: &[u8],
+        record: &[u8],
         find: &mut dyn FnMut(Checksum) -> Option<Artifact>,
     ) -> Result<Run, ReloadError> {
-        let malformed = |error: postcard::Error| ReloadError::Malformed(error.to_string());
-        let image: Image = postcard::from_bytes(bytes).map_err(malformed)?;
+        let Saved(image) = self;
         let machine = Machine::reload(module, &image.machine, find)?;
         let mut run = Run::of(machine, facts, image.now, None, true);
         run.replaying = true;
+        run.first = image.first;
+        run.program = Some(Checksum(image.program));
         run.seq = image.seq.saturating_add(1);
-        run.link = Link(image.link).then(run.seq, checkpoint);
+        run.link = Link(image.link).then(run.seq, record);
         run.deadline = image.deadline;
         run.scripted = image.scripted.into_iter().collect();
         if let Some((key, checksum)) = image.instead {

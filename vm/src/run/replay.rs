@@ -138,8 +138,8 @@ impl Run {
                     return Err(disagrees(format!("nothing can be taken back to {}", rollback.to)));
                 }
             }
-            // Whoever tells the records knows the program.
-            Body::Upgraded { .. } => {}
+            // Whoever tells the records tells them to this program.
+            Body::Upgraded { program } => self.program = Some(*program),
             // To go on from there is quicker; to come there is to be told the same.
             Body::Checkpoint { .. } | Body::Parked { .. } => {}
             Body::RunFinished(_) if self.machine.has_ended() => self.ended = true,

@@ -1,0 +1,153 @@
+//! Where artifacts stand, by checksum and by key: an index over the journal's rows that is caught up by whoever looks.
+
+use super::rows::{self, is_filed};
+use super::writer::{State, Writer};
+use crate::store::StoreError;
+use aivm_schema::artifact::{Artifact, Checksum, ContentDigest, key};
+use rusqlite::{OptionalExtension, params};
+
+/// So many bytes of rows are caught up by one transaction, at least.
+const CAUGHT_UP: usize = 16 << 20;
+/// So many artifacts are.
+const ARTIFACTS: usize = 20_000;
+
+/// What a listing shows of an artifact.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// Its name.
+    pub checksum: Checksum,
+    /// Its key in the seed's form.
+    pub key: String,
+    /// Of the payload, in bytes.
+    pub size: u64,
+}
+
+/// A row of the index.
+struct Place {
+    checksum: Checksum,
+    row: i64,
+    offset: usize,
+    key: String,
+    size: usize,
+    digest: Option<ContentDigest>,
+}
+
+impl Writer {
+    /// Brings the index up to the last row.
+    pub(super) fn catch_up(&self) -> Result<(), StoreError> {
+        loop {
+            let behind: bool = {
+                let state = self.state();
+                let select = "SELECT (SELECT row FROM indexed) < coalesce((SELECT max(row) FROM journal), 0)";
+                let behind = state.database.prepare_cached(select).and_then(|mut s| s.query_row([], |row| row.get(0)));
+                behind.map_err(|source| self.error(source))?
+            };
+            if !behind {
+                return Ok(());
+            }
+            self.transaction(|state| state.index_some().map_err(|source| self.error(source)))?;
+        }
+    }
+
+    /// Reads an artifact of the store.
+    pub(super) fn find(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
+        if let Some(found) = self.look_up(checksum)? {
+            return Ok(Some(found));
+        }
+        self.catch_up()?;
+        self.look_up(checksum)
+    }
+
+    fn look_up(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
+        let state = self.state();
+        let select = "SELECT substr(journal.artifacts, artifact.offset + 1)
+             FROM artifact JOIN journal USING (row) WHERE checksum = ?1 LIMIT 1";
+        let bytes = state.database.prepare_cached(select);
+        let bytes = bytes.and_then(|mut statement| statement.query_row([checksum.0], |row| row.get(0)).optional());
+        let bytes: Option<Vec<u8>> = bytes.map_err(|source| self.error(source))?;
+        let Some(bytes) = bytes else { return Ok(None) };
+        let damaged = || StoreError::Damaged(checksum);
+        let (piece, _) = rows::piece(&bytes).ok_or_else(damaged)?;
+        let artifact = piece.open(&state.objects)?.map_err(|_| damaged())?;
+        if artifact.checksum() == checksum { Ok(Some(artifact)) } else { Err(damaged()) }
+    }
+
+    /// See [`super::Disk::list`].
+    pub(super) fn list(&self, prefix: &str, most: usize) -> Result<Vec<Entry>, StoreError> {
+        self.catch_up()?;
+        let state = self.state();
+        let list = || -> rusqlite::Result<Vec<Entry>> {
+            let mut statement = state.database.prepare_cached(
+                "SELECT checksum, key, size FROM artifact WHERE key >= ?1 AND key < ?2
+                 UNION SELECT checksum, key, size FROM artifact
+                 WHERE checksum BETWEEN ?3 AND ?4 AND substr(lower(hex(checksum)), 1, length(?1)) = ?1
+                 ORDER BY key LIMIT ?5",
+            )?;
+            let (from, to) = hashes(prefix);
+            let after = format!("{prefix}\u{10ffff}");
+            let entry = |row: &rusqlite::Row<'_>| {
+                Ok(Entry { checksum: Checksum(row.get(0)?), key: row.get(1)?, size: row.get::<_, i64>(2)? as u64 })
+            };
+            statement.query_map(params![prefix, after, from, to, most as i64], entry)?.collect()
+        };
+        list().map_err(|source| self.error(source))
+    }
+}
+
+/// The least and the greatest hash that begins with these hexadecimal digits; what is none gives no range.
+fn hashes(prefix: &str) -> ([u8; 32], [u8; 32]) {
+    let all = |filler: char| format!("{prefix:<64}").replace(' ', &filler.to_string()).parse::<Checksum>();
+    match (all('0'), all('f')) {
+        (Ok(from), Ok(to)) => (from.0, to.0),
+        _ => ([1; 32], [0; 32]),
+    }
+}
+
+impl State {
+    /// Within a transaction: takes some more rows into the index.
+    fn index_some(&mut self) -> rusqlite::Result<()> {
+        let database = &self.database;
+        let indexed: i64 = database.prepare_cached("SELECT row FROM indexed")?.query_row([], |row| row.get(0))?;
+        let (mut last, mut bytes, mut places) = (indexed, 0, Vec::new());
+        {
+            let select = "SELECT row, artifacts FROM journal WHERE row > ?1 ORDER BY row";
+            let mut statement = database.prepare_cached(select)?;
+            let mut found = statement.query([indexed])?;
+            while let Some(row) = found.next()? {
+                last = row.get(0)?;
+                if let Some(artifacts) = row.get_ref(1)?.as_blob_or_null()? {
+                    bytes += artifacts.len();
+                    self.places(last, artifacts, &mut places);
+                }
+                if bytes >= CAUGHT_UP || places.len() >= ARTIFACTS {
+                    break;
+                }
+            }
+        }
+        places.sort_unstable_by_key(|place| place.checksum);
+        let insert =
+            "INSERT OR IGNORE INTO artifact (checksum, row, offset, key, size, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+        let mut statement = database.prepare_cached(insert)?;
+        for Place { checksum, row, offset, key, size, digest } in places {
+            let digest = digest.map(|digest| digest.0);
+            statement.execute(params![checksum.0, row, offset as i64, key, size as i64, digest])?;
+        }
+        database.prepare_cached("UPDATE indexed SET row = ?1")?.execute([last])?;
+        Ok(())
+    }
+
+    /// The artifacts of a row; one that is damaged, or whose file is, cannot be found.
+    fn places(&self, row: i64, artifacts: &[u8], places: &mut Vec<Place>) {
+        for piece in rows::pieces(artifacts) {
+            let Ok(Ok(artifact)) = piece.open(&self.objects) else { continue };
+            places.push(Place {
+                checksum: artifact.checksum(),
+                row,
+                offset: piece.offset,
+                key: key::encode(&artifact, key::Form::Binary),
+                size: artifact.payload().len(),
+                digest: is_filed(&artifact).then(|| artifact.content_digest()),
+            });
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Whose a run is: a process holds a lock on a file, which the system releases when the process ends, however it ends.
+
+use super::io;
+use crate::store::StoreError;
+use std::fs::{self, File, TryLockError};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Held until it is dropped; the file goes with it.
+pub(super) struct Lock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Lock {
+    /// Locks a run of the store in `folder`.
+    pub(super) fn take(folder: &Path, run: &str) -> Result<Lock, StoreError> {
+        let folder = folder.join("runs");
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+        let name = match run.len() <= 100 && !run.is_empty() && run.bytes().all(plain) {
+            true => format!("{run}.lock"),
+            false => format!("{}.lock", blake3::hash(run.as_bytes()).to_hex()),
+        };
+        let path = folder.join(name);
+        loop {
+            let mut file = File::create(&path);
+            if file.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
+                fs::create_dir_all(&folder).map_err(|source| io(&folder, source))?;
+                file = File::create(&path);
+            }
+            let file = file.map_err(|source| io(&path, source))?;
+            match file.try_lock() {
+                Ok(()) => {}
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Owned(run.to_owned())),
+                Err(TryLockError::Error(source)) => return Err(io(&path, source)),
+            }
+            // Who let it go meanwhile has taken its name away: another process may lock a new file of that name.
+            let inode = |metadata: std::io::Result<fs::Metadata>| metadata.map(|metadata| metadata.ino()).ok();
+            if inode(fs::metadata(&path)) == inode(file.metadata()) {
+                return Ok(Lock { path, _file: file });
+            }
+        }
+    }
+}
