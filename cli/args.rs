@@ -74,6 +74,12 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Begin a run that takes everything from another up to a step, and goes its own way from there
     Fork(ForkArgs),
+    /// Write a run into one file
+    Export(ExportArgs),
+    /// Bring a run from a file into this store, to show, verify and fork it
+    Import(ImportArgs),
+    /// Is a run, or the file of one, what was written?
+    Verify(VerifyArgs),
     /// Run an example that is built in
     Try(TryArgs),
     /// Look for errors, warn, and say the worst case
@@ -235,6 +241,33 @@ pub struct ForkArgs {
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `export`
+#[derive(Debug, Group)]
+pub struct ExportArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// The file to write; - for standard output (RUN.aivmrun otherwise)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
+    /// Sign it with this key of yours
+    #[arg(long, value_name = "NAME", num_args = 0..=1, default_missing_value = "me")]
+    pub sign: Option<String>,
+}
+
+/// `import`
+#[derive(Debug, Group)]
+pub struct ImportArgs {
+    /// The file
+    pub file: String,
+}
+
+/// `verify`
+#[derive(Debug, Group)]
+pub struct VerifyArgs {
+    /// The run, or how its name begins; or a file, NAME.aivmrun
+    pub run: String,
 }
 
 /// Did it happen?

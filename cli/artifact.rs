@@ -6,7 +6,6 @@ use crate::keys;
 use crate::store::{find, open};
 use aivm_host::store::disk::{Disk, Entry};
 use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
-use aivm_schema::keys::Trust;
 use serde_json::json;
 use std::collections::HashSet;
 use std::io::IsTerminal;
@@ -27,12 +26,7 @@ pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
         }
         ArtifactCommand::Show { artifact } => {
             let artifact = find(&disk, artifact)?;
-            let trust = match keys::keyring()?.verify(&artifact) {
-                Trust::Unsigned => "unsigned".to_owned(),
-                Trust::Trusted(name) => format!("signed by {name}"),
-                Trust::Unknown(key) => format!("signed by an unknown key {key}"),
-                Trust::Invalid => "the signature is INVALID".to_owned(),
-            };
+            let trust = keys::trust_text(&keys::keyring()?.verify(&artifact));
             let mut object = artifact_json::to_json(&artifact);
             if let Some(object) = object.as_object_mut() {
                 object.insert("v".into(), 1.into());

@@ -3,6 +3,8 @@
 use crate::args::{Global, KeysArgs, KeysCommand};
 use crate::fail::{Exit, Failure};
 use crate::project;
+#[cfg(feature = "store")]
+use aivm_schema::keys::Trust;
 use aivm_schema::keys::{Keyring, SecretKey};
 use aivm_schema::word::is_word;
 use serde_json::json;
@@ -40,9 +42,20 @@ fn trust(name: &str, key: &str) -> Result<(), Failure> {
     crate::compile::write_whole(&path, keyring.to_file().as_bytes())
 }
 
+/// For people.
+#[cfg(feature = "store")]
+pub fn trust_text(trust: &Trust) -> String {
+    match trust {
+        Trust::Unsigned => "unsigned".to_owned(),
+        Trust::Trusted(name) => format!("signed by {name}"),
+        Trust::Unknown(key) => format!("signed by an unknown key {key}"),
+        Trust::Invalid => "the signature is INVALID".to_owned(),
+    }
+}
+
 /// A secret key of this user.
 #[cfg(feature = "store")]
-fn secret(name: &str) -> Result<SecretKey, Failure> {
+pub fn secret(name: &str) -> Result<SecretKey, Failure> {
     let path = folder()?.join(format!("{name}.secret"));
     let text = std::fs::read_to_string(&path)
         .map_err(|error| failed("read", &path, error).help(format!("make it: aivm keys new {name}")))?;

@@ -24,6 +24,8 @@ mod input;
 mod keys;
 mod library;
 mod module;
+#[cfg(feature = "store")]
+mod portable;
 mod progress;
 mod project;
 #[cfg(feature = "store")]
@@ -92,6 +94,14 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Rollback(args) => rollback::rollback(global, &args),
         #[cfg(feature = "store")]
         Command::Fork(args) => fork::fork(global, &args),
+        #[cfg(feature = "store")]
+        Command::Export(args) => portable::export(global, &args),
+        #[cfg(feature = "store")]
+        Command::Import(args) => portable::import(global, &args),
+        #[cfg(feature = "store")]
+        Command::Verify(args) => portable::verify(global, &args),
+        #[cfg(not(feature = "store"))]
+        Command::Export(_) | Command::Import(_) | Command::Verify(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]
         Command::Approve(_) | Command::Rollback(_) | Command::Fork(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]

@@ -9,6 +9,11 @@ pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
     read_most(path, aivm_schema::limits::PAYLOAD as u64)
 }
 
+/// The bytes of a file, however large.
+pub fn read_any(path: &str) -> Result<Vec<u8>, Failure> {
+    read_most(path, u64::MAX - 1)
+}
+
 /// No source and no module is nearly so large; of a larger file nothing is kept.
 const LARGEST_PROGRAM: u64 = 32 << 20;
 

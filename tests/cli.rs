@@ -13,6 +13,8 @@ mod files;
 mod hostile;
 #[path = "cli/people.rs"]
 mod people;
+#[path = "cli/portable.rs"]
+mod portable;
 
 use serde_json::Value;
 use std::path::Path;

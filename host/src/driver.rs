@@ -37,6 +37,8 @@ pub use reuse::Reuse;
 const TURNS: u32 = 64;
 /// Payloads up to this size, in bytes, are given to a pure built-in on the spot when nothing else is under way.
 const ON_THE_SPOT: usize = 4 << 10;
+/// How often it is looked whether another process asks the run to stop.
+const LISTEN: Duration = Duration::from_millis(250);
 
 /// How a run is run.
 pub struct Options {
@@ -175,6 +177,8 @@ struct Driver<'a> {
     returned: mpsc::UnboundedReceiver<(RequestId, Returned)>,
     sender: mpsc::UnboundedSender<(RequestId, Returned)>,
     interrupted: bool,
+    /// When it is looked next whether another process asks the run to stop.
+    listen: tokio::time::Instant,
     /// The keys of the calls that were asked to stop.
     stopped: Vec<String>,
     /// What happened before this process is in the report, but has been shown.
@@ -229,6 +233,7 @@ impl<'a> Driver<'a> {
             returned,
             sender,
             interrupted: false,
+            listen: tokio::time::Instant::now() + LISTEN,
             stopped: Vec::new(),
             showing: false,
             steps: Vec::new(),
@@ -275,6 +280,7 @@ impl<'a> Driver<'a> {
                         Some((request, returned)) = self.returned.recv() => self.answer(request, returned)?,
                         () = sleep_until(until, &self.mint) => drop(self.run.wake(self.mint.now())),
                         () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
+                        () = tokio::time::sleep_until(self.listen) => drop(self.hear()),
                     }
                 }
                 Do::Park(why) => {
@@ -304,7 +310,18 @@ impl<'a> Driver<'a> {
             self.interrupt()?;
             return Ok(true);
         }
+        if tokio::time::Instant::now() >= self.listen && self.hear() {
+            return Ok(true);
+        }
         Ok(self.run.wake(self.mint.now()))
+    }
+
+    /// Does another process ask the run to stop? Then it is cancelled, once.
+    fn hear(&mut self) -> bool {
+        self.listen = tokio::time::Instant::now() + LISTEN;
+        let Some(by) = self.store.cancelled() else { return false };
+        self.run.cancel(self.mint.now(), &by);
+        true
     }
 
     /// The first time the run is cancelled, with all that this undoes; the second time it is left.

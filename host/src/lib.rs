@@ -10,6 +10,8 @@ pub mod mint;
 pub mod parts;
 pub mod pool;
 #[cfg(feature = "store")]
+pub mod portable;
+#[cfg(feature = "store")]
 pub mod recovery;
 mod signals;
 pub mod stdlib;

@@ -107,6 +107,11 @@ pub trait Store {
     /// The artifact of a checksum; none when it is not here or damaged.
     fn get(&self, checksum: Checksum) -> Option<Artifact>;
 
+    /// Has another process asked the run to stop? Who; told once.
+    fn cancelled(&self) -> Option<String> {
+        None
+    }
+
     /// Makes everything durable that was put.
     fn flush(&self) -> Result<(), StoreError>;
 

@@ -173,6 +173,12 @@ impl Status {
         }
     }
 
+    /// From its word.
+    pub fn parse(word: &str) -> Option<Status> {
+        use Status::*;
+        [Running, Parked, Stuck, Sent, Cancelled, Failed, Timeout].into_iter().find(|status| status.word() == word)
+    }
+
     /// The word that people and `--json` see.
     pub fn word(self) -> &'static str {
         match self {

@@ -3,6 +3,7 @@
 use super::journal::Passed;
 use super::lock::Lock;
 use super::rows::{Placed, Request, Whose};
+use super::runs::CANCEL;
 use super::writer::Reply;
 use super::{Disk, Shared};
 use crate::store::{Answer, Appended, RunRow, Store, StoreError};
@@ -259,6 +260,14 @@ impl Store for Kept {
     fn get(&self, checksum: Checksum) -> Option<Artifact> {
         let cached = self.0.disk.0.cache.borrow_mut().get(checksum);
         cached.or_else(|| self.find(checksum).ok().flatten())
+    }
+
+    fn cancelled(&self) -> Option<String> {
+        let signals = self.signals().ok()?;
+        let cancel = signals.into_iter().find(|signal| signal.what == CANCEL)?;
+        let run = self.row()?.id.clone();
+        self.0.disk.heard(&run).ok()?;
+        Some(cancel.by)
     }
 
     fn flush(&self) -> Result<(), StoreError> {

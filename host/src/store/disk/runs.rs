@@ -10,10 +10,13 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// The columns of a [`RunRow`].
 const ROW: &str = "id, started, status, program, module, quarantine";
 
+/// Asks a run to stop, and to take back what it did: [`Signal::what`].
+pub const CANCEL: &str = "cancel";
+
 /// What another process asks of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Signal {
-    /// `cancel`.
+    /// [`CANCEL`].
     pub what: String,
     /// Who.
     pub by: String,

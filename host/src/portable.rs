@@ -1,0 +1,243 @@
+//! A run as one file, `.aivmrun`: its records, every artifact that they name, and a digest over all of it, which may be signed.
+//! It can be checked anywhere, and brought into another store, to be shown and forked there.
+//!
+//! `AIVMRUN1`, the number of records (8 bytes, little endian), each record with its length before it (4 bytes), artifacts in
+//! their framed form, at the end perhaps a seal (an artifact whose payload is the digest of everything before it), and 32 bytes of
+//! BLAKE3 over all of it.
+
+use crate::store::disk::{Disk, Kept};
+use crate::store::{RunRow, Store, StoreError};
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, parts};
+use aivm_schema::journal::{Body, Link, Record, RecordError, RunStarted};
+use aivm_vm::run::{Batch, Status};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+
+const MAGIC: &[u8; 8] = b"AIVMRUN1";
+/// Of the digest, in bytes.
+const DIGEST: usize = 32;
+/// The media type of a seal.
+pub const SEAL: &str = "application/vnd.aivm.seal";
+
+/// Why a run cannot be written to a file, or a file is no run.
+#[derive(Debug, thiserror::Error)]
+pub enum PortableError {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The file cannot be written.
+    #[error("E0780: the file cannot be written: {0}")]
+    Write(#[from] std::io::Error),
+    /// A record names what is not there.
+    #[error("E0781: record {seq} names the artifact {checksum}, which is missing or damaged")]
+    Missing {
+        /// Which record.
+        seq: u64,
+        /// Which artifact.
+        checksum: Checksum,
+    },
+    /// Not what was written.
+    #[error("E0782: the file is damaged or no run of this program: {0}")]
+    Damaged(String),
+    /// There is another run of that name.
+    #[error("E0783: there is another run {0} here already")]
+    Another(String),
+}
+
+impl From<RecordError> for PortableError {
+    fn from(error: RecordError) -> PortableError {
+        PortableError::Damaged(error.to_string())
+    }
+}
+
+impl From<ArtifactError> for PortableError {
+    fn from(error: ArtifactError) -> PortableError {
+        PortableError::Damaged(error.to_string())
+    }
+}
+
+/// The artifacts that a record names. What a checkpoint names is not among them: everything follows from the rest.
+pub fn named(body: &Body) -> Vec<Checksum> {
+    match body {
+        Body::RunStarted(started) => {
+            let forked = started.forked.as_ref().and_then(|forked| forked.input);
+            [started.program, started.input].into_iter().chain(forked).collect()
+        }
+        Body::Outcome(outcome) => outcome.result.iter().map(|output| output.artifact).collect(),
+        Body::Resolved(resolved) => resolved.happened.into_iter().collect(),
+        Body::ApprovalDecided(decided) => decided.edited.into_iter().collect(),
+        Body::RunFinished(finished) => finished.output.iter().map(|output| output.artifact).collect(),
+        Body::Upgraded { program } => vec![*program],
+        _ => Vec::new(),
+    }
+}
+
+/// Writes a run. `seal` is given the digest of everything, and may sign it.
+pub fn export(
+    run: &Kept,
+    out: &mut dyn Write,
+    seal: impl FnOnce([u8; DIGEST]) -> Option<Artifact>,
+) -> Result<(), PortableError> {
+    let mut out = Hashing { out, hasher: blake3::Hasher::new() };
+    let mut journal = run.journal()?;
+    out.put(MAGIC)?;
+    out.put(&journal.last().to_le_bytes())?;
+    let mut open = Vec::new();
+    while let Some((seq, bytes)) = journal.next()? {
+        open.extend(named(&Record::from_bytes(&bytes)?.body).into_iter().map(|checksum| (seq, checksum)));
+        out.put(&(bytes.len() as u32).to_le_bytes())?;
+        out.put(&bytes)?;
+    }
+    open.reverse();
+    let mut written = BTreeSet::new();
+    while let Some((seq, checksum)) = open.pop() {
+        if !written.insert(checksum.0) {
+            continue;
+        }
+        let artifact = run.find(checksum)?.ok_or(PortableError::Missing { seq, checksum })?;
+        if artifact.media_type() == parts::MEDIA_TYPE {
+            open.extend(parts::decode(artifact.payload())?.into_iter().map(|part| (seq, part.artifact)));
+        }
+        out.put(&artifact.to_framed())?;
+    }
+    let digest = *out.hasher.finalize().as_bytes();
+    if let Some(seal) = seal(digest) {
+        out.put(&seal.to_framed())?;
+    }
+    let digest = *out.hasher.finalize().as_bytes();
+    out.out.write_all(&digest)?;
+    Ok(out.out.flush()?)
+}
+
+struct Hashing<'o> {
+    out: &'o mut dyn Write,
+    hasher: blake3::Hasher,
+}
+
+impl Hashing<'_> {
+    fn put(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.hasher.update(bytes);
+        self.out.write_all(bytes)
+    }
+}
+
+/// A run from its file, checked: every bit, the records, the chain, and that everything is there that they name.
+pub struct Portable {
+    /// How it began.
+    pub started: RunStarted,
+    /// When: unix nanoseconds.
+    pub began: u64,
+    /// How it stands.
+    pub status: Status,
+    /// The bytes of its records.
+    pub records: Vec<Vec<u8>>,
+    /// The chain behind the last.
+    pub head: Link,
+    /// What they name.
+    pub artifacts: Vec<Artifact>,
+    /// What was signed of it.
+    pub seal: Option<Artifact>,
+    program: Checksum,
+}
+
+impl Portable {
+    /// Reads a file.
+    pub fn from_bytes(file: &[u8]) -> Result<Portable, PortableError> {
+        let damaged = |what: &str| PortableError::Damaged(what.to_owned());
+        let (content, digest) = file.split_last_chunk::<DIGEST>().ok_or_else(|| damaged("it is too short"))?;
+        if blake3::hash(content).as_bytes() != digest {
+            return Err(damaged("its digest is another"));
+        }
+        let rest = content.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not begin as one"))?;
+        let (count, mut rest) = rest.split_first_chunk::<8>().ok_or_else(|| damaged("it is too short"))?;
+        let (mut records, mut link, mut needed) = (Vec::new(), Link::default(), Vec::new());
+        let (mut start, mut status, mut program) = (None, Status::Running, None);
+        for seq in 1..=u64::from_le_bytes(*count) {
+            let (length, more) = rest.split_first_chunk::<4>().ok_or_else(|| damaged("a record is cut short"))?;
+            let (bytes, more) = more
+                .split_at_checked(u32::from_le_bytes(*length) as usize)
+                .ok_or_else(|| damaged("a record is cut short"))?;
+            let record = Record::from_bytes(bytes)?;
+            needed.extend(named(&record.body).into_iter().map(|checksum| (seq, checksum)));
+            match record.body {
+                Body::RunStarted(started) if seq == 1 => {
+                    program = Some(started.program);
+                    start = Some((*started, record.at));
+                }
+                Body::Upgraded { program: next } => program = Some(next),
+                Body::RunFinished(finished) => status = Status::parse(&finished.status).unwrap_or(Status::Failed),
+                Body::RollbackRequested(_) => status = Status::Running,
+                Body::Parked { .. } => status = Status::Parked,
+                _ if status == Status::Parked => status = Status::Running,
+                _ => {}
+            }
+            link = link.then(seq, bytes);
+            records.push(bytes.to_vec());
+            rest = more;
+        }
+        let (Some((started, began)), Some(program)) = (start, program) else {
+            return Err(damaged("it does not begin with the start of a run"));
+        };
+        let (mut artifacts, mut seal, mut known) = (Vec::new(), None, BTreeMap::new());
+        while !rest.is_empty() {
+            let before = content.len() - rest.len();
+            let (artifact, more) = Artifact::from_framed(rest)?;
+            if artifact.media_type() == SEAL && more.is_empty() {
+                let of = blake3::hash(content.get(..before).unwrap_or_default());
+                if artifact.payload() != of.as_bytes() {
+                    return Err(damaged("its seal is of something else"));
+                }
+                seal = Some(artifact);
+            } else {
+                if artifact.media_type() == parts::MEDIA_TYPE {
+                    let members = parts::decode(artifact.payload())?;
+                    needed.extend(members.into_iter().map(|part| (0, part.artifact)));
+                }
+                known.insert(artifact.checksum().0, ());
+                artifacts.push(artifact);
+            }
+            rest = more;
+        }
+        if let Some((seq, checksum)) = needed.into_iter().find(|(_, checksum)| !known.contains_key(&checksum.0)) {
+            return Err(PortableError::Missing { seq, checksum });
+        }
+        Ok(Portable { started, began, status, records, head: link, artifacts, seal, program })
+    }
+
+    /// Has it come to an end?
+    pub fn has_ended(&self) -> bool {
+        !matches!(self.status, Status::Running | Status::Parked)
+    }
+
+    /// Brings the run into a store. One that is there already is left as it is; one that has not ended is set aside: it goes on
+    /// where it came from, and nowhere else.
+    pub async fn import(self, disk: &Disk) -> Result<(), PortableError> {
+        let id = self.started.run.clone();
+        if let Some(there) = disk.look(&id)? {
+            let mut journal = there.journal()?;
+            while journal.next()?.is_some() {}
+            return if journal.link() == self.head { Ok(()) } else { Err(PortableError::Another(id)) };
+        }
+        let ended = self.has_ended();
+        let kept = disk.keep();
+        kept.begin(RunRow {
+            id: id.clone(),
+            started: self.began,
+            status: String::new(),
+            program: self.started.file.clone(),
+            module: self.program,
+            quarantine: None,
+        })?;
+        for artifact in &self.artifacts {
+            kept.put(artifact);
+        }
+        kept.append(Batch { first: 1, records: self.records, head: self.head, status: self.status }).await?;
+        if !ended {
+            disk.quarantine(
+                &id,
+                "it was brought here before its end: it goes on where it came from; it can be forked",
+            )?;
+        }
+        Ok(())
+    }
+}
