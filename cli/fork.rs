@@ -76,7 +76,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         },
         limits: started.limits,
         timeout_ms: started.timeout_ms,
-        trace: true,
+        trace: global.json,
         webhook: crate::config::webhook(),
         reuse: Some(reuse),
         started: Some(started),

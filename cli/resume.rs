@@ -144,7 +144,7 @@ pub fn go_on(
         },
         limits: run.limits(),
         timeout_ms: started.timeout_ms,
-        trace: true,
+        trace: global.json,
         started: None,
         webhook: crate::config::webhook(),
         reuse: None,

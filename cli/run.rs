@@ -45,7 +45,7 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
     let input = mint
         .seal(input::draft(how.input.as_deref(), how.media_type.as_deref())?)
         .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
-    let mut options = options(how, program, &mint)?;
+    let mut options = options(global, how, program, &mint)?;
     let store = store(how.ephemeral)?;
     let [module, _] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
     let module =
@@ -112,7 +112,7 @@ pub fn carry(
     Ok(outcome.exit)
 }
 
-fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure> {
+fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure> {
     let mut params = BTreeMap::new();
     for param in &how.params {
         let (key, value) = param
@@ -138,7 +138,7 @@ fn options(how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure
         around: Surroundings { run: mint.run_id(), workspace, params, mock: how.mock },
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
-        trace: true,
+        trace: global.json,
         started: None,
         webhook: crate::config::webhook(),
         reuse: None,

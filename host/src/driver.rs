@@ -48,7 +48,7 @@ pub struct Options {
     pub limits: RunLimits,
     /// The deadline of the whole run, in milliseconds.
     pub timeout_ms: Option<u64>,
-    /// Keep a record of every call.
+    /// Keep a row of every call for the report; else only of the last that failed.
     pub trace: bool,
     /// What the run's journal begins with; none: there is no journal.
     pub started: Option<RunStarted>,
@@ -76,7 +76,7 @@ pub struct Report {
     pub ending: Ending,
     /// Was it stopped from outside?
     pub interrupted: bool,
-    /// Every call, in the order in which they ended.
+    /// Every call, in the order in which they ended; or the last that failed.
     pub steps: Vec<StepRecord>,
     /// What all calls took.
     pub totals: Totals,
@@ -157,8 +157,12 @@ pub async fn drive(
 
 struct Driver<'a> {
     run: Run,
+    /// The artifact of the program, when there is a journal.
+    program: Option<Artifact>,
     around: Arc<Surroundings>,
     tracing: bool,
+    /// All rows of the trace are wanted; else the last that failed.
+    keeping: bool,
     store: Rc<dyn Store>,
     mint: Arc<Mint>,
     observer: &'a mut dyn Observer,
@@ -215,8 +219,10 @@ impl<'a> Driver<'a> {
     ) -> Driver<'a> {
         let (sender, returned) = mpsc::unbounded_channel();
         Driver {
+            program: run.program().and_then(|program| store.get(program)),
             run,
             around: Arc::new(options.around),
+            keeping: options.trace,
             tracing: options.trace || observer.is_watching(),
             store,
             mint,
@@ -543,7 +549,11 @@ impl<'a> Driver<'a> {
         if self.showing {
             self.observer.event(Event::Ended(&record));
         }
-        self.steps.push(record);
+        if self.keeping {
+            self.steps.push(record);
+        } else if record.error.is_some() {
+            self.steps = vec![record];
+        }
     }
 
     fn target(&self, step: StepId) -> Option<StepTarget> {

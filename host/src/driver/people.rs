@@ -113,8 +113,9 @@ impl Driver<'_> {
         };
         // One that is too large is left out: then more is told again.
         let Ok(artifact) = self.mint.seal(draft) else { return };
-        let mut kept = BTreeSet::new();
+        let (mut kept, mut size) = (BTreeSet::new(), artifact.bytes().len());
         let mut open = checkpoint.artifacts;
+        open.extend(self.program.clone());
         while let Some(value) = open.pop() {
             if !kept.insert(value.checksum().0) {
                 continue;
@@ -124,9 +125,10 @@ impl Driver<'_> {
             {
                 open.extend(named.into_iter().map(|(_, _, part)| part));
             }
+            size += value.bytes().len();
             self.store.put(&value);
         }
         self.store.put(&artifact);
-        self.run.checkpointed(artifact.checksum());
+        self.run.checkpointed(artifact.checksum(), size);
     }
 }

@@ -69,6 +69,11 @@ impl Reloaded {
 }
 
 impl Run {
+    /// The artifact of the module that it runs, when there is a journal.
+    pub fn program(&self) -> Option<Checksum> {
+        self.program
+    }
+
     /// Another distance between checkpoints than the usual, in bytes of records.
     pub fn checkpoint_after(&mut self, bytes: usize) {
         self.often = bytes;
@@ -101,17 +106,16 @@ impl Run {
             scripted: self.scripted.iter().map(|(worker, calls)| (*worker, *calls)).collect(),
             instead: self.instead.as_ref().map(|(key, input)| (key.clone(), input.checksum())),
         };
-        // How it began is in its first record.
         artifacts.extend(self.instead.as_ref().map(|(_, input)| input.clone()));
         // Plain data in memory: this cannot fail; if it did, reloading would say so.
         let bytes = postcard::to_stdvec(&image).unwrap_or_default();
         self.since = 0;
-        self.checkpoint = bytes.len() + artifacts.iter().map(|artifact| artifact.bytes().len()).sum::<usize>();
         Do::Checkpoint(Checkpoint { bytes, artifacts })
     }
 
-    /// The checkpoint is kept under this name.
-    pub fn checkpointed(&mut self, artifact: Checksum) {
+    /// The checkpoint is kept under this name, and took so many bytes with everything that it names.
+    pub fn checkpointed(&mut self, artifact: Checksum, size: usize) {
+        self.checkpoint = size;
         self.write(self.now, aivm_schema::journal::Body::Checkpoint { artifact });
     }
 }
