@@ -74,6 +74,8 @@ pub enum Command {
     Rollback(RollbackArgs),
     /// Begin a run that takes everything from another up to a step, and goes its own way from there
     Fork(ForkArgs),
+    /// Let a run that has not ended go on as one of another program
+    Upgrade(UpgradeArgs),
     /// Write a run into one file
     Export(ExportArgs),
     /// Bring a run from a file into this store, to show, verify and fork it
@@ -241,6 +243,18 @@ pub struct ForkArgs {
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `upgrade`
+#[derive(Debug, Group)]
+pub struct UpgradeArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// The new program
+    pub file: String,
+    /// Do nothing: say whether it can be moved, and where it stands
+    #[arg(long)]
+    pub plan: bool,
 }
 
 /// `export`

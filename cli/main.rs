@@ -35,6 +35,8 @@ mod rollback;
 mod run;
 #[cfg(feature = "store")]
 mod store;
+#[cfg(feature = "store")]
+mod upgrade;
 mod worker;
 
 use args::{Args, Command};
@@ -100,8 +102,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Import(args) => portable::import(global, &args),
         #[cfg(feature = "store")]
         Command::Verify(args) => portable::verify(global, &args),
+        #[cfg(feature = "store")]
+        Command::Upgrade(args) => upgrade::upgrade(global, &args),
         #[cfg(not(feature = "store"))]
-        Command::Export(_) | Command::Import(_) | Command::Verify(_) => Err(Failure::no_store()),
+        Command::Upgrade(_) | Command::Export(_) | Command::Import(_) | Command::Verify(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]
         Command::Approve(_) | Command::Rollback(_) | Command::Fork(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]

@@ -120,7 +120,7 @@ pub fn recover(store: &Kept, from: From) -> Result<Recovered, RecoveryError> {
         match reading.tell(None)? {
             Told::All(recovered) => return Ok(*recovered),
             // From its start on the run is one of that program: it does the same.
-            Told::Upgraded(program) => reading = Reading { program, ..Reading::begin(store, from)? },
+            Told::Upgraded(program) => reading = Reading { program, ..Reading::begin(store, From::Start)? },
         }
     }
 }

@@ -214,3 +214,31 @@ out <= ( switch <= ( one => next  two => next | cancel  three => send ) ) <= in
     let refused = aivm(dir.path(), &["fork", run, "--at", "switch.1/too#1"]);
     assert!(stderr(&refused).contains("switch.1/two#1"), "{}", stderr(&refused));
 }
+
+#[test]
+fn a_run_moves_to_a_program_that_does_the_same_up_to_here() {
+    let (dir, run, _) = waiting();
+    write(dir.path(), "later.aivm", &DEPLOY.replace("(echo shipped; cat; echo)", "(echo sailed; cat; echo)"));
+    write(dir.path(), "earlier.aivm", &DEPLOY.replace("echo built", "echo BUILT"));
+    write(
+        dir.path(),
+        "before.aivm",
+        &DEPLOY
+            .replace("( build => next", "( again<1> => next  build => next")
+            .replace("+++\nout", "[worker.again]\nrun = \"cat\"\n+++\nout"),
+    );
+    for (file, why) in [("earlier.aivm", "switch.1/build#1"), ("before.aivm", "switch.1/build#1")] {
+        let refused = aivm(dir.path(), &["upgrade", &run, file]);
+        assert!(stderr(&refused).contains("E0779") && stderr(&refused).contains(why), "{file}: {}", stderr(&refused));
+    }
+    let plan = json(&aivm(dir.path(), &["upgrade", &run, "later.aivm", "--plan", "--json"]));
+    assert_eq!(plan["under_way"], serde_json::json!(["switch.1/allow#1"]));
+    let moved = aivm(dir.path(), &["upgrade", &run, "later.aivm"]);
+    assert_eq!(moved.status.code(), Some(0), "{}", stderr(&moved));
+    assert!(aivm(dir.path(), &["verify", &run]).status.success());
+    let approved = aivm(dir.path(), &["approve", &run, "next"]);
+    assert_eq!(approved.status.code(), Some(0), "{}", stderr(&approved));
+    assert_eq!(ledger(dir.path()), ["built", "sailed", "release 7"]);
+    let ended = aivm(dir.path(), &["upgrade", &run, "later.aivm"]);
+    assert!(stderr(&ended).contains("E0779"), "{}", stderr(&ended));
+}

@@ -677,11 +677,14 @@ impl Run {
         self.machine.rollback(to, &rollback.done)
     }
 
-    /// The run is one of another program from now on, which does the same up to here: whoever says so has told it the records.
-    pub fn upgraded(&mut self, at: u64, program: Checksum) {
-        self.program = Some(program);
+    /// The run, which has been told its records, is one of another program from now on: that did the same up to here. What is to
+    /// be written; nothing else happens before it is resumed.
+    pub fn upgrade(&mut self, at: u64, program: Checksum, status: Status) -> Option<Batch> {
+        self.replaying = false;
+        self.status = status;
         self.tell(at, Body::Upgraded { program });
-        self.since = usize::MAX / 2;
+        self.replaying = true;
+        self.batch()
     }
 
     /// Other limits; what was parked tries again.

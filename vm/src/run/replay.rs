@@ -139,7 +139,11 @@ impl Run {
                 }
             }
             // Whoever tells the records tells them to this program.
-            Body::Upgraded { program } => self.program = Some(*program),
+            Body::Upgraded { program } => {
+                self.program = Some(*program);
+                // Older checkpoints are of another program.
+                self.since = usize::MAX / 2;
+            }
             // To go on from there is quicker; to come there is to be told the same.
             Body::Checkpoint { .. } | Body::Parked { .. } => {}
             Body::RunFinished(_) if self.machine.has_ended() => self.ended = true,

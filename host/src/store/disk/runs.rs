@@ -117,6 +117,11 @@ impl Disk {
         list().map_err(|source| self.writer().error(source))
     }
 
+    /// The run is one of another program from now on.
+    pub fn upgraded(&self, run: &str, module: Checksum) -> Result<(), StoreError> {
+        self.change("UPDATE run SET module = ?2 WHERE id = ?1", params![run, module.0]).map(drop)
+    }
+
     /// Sets a damaged run aside: it is not resumed, and the others go on.
     pub fn quarantine(&self, run: &str, reason: &str) -> Result<(), StoreError> {
         self.change("UPDATE run SET quarantine = ?2 WHERE id = ?1", params![run, reason]).map(drop)

@@ -1,0 +1,85 @@
+//! `upgrade`: a run that has not ended goes on as one of another program, when that does the same up to here.
+
+use crate::args::{Global, UpgradeArgs};
+use crate::fail::{Exit, Failure, coded};
+use crate::{module, resume};
+use aivm_host::mint::Mint;
+use aivm_host::recovery::{self, From, Recovered, RecoveryError};
+use aivm_host::store::Store;
+use aivm_schema::module::{Module, drafts};
+use aivm_vm::run::{Do, Status};
+use serde_json::json;
+
+/// `aivm upgrade RUN NEW.aivm`.
+pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
+    let program = module::load(&args.file)?;
+    let disk = crate::store::open()?;
+    let row = resume::find(&disk, &args.run)?;
+    let store = |error: aivm_host::store::StoreError| coded(&error.to_string());
+    let kept = match args.plan {
+        true => disk.look(&row.id).map_err(store)?,
+        false => Some(disk.claim(&row.id).map_err(store)?),
+    };
+    let kept = kept.ok_or_else(|| Failure::usage("E0812", format!("no run is called {}", args.run)))?;
+    let before = recovery::recover(&kept, From::Start).map_err(|error| coded(&error.to_string()))?;
+    if before.run.has_finished() {
+        return Err(Failure::usage("E0779", format!("the run {} has ended", row.id))
+            .help(format!("a run that takes over what it answered: aivm fork {} --at STEP", row.id)));
+    }
+    let refuse = |what: String| {
+        Failure::usage("E0779", format!("the run {} cannot be moved: {what}", row.id))
+            .help(format!("let a new run go its own way from there: aivm fork {} --at STEP", row.id))
+    };
+    if let Some(key) = changed(&before, program.module.module()) {
+        return Err(refuse(format!("{key} was answered by a worker that is another one now")));
+    }
+    let after = recovery::recover_as(&kept, program.module.clone()).map_err(|error| match error {
+        RecoveryError::Replay { source, .. } => refuse(source.to_string()),
+        other => coded(&other.to_string()),
+    })?;
+    let Recovered { mut run, history, .. } = after;
+    let under_way: Vec<String> = run.under_way().map(|call| call.key.to_string()).collect();
+    if !args.plan {
+        let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+        let [draft, _] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
+        let artifact = mint
+            .seal(draft)
+            .map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?;
+        kept.put(&artifact);
+        let status = Status::parse(&row.status).unwrap_or(Status::Parked);
+        if let Some(batch) = run.upgrade(mint.now(), artifact.checksum(), status) {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .build()
+                .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
+            runtime.block_on(kept.append(batch)).map_err(store)?;
+        }
+        disk.upgraded(&row.id, artifact.checksum()).map_err(store)?;
+    }
+    let answered = history.iter().filter(|row| matches!(row, Do::Ended(_))).count();
+    if global.json {
+        println!(
+            "{}",
+            json!({"v": 1, "run": row.id, "moved": !args.plan, "answered": answered, "under_way": under_way})
+        );
+        return Ok(Exit::SENT);
+    }
+    let stay = format!("{answered} answers stay as they are");
+    match args.plan {
+        true => println!("{} can be moved: {stay}", row.id),
+        false => println!("{} is moved: {stay}; go on: aivm resume {}", row.id, row.id),
+    }
+    for key in under_way {
+        println!("it stands at {}", crate::out::plain(&key));
+    }
+    Ok(Exit::SENT)
+}
+
+/// The first call that was answered by a worker whose definition is another one in the new program.
+fn changed(before: &Recovered, after: &Module) -> Option<String> {
+    let now = |name: &str| after.workers.iter().find(|worker| worker.name == name).map(|worker| &worker.definition);
+    before.history.iter().find_map(|row| {
+        let Do::Ended(ended) = row else { return None };
+        let worker = before.module.module().workers.get(ended.call.worker.index())?;
+        (now(&worker.name) != Some(&worker.definition)).then(|| ended.call.key.to_string())
+    })
+}
