@@ -10,9 +10,13 @@ mod approve;
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
+#[cfg(feature = "store")]
+mod cancel;
 mod check;
 mod compile;
 mod config;
+#[cfg(feature = "store")]
+mod diff;
 mod doctor;
 mod examples;
 mod explain;
@@ -21,8 +25,12 @@ mod fail;
 mod fork;
 mod graph;
 mod input;
+#[cfg(feature = "store")]
+mod journal;
 mod keys;
 mod library;
+#[cfg(feature = "store")]
+mod logs;
 mod module;
 #[cfg(feature = "store")]
 mod portable;
@@ -34,7 +42,13 @@ mod resume;
 mod rollback;
 mod run;
 #[cfg(feature = "store")]
+mod runs;
+#[cfg(feature = "store")]
+mod show;
+#[cfg(feature = "store")]
 mod store;
+#[cfg(feature = "store")]
+mod why;
 mod worker;
 
 use args::{Args, Command};
@@ -83,7 +97,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         #[cfg(feature = "store")]
         Command::Artifact(args) => artifact::artifact(global, &args),
         #[cfg(feature = "store")]
-        Command::Runs(args) => resume::runs(global, &args),
+        Command::Runs(args) => runs::runs(global, &args),
         #[cfg(feature = "store")]
         Command::Resume(args) => resume::resume(global, &args),
         #[cfg(feature = "store")]
@@ -102,10 +116,24 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Verify(args) => portable::verify(global, &args),
         #[cfg(not(feature = "store"))]
         Command::Export(_) | Command::Import(_) | Command::Verify(_) => Err(Failure::no_store()),
+        #[cfg(feature = "store")]
+        Command::Cancel(args) => cancel::cancel(global, &args),
+        #[cfg(feature = "store")]
+        Command::Show(args) => show::show(global, &args),
+        #[cfg(feature = "store")]
+        Command::Logs(args) => logs::logs(global, &args),
+        #[cfg(feature = "store")]
+        Command::Why(args) => why::why(global, &args),
+        #[cfg(feature = "store")]
+        Command::Diff(args) => diff::diff(global, &args),
+        #[cfg(not(feature = "store"))]
+        Command::Artifact(_) | Command::Runs(_) | Command::Resume(_) | Command::Settle(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]
         Command::Approve(_) | Command::Rollback(_) | Command::Fork(_) => Err(Failure::no_store()),
         #[cfg(not(feature = "store"))]
-        Command::Artifact(_) | Command::Runs(_) | Command::Resume(_) | Command::Settle(_) => Err(Failure::no_store()),
+        Command::Cancel(_) | Command::Show(_) | Command::Logs(_) | Command::Why(_) | Command::Diff(_) => {
+            Err(Failure::no_store())
+        }
         Command::Keys(args) => keys::keys(global, &args),
         Command::Config(args) => config::config(global, &args),
         Command::Doctor => doctor::doctor(global),
