@@ -31,7 +31,9 @@ pub fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
     let calls: Vec<Explained<'_>> = rows.iter().map(|(at, row)| explain(&told, *at, row)).collect();
     let open: Vec<&str> = told.open.iter().map(|open| open.intent.key.as_str()).collect();
     let open: Vec<&str> = open.into_iter().filter(|key| is_meant(key, &args.step, &place)).collect();
-    let outcomes = calls.first().map(|call| call.outcomes.as_slice()).unwrap_or_default();
+    // Of a fan-out the list of the whole, not that of an item.
+    let whole = calls.iter().find(|call| !call.record.key.ends_with(']')).or(calls.first());
+    let outcomes = whole.map(|call| call.outcomes.as_slice()).unwrap_or_default();
     if global.json {
         let report = json!({
             "v": 1,
