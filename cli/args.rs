@@ -22,8 +22,7 @@ Write
   explain CODE      what an error means, with an example
 Build
   compile FILE      to a module (.aivmc)
-  disasm FILE       a module as assembly text
-  asm FILE          assembly text to a module
+  disasm | asm FILE a module as assembly text, and back
 Look
   runs | show RUN | logs RUN   what ran, its steps, its journal (-f follows)
   why RUN STEP | diff RUN RUN  why a step led where it did; where two part
@@ -156,7 +155,7 @@ pub struct RunsArgs {
 }
 
 /// How a run can stand; `running` are also those that were interrupted.
-const STATUSES: [&str; 7] = ["running", "interrupted", "parked", "sent", "cancelled", "failed", "timeout"];
+const STATUSES: [&str; 8] = ["running", "interrupted", "parked", "stuck", "sent", "cancelled", "failed", "timeout"];
 
 /// `show`
 #[derive(Debug, Group)]

@@ -1,6 +1,7 @@
 //! A run as its journal tells it, for the commands that look at runs: the store is opened, the run found, its records told
 //! again, and what happened given as rows. Nothing is called, claimed or written. Only this file knows how that is done.
 
+use crate::artifact::short;
 use crate::fail::{Failure, coded};
 use crate::module::DEBUG;
 use crate::{resume, store};
@@ -9,7 +10,7 @@ use aivm_host::store::disk::{Disk, Reader};
 use aivm_host::store::{RunRow, StoreError};
 use aivm_host::trace::{StepRecord, Totals};
 use aivm_schema::artifact::{Artifact, Checksum};
-use aivm_schema::journal::{Body, Intent, Record, RunStarted};
+use aivm_schema::journal::{ApprovalRequested, Body, Intent, Record, RunStarted};
 use aivm_schema::module::{DEBUG_MEDIA_TYPE, Debug, Module, StepId};
 use aivm_vm::action::{Action, Purpose, RunEnd};
 use aivm_vm::run::Do;
@@ -56,12 +57,26 @@ pub struct Row {
 
 /// A call that has not ended.
 pub struct Open {
-    /// What was about to be done.
-    pub intent: Intent,
-    /// When: unix nanoseconds.
+    /// Its place in the run.
+    pub key: String,
+    /// Whom it calls.
+    pub worker: String,
+    /// 1, and one more for each retry.
+    pub attempt: u32,
+    /// Since when: unix nanoseconds.
     pub at: u64,
+    /// How it stands.
+    pub stands: Stands,
+}
+
+/// How a call stands that has not ended.
+pub enum Stands {
+    /// It was begun.
+    Begun,
     /// Nobody knows whether it happened.
-    pub unknown: bool,
+    Unknown,
+    /// A person is asked.
+    Asked(Box<ApprovalRequested>),
 }
 
 impl Told {
@@ -81,9 +96,17 @@ impl Told {
         totals
     }
 
-    /// The line to type when nobody knows whether a call happened.
-    pub fn settle_line(&self, open: &Open) -> String {
-        format!("aivm settle {} {} happened|not-happened", self.row.id, open.intent.key)
+    /// The line to type when somebody must say something before a call can end.
+    pub fn way_on(&self, open: &Open) -> Option<String> {
+        let (run, key) = (&self.row.id, &open.key);
+        match &open.stands {
+            Stands::Begun => None,
+            Stands::Unknown => Some(format!("aivm settle {run} {key} happened|not-happened")),
+            Stands::Asked(question) => {
+                let subject = short(Checksum(question.subject));
+                Some(format!("aivm approve {run} OUTCOME --step '{key}' --subject {subject}"))
+            }
+        }
     }
 }
 
@@ -120,14 +143,19 @@ impl Times {
             times.last = at;
             match body {
                 Body::Intent(intent) => {
-                    times.open.insert(intent.request, Open { intent: *intent, at, unknown: false });
+                    let Intent { request, key, worker, attempt, .. } = *intent;
+                    times.open.insert(request, Open { key, worker, attempt, at, stands: Stands::Begun });
+                }
+                Body::ApprovalRequested(question) => {
+                    let (request, key, worker) = (question.request, question.key.clone(), question.worker.clone());
+                    times.open.insert(request, Open { key, worker, attempt: 1, at, stands: Stands::Asked(question) });
                 }
                 Body::Outcome(outcome) => {
                     times.open.remove(&outcome.request);
                     times.ended.insert(outcome.request, at);
                 }
-                Body::Unknown { request } => times.mark(request, true),
-                Body::Resolved(resolved) => times.mark(resolved.request, false),
+                Body::Unknown { request } => times.mark(request, Stands::Unknown),
+                Body::Resolved(resolved) => times.mark(resolved.request, Stands::Begun),
                 Body::Parked { reason } => times.parked = Some(reason),
                 _ => {}
             }
@@ -135,9 +163,9 @@ impl Times {
         Ok(times)
     }
 
-    fn mark(&mut self, request: u64, unknown: bool) {
+    fn mark(&mut self, request: u64, stands: Stands) {
         if let Some(open) = self.open.get_mut(&request) {
-            open.unknown = unknown;
+            open.stands = stands;
         }
     }
 }
@@ -186,6 +214,15 @@ pub fn waits_of(disk: &Disk, row: &RunRow) -> Result<Option<String>, Failure> {
 /// The word for people: a run that nobody carries on does not run.
 pub fn status_word<'a>(row: &'a RunRow, waits: Option<&str>) -> &'a str {
     if row.status == "running" && waits.is_some() { "interrupted" } else { &row.status }
+}
+
+/// For people: what a run waits for.
+pub fn waits_word(waits: &str) -> &str {
+    match waits {
+        "asked" => "a person",
+        "unknown" => "settle",
+        waits => waits,
+    }
 }
 
 fn read(run: &str, seq: u64, bytes: &[u8]) -> Result<Record, Failure> {

@@ -3,7 +3,7 @@
 use crate::args::{Global, LogsArgs};
 use crate::artifact::short;
 use crate::fail::{self, Exit, Failure};
-use crate::journal::{Records, status_word};
+use crate::journal::{Records, status_word, waits_word};
 use crate::progress::{paint, say};
 use crate::show::one_line;
 use aivm_host::trace::{dollars, time_text};
@@ -115,7 +115,23 @@ impl Printer {
                 let limits = [calls, money, tokens].into_iter().flatten().collect::<Vec<_>>().join(", ");
                 Line::new("limits", None, limits, "")
             }
-            Body::Parked { reason } => Line::new("parked", None, format!("waits: {reason}"), "33"),
+            Body::Parked { reason } => Line::new("parked", None, format!("waits for {}", waits_word(reason)), "33"),
+            Body::ApprovalRequested(asked) => {
+                self.keys.insert(asked.request, asked.key.clone());
+                let text = format!("{} ({})", asked.question, asked.choices.join(" | "));
+                Line::new("asked", Some(asked.key.clone()), text, "36")
+            }
+            Body::ApprovalDecided(decided) => {
+                let by = if decided.by.is_empty() { String::new() } else { format!(", says {}", decided.by) };
+                let comment = if decided.comment.is_empty() { String::new() } else { format!(": {}", decided.comment) };
+                let edited = decided.edited.map(|edited| format!(", with {}", short(edited))).unwrap_or_default();
+                let word = decided.verdict.as_deref().unwrap_or("yes");
+                Line::new("decided", step(&decided.request), format!("{word}{edited}{by}{comment}"), "")
+            }
+            Body::RollbackRequested(rollback) => {
+                let to = if rollback.to.is_empty() { "the beginning" } else { &rollback.to };
+                Line::new("rollback", None, format!("to {to}, asked for by {}", rollback.by), "33")
+            }
             Body::RunFinished(finished) => {
                 self.ended = true;
                 of_end(finished)

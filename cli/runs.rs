@@ -3,7 +3,7 @@
 use crate::args::{Global, RunsArgs};
 use crate::artifact::time_text;
 use crate::fail::{self, Exit, Failure, coded};
-use crate::journal::{status_word, waits_of};
+use crate::journal::{status_word, waits_of, waits_word};
 use crate::progress::{paint, say};
 use crate::show::one_line;
 use aivm_host::store::RunRow;
@@ -65,7 +65,7 @@ fn is_of(row: &RunRow, program: Option<&str>) -> bool {
 fn table(rows: &[(RunRow, Option<String>)], colours: bool) -> String {
     let cells = rows.iter().map(|(row, waits)| {
         let word = status_word(row, waits.as_deref());
-        let waits = waits.as_deref().unwrap_or_default();
+        let waits = waits.as_deref().map(waits_word).unwrap_or_default();
         [&row.id, word, &one_line(waits), &time_text(row.started), &one_line(&row.program)].map(str::to_owned)
     });
     let head = ["run", "status", "waits for", "began (UTC)", "program"].map(str::to_owned);
@@ -79,7 +79,7 @@ fn table(rows: &[(RunRow, Option<String>)], colours: bool) -> String {
         let colour = match word.as_str() {
             _ if nth == 0 => "",
             "sent" => "32",
-            "failed" | "timeout" => "31",
+            "failed" | "timeout" | "stuck" => "31",
             _ => "33",
         };
         let word = format!("{word:<status$}");

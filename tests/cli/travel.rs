@@ -48,7 +48,6 @@ run = \"cat; echo 1\"
 run = \"touch undone\"
 [worker.two]
 run = \"touch waiting; while [ -e hold ]; do sleep 0.02; done; cat; echo 2\"
-EFFECT
 +++
 out <= ( switch <= ( one ~ un-one => next  two => send ) ) <= in
 ";
@@ -56,8 +55,9 @@ out <= ( switch <= ( one ~ un-one => next  two => send ) ) <= in
         write(folder, "slow.aivm", program);
     }
     write(folder, "hold", "");
-    let run = command(folder, &["run", "slow.aivm", "-q"]).stdout(Stdio::null()).spawn().expect("aivm runs");
+    let mut run = command(folder, &["run", "slow.aivm", "-q"]).stdout(Stdio::null()).spawn().expect("aivm runs");
     while !folder.join("waiting").exists() {
+        assert!(run.try_wait().expect("it can be asked").is_none(), "it has ended already");
         std::thread::sleep(Duration::from_millis(5));
     }
     let runs = json(&aivm(folder, &["runs", "--json", "--most", "1"]));
@@ -205,7 +205,7 @@ fn what_is_unknown_names_the_line_to_type_and_cancel_undoes() {
     assert!(shown.contains(&settle), "{shown}");
     assert!(lines(&shown).iter().any(|line| line == "? two#1 → unknown"), "{shown}");
     let report = json(&aivm(dir.path(), &["show", &run, "--json"]));
-    assert_eq!(report["open"][0]["settle"], settle.as_str());
+    assert_eq!(report["open"][0]["way_on"], settle.as_str());
     assert!(!dir.path().join("undone").exists());
     let settled = aivm(dir.path(), &["settle", &run, "switch.1/two#1", "not-happened"]);
     assert_eq!(settled.status.code(), Some(1), "{}", stderr(&settled));
@@ -213,6 +213,27 @@ fn what_is_unknown_names_the_line_to_type_and_cancel_undoes() {
     let again = aivm(dir.path(), &["cancel", &run]);
     assert_eq!(again.status.code(), Some(2));
     assert!(stderr(&again).contains("E0863"), "{}", stderr(&again));
+}
+
+#[test]
+fn a_person_who_is_asked_sees_what_to_type() {
+    let dir = folder();
+    write(
+        dir.path(),
+        "p.aivm",
+        "+++\n[worker.ask]\nhuman = \"ship it?\"\n+++\nout <= ( switch <= ( ask => send | cancel ) ) <= in\n",
+    );
+    let run = ran(dir.path(), &["p.aivm", "--in", "version 2"]);
+    let report = json(&aivm(dir.path(), &["show", &run, "--json"]));
+    assert_eq!((&report["waits"], &report["open"][0]["question"]), (&"asked".into(), &"ship it?".into()), "{report}");
+    let shown = text(&aivm(dir.path(), &["show", &run]));
+    let way_on = report["open"][0]["way_on"].as_str().expect("a line");
+    assert!(shown.contains(way_on) && shown.contains("ship it? (send | cancel)"), "{shown}");
+    let words: Vec<String> = way_on.replace("OUTCOME", "send").split(' ').map(|word| word.replace('\'', "")).collect();
+    let words: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
+    assert_eq!(text(&aivm(dir.path(), &words)), "version 2", "the line works as it stands");
+    let logs = text(&aivm(dir.path(), &["logs", &run]));
+    assert!(logs.contains("asked      switch.1/ask#1") && logs.contains("decided    switch.1/ask#1  send"), "{logs}");
 }
 
 #[test]
