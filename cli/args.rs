@@ -12,8 +12,8 @@ Run
   try [NAME]        run an example that is built in
   resume | cancel | rollback RUN   go on; stop for good; take back what it did
   settle RUN STEP happened|not-happened   of a step that was interrupted
-  approve RUN [OUTCOME]   decide what a run asks a person
-  fork RUN --at STEP   a run that goes its own way from a step on
+  approve RUN [OUTCOME]            decide what a run asks a person
+  fork RUN --at STEP               a run that goes its own way from a step on
 Write
   check FILE…       errors, warnings, and the worst case
   fmt FILE…         format a program
@@ -21,8 +21,7 @@ Write
   graph FILE        draw it (svg, png, dot, mermaid, text)
   explain CODE      what an error means, with an example
 Build
-  compile FILE      to a module (.aivmc)
-  disasm | asm FILE a module as assembly text, and back
+  compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
 Look
   runs | show RUN | logs RUN   what ran, its steps, its journal (-f follows)
   why RUN STEP | diff RUN RUN  why a step led where it did; where two part

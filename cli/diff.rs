@@ -11,7 +11,7 @@ use crate::show::{ending, one_line};
 use crate::store;
 use aivm_host::parts;
 use aivm_host::store::Store;
-use aivm_host::store::disk::Disk;
+use aivm_host::store::disk::Kept;
 use aivm_host::trace::{StepRecord, totals_text};
 use aivm_schema::artifact::{Artifact, Checksum, parts::MEDIA_TYPE};
 use aivm_schema::unit::{Money, Tokens};
@@ -32,12 +32,14 @@ const DEEPEST: usize = 16;
 pub fn diff(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
     let disk = store::open()?;
     let (one, other) = (journal::tell(&disk, &args.run)?, journal::tell(&disk, &args.other)?);
-    let compared = Compared::of(&disk, &one, &other);
+    // What the parts of values are read from.
+    let kept = disk.keep();
+    let compared = Compared::of(&kept, &one, &other);
     let equal = compared.is_equal();
     if global.json {
         println!("{}", compared.json(&one, &other, equal));
     } else {
-        print!("{}", compared.text(&disk, [&one, &other], fail::colours(&std::io::stdout())));
+        print!("{}", compared.text(&kept, [&one, &other], fail::colours(&std::io::stdout())));
     }
     Ok(if equal { Exit::SENT } else { Exit::FAILED })
 }
@@ -79,21 +81,21 @@ struct Compared<'a> {
 }
 
 impl<'a> Compared<'a> {
-    fn of(disk: &Disk, one: &'a Told, other: &'a Told) -> Compared<'a> {
+    fn of(kept: &Kept, one: &'a Told, other: &'a Told) -> Compared<'a> {
         let mut before = Vec::new();
         let digest = |told: &Told| Some(short_digest(&told.module().digest().to_string()));
         differ(&mut before, "program", [digest(one), digest(other)]);
-        values(&mut before, disk, "input", [Some(one.started.input), Some(other.started.input)]);
+        values(&mut before, kept, "input", [Some(one.started.input), Some(other.started.input)]);
         let mut after = Vec::new();
         let status = |told: &Told| Some(told.row.status.clone());
         differ(&mut after, "status", [status(one), status(other)]);
         let output = |told: &Told| ending(told).0.map(Artifact::checksum);
-        values(&mut after, disk, "output", [output(one), output(other)]);
+        values(&mut after, kept, "output", [output(one), output(other)]);
         let word = |told: &Told| ending(told).1.map(str::to_owned);
         differ(&mut after, "word", [word(one), word(other)]);
         let error = |told: &Told| ending(told).2.map(|error| format!("[{}] {}", error.code, error.message));
         differ(&mut after, "error", [error(one), error(other)]);
-        let (steps, same) = steps(disk, one, other);
+        let (steps, same) = steps(kept, one, other);
         Compared { before, steps, after, same }
     }
 
@@ -122,16 +124,16 @@ impl<'a> Compared<'a> {
         })
     }
 
-    fn text(&self, disk: &Disk, runs: [&Told; 2], colours: bool) -> String {
+    fn text(&self, kept: &Kept, runs: [&Told; 2], colours: bool) -> String {
         let mut out = String::new();
         for (sign, colour, told) in [("-", "31", runs[0]), ("+", "32", runs[1])] {
             let name = format!("{sign} {}  {:<9}", told.row.id, told.row.status);
-            let (program, totals) = (one_line(&told.row.program), totals_text(&told.totals()));
+            let (program, totals) = (one_line(&told.row.program), totals_text(&told.totals));
             out.push_str(&format!("{}  {program} · {totals}\n", paint(colours, colour, &name)));
         }
         for difference in &self.before {
             out.push('\n');
-            out.push_str(&shown(disk, difference, "", colours));
+            out.push_str(&shown(kept, difference, "", colours));
         }
         let mut alone = false;
         for Step { key, attempt, differences } in &self.steps {
@@ -143,7 +145,7 @@ impl<'a> Compared<'a> {
                 [Difference { what: "called", was: [None, Some(led)], .. }] => ("+", "32", led),
                 _ => {
                     out.push_str(&format!("\n{}\n", paint(colours, "1", &name)));
-                    out.extend(differences.iter().map(|difference| shown(disk, difference, "  ", colours)));
+                    out.extend(differences.iter().map(|difference| shown(kept, difference, "  ", colours)));
                     alone = false;
                     continue;
                 }
@@ -155,13 +157,13 @@ impl<'a> Compared<'a> {
             out.push('\n');
             // The last call has shown it, mostly.
             let known = |other: &Difference| match (&difference.values, &other.values) {
-                (Some(one), Some(other)) => same_pair(disk, *one, *other),
+                (Some(one), Some(other)) => same_pair(kept, *one, *other),
                 _ => false,
             };
             let seen = self.steps.iter().flat_map(|step| &step.differences).any(known);
             let brief =
                 Difference { values: difference.values.filter(|_| !seen), was: difference.was.clone(), ..*difference };
-            out.push_str(&shown(disk, &brief, "", colours));
+            out.push_str(&shown(kept, &brief, "", colours));
         }
         let calls = |count: usize| format!("{count} step{}", if count == 1 { "" } else { "s" });
         let last = match (self.is_equal(), self.steps.len()) {
@@ -185,9 +187,9 @@ fn differ(list: &mut Vec<Difference>, what: &'static str, was: [Option<String>; 
 }
 
 /// Two values: they differ when their content does.
-fn values(list: &mut Vec<Difference>, disk: &Disk, what: &'static str, [one, other]: [Option<Checksum>; 2]) {
+fn values(list: &mut Vec<Difference>, kept: &Kept, what: &'static str, [one, other]: [Option<Checksum>; 2]) {
     let equal = match (one, other) {
-        (Some(one), Some(other)) => is_same(disk, one, other, 0),
+        (Some(one), Some(other)) => is_same(kept, one, other, 0),
         (one, other) => one == other,
     };
     if !equal {
@@ -197,28 +199,28 @@ fn values(list: &mut Vec<Difference>, disk: &Disk, what: &'static str, [one, oth
 }
 
 /// Is the content the same? Of several values: of each.
-fn is_same(disk: &Disk, one: Checksum, other: Checksum, depth: usize) -> bool {
+fn is_same(kept: &Kept, one: Checksum, other: Checksum, depth: usize) -> bool {
     if one == other {
         return true;
     }
-    let (Some(one), Some(other)) = (disk.get(one), disk.get(other)) else { return false };
+    let (Some(one), Some(other)) = (kept.get(one), kept.get(other)) else { return false };
     if one.media_type() != MEDIA_TYPE || other.media_type() != MEDIA_TYPE || depth == DEEPEST {
         return one.content_digest() == other.content_digest();
     }
-    let (Ok(ones), Ok(others)) = (parts::named(&one, disk), parts::named(&other, disk)) else { return false };
+    let (Ok(ones), Ok(others)) = (parts::named(&one, kept), parts::named(&other, kept)) else { return false };
     ones.len() == others.len()
         && ones.iter().zip(&others).all(|((name, word, value), (other_name, other_word, other_value))| {
             (name, word) == (other_name, other_word)
-                && is_same(disk, value.checksum(), other_value.checksum(), depth + 1)
+                && is_same(kept, value.checksum(), other_value.checksum(), depth + 1)
         })
 }
 
-fn same_pair(disk: &Disk, [a, b]: [Checksum; 2], [c, d]: [Checksum; 2]) -> bool {
-    is_same(disk, a, c, 0) && is_same(disk, b, d, 0)
+fn same_pair(kept: &Kept, [a, b]: [Checksum; 2], [c, d]: [Checksum; 2]) -> bool {
+    is_same(kept, a, c, 0) && is_same(kept, b, d, 0)
 }
 
 /// The calls that differ, in the order in which they are met, and how many do not.
-fn steps<'a>(disk: &Disk, one: &'a Told, other: &'a Told) -> (Vec<Step<'a>>, usize) {
+fn steps<'a>(kept: &Kept, one: &'a Told, other: &'a Told) -> (Vec<Step<'a>>, usize) {
     fn name(record: &StepRecord) -> (&str, u32) {
         (&record.key, record.attempt)
     }
@@ -241,7 +243,7 @@ fn steps<'a>(disk: &Disk, one: &'a Told, other: &'a Told) -> (Vec<Step<'a>>, usi
     for (_, record, own) in ordered {
         let (key, attempt) = name(record);
         let differences = match (own, of_other.get(&(key, attempt))) {
-            (true, Some(there)) => compare(disk, record, there),
+            (true, Some(there)) => compare(kept, record, there),
             (own, _) => {
                 let led = Some(record.outcome.clone());
                 let was = if own { [led, None] } else { [None, led] };
@@ -256,12 +258,12 @@ fn steps<'a>(disk: &Disk, one: &'a Told, other: &'a Told) -> (Vec<Step<'a>>, usi
     (list, same)
 }
 
-fn compare(disk: &Disk, one: &StepRecord, other: &StepRecord) -> Vec<Difference> {
+fn compare(kept: &Kept, one: &StepRecord, other: &StepRecord) -> Vec<Difference> {
     let mut list = Vec::new();
     differ(&mut list, "outcome", [&one, &other].map(|record| Some(record.outcome.clone())));
     differ(&mut list, "word", [&one, &other].map(|record| record.verdict.clone()));
     differ(&mut list, "error", [&one, &other].map(|record| record.error.as_ref().map(|error| error.message.clone())));
-    values(&mut list, disk, "artifact", [one.artifact, other.artifact]);
+    values(&mut list, kept, "artifact", [one.artifact, other.artifact]);
     let tokens = |record: &StepRecord| (record.tokens > 0).then(|| Tokens(record.tokens).to_string());
     differ(&mut list, "tokens", [tokens(one), tokens(other)]);
     let money = |record: &StepRecord| (record.cost_usd * 1e6).round() as u64;
@@ -272,7 +274,7 @@ fn compare(disk: &Disk, one: &StepRecord, other: &StepRecord) -> Vec<Difference>
 }
 
 /// A difference for people: both sides in a line, or two texts line by line.
-fn shown(disk: &Disk, difference: &Difference, indent: &str, colours: bool) -> String {
+fn shown(kept: &Kept, difference: &Difference, indent: &str, colours: bool) -> String {
     let name = paint(colours, "2", &format!("{:<10}", difference.what));
     let [one, other] = &difference.was;
     let side = |was: &Option<String>, colour: &str| match was {
@@ -281,11 +283,11 @@ fn shown(disk: &Disk, difference: &Difference, indent: &str, colours: bool) -> S
     };
     let sides = format!("{} | {}", side(one, "31"), side(other, "32"));
     let mut out = format!("{indent}{name}{sides}\n");
-    let Some([one, other]) = difference.values.map(|values| values.map(|checksum| disk.get(checksum))) else {
+    let Some([one, other]) = difference.values.map(|values| values.map(|checksum| kept.get(checksum))) else {
         return out;
     };
     let (Some(one), Some(other)) = (one, other) else { return out };
-    let (Some(old), Some(new)) = (text(disk, &one), text(disk, &other)) else { return out };
+    let (Some(old), Some(new)) = (text(kept, &one), text(kept, &other)) else { return out };
     for (tag, line) in lines(&old, &new) {
         let (sign, colour) = match tag {
             Some(ChangeTag::Delete) => ("-", "31"),
@@ -301,9 +303,9 @@ fn shown(disk: &Disk, difference: &Difference, indent: &str, colours: bool) -> S
 }
 
 /// What can be compared line by line.
-fn text<'a>(disk: &Disk, artifact: &'a Artifact) -> Option<Cow<'a, str>> {
+fn text<'a>(kept: &Kept, artifact: &'a Artifact) -> Option<Cow<'a, str>> {
     let bytes = match artifact.media_type() {
-        MEDIA_TYPE => Cow::Owned(readable_parts(artifact, disk)?),
+        MEDIA_TYPE => Cow::Owned(readable_parts(artifact, kept)?),
         _ => Cow::Borrowed(artifact.payload()),
     };
     if bytes.len() > LARGEST_TEXT {

@@ -5,10 +5,10 @@ use crate::artifact::short;
 use crate::fail::{Failure, coded};
 use crate::module::DEBUG;
 use crate::{resume, store};
-use aivm_host::recovery::{self, Recovered, RecoveryError};
-use aivm_host::store::disk::{Disk, Reader};
+use aivm_host::recovery::{From, Recovered, RecoveryError};
+use aivm_host::store::disk::{Disk, Journal};
 use aivm_host::store::{RunRow, StoreError};
-use aivm_host::trace::{StepRecord, Totals};
+use aivm_host::trace::{StepRecord, Totals, dollars};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{ApprovalRequested, Body, Intent, Record, RunStarted};
 use aivm_schema::module::{DEBUG_MEDIA_TYPE, Debug, Module, StepId};
@@ -35,6 +35,8 @@ pub struct Told {
     pub began: u64,
     /// See `began`.
     pub last: u64,
+    /// What all calls took.
+    pub totals: Totals,
     /// What it waits for, when it does not go on.
     pub waits: Option<String>,
 }
@@ -85,17 +87,6 @@ impl Told {
         self.module.module()
     }
 
-    /// What all calls took.
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals { ms: self.last.saturating_sub(self.began) as f64 / 1e6, ..Totals::default() };
-        for Row { record, .. } in self.rows.iter().filter(|row| row.called) {
-            totals.calls += 1;
-            totals.tokens = totals.tokens.saturating_add(record.tokens);
-            totals.cost_usd += record.cost_usd;
-        }
-        totals
-    }
-
     /// The line to type when somebody must say something before a call can end.
     pub fn way_on(&self, open: &Open) -> Option<String> {
         let (run, key) = (&self.row.id, &open.key);
@@ -114,15 +105,29 @@ impl Told {
 pub fn tell(disk: &Disk, name: &str) -> Result<Told, Failure> {
     let RunRow { id, .. } = resume::find(disk, name)?;
     let carried = disk.is_carried(&id);
-    let failed = |error: RecoveryError| coded(&error.to_string());
-    let journal = disk.journal(&id).map_err(|error| failed(error.into()))?;
-    let journal = journal.ok_or_else(|| resume::none(name))?;
-    let times = Times::of(&journal.row, &journal.records)?;
-    let Recovered { module, started, began, end, history, .. } = recovery::recover(disk, &journal).map_err(failed)?;
-    let rows = history.into_iter().filter_map(|what| row(module.module(), what, &times.ended)).collect();
-    let waits = waits(&journal.row, carried, times.parked);
-    let (last, open) = (times.last.max(began), times.open.into_values().collect());
-    Ok(Told { row: journal.row, started, module, end, rows, open, began, last, waits })
+    let mut records = Records::of(disk, &id)?;
+    let mut times = Times::default();
+    while let Some((_, record)) = records.next()? {
+        times.told(record);
+    }
+    let Recovered { run, module, started, began, end, history } = resume::look(disk, &id, From::Start)?;
+    let rows: Vec<Row> = history.into_iter().filter_map(|what| row(module.module(), what, &times.ended)).collect();
+    // Somebody may have carried it on since its records were read.
+    let is_open = |open: &Open| {
+        let ended = |row: &Row| row.record.key == open.key && row.record.attempt == open.attempt && row.called;
+        !rows.iter().any(ended)
+    };
+    let open = times.open.into_values().filter(is_open).collect();
+    let taken = run.totals();
+    let last = times.last.max(began);
+    let totals = Totals {
+        calls: taken.calls,
+        ms: (last - began) as f64 / 1e6,
+        tokens: taken.tokens,
+        cost_usd: dollars(taken.money),
+    };
+    let waits = waits(&records.row, carried, times.parked);
+    Ok(Told { row: records.row, started, module, end, rows, open, began, last, totals, waits })
 }
 
 /// What only the records tell.
@@ -136,31 +141,27 @@ struct Times {
 }
 
 impl Times {
-    fn of(row: &RunRow, records: &[Vec<u8>]) -> Result<Times, Failure> {
-        let mut times = Times::default();
-        for (bytes, seq) in records.iter().zip(1..) {
-            let Record { at, body, .. } = read(&row.id, seq, bytes)?;
-            times.last = at;
-            match body {
-                Body::Intent(intent) => {
-                    let Intent { request, key, worker, attempt, .. } = *intent;
-                    times.open.insert(request, Open { key, worker, attempt, at, stands: Stands::Begun });
-                }
-                Body::ApprovalRequested(question) => {
-                    let (request, key, worker) = (question.request, question.key.clone(), question.worker.clone());
-                    times.open.insert(request, Open { key, worker, attempt: 1, at, stands: Stands::Asked(question) });
-                }
-                Body::Outcome(outcome) => {
-                    times.open.remove(&outcome.request);
-                    times.ended.insert(outcome.request, at);
-                }
-                Body::Unknown { request } => times.mark(request, Stands::Unknown),
-                Body::Resolved(resolved) => times.mark(resolved.request, Stands::Begun),
-                Body::Parked { reason } => times.parked = Some(reason),
-                _ => {}
+    fn told(&mut self, record: Record) {
+        let Record { at, body, .. } = record;
+        self.last = at;
+        match body {
+            Body::Intent(intent) => {
+                let Intent { request, key, worker, attempt, .. } = *intent;
+                self.open.insert(request, Open { key, worker, attempt, at, stands: Stands::Begun });
             }
+            Body::ApprovalRequested(question) => {
+                let (request, key, worker) = (question.request, question.key.clone(), question.worker.clone());
+                self.open.insert(request, Open { key, worker, attempt: 1, at, stands: Stands::Asked(question) });
+            }
+            Body::Outcome(outcome) => {
+                self.open.remove(&outcome.request);
+                self.ended.insert(outcome.request, at);
+            }
+            Body::Unknown { request } => self.mark(request, Stands::Unknown),
+            Body::Resolved(resolved) => self.mark(resolved.request, Stands::Begun),
+            Body::Parked { reason } => self.parked = Some(reason),
+            _ => {}
         }
-        Ok(times)
     }
 
     fn mark(&mut self, request: u64, stands: Stands) {
@@ -213,7 +214,11 @@ pub fn waits_of(disk: &Disk, row: &RunRow) -> Result<Option<String>, Failure> {
 
 /// The word for people: a run that nobody carries on does not run.
 pub fn status_word<'a>(row: &'a RunRow, waits: Option<&str>) -> &'a str {
-    if row.status == "running" && waits.is_some() { "interrupted" } else { &row.status }
+    match row.status.as_str() {
+        _ if row.quarantine.is_some() => "damaged",
+        "running" if waits.is_some() => "interrupted",
+        status => status,
+    }
 }
 
 /// For people: what a run waits for.
@@ -225,36 +230,45 @@ pub fn waits_word(waits: &str) -> &str {
     }
 }
 
-fn read(run: &str, seq: u64, bytes: &[u8]) -> Result<Record, Failure> {
-    Record::from_bytes(bytes).map_err(|error| {
-        let error = RecoveryError::Record { run: run.to_owned(), seq, reason: error.to_string() };
-        coded(&error.to_string())
-    })
-}
-
-/// The records of a run one after the other, also while another process writes them.
+/// The records of a run one after the other.
 pub struct Records {
     disk: Disk,
     /// The run.
     pub row: RunRow,
-    reader: Reader,
+    journal: Journal,
 }
 
 impl Records {
+    /// Of the run with this name.
+    pub fn of(disk: &Disk, name: &str) -> Result<Records, Failure> {
+        let failed = |error: StoreError| coded(&error.to_string());
+        let kept = disk.look(name).map_err(failed)?.ok_or_else(|| resume::none(name))?;
+        let journal = kept.journal().map_err(failed)?;
+        let row = kept.row().map(|row| row.clone()).ok_or_else(|| resume::none(name))?;
+        Ok(Records { disk: disk.clone(), row, journal })
+    }
+
     /// Of the run whose name begins so.
     pub fn open(name: &str) -> Result<Records, Failure> {
         let disk = store::open()?;
         let row = resume::find(&disk, name)?;
-        let reader = disk.reader(&row.id).map_err(|error: StoreError| coded(&error.to_string()))?;
-        let reader = reader.ok_or_else(|| resume::none(name))?;
-        Ok(Records { disk, row, reader })
+        Records::of(&disk, &row.id)
     }
 
-    /// The next ones with their numbers; none: there are no more, so far.
-    pub fn more(&mut self) -> Result<Vec<(u64, Record)>, Failure> {
-        let first = self.reader.seq() + 1;
-        let more = self.disk.more(&mut self.reader).map_err(|error| coded(&error.to_string()))?;
-        (first..).zip(more).map(|(seq, bytes)| Ok((seq, read(&self.row.id, seq, &bytes)?))).collect()
+    /// The next record with its number; none: there are no more, so far.
+    pub fn next(&mut self) -> Result<Option<(u64, Record)>, Failure> {
+        let next = self.journal.next().map_err(|error| coded(&error.to_string()))?;
+        let Some((seq, bytes)) = next else { return Ok(None) };
+        let record = Record::from_bytes(&bytes).map_err(|error| {
+            let error = RecoveryError::Record { run: self.row.id.clone(), seq, reason: error.to_string() };
+            coded(&error.to_string())
+        })?;
+        Ok(Some((seq, record)))
+    }
+
+    /// Sees what another process has added meanwhile. Was there any?
+    pub fn catch_up(&mut self) -> Result<bool, Failure> {
+        self.journal.catch_up().map_err(|error| coded(&error.to_string()))
     }
 
     /// Does a process carry the run on?
@@ -269,5 +283,5 @@ pub fn debug(disk: &Disk, told: &Told) -> Option<Debug> {
     let debug = disk.find(module.attribute(DEBUG)?.parse().ok()?).ok()??;
     let debug = Some(debug).filter(|debug| debug.media_type() == DEBUG_MEDIA_TYPE)?;
     let debug = Debug::from_bytes(debug.payload()).ok()?;
-    (debug.module == Some(module.content_digest())).then_some(debug)
+    (debug.module == Some(told.module().digest())).then_some(debug)
 }

@@ -29,13 +29,11 @@ pub fn logs(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
     loop {
         // Asked before the records are read: what it wrote before it went is read as well.
         let carried = args.follow && records.is_carried();
-        let more = records.more()?;
-        let none = more.is_empty();
-        for (seq, record) in more {
+        while let Some((seq, record)) = records.next()? {
             printer.print(seq, &record);
         }
         match () {
-            () if !none => {}
+            () if args.follow && records.catch_up()? => {}
             () if carried && !printer.ended => std::thread::sleep(PAUSE),
             () => break,
         }

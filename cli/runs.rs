@@ -42,6 +42,7 @@ pub fn runs(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
                 "waits": waits,
                 "program": row.program,
                 "started": row.started,
+                "quarantine": row.quarantine,
             })
         };
         println!("{}", json!({"v": 1, "runs": shown.iter().map(row).collect::<Vec<_>>()}));
@@ -66,7 +67,9 @@ fn table(rows: &[(RunRow, Option<String>)], colours: bool) -> String {
     let cells = rows.iter().map(|(row, waits)| {
         let word = status_word(row, waits.as_deref());
         let waits = waits.as_deref().map(waits_word).unwrap_or_default();
-        [&row.id, word, &one_line(waits), &time_text(row.started), &one_line(&row.program)].map(str::to_owned)
+        let aside = row.quarantine.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let program = one_line(&format!("{}{aside}", row.program));
+        [&row.id, word, &one_line(waits), &time_text(row.started), &program].map(str::to_owned)
     });
     let head = ["run", "status", "waits for", "began (UTC)", "program"].map(str::to_owned);
     let lines: Vec<[String; 5]> = std::iter::once(head).chain(cells).collect();
@@ -79,7 +82,7 @@ fn table(rows: &[(RunRow, Option<String>)], colours: bool) -> String {
         let colour = match word.as_str() {
             _ if nth == 0 => "",
             "sent" => "32",
-            "failed" | "timeout" | "stuck" => "31",
+            "failed" | "timeout" | "stuck" | "damaged" => "31",
             _ => "33",
         };
         let word = format!("{word:<status$}");

@@ -74,7 +74,7 @@ fn report(disk: &Disk, told: &Told) -> Value {
         "not_undone": told.end.iter().flat_map(|end| &end.not_undone).collect::<Vec<_>>(),
         "steps": told.rows.iter().map(step).collect::<Vec<_>>(),
         "open": told.open.iter().map(open).collect::<Vec<_>>(),
-        "totals": told.totals(),
+        "totals": told.totals,
     })
 }
 
@@ -151,7 +151,7 @@ impl Page {
             (word == "stuck").then(|| format!(": an undoer keeps failing; try again by  aivm rollback {}", row.id));
         let more = waits.or(stuck).unwrap_or_default();
         line("status", &format!("{}{more}", paint(self.colours, colour, word)));
-        line("began", &format!("{} UTC · {}", crate::artifact::time_text(told.began), totals_text(&told.totals())));
+        line("began", &format!("{} UTC · {}", crate::artifact::time_text(told.began), totals_text(&told.totals)));
         line("input", &self.value(disk, told.started.input));
         let (output, verdict, error) = ending(told);
         if let Some(output) = output {

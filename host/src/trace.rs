@@ -52,7 +52,7 @@ impl StepRecord {
     }
 
     fn of_call(module: &Module, ended: Ended) -> StepRecord {
-        let Ended { call, output, verdict, error, usage, micros, decision } = ended;
+        let Ended { call, output, verdict, error, usage, micros, decision, .. } = ended;
         let dropped = matches!(decision.taken, Taken::Dropped);
         let mut row = StepRecord::new(call.key.to_string(), call.attempt, decision);
         row.worker = module.workers.get(call.worker.index()).map(|worker| worker.name.clone()).unwrap_or_default();

@@ -18,6 +18,7 @@ mod index;
 mod journal;
 mod kept;
 mod lock;
+mod look;
 mod objects;
 mod rows;
 mod runs;
