@@ -27,7 +27,7 @@ mod writer;
 pub use index::Entry;
 pub use journal::Journal;
 pub use kept::{Kept, Waiting};
-pub use runs::Signal;
+pub use runs::{CANCEL, Signal};
 
 use cache::Cache;
 use rows::Request;
