@@ -10,11 +10,10 @@ Usage: aivm COMMAND [OPTIONS]
 Run
   run FILE          run a pipeline (.aivm or .aivmc)
   try [NAME]        run an example that is built in
-  runs | resume RUN     what ran; what was interrupted goes on
+  resume | cancel | rollback RUN   go on; stop for good; take back what it did
   settle RUN STEP happened|not-happened   of a step that was interrupted
-  approve RUN [OUTCOME]   decide what a run asks a person
-  rollback RUN      take back what a run did
-  fork RUN --at STEP   a run that goes its own way from a step on
+  approve RUN [OUTCOME]            decide what a run asks a person
+  fork RUN --at STEP               a run that goes its own way from a step on
 Write
   check FILE…       errors, warnings, and the worst case
   fmt FILE…         format a program
@@ -22,12 +21,11 @@ Write
   graph FILE        draw it (svg, png, dot, mermaid, text)
   explain CODE      what an error means, with an example
 Build
-  compile FILE      to a module (.aivmc)
-  disasm FILE       a module as assembly text
-  asm FILE          assembly text to a module
+  compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
 Look
-  worker ls|show    the words a program can use
-  artifact ls|show|cat|lineage   the values that runs made
+  runs | show RUN | logs RUN   what ran, its steps, its journal (-f follows)
+  why RUN STEP | diff RUN RUN  why a step led where it did; where two part
+  worker ls|show | artifact ls|show|cat|lineage   words, values
 Set up
   keys new|trust|ls|sign    sign artifacts; whom to trust
   config show               the settings, and where each comes from
@@ -62,26 +60,6 @@ pub struct Global {
 pub enum Command {
     /// Run a pipeline
     Run(RunArgs),
-    /// The runs of this project
-    Runs(RunsArgs),
-    /// Go on with a run that was interrupted, or that waits
-    Resume(ResumeArgs),
-    /// Say whether a step happened that was interrupted, and go on
-    Settle(SettleArgs),
-    /// Decide what a run asks a person, and go on
-    Approve(ApproveArgs),
-    /// Take back what a run did, the last first
-    Rollback(RollbackArgs),
-    /// Begin a run that takes everything from another up to a step, and goes its own way from there
-    Fork(ForkArgs),
-    /// Let a run that has not ended go on as one of another program
-    Upgrade(UpgradeArgs),
-    /// Write a run into one file
-    Export(ExportArgs),
-    /// Bring a run from a file into this store, to show, verify and fork it
-    Import(ImportArgs),
-    /// Is a run, or the file of one, what was written?
-    Verify(VerifyArgs),
     /// Run an example that is built in
     Try(TryArgs),
     /// Look for errors, warn, and say the worst case
@@ -102,8 +80,6 @@ pub enum Command {
     Explain(ExplainArgs),
     /// The words that a program can use
     Worker(WorkerArgs),
-    /// The values that runs made
-    Artifact(ArtifactArgs),
     /// Keys that sign artifacts
     Keys(KeysArgs),
     /// The settings
@@ -115,6 +91,46 @@ pub enum Command {
         /// bash, zsh, fish, elvish or powershell
         shell: clap_complete::Shell,
     },
+    /// What needs a store.
+    #[command(flatten)]
+    Stored(Stored),
+}
+
+/// What needs a store: the runs, and the values that they made.
+#[derive(Debug, Subcommand)]
+pub enum Stored {
+    /// The runs of this project
+    Runs(RunsArgs),
+    /// Go on with a run that was interrupted, or that waits
+    Resume(ResumeArgs),
+    /// Say whether a step happened that was interrupted, and go on
+    Settle(SettleArgs),
+    /// Decide what a run asks a person, and go on
+    Approve(ApproveArgs),
+    /// Take back what a run did, the last first
+    Rollback(RollbackArgs),
+    /// Begin a run that takes everything from another up to a step, and goes its own way from there
+    Fork(ForkArgs),
+    /// Let a run that has not ended go on as one of another program
+    Upgrade(UpgradeArgs),
+    /// Write a run into one file
+    Export(ExportArgs),
+    /// Bring a run from a file into this store, to show, verify and fork it
+    Import(ImportArgs),
+    /// Is a run, or the file of one, what was written?
+    Verify(VerifyArgs),
+    /// Stop a run for good, and undo what it did
+    Cancel(CancelArgs),
+    /// The steps of a run
+    Show(RunArg),
+    /// The journal of a run, record by record
+    Logs(LogsArgs),
+    /// Why a step of a run led where it did
+    Why(WhyArgs),
+    /// Where two runs part
+    Diff(DiffArgs),
+    /// The values that runs made
+    Artifact(ArtifactArgs),
 }
 
 /// `run`
@@ -133,9 +149,66 @@ pub struct RunsArgs {
     /// Only those whose names begin so
     #[arg(default_value = "")]
     pub prefix: String,
+    /// Only those that stand so; may be given several times
+    #[arg(long, value_name = "STATUS", value_parser = STATUSES)]
+    pub status: Vec<String>,
+    /// Only those of this program: its file, or a part of its path
+    #[arg(long, value_name = "NAME")]
+    pub program: Option<String>,
+    /// Only those that began at most so long ago, as 2h or 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<aivm_schema::unit::Milliseconds>,
     /// So many at most, the newest first
     #[arg(long, default_value_t = 20, value_name = "N")]
     pub most: usize,
+}
+
+/// How a run can stand; `running` are also those that were interrupted.
+const STATUSES: [&str; 8] = ["running", "interrupted", "parked", "stuck", "sent", "cancelled", "failed", "timeout"];
+
+/// `show`
+#[derive(Debug, Group)]
+pub struct RunArg {
+    /// The run, or how its name begins
+    pub run: String,
+}
+
+/// `logs`
+#[derive(Debug, Group)]
+pub struct LogsArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// Go on while another process carries the run on
+    #[arg(long, short)]
+    pub follow: bool,
+}
+
+/// `why`
+#[derive(Debug, Group)]
+pub struct WhyArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// The step: its key, or an unambiguous part of it
+    pub step: String,
+}
+
+/// `diff`
+#[derive(Debug, Group)]
+pub struct DiffArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// The other run
+    pub other: String,
+}
+
+/// `cancel`
+#[derive(Debug, Group)]
+pub struct CancelArgs {
+    /// The run, or how its name begins
+    pub run: String,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
 }
 
 /// `resume`

@@ -125,13 +125,14 @@ fn table(disk: &Disk, entries: &[Entry]) -> String {
 }
 
 /// The end of a long text tells more than its beginning: steps of one pipeline begin alike, and so do types.
-fn cut(text: &str, most: usize) -> String {
+pub fn cut(text: &str, most: usize) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let over = text.chars().count().saturating_sub(most);
     if over == 0 { text } else { std::iter::once('…').chain(text.chars().skip(over + 1)).collect() }
 }
 
-fn size_text(bytes: u64) -> String {
+/// For people: `12 B`, `48 kB`, `12 MB`.
+pub fn size_text(bytes: u64) -> String {
     match bytes {
         0..10_000 => format!("{bytes} B"),
         10_000..10_000_000 => format!("{} kB", bytes / 1_000),

@@ -10,9 +10,13 @@ mod approve;
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
+#[cfg(feature = "store")]
+mod cancel;
 mod check;
 mod compile;
 mod config;
+#[cfg(feature = "store")]
+mod diff;
 mod doctor;
 mod examples;
 mod explain;
@@ -21,8 +25,12 @@ mod fail;
 mod fork;
 mod graph;
 mod input;
+#[cfg(feature = "store")]
+mod journal;
 mod keys;
 mod library;
+#[cfg(feature = "store")]
+mod logs;
 mod module;
 #[cfg(feature = "store")]
 mod portable;
@@ -34,9 +42,15 @@ mod resume;
 mod rollback;
 mod run;
 #[cfg(feature = "store")]
+mod runs;
+#[cfg(feature = "store")]
+mod show;
+#[cfg(feature = "store")]
 mod store;
 #[cfg(feature = "store")]
 mod upgrade;
+#[cfg(feature = "store")]
+mod why;
 mod worker;
 
 use args::{Args, Command};
@@ -82,36 +96,12 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Asm(args) => compile::asm(global, &args),
         Command::Explain(args) => explain::explain(global, &args),
         Command::Worker(args) => worker::worker(global, &args),
-        #[cfg(feature = "store")]
-        Command::Artifact(args) => artifact::artifact(global, &args),
-        #[cfg(feature = "store")]
-        Command::Runs(args) => resume::runs(global, &args),
-        #[cfg(feature = "store")]
-        Command::Resume(args) => resume::resume(global, &args),
-        #[cfg(feature = "store")]
-        Command::Settle(args) => resume::settle(global, &args),
-        #[cfg(feature = "store")]
-        Command::Approve(args) => approve::approve(global, &args),
-        #[cfg(feature = "store")]
-        Command::Rollback(args) => rollback::rollback(global, &args),
-        #[cfg(feature = "store")]
-        Command::Fork(args) => fork::fork(global, &args),
-        #[cfg(feature = "store")]
-        Command::Export(args) => portable::export(global, &args),
-        #[cfg(feature = "store")]
-        Command::Import(args) => portable::import(global, &args),
-        #[cfg(feature = "store")]
-        Command::Verify(args) => portable::verify(global, &args),
-        #[cfg(feature = "store")]
-        Command::Upgrade(args) => upgrade::upgrade(global, &args),
-        #[cfg(not(feature = "store"))]
-        Command::Upgrade(_) | Command::Export(_) | Command::Import(_) | Command::Verify(_) => Err(Failure::no_store()),
-        #[cfg(not(feature = "store"))]
-        Command::Approve(_) | Command::Rollback(_) | Command::Fork(_) => Err(Failure::no_store()),
-        #[cfg(not(feature = "store"))]
-        Command::Artifact(_) | Command::Runs(_) | Command::Resume(_) | Command::Settle(_) => Err(Failure::no_store()),
         Command::Keys(args) => keys::keys(global, &args),
         Command::Config(args) => config::config(global, &args),
+        #[cfg(feature = "store")]
+        Command::Stored(command) => stored(global, command),
+        #[cfg(not(feature = "store"))]
+        Command::Stored(_) => Err(Failure::no_store()),
         Command::Doctor => doctor::doctor(global),
         Command::Completions { shell } => {
             // Into memory first: it panics where it cannot write.
@@ -126,5 +116,28 @@ fn command(args: Args) -> Result<Exit, Failure> {
             }
             Ok(Exit::SENT)
         }
+    }
+}
+
+#[cfg(feature = "store")]
+fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure> {
+    use args::Stored;
+    match command {
+        Stored::Artifact(args) => artifact::artifact(global, &args),
+        Stored::Runs(args) => runs::runs(global, &args),
+        Stored::Resume(args) => resume::resume(global, &args),
+        Stored::Settle(args) => resume::settle(global, &args),
+        Stored::Approve(args) => approve::approve(global, &args),
+        Stored::Rollback(args) => rollback::rollback(global, &args),
+        Stored::Fork(args) => fork::fork(global, &args),
+        Stored::Export(args) => portable::export(global, &args),
+        Stored::Import(args) => portable::import(global, &args),
+        Stored::Verify(args) => portable::verify(global, &args),
+        Stored::Upgrade(args) => upgrade::upgrade(global, &args),
+        Stored::Cancel(args) => cancel::cancel(global, &args),
+        Stored::Show(args) => show::show(global, &args),
+        Stored::Logs(args) => logs::logs(global, &args),
+        Stored::Why(args) => why::why(global, &args),
+        Stored::Diff(args) => diff::diff(global, &args),
     }
 }

@@ -238,7 +238,7 @@ fn name(key: &str, attempt: u32, room: usize) -> String {
 }
 
 /// The mark of a call that has ended, and its colour.
-fn mark(record: &StepRecord) -> (&'static str, &'static str) {
+pub fn mark(record: &StepRecord) -> (&'static str, &'static str) {
     match (&record.error, record.outcome.as_str()) {
         (Some(_), _) | (None, "failed" | "exhausted" | "timeout" | "not-chosen" | "not-undone") => ("✗", "31"),
         (None, "cancel" | "cancelled") => ("–", "33"),
@@ -292,12 +292,13 @@ fn longest_key(program: &VerifiedModule) -> usize {
     longest.first().copied().unwrap_or(0)
 }
 
-fn paint(colours: bool, code: &str, text: &str) -> String {
+/// Text in a colour of the terminal, where there are colours.
+pub fn paint(colours: bool, code: &str, text: &str) -> String {
     if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
 /// Breaks text between words, so that its lines fit behind [`MORE`]; what is one long word stays one.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut parts = Vec::new();
     for line in text.lines() {
         let mut words = line.split(' ');

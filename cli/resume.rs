@@ -1,6 +1,6 @@
-//! `runs`, `resume`, `settle`: the runs of the store, and how one goes on that was interrupted or waits for somebody.
+//! `resume`, `settle`: how a run goes on that was interrupted or waits for somebody.
 
-use crate::args::{Global, How, ResumeArgs, RunsArgs, SettleArgs, Settled};
+use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled};
 use crate::fail::{Exit, Failure, coded};
 use crate::out::plain;
 use crate::{input, run};
@@ -11,36 +11,14 @@ use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store};
 use aivm_host::work::{Surroundings, leftovers};
 use aivm_schema::module::RunLimits;
-use serde_json::json;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// `aivm runs`.
-pub fn runs(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
-    let rows = crate::store::open()?.runs(&args.prefix, args.most).map_err(|error| coded(&error.to_string()))?;
-    if global.json {
-        let row = |row: &RunRow| json!({"run": row.id, "status": row.status, "program": row.program, "started": row.started, "quarantine": row.quarantine});
-        println!("{}", json!({"v": 1, "runs": rows.iter().map(row).collect::<Vec<_>>()}));
-        return Ok(Exit::SENT);
-    }
-    for row in rows {
-        let aside = row.quarantine.map(|reason| format!("  damaged: {}", plain(&reason))).unwrap_or_default();
-        println!(
-            "{}  {:<9}  {}  {}{aside}",
-            row.id,
-            row.status,
-            crate::artifact::time_text(row.started),
-            plain(&row.program)
-        );
-    }
-    Ok(Exit::SENT)
-}
 
 /// The one run whose name begins so.
 pub fn find(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
     let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
     match rows.len() {
-        0 => Err(Failure::usage("E0812", format!("no run is called {prefix}")).help("list them: aivm runs")),
+        0 => Err(none(prefix)),
         1 => Ok(rows.remove(0)),
         _ => {
             let names: Vec<_> = rows.iter().take(5).map(|row| row.id.as_str()).collect();
@@ -48,6 +26,11 @@ pub fn find(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
                 .help(format!("give more of its name: {}", names.join(", "))))
         }
     }
+}
+
+/// No run is called so.
+pub fn none(name: &str) -> Failure {
+    Failure::usage("E0812", format!("no run is called {}", plain(name))).help("list them: aivm runs")
 }
 
 /// `aivm resume RUN`.

@@ -3,7 +3,7 @@
 use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
-use crate::module::{self, Program};
+use crate::module::{self, DEBUG, Program};
 use crate::out::plain;
 use crate::progress::{Progress, say};
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
@@ -11,7 +11,7 @@ use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
-use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json};
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, json as artifact_json};
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, RunLimits, drafts};
 use aivm_vm::action::{CallError, Limit, RunEnd};
@@ -47,10 +47,7 @@ pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit
         .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
     let mut options = options(global, how, program, &mint)?;
     let store = store(how.ephemeral)?;
-    let [module, _] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
-    let module =
-        mint.seal(module).map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?;
-    store.put(&module);
+    let module = keep(program, &mint, &*store)?;
     if !how.ephemeral {
         options.started = Some(started(program, &options, module.checksum(), input.checksum()));
         let row = RunRow {
@@ -143,6 +140,20 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
         webhook: crate::config::webhook(),
         reuse: None,
     })
+}
+
+/// Puts the module into the store, and beside it where its nodes were written, for whoever asks later why it did something.
+fn keep(program: &Program, mint: &Mint, store: &dyn Store) -> Result<Artifact, Failure> {
+    let [mut module, debug] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
+    let failed = |error: ArtifactError| Failure::failed("E0808", format!("the program cannot be kept: {error}"));
+    if program.debug.is_some() {
+        let debug = mint.seal(debug).map_err(failed)?;
+        store.put(&debug);
+        module.attributes.push((DEBUG.to_owned(), debug.checksum().to_string()));
+    }
+    let module = mint.seal(module).map_err(failed)?;
+    store.put(&module);
+    Ok(module)
 }
 
 /// How a journal begins.
@@ -303,7 +314,7 @@ impl Outcome {
 }
 
 /// Several values, each under its name, when all of them are text: for people.
-fn readable_parts(output: &Artifact, store: &dyn Store) -> Option<Vec<u8>> {
+pub fn readable_parts(output: &Artifact, store: &dyn Store) -> Option<Vec<u8>> {
     if output.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
         return None;
     }

@@ -15,6 +15,8 @@ mod hostile;
 mod people;
 #[path = "cli/portable.rs"]
 mod portable;
+#[path = "cli/travel.rs"]
+mod travel;
 
 use serde_json::Value;
 use std::path::Path;

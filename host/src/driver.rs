@@ -13,11 +13,11 @@ use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
 use crate::work::{self, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
-use aivm_schema::module::{EndKind, Module, RunLimits, StepId, StepTarget, WorkerId};
-use aivm_vm::action::{Action, Call, CallError, Decision, Purpose, RequestId, RunEnd, Taken, Usage};
-use aivm_vm::run::{Begin, Do, Ended, Question, Run, Why};
+use aivm_schema::module::{EndKind, Module, RunLimits, StepId, WorkerId};
+use aivm_vm::CompleteError;
+use aivm_vm::action::{Call, CallError, Purpose, RequestId, RunEnd, Usage};
+use aivm_vm::run::{Begin, Do, Question, Run, Why};
 use aivm_vm::verify::VerifiedModule;
-use aivm_vm::{CompleteError, StepKey};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -138,11 +138,7 @@ pub async fn drive(
 ) -> Result<Report, DriverError> {
     let mut driver = Driver::new(run, options, store, mint, observer);
     for row in history {
-        match row {
-            Do::Ended(ended) => driver.ended(*ended),
-            Do::Note(action) => driver.noted(*action),
-            _ => {}
-        }
+        driver.record(row);
     }
     driver.showing = true;
     match driver.drive().await {
@@ -196,17 +192,6 @@ struct UnderWay {
     call: Call,
     stop: Arc<Stop>,
     began: Instant,
-}
-
-/// See [`Driver::note`].
-struct Note {
-    key: StepKey,
-    who: Option<StepTarget>,
-    attempt: u32,
-    output: Option<Artifact>,
-    verdict: Option<aivm_schema::module::WordId>,
-    error: Option<CallError>,
-    decision: Decision,
 }
 
 impl<'a> Driver<'a> {
@@ -263,8 +248,7 @@ impl<'a> Driver<'a> {
                 Do::Probe(call) => self.probe(call),
                 Do::Ask(question) => self.notify(*question),
                 Do::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
-                Do::Ended(ended) => self.ended(*ended),
-                Do::Note(action) => self.noted(*action),
+                row @ (Do::Ended(_) | Do::Note(_)) => self.record(row),
                 Do::Yield => drop(self.look_around(&mut signals).await?),
                 Do::Wait(_) if self.reuse.is_some() => self.reuse()?,
                 Do::Wait(until) => {
@@ -475,77 +459,12 @@ impl<'a> Driver<'a> {
         Ok(self.run.answered(self.mint.now(), request, answer, micros)?)
     }
 
-    /// A call has ended and that is durable: the trace gets its row.
-    fn ended(&mut self, ended: Ended) {
+    /// A call has ended and that is durable, or something else happened that the trace shows.
+    fn record(&mut self, what: Do) {
         if !self.tracing {
             return;
         }
-        let call = &ended.call;
-        let worker =
-            self.module().workers.get(call.worker.index()).map(|worker| worker.name.clone()).unwrap_or_default();
-        // A cancelled call shows why in its outcome.
-        let error = ended.error.filter(|_| !matches!(ended.decision.taken, Taken::Dropped));
-        self.record(StepRecord {
-            key: call.key.to_string(),
-            worker,
-            outcome: ended.decision.taken.word().to_owned(),
-            attempt: call.attempt,
-            ms: ended.micros as f64 / 1e3,
-            artifact: ended.output,
-            verdict: ended.verdict,
-            rule: ended.decision.rule,
-            passed_over: ended.decision.passed_over,
-            error,
-            tokens: ended.usage.tokens,
-            cost_usd: dollars(ended.usage.money),
-        });
-    }
-
-    /// Something else that the trace shows.
-    fn noted(&mut self, action: Action) {
-        let note = match action {
-            Action::Ended(end) => Note {
-                key: end.key,
-                who: Some(StepTarget::Function(end.function)),
-                attempt: end.attempt,
-                output: end.output,
-                verdict: end.verdict,
-                error: end.error,
-                decision: end.decision,
-            },
-            Action::Mapped(end) => Note {
-                who: self.target(end.step),
-                key: end.key,
-                attempt: end.attempt,
-                output: end.output,
-                verdict: None,
-                error: end.error,
-                decision: end.decision,
-            },
-            Action::NotMade(not) => {
-                let who = match not.purpose {
-                    Purpose::Step(step) | Purpose::Undo(step) => self.target(step),
-                    Purpose::Choose(stage) => {
-                        let stage = self.module().stages.get(stage.index());
-                        stage.and_then(|stage| stage.chooser).map(StepTarget::Worker)
-                    }
-                };
-                Note {
-                    key: not.key,
-                    who,
-                    attempt: not.attempt,
-                    output: None,
-                    verdict: None,
-                    error: Some(not.error),
-                    decision: not.decision,
-                }
-            }
-            _ => return,
-        };
-        self.note(note);
-    }
-
-    fn record(&mut self, record: StepRecord) {
+        let Some(record) = StepRecord::of(self.run.module(), what) else { return };
         if self.showing {
             self.observer.event(Event::Ended(&record));
         }
@@ -554,40 +473,6 @@ impl<'a> Driver<'a> {
         } else if record.error.is_some() {
             self.steps = vec![record];
         }
-    }
-
-    fn target(&self, step: StepId) -> Option<StepTarget> {
-        self.module().steps.get(step.index()).map(|step| step.target)
-    }
-
-    /// A row of the trace that no call of a worker stands behind: a definition, a fan-out, a call that was not made.
-    fn note(&mut self, note: Note) {
-        if !self.tracing {
-            return;
-        }
-        let module = self.run.module();
-        let name = match note.who {
-            Some(StepTarget::Function(function)) => {
-                module.functions.get(function.index()).map(|function| function.name.clone())
-            }
-            Some(StepTarget::Worker(worker)) => module.workers.get(worker.index()).map(|worker| worker.name.clone()),
-            None => None,
-        };
-        let verdict = note.verdict.and_then(|word| module.words.get(word.index()).cloned());
-        self.record(StepRecord {
-            key: note.key.to_string(),
-            worker: name.unwrap_or_default(),
-            outcome: note.decision.taken.word().to_owned(),
-            attempt: note.attempt,
-            ms: 0.0,
-            artifact: note.output.map(|output| output.checksum()),
-            verdict,
-            rule: note.decision.rule,
-            passed_over: note.decision.passed_over,
-            error: note.error,
-            tokens: 0,
-            cost_usd: 0.0,
-        });
     }
 
     fn report(self, ending: Ending) -> Report {

@@ -1,9 +1,10 @@
 //! What happened: one record a call, in the order in which the calls ended, and the events that a progress display follows.
 
 use aivm_schema::artifact::Checksum;
+use aivm_schema::module::{Module, StepId, StepTarget, WordId};
 use aivm_schema::unit::{Money, Tokens};
-use aivm_vm::action::{CallError, RequestId, Rule};
-use aivm_vm::run::{Decided, Question};
+use aivm_vm::action::{Action, CallError, Decision, Purpose, RequestId, Rule, Taken};
+use aivm_vm::run::{Decided, Do, Ended, Question};
 use serde::Serialize;
 
 /// One call that ended.
@@ -38,6 +39,88 @@ pub struct StepRecord {
     /// What it cost, in dollars.
     #[serde(skip_serializing_if = "is_nothing")]
     pub cost_usd: f64,
+}
+
+impl StepRecord {
+    /// The row of a call that has ended, of a definition, a fan-out, a call that was not made; anything else has none.
+    pub fn of(module: &Module, what: Do) -> Option<StepRecord> {
+        match what {
+            Do::Ended(ended) => Some(StepRecord::of_call(module, *ended)),
+            Do::Note(action) => StepRecord::of_note(module, *action),
+            _ => None,
+        }
+    }
+
+    fn of_call(module: &Module, ended: Ended) -> StepRecord {
+        let Ended { call, output, verdict, error, usage, micros, decision, .. } = ended;
+        let dropped = matches!(decision.taken, Taken::Dropped);
+        let mut row = StepRecord::new(call.key.to_string(), call.attempt, decision);
+        row.worker = module.workers.get(call.worker.index()).map(|worker| worker.name.clone()).unwrap_or_default();
+        row.ms = micros as f64 / 1e3;
+        (row.artifact, row.verdict) = (output, verdict);
+        // A cancelled call shows why in its outcome.
+        row.error = error.filter(|_| !dropped);
+        (row.tokens, row.cost_usd) = (usage.tokens, dollars(usage.money));
+        row
+    }
+
+    /// Of what no call of a worker stands behind.
+    fn of_note(module: &Module, action: Action) -> Option<StepRecord> {
+        let target = |step: StepId| module.steps.get(step.index()).map(|step| step.target);
+        let word = |word: WordId| module.words.get(word.index()).cloned();
+        let (row, who) = match action {
+            Action::Ended(end) => {
+                let mut row = StepRecord::new(end.key.to_string(), end.attempt, end.decision);
+                row.artifact = end.output.map(|output| output.checksum());
+                (row.verdict, row.error) = (end.verdict.and_then(word), end.error);
+                (row, Some(StepTarget::Function(end.function)))
+            }
+            Action::Mapped(end) => {
+                let mut row = StepRecord::new(end.key.to_string(), end.attempt, end.decision);
+                row.artifact = end.output.map(|output| output.checksum());
+                row.error = end.error;
+                (row, target(end.step))
+            }
+            Action::NotMade(not) => {
+                let mut row = StepRecord::new(not.key.to_string(), not.attempt, not.decision);
+                row.error = Some(not.error);
+                let who = match not.purpose {
+                    Purpose::Step(step) | Purpose::Undo(step) => target(step),
+                    Purpose::Choose(stage) => {
+                        let stage = module.stages.get(stage.index());
+                        stage.and_then(|stage| stage.chooser).map(StepTarget::Worker)
+                    }
+                };
+                (row, who)
+            }
+            _ => return None,
+        };
+        let worker = match who {
+            Some(StepTarget::Function(function)) => {
+                module.functions.get(function.index()).map(|function| function.name.clone())
+            }
+            Some(StepTarget::Worker(worker)) => module.workers.get(worker.index()).map(|worker| worker.name.clone()),
+            None => None,
+        };
+        Some(StepRecord { worker: worker.unwrap_or_default(), ..row })
+    }
+
+    fn new(key: String, attempt: u32, decision: Decision) -> StepRecord {
+        StepRecord {
+            key,
+            worker: String::new(),
+            outcome: decision.taken.word().to_owned(),
+            attempt,
+            ms: 0.0,
+            artifact: None,
+            verdict: None,
+            rule: decision.rule,
+            passed_over: decision.passed_over,
+            error: None,
+            tokens: 0,
+            cost_usd: 0.0,
+        }
+    }
 }
 
 fn is_zero(value: &u64) -> bool {

@@ -1,7 +1,7 @@
 //! Forks: a run that takes from another what that has answered already, up to the step from which on it goes its own way.
 
 use super::*;
-use aivm_vm::action::Answer;
+use aivm_vm::action::{Answer, Taken};
 use std::collections::HashMap;
 
 /// What a fork takes from another run.

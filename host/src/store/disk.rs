@@ -18,6 +18,7 @@ mod index;
 mod journal;
 mod kept;
 mod lock;
+mod look;
 mod objects;
 mod rows;
 mod runs;
@@ -26,7 +27,7 @@ mod writer;
 pub use index::Entry;
 pub use journal::Journal;
 pub use kept::{Kept, Waiting};
-pub use runs::Signal;
+pub use runs::{CANCEL, Signal};
 
 use cache::Cache;
 use rows::Request;

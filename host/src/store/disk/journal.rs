@@ -128,6 +128,34 @@ impl Journal {
         Ok(record.map(|record| (self.next - 1, record)))
     }
 
+    /// Sees what was added meanwhile too, when everything before has been handed out. Was there any?
+    pub fn catch_up(&mut self) -> Result<bool, StoreError> {
+        let disk = self.view.disk.clone();
+        let writer = disk.writer();
+        let stands = writer.stands(&self.run)?.ok_or_else(|| StoreError::Fenced(self.run.clone()))?;
+        if stands.seq <= self.last || self.read != self.last + 1 {
+            return Ok(false);
+        }
+        let state = writer.state();
+        let select = "SELECT previous, seq FROM journal WHERE row = ?1 AND run = ?2";
+        let mut statement = state.database.prepare_cached(select).map_err(|source| writer.error(source))?;
+        let mut row = stands.last;
+        while row != 0 {
+            let found = statement.query_row([row, stands.number], |row| Ok((row.get(0)?, row.get(1)?))).optional();
+            let found: Option<(i64, i64)> = found.map_err(|source| writer.error(source))?;
+            let Some((previous, seq)) = found.filter(|(previous, _)| *previous < row) else {
+                return Err(self.damaged("it is missing"));
+            };
+            if (seq as u64) < self.read {
+                break;
+            }
+            self.rows.push(row);
+            row = previous;
+        }
+        self.last = stands.seq;
+        Ok(true)
+    }
+
     /// Whose it is.
     pub fn run(&self) -> &str {
         &self.run

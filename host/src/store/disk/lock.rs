@@ -22,12 +22,7 @@ impl Lock {
     /// Locks a run of the store in `folder`.
     pub(super) fn take(folder: &Path, run: &str) -> Result<Lock, StoreError> {
         let folder = folder.join("runs");
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
-        let name = match run.len() <= 100 && !run.is_empty() && run.bytes().all(plain) {
-            true => format!("{run}.lock"),
-            false => format!("{}.lock", blake3::hash(run.as_bytes()).to_hex()),
-        };
-        let path = folder.join(name);
+        let path = folder.join(name(run));
         loop {
             let mut file = File::create(&path);
             if file.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
@@ -46,5 +41,20 @@ impl Lock {
                 return Ok(Lock { path, _file: file });
             }
         }
+    }
+
+    /// Does a process hold it? Who only asks has it for an instant; an owner that comes just then is refused, and can try again.
+    pub(super) fn is_taken(folder: &Path, run: &str) -> bool {
+        let file = File::open(folder.join("runs").join(name(run)));
+        file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    }
+}
+
+/// The name of a run's file.
+fn name(run: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    match run.len() <= 100 && !run.is_empty() && run.bytes().all(plain) {
+        true => format!("{run}.lock"),
+        false => format!("{}.lock", blake3::hash(run.as_bytes()).to_hex()),
     }
 }

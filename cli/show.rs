@@ -1,0 +1,240 @@
+//! `show`: one run as a tree. Stages, definitions and items stand around the calls that they made.
+
+use crate::args::{Global, RunArg};
+use crate::artifact::{cut, short, size_text};
+use crate::fail::{self, Exit, Failure};
+use crate::journal::{self, Open, Row, Stands, Told};
+use crate::out::plain;
+use crate::progress::{paint, wrap};
+use crate::store;
+use aivm_host::store::disk::Disk;
+use aivm_host::trace::totals_text;
+use aivm_schema::artifact::{Artifact, Checksum, parts};
+use aivm_schema::journal::ApprovalRequested;
+use aivm_vm::action::CallError;
+use serde_json::{Value, json};
+use std::io::IsTerminal;
+use tree::Line;
+
+mod tree;
+
+/// The first words of a value, where a terminal sets no width.
+const PREVIEW: usize = 60;
+
+/// `aivm show RUN`.
+pub fn show(global: &Global, args: &RunArg) -> Result<Exit, Failure> {
+    let disk = store::open()?;
+    let told = journal::tell(&disk, &args.run)?;
+    if global.json {
+        println!("{}", report(&disk, &told));
+    } else {
+        let page = Page { colours: fail::colours(&std::io::stdout()), width: width() };
+        print!("{}{}", page.head(&disk, &told), page.tree(&told));
+    }
+    Ok(Exit::SENT)
+}
+
+fn report(disk: &Disk, told: &Told) -> Value {
+    let (output, verdict, error) = ending(told);
+    let value = |checksum: Checksum| {
+        let artifact = disk.find(checksum).ok().flatten();
+        json!({
+            "checksum": checksum,
+            "type": artifact.as_ref().map(Artifact::media_type),
+            "size": artifact.as_ref().map(|artifact| artifact.payload().len()),
+        })
+    };
+    let open = |open: &Open| {
+        json!({
+            "key": open.key,
+            "worker": open.worker,
+            "attempt": open.attempt,
+            "at": open.at,
+            "unknown": matches!(open.stands, Stands::Unknown),
+            "question": question(open).map(|question| &question.question),
+            "choices": question(open).map(|question| &question.choices),
+            "subject": question(open).map(|question| Checksum(question.subject)),
+            "way_on": told.way_on(open),
+        })
+    };
+    let row = &told.row;
+    json!({
+        "v": 1,
+        "run": row.id,
+        "status": row.status,
+        "waits": told.waits,
+        "program": row.program,
+        "module": told.module().digest().to_string(),
+        "started": told.began,
+        "last": told.last,
+        "input": value(told.started.input),
+        "output": output.map(|output| value(output.checksum())),
+        "verdict": verdict,
+        "error": error,
+        "not_undone": told.end.iter().flat_map(|end| &end.not_undone).collect::<Vec<_>>(),
+        "steps": told.rows.iter().map(step).collect::<Vec<_>>(),
+        "open": told.open.iter().map(open).collect::<Vec<_>>(),
+        "totals": told.totals,
+    })
+}
+
+fn question(open: &Open) -> Option<&ApprovalRequested> {
+    if let Stands::Asked(question) = &open.stands { Some(question) } else { None }
+}
+
+/// A row as `run --json` has it, and when it ended.
+fn step(row: &Row) -> Value {
+    let mut value = serde_json::to_value(&row.record).unwrap_or_default();
+    if let Some(value) = value.as_object_mut() {
+        value.insert("called".into(), row.called.into());
+        value.insert("undo".into(), row.undo.into());
+        value.insert("input".into(), json!(row.input));
+        value.insert("at".into(), row.at.into());
+    }
+    value
+}
+
+/// The output of a run that was sent and its word, or why it was not.
+pub fn ending(told: &Told) -> (Option<&Artifact>, Option<&str>, Option<&CallError>) {
+    match told.end.as_ref().map(|end| &end.result) {
+        Some(Ok((output, verdict))) => (Some(output), verdict.as_deref(), None),
+        Some(Err((_, error))) => (None, None, error.as_ref()),
+        None => (None, None, None),
+    }
+}
+
+/// Columns of the terminal behind standard output; without one a line has no end.
+pub fn width() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ if std::io::stdout().is_terminal() => 80,
+        _ => usize::MAX,
+    }
+}
+
+/// A worker's text in one line.
+pub fn one_line(text: &str) -> String {
+    plain(text.trim_end()).replace('\n', "␊").replace('\t', " ")
+}
+
+/// How it is shown.
+struct Page {
+    colours: bool,
+    width: usize,
+}
+
+impl Page {
+    fn head(&self, disk: &Disk, told: &Told) -> String {
+        let mut out = String::new();
+        let mut line = |name: &str, text: &str| {
+            out.push_str(&format!("{}{text}\n", paint(self.colours, "2", &format!("{name:<9}"))));
+        };
+        let row = &told.row;
+        line("run", &row.id);
+        line("program", &format!("{} ({:.12})", one_line(&row.program), told.module().digest().to_string()));
+        let word = journal::status_word(row, told.waits.as_deref());
+        let colour = match word {
+            "sent" => "32",
+            "failed" | "timeout" | "stuck" => "31",
+            _ => "33",
+        };
+        let waits = told.waits.as_deref().map(|waits| match waits {
+            "resume" => format!(": go on by  aivm resume {}", row.id),
+            "calls" | "money" | "tokens" => {
+                let option = if waits == "money" { "cost" } else { waits };
+                format!(": its limit of {waits} is spent; go on by  aivm resume {} --max-{option} …", row.id)
+            }
+            "unknown" => ": a step was interrupted, and may have happened or not".to_owned(),
+            waits => format!(": waits for {}", one_line(journal::waits_word(waits))),
+        });
+        let stuck =
+            (word == "stuck").then(|| format!(": an undoer keeps failing; try again by  aivm rollback {}", row.id));
+        let more = waits.or(stuck).unwrap_or_default();
+        line("status", &format!("{}{more}", paint(self.colours, colour, word)));
+        line("began", &format!("{} UTC · {}", crate::artifact::time_text(told.began), totals_text(&told.totals)));
+        line("input", &self.value(disk, told.started.input));
+        let (output, verdict, error) = ending(told);
+        if let Some(output) = output {
+            let said = verdict.map(|word| format!(" (said {})", one_line(word))).unwrap_or_default();
+            line("output", &format!("{}{said}", self.value(disk, output.checksum())));
+        }
+        if let Some(CallError { code, message, step }) = error {
+            let at = if step.is_empty() { String::new() } else { format!(" at {step}") };
+            let text = one_line(&format!("[{code}]{at}: {message}"));
+            let text = wrap(&text, self.width.saturating_sub(4)).join(&format!("\n{:9}", ""));
+            line("error", &paint(self.colours, "31", &text));
+        }
+        for key in told.end.iter().flat_map(|end| &end.not_undone) {
+            line("undo", &paint(self.colours, "31", &format!("{key} failed: what it takes back is still there")));
+        }
+        for open in &told.open {
+            let name = if question(open).is_some() { "decide" } else { "settle" };
+            if let Some(way_on) = told.way_on(open) {
+                line(name, &one_line(&way_on));
+            }
+        }
+        out + "\n"
+    }
+
+    /// A value: its name, its type and how it begins.
+    fn value(&self, disk: &Disk, checksum: Checksum) -> String {
+        let Some(artifact) = disk.find(checksum).ok().flatten() else {
+            return format!("{}  is not in the store", short(checksum));
+        };
+        let (kind, size) = (one_line(artifact.media_type()), size_text(artifact.payload().len() as u64));
+        let mut text = format!("{}  {kind}, {size}", short(checksum));
+        let words = match artifact.media_type() {
+            parts::MEDIA_TYPE => {
+                let parts = parts::decode(artifact.payload()).unwrap_or_default();
+                Some(parts.into_iter().map(|part| part.name).collect::<Vec<_>>().join(", "))
+            }
+            _ => std::str::from_utf8(artifact.payload()).ok().and_then(|text| text.lines().next()).map(str::to_owned),
+        };
+        let room = self.width.saturating_sub(text.chars().count() + 11).min(PREVIEW);
+        if let Some(words) = words.filter(|words| !words.trim().is_empty() && room > 8) {
+            let words = one_line(&words);
+            let begins: String = words.chars().take(room).collect();
+            text.push_str("  ");
+            text.push_str(&begins);
+        }
+        text
+    }
+
+    fn tree(&self, told: &Told) -> String {
+        let lines = tree::lines(told);
+        let widest = |of: &dyn Fn(&Line) -> usize| lines.iter().map(of).max().unwrap_or(0);
+        let outcome = widest(&|line| line.cells.as_ref().map_or(0, |cells| cells.outcome.chars().count())).min(12);
+        let usage = widest(&|line| line.cells.as_ref().map_or(0, |cells| cells.usage.chars().count()));
+        // The mark, the arrow, the time, the artifact and the spaces between.
+        let others = 2 + 3 + outcome + 9 + if usage > 0 { usage + 2 } else { 0 } + 14;
+        let left = widest(&|line| if line.cells.is_some() { line.indent + line.name.chars().count() } else { 0 });
+        let left = left.min(self.width.saturating_sub(others).max(16));
+        let mut out = String::new();
+        for line in &lines {
+            let indent = " ".repeat(line.indent);
+            let Some(cells) = &line.cells else {
+                out.push_str(&format!("{indent}{}\n", paint(self.colours, "2", &line.name)));
+                continue;
+            };
+            let room = left.saturating_sub(line.indent).max(8);
+            let (name, word) = (cut(&line.name, room), cut(&cells.outcome, 12));
+            let mut text = format!(
+                "{indent}{} {name:<room$} → {word:<outcome$}  {}",
+                paint(self.colours, cells.colour, cells.mark),
+                paint(self.colours, "2", &format!("{:>7}", cells.time)),
+            );
+            if usage > 0 {
+                text.push_str(&format!("  {:>usage$}", cells.usage));
+            }
+            text.push_str(&format!("  {}", paint(self.colours, "2", &cells.artifact)));
+            out.push_str(text.trim_end());
+            out.push('\n');
+            for (colour, more) in &line.more {
+                for part in wrap(more, self.width.saturating_sub(line.indent)) {
+                    out.push_str(&format!("{indent}    {}\n", paint(self.colours, colour, &part)));
+                }
+            }
+        }
+        out
+    }
+}
