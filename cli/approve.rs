@@ -1,22 +1,28 @@
 //! `approve`, and what a person sees who is asked: the question, what it is about, the choices.
 
+#[cfg(feature = "store")]
 use crate::args::{ApproveArgs, Global};
+#[cfg(feature = "store")]
 use crate::fail::{Exit, Failure};
 use crate::out::plain;
 use crate::progress::say;
-use crate::{input, resume};
 use aivm_schema::artifact::Checksum;
+#[cfg(feature = "store")]
 use aivm_vm::action::RequestId;
-use aivm_vm::run::{Decided, Question};
+#[cfg(feature = "store")]
+use aivm_vm::run::Decided;
+use aivm_vm::run::Question;
 use serde_json::{Value, json as object};
+#[cfg(feature = "store")]
 use std::io::{IsTerminal, Write};
 
 /// So many lines of the content are shown.
 const MOST_LINES: usize = 24;
 
 /// `aivm approve RUN [OUTCOME]`.
+#[cfg(feature = "store")]
 pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
-    resume::go_on(global, &args.run, args.quiet, |run, mint, store, name| {
+    crate::resume::go_on(global, &args.run, args.quiet, |run, mint, store, name| {
         let questions = run.questions();
         let keys: Vec<String> = questions.iter().map(|question| question.call.key.to_string()).collect();
         let fitting =
@@ -45,7 +51,7 @@ pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
         let edited = match &args.edit {
             None => None,
             Some(file) => {
-                let draft = input::draft(Some(&format!("@{file}")), None)?;
+                let draft = crate::input::draft(Some(&format!("@{file}")), None)?;
                 let edited = mint.seal(draft);
                 let edited = edited
                     .map_err(|error| Failure::usage("E0804", format!("the file cannot be an artifact: {error}")))?;
@@ -58,7 +64,7 @@ pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
             verdict: args.outcome.clone(),
             comment: args.comment.clone(),
             edited,
-            by: resume::who(),
+            by: crate::run::who(),
         };
         run.decide(mint.now(), question.call.request, decided).map_err(|error| {
             Failure::usage("E0775", error.to_string()).help(format!("the choices: {}", question.choices.join(", ")))
@@ -115,6 +121,7 @@ fn content(question: &Question) {
     }
 }
 
+#[cfg(feature = "store")]
 /// Asks whoever sits at the terminal; none, when nobody does or wants to decide now.
 pub fn ask(questions: &[Question]) -> Option<(RequestId, Decided)> {
     let question = questions.first()?;
@@ -133,7 +140,7 @@ pub fn ask(questions: &[Question]) -> Option<(RequestId, Decided)> {
             return None;
         }
         if question.choices.iter().any(|choice| choice == word) {
-            let (subject, by) = (question.subject, resume::who());
+            let (subject, by) = (question.subject, crate::run::who());
             let decided = Decided { subject, verdict: Some(word.to_owned()), by, ..Decided::default() };
             return Some((question.call.request, decided));
         }

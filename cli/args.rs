@@ -11,9 +11,9 @@ Run
   run FILE          run a pipeline (.aivm or .aivmc)
   try [NAME]        run an example that is built in
   resume | cancel | rollback RUN   go on; stop for good; take back what it did
-  settle RUN STEP happened|not-happened   of a step that was interrupted
   approve RUN [OUTCOME]            decide what a run asks a person
-  fork RUN --at STEP               a run that goes its own way from a step on
+  settle RUN STEP happened|not-happened   of a step that was interrupted
+  fork | upgrade RUN               another way from a step on; another program
 Write
   check FILE…       errors, warnings, and the worst case
   fmt FILE…         format a program
@@ -25,12 +25,12 @@ Build
 Look
   runs | show RUN | logs RUN   what ran, its steps, its journal (-f follows)
   why RUN STEP | diff RUN RUN  why a step led where it did; where two part
+  export | import | verify RUN  a run as one file; is it what was written?
   worker ls|show | artifact ls|show|cat|lineage   words, values
 Set up
   keys new|trust|ls|sign    sign artifacts; whom to trust
-  config show               the settings, and where each comes from
-  doctor                    does everything work here?
-  completions SHELL         for bash, zsh, fish …
+  doctor | self-test        does everything work here? does this disk?
+  config show | completions SHELL   the settings; for bash, zsh, fish …
 
 More: aivm help COMMAND. Every command takes --json. Start with: aivm try
 ";
@@ -86,6 +86,8 @@ pub enum Command {
     Config(ConfigArgs),
     /// Does everything work here?
     Doctor,
+    /// Kill runs on this disk at random moments, and see that they keep their promises
+    SelfTest(SelfTestArgs),
     /// Completions for a shell
     Completions {
         /// bash, zsh, fish, elvish or powershell
@@ -138,6 +140,9 @@ pub enum Stored {
 pub struct RunArgs {
     /// The program: .aivm, or .aivmc when it is compiled
     pub file: String,
+    /// The name of the run: started once under this name, later starts get its result
+    #[arg(long, value_name = "NAME", conflicts_with = "ephemeral")]
+    pub id: Option<String>,
     /// How it is run
     #[command(flatten)]
     pub how: How,
@@ -291,6 +296,14 @@ pub struct RollbackArgs {
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// `self-test`
+#[derive(Debug, Group)]
+pub struct SelfTestArgs {
+    /// For so long, as 60s
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub torture: aivm_schema::unit::Milliseconds,
 }
 
 /// `fork`

@@ -58,7 +58,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let started = RunStarted {
         run: id.clone(),
         program: program.checksum(),
-        principal: resume::who(),
+        principal: run::who(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         forked: Some(Forked {
             run: row.id.clone(),

@@ -3,7 +3,6 @@
 
 use crate::artifact::short;
 use crate::fail::{Failure, coded};
-use crate::module::DEBUG;
 use crate::{resume, store};
 use aivm_host::recovery::{From, Recovered, RecoveryError};
 use aivm_host::store::disk::{Disk, Journal};
@@ -11,7 +10,7 @@ use aivm_host::store::{RunRow, StoreError};
 use aivm_host::trace::{StepRecord, Totals, dollars};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{ApprovalRequested, Body, Intent, Record, RunStarted};
-use aivm_schema::module::{DEBUG_MEDIA_TYPE, Debug, Module, StepId};
+use aivm_schema::module::{DEBUG, DEBUG_MEDIA_TYPE, Debug, Module, StepId};
 use aivm_vm::action::{Action, Purpose, RunEnd};
 use aivm_vm::run::Do;
 use aivm_vm::verify::VerifiedModule;

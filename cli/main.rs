@@ -33,6 +33,8 @@ mod library;
 mod logs;
 mod module;
 #[cfg(feature = "store")]
+mod once;
+#[cfg(feature = "store")]
 mod portable;
 mod progress;
 mod project;
@@ -43,6 +45,8 @@ mod rollback;
 mod run;
 #[cfg(feature = "store")]
 mod runs;
+#[cfg(feature = "store")]
+mod self_test;
 #[cfg(feature = "store")]
 mod show;
 #[cfg(feature = "store")]
@@ -102,6 +106,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Stored(command) => stored(global, command),
         #[cfg(not(feature = "store"))]
         Command::Stored(_) => Err(Failure::no_store()),
+        #[cfg(feature = "store")]
+        Command::SelfTest(args) => self_test::self_test(global, &args),
+        #[cfg(not(feature = "store"))]
+        Command::SelfTest(_) => Err(Failure::no_store()),
         Command::Doctor => doctor::doctor(global),
         Command::Completions { shell } => {
             // Into memory first: it panics where it cannot write.

@@ -7,9 +7,6 @@ use aivm_lang::Compiled;
 use aivm_schema::module::{self, Debug, Module};
 use aivm_vm::verify::{VerifiedModule, verify};
 
-/// The attribute of a module's artifact that names the artifact of its debug information.
-pub const DEBUG: &str = "debug";
-
 /// A program ready to run.
 pub struct Program {
     /// The name of its file.

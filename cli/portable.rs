@@ -7,7 +7,7 @@ use aivm_host::mint::Mint;
 use aivm_host::portable::{self, Portable, PortableError, SEAL};
 use aivm_host::recovery::From;
 use aivm_host::store::disk::{Disk, Kept};
-use aivm_schema::artifact::{Artifact, Checksum, Draft, parts};
+use aivm_schema::artifact::{Artifact, Checksum, Draft};
 use aivm_schema::journal::Record;
 use aivm_schema::keys::{Keyring, Trust};
 use serde_json::json;
@@ -148,10 +148,7 @@ fn of_run(prefix: &str, keyring: &Keyring) -> Result<Verified, Failure> {
             }
             let artifact = kept.find(checksum).map_err(store)?;
             let artifact = artifact.ok_or_else(|| failed(PortableError::Missing { seq, checksum }))?;
-            if artifact.media_type() == parts::MEDIA_TYPE {
-                let members = parts::decode(artifact.payload()).map_err(|error| failed(error.into()))?;
-                open.extend(members.into_iter().map(|part| part.artifact));
-            }
+            open.extend(portable::members(&artifact).map_err(|error| failed(error.into()))?);
             note(&artifact, keyring, &mut signed)?;
         }
         records = seq;

@@ -10,6 +10,7 @@ pub fn read(path: &str) -> Result<Vec<u8>, Failure> {
 }
 
 /// The bytes of a file, however large.
+#[cfg(feature = "store")]
 pub fn read_any(path: &str) -> Result<Vec<u8>, Failure> {
     read_most(path, u64::MAX - 1)
 }

@@ -75,14 +75,9 @@ pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
                 Some((output, args.verdict.clone()))
             }
         };
-        run.resolve(mint.now(), call.request, happened, &who())
+        run.resolve(mint.now(), call.request, happened, &run::who())
             .map_err(|error| Failure::failed("E0772", error.to_string()))
     })
-}
-
-/// Who types this.
-pub fn who() -> String {
-    std::env::var("USER").unwrap_or_default()
 }
 
 /// A run as it stands, to look at.

@@ -3,7 +3,7 @@
 use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
-use crate::module::{self, DEBUG, Program};
+use crate::module::{self, Program};
 use crate::out::plain;
 use crate::progress::{Progress, say};
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
@@ -11,9 +11,9 @@ use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
-use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, json as artifact_json};
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, json as artifact_json};
 use aivm_schema::journal::RunStarted;
-use aivm_schema::module::{EndKind, RunLimits, drafts};
+use aivm_schema::module::{DEBUG, EndKind, RunLimits, drafts};
 use aivm_vm::action::{CallError, Limit, RunEnd};
 use aivm_vm::run::Why;
 use aivm_vm::verify::VerifiedModule;
@@ -35,17 +35,35 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     if args.how.input.is_none() && !global.json && !args.how.quiet && input::is_waiting() {
         say("standard input is not read: add `--in -` to make it the input");
     }
-    run_program(global, &args.how, &program)
+    match &args.id {
+        #[cfg(feature = "store")]
+        Some(id) => crate::once::run(global, args, id, &program),
+        #[cfg(not(feature = "store"))]
+        Some(_) => Err(Failure::no_store()),
+        None => run_program(global, &args.how, None, &program),
+    }
 }
 
-/// Runs a program that has been loaded.
-pub fn run_program(global: &Global, how: &How, program: &Program) -> Result<Exit, Failure> {
+/// Runs a program that has been loaded. `named`: under a name of its own, with an input that has been read.
+pub fn run_program(
+    global: &Global,
+    how: &How,
+    named: Option<(&str, Draft)>,
+    program: &Program,
+) -> Result<Exit, Failure> {
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);
+    let (id, draft) = match named {
+        Some((id, draft)) => (Some(id), draft),
+        None => (None, input::draft(how.input.as_deref(), how.media_type.as_deref())?),
+    };
     let input = mint
-        .seal(input::draft(how.input.as_deref(), how.media_type.as_deref())?)
+        .seal(draft)
         .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
     let mut options = options(global, how, program, &mint)?;
+    if let Some(id) = id {
+        options.around.run = id.to_owned();
+    }
     let store = store(how.ephemeral)?;
     let module = keep(program, &mint, &*store)?;
     if !how.ephemeral {
@@ -109,7 +127,8 @@ pub fn carry(
     Ok(outcome.exit)
 }
 
-fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure> {
+/// `--param`, by name.
+pub fn params(how: &How) -> Result<BTreeMap<String, String>, Failure> {
     let mut params = BTreeMap::new();
     for param in &how.params {
         let (key, value) = param
@@ -118,6 +137,11 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
             .ok_or_else(|| Failure::usage("E0806", format!("`--param {param}` is not KEY=VALUE")))?;
         params.insert(key.to_owned(), value.to_owned());
     }
+    Ok(params)
+}
+
+fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure> {
+    let params = params(how)?;
     let workspace = how.workspace.clone().map_or_else(std::env::current_dir, Ok);
     let workspace = workspace
         .and_then(std::path::absolute)
@@ -143,7 +167,7 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
 }
 
 /// Puts the module into the store, and beside it where its nodes were written, for whoever asks later why it did something.
-fn keep(program: &Program, mint: &Mint, store: &dyn Store) -> Result<Artifact, Failure> {
+pub fn keep(program: &Program, mint: &Mint, store: &dyn Store) -> Result<Artifact, Failure> {
     let [mut module, debug] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
     let failed = |error: ArtifactError| Failure::failed("E0808", format!("the program cannot be kept: {error}"));
     if program.debug.is_some() {
@@ -154,6 +178,11 @@ fn keep(program: &Program, mint: &Mint, store: &dyn Store) -> Result<Artifact, F
     let module = mint.seal(module).map_err(failed)?;
     store.put(&module);
     Ok(module)
+}
+
+/// Who types this.
+pub fn who() -> String {
+    std::env::var("USER").unwrap_or_default()
 }
 
 /// How a journal begins.
@@ -169,7 +198,7 @@ fn started(program: &Program, options: &Options, module: Checksum, input: Checks
         workspace: around.workspace.display().to_string(),
         params: around.params.clone().into_iter().collect(),
         mock: around.mock,
-        principal: std::env::var("USER").unwrap_or_default(),
+        principal: who(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         forked: None,
     }

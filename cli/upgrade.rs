@@ -2,11 +2,11 @@
 
 use crate::args::{Global, UpgradeArgs};
 use crate::fail::{Exit, Failure, coded};
-use crate::{module, resume};
+use crate::{module, resume, run};
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::store::Store;
-use aivm_schema::module::{Module, drafts};
+use aivm_schema::module::Module;
 use aivm_vm::run::{Do, Status};
 use serde_json::json;
 
@@ -41,11 +41,7 @@ pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
     let under_way: Vec<String> = run.under_way().map(|call| call.key.to_string()).collect();
     if !args.plan {
         let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
-        let [draft, _] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
-        let artifact = mint
-            .seal(draft)
-            .map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?;
-        kept.put(&artifact);
+        let artifact = run::keep(&program, &mint, &kept)?;
         let status = Status::parse(&row.status).unwrap_or(Status::Parked);
         if let Some(batch) = run.upgrade(mint.now(), artifact.checksum(), status) {
             let runtime = tokio::runtime::Builder::new_current_thread()

@@ -48,7 +48,7 @@ fn every_example_ends_as_its_folder_says() {
         let expected = std::fs::read_to_string(&file).unwrap_or_default();
         if bless {
             std::fs::write(&file, format!("{end}\n")).expect("a file");
-        } else if expected.trim_end() != end {
+        } else if expected.trim_end() != end.trim_end() {
             wrong.push(format!("{name}\n--- its folder\n{expected}\n--- what happens\n{end}"));
         }
     }

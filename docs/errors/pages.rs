@@ -152,6 +152,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0781", include_str!("E0781.md")),
     ("E0782", include_str!("E0782.md")),
     ("E0783", include_str!("E0783.md")),
+    ("E0790", include_str!("E0790.md")),
+    ("E0791", include_str!("E0791.md")),
     ("E0799", include_str!("E0799.md")),
     ("E0801", include_str!("E0801.md")),
     ("E0802", include_str!("E0802.md")),

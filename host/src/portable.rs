@@ -9,6 +9,7 @@ use crate::store::disk::{Disk, Kept};
 use crate::store::{RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, parts};
 use aivm_schema::journal::{Body, Link, Record, RecordError, RunStarted};
+use aivm_schema::module;
 use aivm_vm::run::{Batch, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -72,6 +73,17 @@ pub fn named(body: &Body) -> Vec<Checksum> {
     }
 }
 
+/// The artifacts that another names: its parts, or the places in the source of a program.
+pub fn members(artifact: &Artifact) -> Result<Vec<Checksum>, ArtifactError> {
+    match artifact.media_type() {
+        parts::MEDIA_TYPE => Ok(parts::decode(artifact.payload())?.into_iter().map(|part| part.artifact).collect()),
+        module::MEDIA_TYPE => {
+            Ok(artifact.attribute(module::DEBUG).and_then(|text| text.parse().ok()).into_iter().collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
 /// Writes a run. `seal` is given the digest of everything, and may sign it.
 pub fn export(
     run: &Kept,
@@ -95,9 +107,7 @@ pub fn export(
             continue;
         }
         let artifact = run.find(checksum)?.ok_or(PortableError::Missing { seq, checksum })?;
-        if artifact.media_type() == parts::MEDIA_TYPE {
-            open.extend(parts::decode(artifact.payload())?.into_iter().map(|part| (seq, part.artifact)));
-        }
+        open.extend(members(&artifact)?.into_iter().map(|checksum| (seq, checksum)));
         out.put(&artifact.to_framed())?;
     }
     let digest = *out.hasher.finalize().as_bytes();
@@ -189,10 +199,7 @@ impl Portable {
                 }
                 seal = Some(artifact);
             } else {
-                if artifact.media_type() == parts::MEDIA_TYPE {
-                    let members = parts::decode(artifact.payload())?;
-                    needed.extend(members.into_iter().map(|part| (0, part.artifact)));
-                }
+                needed.extend(members(&artifact)?.into_iter().map(|checksum| (0, checksum)));
                 known.insert(artifact.checksum().0, ());
                 artifacts.push(artifact);
             }

@@ -11,7 +11,7 @@ mod disasm;
 mod text;
 
 pub use asm::{AsmError, assemble};
-pub use bytes::{DEBUG_MEDIA_TYPE, MEDIA_TYPE, ModuleError, drafts, load};
+pub use bytes::{DEBUG, DEBUG_MEDIA_TYPE, MEDIA_TYPE, ModuleError, drafts, load};
 pub use disasm::disassemble;
 
 macro_rules! ids {

@@ -158,3 +158,53 @@ fn what_a_killed_process_left_running_does_not_go_on_beside_its_run() {
     assert_eq!(aivm(dir.path(), &["resume", &name]).status.code(), Some(4));
     assert_eq!(left(&name), Vec::<String>::new());
 }
+
+#[test]
+fn a_run_of_a_name_is_started_once() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", ""));
+    let start = |input: &str| aivm(dir.path(), &["run", "p.aivm", "--id", "nightly", "--in", input, "-q"]);
+    let first = start("x");
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let again = start("x");
+    assert_eq!((again.status.code(), &again.stdout), (Some(0), &first.stdout), "{}", stderr(&again));
+    assert_eq!(ledger(dir.path()), ["one", "two", "three"], "nothing is done again");
+    let other = start("y");
+    assert!(stderr(&other).contains("E0777") && stderr(&other).contains("another input"), "{}", stderr(&other));
+    write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", "effect = \"read\""));
+    assert!(stderr(&start("x")).contains("another program"));
+    for name in ["../x", "", "-x", "a b"] {
+        let refused = aivm(dir.path(), &["run", "p.aivm", &format!("--id={name}")]);
+        assert!(stderr(&refused).contains("E0777"), "{name}: {}", stderr(&refused));
+    }
+}
+
+#[test]
+fn who_comes_later_waits_for_the_run_of_that_name() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", ""));
+    write(dir.path(), "hold", "");
+    let args = ["run", "p.aivm", "--id", "nightly", "-q"];
+    let runs: Vec<_> = (0..4)
+        .map(|_| command(dir.path(), &args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("aivm runs"))
+        .collect();
+    while ledger(dir.path()).len() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::fs::remove_file(dir.path().join("hold")).expect("nothing waits any more");
+    for run in runs {
+        let output = run.wait_with_output().expect("it ends");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "1\n2\n3\n", "{}", stderr(&output));
+    }
+    assert_eq!(ledger(dir.path()), ["one", "two", "three"]);
+}
+
+#[test]
+fn anybody_can_torture_their_own_disk() {
+    let dir = folder();
+    let tested = aivm(dir.path(), &["self-test", "--torture", "2s", "--json"]);
+    assert_eq!(tested.status.code(), Some(0), "{}", stderr(&tested));
+    let counts = json(&tested);
+    assert!(counts["kills"].as_u64() > Some(2) && counts["steps"].as_u64() >= Some(36), "{counts}");
+    assert_eq!(std::fs::read_dir(dir.path()).expect("a folder").count(), 0, "nothing is left");
+}

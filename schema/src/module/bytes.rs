@@ -11,6 +11,8 @@ use capnp::message::{Builder, HeapAllocator};
 
 /// The media type of a module.
 pub const MEDIA_TYPE: &str = "application/vnd.aivm.module";
+/// The attribute of a module's artifact that names the artifact of its debug information.
+pub const DEBUG: &str = "debug";
 /// The media type of debug information.
 pub const DEBUG_MEDIA_TYPE: &str = "application/vnd.aivm.debug";
 
