@@ -340,14 +340,17 @@ impl Run {
 
     fn called(&mut self, mut call: Call) {
         let request = call.request;
-        if let Some(under_way) = self.reloaded.call(&call) {
-            self.calls.insert(request, under_way);
-            return;
-        }
         if let Some((key, input)) = &self.instead
             && *key == call.key.to_string()
         {
             call.input = input.clone();
+        }
+        if let Some(under_way) = self.reloaded.call(&call) {
+            self.calls.insert(request, under_way);
+            if let Some(intent) = self.intended.remove(&request) {
+                self.intend(request, &intent);
+            }
+            return;
         }
         let mut nth = 0;
         if self.facts(call.worker).is_some_and(|facts| facts.scripted) {
@@ -393,6 +396,9 @@ impl Run {
         let pure = self.is_pure(begin.call.worker);
         if !pure && self.recording {
             let intent = self.intent(&begin.call, expires);
+            if let Some(under_way) = self.calls.get_mut(&request) {
+                under_way.expires = intent.expires;
+            }
             self.tell(self.now, Body::Intent(Box::new(intent)));
         }
         self.say(Do::Call(begin), !pure);
