@@ -84,8 +84,10 @@ pub struct Run {
     recording: bool,
     /// The records are told again: nothing is written, nothing is begun.
     replaying: bool,
-    /// Of the last record.
+    /// When something happened last.
     now: u64,
+    /// Of the last record that was told again.
+    latest: u64,
     /// Yields since the machine was last told something.
     yields: u64,
     /// Has it done anything since?
@@ -148,6 +150,7 @@ impl Run {
             recording,
             replaying: false,
             now: at,
+            latest: at,
             yields: 0,
             stepped: false,
             seq: 0,
@@ -627,6 +630,7 @@ impl Run {
             self.machine.expire(timer);
         } else if let Some((due, request)) = self.later.first().copied().filter(|(due, _)| *due <= at) {
             self.later.remove(&(due, request));
+            self.now = self.now.max(at);
             self.begin(request);
         } else {
             return self.expire(at);
