@@ -1,133 +1,296 @@
-//! A host that is only simulated: a log that keeps what was acknowledged, a clock, calls that happen in the world whether their
-//! answers arrive or not, and a ledger of them.
+//! A world in which a run lives: its disk, its clock, its processes, and everybody whom it calls. Processes are killed, lose
+//! their power or sleep while another takes their run; the world remembers what they did.
 
+use crate::bugs::Bug;
+use crate::disk::{Cause, Disk, Stop, Writer};
+use crate::live::said_by;
+use crate::ledger::{Index, Remembered, promise};
 use crate::script::{Dice, Script};
-use aivm_lang::eval::{self, Part, Value};
+use crate::tally::Tally;
+use aivm_lang::eval::{self, Value};
 use aivm_schema::artifact::{Artifact, Checksum, Draft};
-use aivm_schema::journal::{Body, Record, RunStarted};
+use aivm_schema::journal::{Body, Link, Record, RunStarted};
 use aivm_schema::module::{EndKind, RunLimits};
-use aivm_schema::worker::{Backoff, Effect};
-use aivm_vm::run::{Do, Facts, Run, Status, Why};
+use aivm_schema::worker::Effect;
+use aivm_vm::run::{Batch, Do, Facts, Run, Status};
 use aivm_vm::*;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
-const MILLISECOND: u64 = 1_000_000;
+pub const MILLISECOND: u64 = 1_000_000;
 
-/// What was hit, and how often.
-#[derive(Debug, Default)]
-pub struct Tally {
-    pub crashes: u64,
-    pub compared: u64,
-    pub again: [u64; 5],
-    pub unknown: u64,
-    pub happened: u64,
-    pub not_happened: u64,
-    pub records: BTreeMap<&'static str, u64>,
+/// What workers answer.
+pub enum Answers {
+    Random(Script),
+    /// By the worker's place in the module: 0 succeeds, 1 fails, 2 says the word `back` once.
+    Fixed(Vec<u8>),
 }
 
-impl Tally {
-    /// The rarest of everything that must be hit.
-    pub fn least(&self) -> u64 {
-        let kinds = ["run-started", "intent", "outcome", "unknown", "resolved", "timer-fired", "run-finished"];
-        let records = kinds.iter().map(|kind| self.records.get(kind).copied().unwrap_or(0));
-        let again = self.again[..3].iter().copied();
-        records.chain(again).chain([self.unknown, self.happened, self.not_happened]).min().unwrap_or(0)
-    }
+/// A run and what happens to it, whoever carries it out.
+pub struct Setup {
+    pub number: u64,
+    pub module: VerifiedModule,
+    pub facts: Vec<Facts>,
+    pub answers: Answers,
+    pub limits: RunLimits,
+    pub timeout_ms: Option<u64>,
+    /// So often somebody wants it taken back when it has ended.
+    pub rollbacks: u64,
+    /// Bytes of records between checkpoints.
+    pub often: usize,
+    /// The end does not depend on how long anything takes.
+    pub timeless: bool,
+    /// Something has a budget: what is spent is not known of calls that somebody settles.
+    pub budget: bool,
+    /// No timer is due before so many milliseconds.
+    pub least_ms: u64,
+}
+
+/// How a life goes, beside the setup.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fate {
+    pub seed: u64,
+    pub crashes: u32,
+    /// Operations until a crash: at most so many; `exactly`: so many.
+    pub life: u64,
+    pub exactly: bool,
+    /// Does what was under way happen? None: now and then.
+    pub happens: Option<bool>,
+    /// Is the power lost?
+    pub power: Option<bool>,
+    /// Somebody cancels, raises limits, takes back.
+    pub wild: bool,
+    pub bug: Option<Bug>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Report {
+    /// How it ended, and what was done.
+    pub ending: String,
+    /// Can that be compared with another life of the same run?
+    pub comparable: bool,
+    pub operations: u64,
+    /// Of all that was recorded and done, in order.
+    pub trace: u64,
 }
 
 /// A call in the world.
-struct Doing {
-    call: Call,
-    answer: eval::Answer,
-    stopped: bool,
-    at: u64,
+pub struct Doing {
+    pub call: Call,
+    pub answer: eval::Answer,
+    pub stopped: bool,
+    /// When its receiver got it, and when it will be answered.
+    pub sent: u64,
+    pub at: u64,
 }
 
-/// What the world remembers of a request, whoever forgets.
-#[derive(Default)]
-struct Remembered {
-    /// How often it was done.
-    done: u32,
-    /// How often somebody was told truthfully that it had not happened.
-    denied: u32,
-    output: Option<(Value, Option<String>)>,
+pub struct Process {
+    pub run: Run,
+    pub writer: Writer,
+    pub doing: BTreeMap<RequestId, Doing>,
+    pub probes: BTreeMap<RequestId, (u64, Call)>,
+    /// Values that are not appended yet.
+    pub fresh: Vec<Artifact>,
+    pub batch: Option<Batch>,
+    /// How often the run was told to take back.
+    pub rollbacks: u64,
+    /// What a run that was told everything from its start does next.
+    pub twin: VecDeque<String>,
 }
 
-pub struct World {
-    number: u64,
-    module: VerifiedModule,
-    script: Script,
-    now: u64,
-    /// Durable.
-    log: Vec<Vec<u8>>,
-    values: HashMap<Checksum, (Artifact, Value)>,
-    /// Calls under way in the world; forgotten by the process when it is killed.
-    doing: BTreeMap<RequestId, Doing>,
-    ledger: HashMap<RequestId, Remembered>,
-    ended: BTreeSet<RequestId>,
-    dice: Dice,
+pub struct World<'a> {
+    pub setup: &'a Setup,
+    pub fate: Fate,
+    pub tally: &'a mut Tally,
+    pub disk: Disk,
+    pub now: u64,
+    pub dice: Dice,
+    /// Every value that there ever was, by its name.
+    pub values: HashMap<Checksum, (Artifact, Value)>,
+    pub ledger: BTreeMap<RequestId, Remembered>,
+    pub index: Index,
+    /// The last append that was acknowledged.
+    pub acked: (u64, Link),
+    pub zombie: Option<Process>,
+    /// Values that the living process has made, and not appended.
+    pub made: Vec<Artifact>,
+    /// The process stands where it could sleep.
+    pub may_sleep: bool,
+    pub recovering: bool,
+    pub comparable: bool,
+    /// Undoers that somebody has done by hand.
+    pub by_hand: BTreeSet<String>,
+    pub effects: BTreeSet<String>,
+    pub trace: u64,
+    pub crashed: u32,
+    pub began: u64,
 }
 
-impl World {
-    pub fn new(number: u64, module: VerifiedModule) -> World {
+impl<'a> World<'a> {
+    pub fn new(setup: &'a Setup, fate: Fate, tally: &'a mut Tally) -> World<'a> {
         World {
-            number,
-            module,
-            script: Script::new(number),
+            setup,
+            fate,
+            tally,
+            disk: Disk::new(fate.seed, fate.bug),
             now: 1,
-            log: Vec::new(),
+            dice: Dice::new(fate.seed ^ 0x70_6e),
             values: HashMap::new(),
-            doing: BTreeMap::new(),
-            ledger: HashMap::new(),
-            ended: BTreeSet::new(),
-            dice: Dice::new(number ^ 0x70_6e),
+            ledger: BTreeMap::new(),
+            index: Index::default(),
+            acked: (0, Link::default()),
+            zombie: None,
+            made: Vec::new(),
+            may_sleep: false,
+            recovering: false,
+            comparable: true,
+            by_hand: BTreeSet::new(),
+            effects: BTreeSet::new(),
+            trace: 0,
+            crashed: 0,
+            began: u64::MAX,
         }
     }
 
-    fn artifact(&mut self, value: Value) -> Artifact {
+    pub fn trace(&mut self, what: u64) {
+        self.trace = (self.trace ^ what).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29);
+    }
+
+    pub fn artifact(&mut self, value: Value) -> Artifact {
         let draft = Draft { media_type: "text/plain".into(), payload: value.to_string().into(), ..Draft::default() };
         let artifact = draft.seal(1, [7; 10]).unwrap();
-        self.values.insert(artifact.checksum(), (artifact.clone(), value));
+        self.values.entry(artifact.checksum()).or_insert_with(|| (artifact.clone(), value));
         artifact
     }
 
-    fn value(&self, artifact: &Artifact) -> Value {
+    pub fn value(&self, artifact: &Artifact) -> Value {
         self.values[&artifact.checksum()].1.clone()
     }
 
-    /// Each worker is of a class that follows from its name and the program.
-    fn facts(&self) -> Vec<Facts> {
-        let classes = [Effect::Pure, Effect::Read, Effect::Idempotent, Effect::Compensable, Effect::Irreversible];
-        let facts = |(at, worker): (usize, &aivm_schema::module::Worker)| {
-            let mut dice = Dice::new(self.number.wrapping_mul(31) + at as u64);
-            Facts {
-                name: worker.name.clone(),
-                digest: [at as u8; 32],
-                effect: *dice.pick(&classes),
-                scripted: false,
-                backoff: Backoff::default(),
-                probed: false,
-                question: None,
-                timeout_ms: None,
-                key_ms: dice.chance(30).then_some(1 << 35),
-            }
+    pub fn facts(&self, call: &Call) -> &'a Facts {
+        &self.setup.facts[call.worker.index()]
+    }
+
+    /// How the run ends.
+    pub fn live(mut self) -> Result<Report, String> {
+        let mut left = self.fate.crashes;
+        loop {
+            self.disk.fuse = match left {
+                0 => u64::MAX,
+                _ if self.fate.exactly => self.fate.life,
+                _ => self.dice.next() % self.fate.life.max(1),
+            };
+            self.disk.faults = if left > 0 && !self.fate.exactly && self.dice.chance(20) { 60 } else { 0 };
+            let mut process = None;
+            let cause = match self.process(&mut process) {
+                Ok(ending) => {
+                    self.tally.runs += 1;
+                    self.tally.operations += self.disk.ops;
+                    let (comparable, operations) = (self.comparable, self.disk.ops);
+                    return Ok(Report { ending, comparable, operations, trace: self.trace });
+                }
+                Err(Stop::Gone(cause)) => cause,
+                Err(Stop::Fenced) => return Err("the owner is fenced".into()),
+                Err(Stop::Broken(what)) => return Err(format!("{what}\n{}", self.journal())),
+            };
+            self.tally.crashes += 1;
+            self.crashed += 1;
+            left -= 1;
+            self.crash(process, cause).map_err(|stop| format!("{stop:?}"))?;
+        }
+    }
+
+    /// The records, for people.
+    fn journal(&self) -> String {
+        let records = self.disk.records.iter().filter_map(|bytes| Record::from_bytes(bytes).ok());
+        records.map(|record| format!("{} {:?}\n", record.at, record.body)).collect()
+    }
+
+    /// A process is gone. What it had begun happens, or does not; nobody hears of it.
+    fn crash(&mut self, process: Option<Process>, cause: Cause) -> Result<(), Stop> {
+        if self.recovering {
+            self.tally.hit("crash: during recovery");
+        }
+        let power = match cause {
+            Cause::DiskFull => false,
+            Cause::FlushFailed => true,
+            Cause::Fuse => self.fate.power.unwrap_or_else(|| self.dice.chance(50)),
         };
-        self.module.module().workers.iter().enumerate().map(facts).collect()
+        let sleeps = cause == Cause::Fuse && !power && !self.fate.exactly && self.may_sleep && self.dice.chance(50);
+        self.tally.hit(match cause {
+            Cause::DiskFull => "crash: disk full",
+            Cause::FlushFailed => "crash: flush failed",
+            _ if power => "crash: power lost",
+            _ if sleeps => "crash: taken over",
+            _ => "crash: killed",
+        });
+        self.trace(0xdead);
+        if let Some(mut process) = process {
+            for (request, doing) in std::mem::take(&mut process.doing) {
+                if let Some(remembered) = self.ledger.get_mut(&request) {
+                    remembered.stopped |= doing.stopped;
+                }
+                if self.fate.happens.unwrap_or_else(|| self.dice.chance(50)) {
+                    self.happen(request, &doing)?;
+                    process.doing.insert(request, doing);
+                }
+            }
+            self.zombie = if sleeps { Some(process) } else { self.zombie.take() };
+        }
+        if power {
+            self.disk.lose_power();
+            self.zombie = None;
+        }
+        for remembered in self.ledger.values_mut() {
+            remembered.before = remembered.begun > 0;
+        }
+        // Sometimes it takes long until somebody looks after it.
+        let ms = if self.dice.chance(20) { 1 << 34 } else { 1 };
+        self.now += ms * MILLISECOND;
+        Ok(())
     }
 
-    fn effect(&self, call: &Call) -> Effect {
-        self.facts()[call.worker.index()].effect
+    /// From its start to its end.
+    fn process(&mut self, slot: &mut Option<Process>) -> Result<String, Stop> {
+        self.recovering = true;
+        self.may_sleep = false;
+        self.made.clear();
+        if self.disk.mount()? {
+            self.tally.hit("torn tail dropped");
+        }
+        let mut writer = Writer::default();
+        if self.fate.bug == Some(Bug::EpochRaisedAfterActing) {
+            writer.epoch = self.disk.epoch;
+        } else {
+            self.disk.raise(&mut writer)?;
+        }
+        let mut log = std::mem::take(&mut self.disk.records);
+        if self.fate.bug == Some(Bug::LastBatchDropped) && self.crashed > 0 {
+            log.pop();
+        }
+        let told = self.recover(&log);
+        self.disk.records = log;
+        let (run, twin) = told?;
+        self.recovering = false;
+        let (doing, probes, fresh) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut process = Process { run, writer, doing, probes, fresh, batch: None, rollbacks: self.index.rollbacks, twin };
+        if self.index.seq == 0 {
+            let input = self.artifact(Value::text("x"));
+            process.fresh.push(input);
+        }
+        self.carry_on(slot.insert(process))
     }
 
-    fn begin(&mut self) -> Run {
+    fn begin(&mut self, at: u64) -> Run {
         let input = self.artifact(Value::text("x"));
+        let Setup { limits, timeout_ms, .. } = *self.setup;
         let started = RunStarted {
             run: "run".into(),
             program: Checksum([1; 32]),
             file: "law.aivm".into(),
             input: input.checksum(),
-            limits: RunLimits::default(),
-            timeout_ms: None,
+            limits,
+            timeout_ms,
             workspace: String::new(),
             params: Vec::new(),
             mock: false,
@@ -135,258 +298,183 @@ impl World {
             version: String::new(),
             forked: None,
         };
-        let facts = self.facts();
-        Run::start(self.module.clone(), input, RunLimits::default(), None, facts, 1, Some(started))
+        let (module, facts) = (self.setup.module.clone(), self.setup.facts.clone());
+        let mut run = Run::start(module, input, limits, timeout_ms, facts, at, Some(started));
+        run.checkpoint_after(self.setup.often);
+        run
     }
 
-    /// From the log alone.
-    fn recover(&mut self) -> (Run, bool) {
-        let mut run = self.begin();
-        let log = std::mem::take(&mut self.log);
-        run.begin_replay(&log[0]);
-        for bytes in &log[1..] {
-            let record = Record::from_bytes(bytes).unwrap();
-            let _ = self.go_to(&mut run, Some(&record));
-            let values = &self.values;
-            let mut find = |sum| values.get(&sum).map(|(artifact, _)| artifact.clone());
-            run.replay(bytes, &record, &mut find).unwrap_or_else(|error| panic!("program {}: {error}", self.number));
+    /// A run from the log alone, and what another one does that was told all of it.
+    fn recover(&mut self, log: &[Vec<u8>]) -> Result<(Run, VecDeque<String>), Stop> {
+        // Nothing that was acknowledged is lost or changed.
+        let mut link = Link::default();
+        for (seq, bytes) in (1..).zip(log) {
+            link = link.then(seq, bytes);
+            promise!(seq != self.acked.0 || link == self.acked.1, "the acknowledged records have changed");
         }
-        let _ = self.go_to(&mut run, None);
-        self.log = log;
-        let over = run.has_finished();
-        (run, over)
+        promise!(self.acked.0 <= log.len() as u64, "acknowledged records are lost: {} of {}", log.len(), self.acked.0);
+        self.index = Index::default();
+        let mut again = Tally::default();
+        for bytes in log {
+            self.index.add(bytes, self.now, self.least(), &mut again)?;
+        }
+        if log.is_empty() {
+            self.tally.hit("recovered before it began");
+            self.began = self.now;
+            return Ok((self.begin(self.now), VecDeque::new()));
+        }
+        self.began = Record::from_bytes(&log[0]).map_or(0, |record| record.at);
+        let from = log.iter().rposition(|bytes| {
+            Record::from_bytes(bytes).is_ok_and(|record| matches!(record.body, Body::Checkpoint { .. }))
+        });
+        self.disk.tick()?;
+        let at = self.now;
+        let mut run = self.told(log, from)?;
+        let ended = run.has_finished();
+        self.tally.hit(if from.is_some() { "recovered from a checkpoint" } else { "recovered from the start" });
+        if ended {
+            self.tally.hit("recovered an ended run");
+        }
+        let mut twin = VecDeque::new();
+        if from.is_some() {
+            let mut other = self.told(log, None)?;
+            let (left, right) = (shown(&run), shown(&other));
+            promise!(left == right, "a checkpoint gives another run:\n{left}\n{right}");
+            resume(&mut other, at)?;
+            twin = self.goes_on(&mut other)?;
+        }
+        resume(&mut run, at)?;
+        self.disk.tick()?;
+        Ok((run, twin))
     }
 
-    fn go_to(&mut self, run: &mut Run, record: Option<&Record>) -> Do {
+    pub fn least(&self) -> u64 {
+        self.began.saturating_add(self.setup.least_ms.saturating_mul(MILLISECOND))
+    }
+
+    /// Told its records: all of them, or those after a checkpoint.
+    fn told(&mut self, log: &[Vec<u8>], from: Option<usize>) -> Result<Run, Stop> {
+        let broken = |what: String| Stop::Broken(what);
+        let (mut run, rest) = match from {
+            None => {
+                let mut run = self.begin(self.began);
+                run.begin_replay(&log[0]);
+                (run, &log[1..])
+            }
+            Some(at) => {
+                let record = Record::from_bytes(&log[at]).map_err(|error| broken(error.to_string()))?;
+                let Body::Checkpoint { artifact } = record.body else { return Err(broken("no checkpoint".into())) };
+                let bytes = self.find(artifact).ok_or_else(|| broken("the checkpoint is lost".into()))?;
+                let mut find = |sum| self.find(sum);
+                let (module, facts) = (self.setup.module.clone(), self.setup.facts.clone());
+                let run = Run::reload(module, facts, bytes.payload(), &log[at], &mut find);
+                let mut run = run.map_err(|error| broken(format!("the checkpoint gives no run: {error}")))?;
+                run.checkpoint_after(self.setup.often);
+                (run, &log[at + 1..])
+            }
+        };
+        for (at, bytes) in rest.iter().enumerate() {
+            if at % 4 == 3 {
+                self.disk.tick()?;
+            }
+            let record = Record::from_bytes(bytes).map_err(|error| broken(error.to_string()))?;
+            self.go_to(&mut run, Some(&record));
+            let mut find = |sum| self.find(sum);
+            run.replay(bytes, &record, &mut find).map_err(|error| broken(format!("the journal gives no run: {error}")))?;
+        }
+        self.go_to(&mut run, None);
+        Ok(run)
+    }
+
+    /// From the disk, as it was written.
+    fn find(&self, checksum: Checksum) -> Option<Artifact> {
+        let bytes = self.disk.find(checksum)?;
+        let known = self.values.get(&checksum)?;
+        (known.0.bytes() == bytes).then(|| known.0.clone())
+    }
+
+    fn go_to(&mut self, run: &mut Run, record: Option<&Record>) {
         if record.is_some_and(|record| record.together || matches!(record.body, Body::Intent(_))) {
-            return Do::Yield;
+            return;
         }
         loop {
             match run.step() {
                 Do::Make(make) => self.make(run, make),
                 Do::Ended(_) | Do::Note(_) => {}
                 Do::Yield if record.is_none_or(|record| run.is_before(record, &Do::Yield)) => {}
-                last => return last,
+                _ => return,
             }
         }
     }
 
-    /// How the run ends when its process is killed so often.
-    pub fn run(mut self, dice: &mut Dice, crashes: u32, tally: &mut Tally) -> String {
-        let mut left = crashes;
-        let mut run = self.begin();
-        loop {
-            // The process lives for a while.
-            let life = if left > 0 { dice.below(30) } else { usize::MAX };
-            if let Some(end) = self.live(&mut run, life, tally) {
-                for bytes in &self.log {
-                    let record = serde_json::to_value(Record::from_bytes(bytes).unwrap()).unwrap();
-                    let kind = record["record"].as_str().unwrap();
-                    let kinds =
-                        ["run-started", "intent", "outcome", "unknown", "resolved", "timer-fired", "run-finished"];
-                    if let Some(kind) = kinds.iter().find(|known| **known == kind) {
-                        *tally.records.entry(kind).or_default() += 1;
+    /// What a run does until it waits, if all goes well.
+    fn goes_on(&mut self, run: &mut Run) -> Result<VecDeque<String>, Stop> {
+        let mut said = VecDeque::new();
+        while said.len() < 64 {
+            match run.step() {
+                Do::Make(make) => self.make(run, make),
+                what => {
+                    said.push_back(said_by(&what));
+                    if matches!(what, Do::Wait(_) | Do::Park(_) | Do::End(_) | Do::Checkpoint(_) | Do::Yield) {
+                        break;
                     }
                 }
-                // Whoever reads it afterwards comes to the same end.
-                if !self.log.is_empty() {
-                    assert!(self.recover().1, "program {}: the journal does not end", self.number);
-                }
-                return end;
-            }
-            tally.crashes += 1;
-            left -= 1;
-            self.crash(dice);
-            if self.log.is_empty() {
-                run = self.begin();
-                continue;
-            }
-            let (recovered, over) = self.recover();
-            run = recovered;
-            if !over {
-                self.now += MILLISECOND;
-                run.resume(self.now).unwrap();
             }
         }
+        Ok(said)
     }
 
-    /// The process is gone. What it had begun happens, or does not; nobody hears of it.
-    fn crash(&mut self, dice: &mut Dice) {
-        for (request, doing) in std::mem::take(&mut self.doing) {
-            if dice.chance(50) {
-                self.happen(request, &doing);
-            }
-        }
-    }
-
-    fn happen(&mut self, request: RequestId, doing: &Doing) {
-        let remembered = self.ledger.entry(request).or_default();
-        // A failure does nothing.
-        if let Ok(output) = &doing.answer.result {
-            remembered.done += 1;
-            remembered.output = Some(output.clone());
-        }
-    }
-
-    /// Until its end, or so many steps.
-    fn live(&mut self, run: &mut Run, mut life: usize, tally: &mut Tally) -> Option<String> {
-        loop {
-            if life == 0 {
-                return None;
-            }
-            life -= 1;
-            match run.step() {
-                Do::Write(batch) => {
-                    assert_eq!(batch.first, self.log.len() as u64 + 1);
-                    self.log.extend(batch.records);
-                }
-                Do::Make(make) => self.make(run, make),
-                Do::Call(begin) => self.call(run, begin.call, tally),
-                Do::Stop(request) => self.stop(request),
-                Do::Ended(_) | Do::Note(_) | Do::Yield => {}
-                Do::Wait(until) => self.next(run, until),
-                Do::Park(Why::Unknown(keys)) => self.settle(run, &keys, tally),
-                Do::Park(why) => panic!("parks: {why:?}"),
-                other @ (Do::Probe(_) | Do::Ask(_) | Do::Checkpoint(_)) => panic!("not in this world: {other:?}"),
-                Do::End(end) => {
-                    let finished = self.log.last().map(|bytes| Record::from_bytes(bytes).unwrap().body);
-                    assert!(matches!(finished, Some(Body::RunFinished(_))), "shown before it is durable");
-                    return Some(self.ending(&end));
-                }
-            }
-        }
-    }
-
-    fn ending(&self, end: &RunEnd) -> String {
+    /// The end as everybody sees it.
+    pub fn ending(&mut self, end: &RunEnd) -> String {
         let result = match &end.result {
             Ok((value, verdict)) => format!("{} {verdict:?}", self.value(value)),
             Err((kind, error)) => format!("{kind:?} {:?}", error.as_ref().map(|error| &error.code)),
         };
         let undone: Vec<String> = end.not_undone.iter().map(StepKey::to_string).collect();
-        format!("{:?} {result} {undone:?}", Status::of(end))
+        format!("{:?} {result} not undone {undone:?} done {:?}", Status::of(end), self.effects)
     }
 
-    fn call(&mut self, run: &Run, call: Call, tally: &mut Tally) {
-        let request = call.request;
-        let effect = self.effect(&call);
-        let records: Vec<Record> = self.log.iter().map(|bytes| Record::from_bytes(bytes).unwrap()).collect();
-        let intended = records.iter().any(|r| matches!(&r.body, Body::Intent(i) if i.request == request.0));
-        let answered = records.iter().any(|r| matches!(&r.body, Body::Outcome(o) if o.request == request.0));
-        assert!(!answered, "program {}: {} was answered, and is called again", self.number, call.key);
-        assert!(intended || effect == Effect::Pure, "program {}: {} begins before its intent", self.number, call.key);
-        if self.ended.contains(&request) {
-            panic!("program {}: {} ended, and is called again", self.number, call.key);
+    pub fn happen(&mut self, request: RequestId, doing: &Doing) -> Result<(), Stop> {
+        // A failure does nothing.
+        let Ok(output) = &doing.answer.result else { return Ok(()) };
+        let effect = self.facts(&doing.call).effect;
+        if effect == Effect::Pure {
+            return Ok(());
         }
-        let before = self.ledger.get(&request).map_or(0, |remembered| remembered.done);
-        if before > 0 {
-            tally.again[effect as usize] += 1;
-            assert!(effect <= Effect::Idempotent, "program {}: {} is done twice", self.number, call.key);
+        let remembered = self.ledger.entry(request).or_default();
+        let knows = effect == Effect::Idempotent && remembered.live_until.is_none_or(|until| doing.sent < until);
+        if remembered.done == 0 || !knows {
+            remembered.done += 1;
         }
-        let key = call.key.to_string();
-        let input = self.value(&call.input);
-        let mut words = run.words(request);
-        words.sort_unstable();
-        words.dedup();
-        let mut answer = self.script.answer(&eval::Call { key: &key, attempt: call.attempt, input: &input, words });
-        if let Some(deadline) = call.deadline_ms.filter(|deadline| *deadline < answer.after_ms) {
-            answer.after_ms = deadline;
-            answer.result = Err((EndKind::Timeout, "E0712".into()));
+        remembered.output = Some(output.clone());
+        promise!(effect <= Effect::Read || remembered.done == 1, "{}: done twice", doing.call.key);
+        if effect > Effect::Read {
+            self.effects.insert(format!("{} {}", doing.call.key, doing.call.attempt));
         }
-        let at = self.now + answer.after_ms * MILLISECOND;
-        self.doing.insert(request, Doing { call, answer, stopped: false, at });
+        Ok(())
     }
+}
 
-    fn stop(&mut self, request: RequestId) {
-        let Some(doing) = self.doing.get_mut(&request) else { return };
-        let stops = doing.answer.stops_ms.map(|ms| self.now + ms * MILLISECOND);
-        if let Some(at) = stops.filter(|at| !doing.stopped && *at < doing.at) {
-            doing.answer.result = Err((EndKind::Cancel, "E0900".into()));
-            doing.at = at;
-        }
-        doing.stopped = true;
-    }
+fn resume(run: &mut Run, at: u64) -> Result<(), Stop> {
+    run.resume(at).map_err(|error| Stop::Broken(format!("it does not go on: {error}")))
+}
 
-    /// The next thing that happens: an answer, or the time that the run waits for.
-    fn next(&mut self, run: &mut Run, until: Option<u64>) {
-        let first = self.doing.iter().map(|(request, doing)| (doing.at, *request)).min();
-        match (first, until) {
-            (Some((at, _)), Some(until)) if until <= at => self.wake(run, until),
-            (None, Some(until)) => self.wake(run, until),
-            (None, None) => panic!("program {}: nothing happens any more", self.number),
-            (Some((at, request)), _) => {
-                self.answer(run, at, request);
-                // Some come while the process looks elsewhere, and are told together.
-                while self.dice.chance(20) {
-                    let Some((request, at)) = self.doing.iter().map(|(request, doing)| (*request, doing.at)).next()
-                    else {
-                        break;
-                    };
-                    self.answer(run, at.max(self.now), request);
-                }
-            }
-        }
-    }
+/// Everything of a run that can be seen.
+fn shown(run: &Run) -> String {
+    let questions: Vec<_> = run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
+    let unknown: Vec<_> = run.unknown().map(|call| call.key.clone()).collect();
+    format!(
+        "{:?} {:?} {} {:?} {questions:?} {unknown:?} {:?}",
+        run.head(),
+        run.totals(),
+        run.has_finished(),
+        run.limits(),
+        run.undoable()
+    )
+}
 
-    fn answer(&mut self, run: &mut Run, at: u64, request: RequestId) {
-        self.now = at;
-        let doing = self.doing.remove(&request).unwrap();
-        self.happen(request, &doing);
-        let usage = Usage { money: doing.answer.money, tokens: doing.answer.tokens };
-        let answer = match doing.answer.result.clone() {
-            Ok((value, verdict)) => Answer::Done { output: self.artifact(value), verdict, usage },
-            Err((kind, code)) => {
-                let error = CallError { code, message: String::new(), step: String::new() };
-                Answer::Failed { kind, error, usage }
-            }
-        };
-        run.answered(self.now, request, answer, 1).unwrap();
-    }
-
-    fn wake(&mut self, run: &mut Run, at: u64) {
-        self.now = self.now.max(at);
-        assert!(run.wake(self.now), "nothing was due");
-    }
-
-    /// Somebody looks into the world and says what is true.
-    fn settle(&mut self, run: &mut Run, keys: &[StepKey], tally: &mut Tally) {
-        assert!(!keys.is_empty());
-        let calls: Vec<Call> = run.unknown().cloned().collect();
-        let call = &calls[0];
-        assert!(self.effect(call) >= Effect::Idempotent, "program {}: {} could be repeated", self.number, call.key);
-        tally.unknown += 1;
-        let remembered = self.ledger.entry(call.request).or_default();
-        let output = remembered.output.clone();
-        match output {
-            Some((value, verdict)) => {
-                tally.happened += 1;
-                let output = self.artifact(value);
-                run.resolve(self.now, call.request, Some((output, verdict)), "the test").unwrap();
-            }
-            None => {
-                remembered.denied += 1;
-                tally.not_happened += 1;
-                run.resolve(self.now, call.request, None, "the test").unwrap();
-            }
-        }
-    }
-
-    fn make(&mut self, run: &mut Run, make: Make) {
-        let value = match make.recipe {
-            Recipe::Count(of) => {
-                let count = self.value(&of).items().len();
-                return run.counted(make.request, count as u32).unwrap();
-            }
-            Recipe::Item { of, index } => self.value(&of).items()[index as usize].clone(),
-            Recipe::WithError { of, error } => self.value(&of).with_error(&Some(error.code)),
-            Recipe::Pack(parts) => {
-                let part = |part: &PartValue| {
-                    let value = self.value(&part.value);
-                    Part { name: part.name.clone(), value, verdict: part.verdict.clone() }
-                };
-                Value::parts(parts.iter().map(part).collect())
-            }
-        };
-        let artifact = self.artifact(value);
-        run.made(make.request, artifact).unwrap();
-    }
+/// Of a worker whose call ends so.
+pub fn failed(kind: EndKind, code: &str) -> Answer {
+    let error = CallError { code: code.into(), message: String::new(), step: String::new() };
+    Answer::Failed { kind, error, usage: Usage::default() }
 }

@@ -87,8 +87,10 @@ pub struct Run {
     program: Option<Checksum>,
     /// The records are told again: nothing is written, nothing is begun.
     replaying: bool,
-    /// Of the last record.
+    /// When something happened last.
     now: u64,
+    /// Of the last record that was told again.
+    latest: u64,
     /// Yields since the machine was last told something.
     yields: u64,
     /// Has it done anything since?
@@ -155,6 +157,7 @@ impl Run {
             program: None,
             replaying: false,
             now: at,
+            latest: at,
             yields: 0,
             stepped: false,
             seq: 0,
@@ -357,14 +360,17 @@ impl Run {
 
     fn called(&mut self, mut call: Call) {
         let request = call.request;
-        if let Some(under_way) = self.reloaded.call(&call) {
-            self.calls.insert(request, under_way);
-            return;
-        }
         if let Some((key, input)) = &self.instead
             && *key == call.key.to_string()
         {
             call.input = input.clone();
+        }
+        if let Some(under_way) = self.reloaded.call(&call) {
+            self.calls.insert(request, under_way);
+            if let Some(intent) = self.intended.remove(&request) {
+                self.intend(request, &intent);
+            }
+            return;
         }
         let mut nth = 0;
         if self.facts(call.worker).is_some_and(|facts| facts.scripted) {
@@ -410,6 +416,9 @@ impl Run {
         let pure = self.is_pure(begin.call.worker);
         if !pure && self.recording {
             let intent = self.intent(&begin.call, expires);
+            if let Some(under_way) = self.calls.get_mut(&request) {
+                under_way.expires = intent.expires;
+            }
             self.tell(self.now, Body::Intent(Box::new(intent)));
         }
         self.say(Do::Call(begin), !pure);
@@ -638,6 +647,7 @@ impl Run {
             self.machine.expire(timer);
         } else if let Some((due, request)) = self.later.first().copied().filter(|(due, _)| *due <= at) {
             self.later.remove(&(due, request));
+            self.now = self.now.max(at);
             self.begin(request);
         } else {
             return self.expire(at);

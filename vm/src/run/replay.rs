@@ -60,10 +60,14 @@ impl Run {
         self.since = if matches!(record.body, Body::Checkpoint { .. }) { 0 } else { self.since + bytes.len() };
         let seq = self.seq;
         let disagrees = |what: String| ReplayError::Disagrees { seq, what };
-        if record.at < self.now {
+        if record.at < self.latest {
             return Err(disagrees("its time is before theirs".into()));
         }
-        self.now = record.at;
+        self.latest = record.at;
+        // What the machine was not told happened later than what it does next: timers begin, and values are made, as before.
+        if super::tells(&record.body) {
+            self.now = record.at;
+        }
         match &record.body {
             Body::RunStarted(_) => return Err(disagrees("a run starts once".into())),
             Body::Intent(row) => {
@@ -113,14 +117,17 @@ impl Run {
             },
             Body::TimerFired { timer: Some(timer) } => {
                 let timer = TimerId(*timer);
-                if !self.timers.contains_key(&timer) {
-                    return Err(disagrees("no such timer".into()));
+                match self.timers.get(&timer) {
+                    Some(due) if *due <= record.at => {}
+                    Some(_) => return Err(disagrees("the timer fires early".into())),
+                    None => return Err(disagrees("no such timer".into())),
                 }
                 self.stop_timer(timer);
                 self.machine.expire(timer);
             }
             Body::TimerFired { timer: None } => match self.deadline.take() {
-                Some((_, ms)) => self.machine.time_out(ms),
+                Some((due, ms)) if due <= record.at => self.machine.time_out(ms),
+                Some(_) => return Err(disagrees("the run's time is not up".into())),
                 None => return Err(disagrees("the run has no deadline".into())),
             },
             Body::CancelRequested { .. } => self.machine.cancel(),
@@ -188,7 +195,7 @@ impl Run {
             return Err(ReplayError::Disagrees { seq: self.seq, what });
         }
         self.replaying = false;
-        self.now = self.now.max(at);
+        self.now = self.latest.max(self.now).max(at);
         let requests: Vec<RequestId> = self.calls.keys().copied().collect();
         for request in requests {
             self.settle(request);

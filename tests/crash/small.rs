@@ -1,0 +1,49 @@
+//! Small programs: of few steps, so that a crash hits each of their moments often.
+
+use crate::script::Dice;
+use std::fmt::Write;
+
+/// A program of 1 to 5 steps.
+pub fn program(number: u64) -> String {
+    let mut dice = Dice::new(number ^ 0x51a1);
+    let mut out = format!("+++\n[limits]\ncount = {}\n", 1 + dice.below(3));
+    out.push_str("[worker.k]\nwords = [\"yes\", \"no\"]\nmock = []\n+++\nout <= (\n");
+    let (deadlines, undo) = (dice.chance(25), dice.chance(65));
+    let stages = 1 + dice.below(2);
+    for stage in 0..stages {
+        let join = dice.chance(25);
+        let kind = if join { "join" } else { "switch" };
+        let limit = if deadlines && dice.chance(60) {
+            format!("<{}ms>", (1u64 << 33) + dice.next() % (1 << 36))
+        } else {
+            String::new()
+        };
+        let _ = writeln!(out, "    {}{kind}[s{stage}]{limit} <= (", if stage > 0 { "<= " } else { "" });
+        let steps = if join { 2 } else { 1 + dice.below(3) };
+        for _ in 0..steps {
+            let worker = *dice.pick(&["a", "b", "c", "f", "g", "k"]);
+            let undoer = if undo && dice.chance(60) { " ~ undo" } else { "" };
+            let outcomes = *dice.pick(if join {
+                &["next", "next | retry", "send | cancel", "next | continue"]
+            } else {
+                &["next", "next | retry", "next | retry * 2", "next | back", "next | cancel", "send", "next | continue"]
+            });
+            let _ = writeln!(out, "        {worker}{undoer} => {outcomes}");
+        }
+        out.push_str("    )\n");
+        if dice.chance(20) {
+            out.push_str("    <= match <= (\n        failure => next\n        default => send\n    )\n");
+        }
+    }
+    out + ") <= in\n"
+}
+
+/// The program of so many steps, one behind the other or at once, each with an undoer.
+pub fn of_steps(steps: usize, join: bool) -> String {
+    let mut out = "+++\n[limits]\ncount = 2\n+++\nout <= (\n".to_owned();
+    let _ = writeln!(out, "    {}[s] <= (", if join { "join" } else { "switch" });
+    for worker in ["a", "b", "c"].into_iter().take(steps) {
+        let _ = writeln!(out, "        {worker} ~ undo => {}", if join { "next" } else { "next | back | retry" });
+    }
+    out + "    )\n) <= in\n"
+}
