@@ -21,6 +21,8 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
 
+mod durable;
+
 /// One line of the table.
 struct Row {
     what: &'static str,
@@ -54,6 +56,7 @@ type Group = fn(&mut Vec<Row>);
 /// most memory that a child held begins with what its parent held when it was made.
 const GROUPS: &[(&str, Group)] = &[
     ("process", whole_process),
+    ("durable", durable::durable),
     ("compile", compiling),
     ("machine", machine),
     ("memory", memory),
@@ -63,6 +66,9 @@ const GROUPS: &[(&str, Group)] = &[
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if let Some((durable::CHILD, rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return durable::child(rest);
+    }
     let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let mut rows = Vec::new();
     for (name, group) in GROUPS {

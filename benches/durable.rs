@@ -1,0 +1,492 @@
+//! Durable runs beside the raw limits of the same disk, measured in the same minute. The measuring is done by children of this
+//! program: under `chrt -r 1` where that may be, since a task that was woken by a finished write otherwise waits for the tick of
+//! the kernel; and because they are killed, and each has a peak of memory of its own.
+
+use super::{Row, row, runtime};
+use aivm_host::driver::{self, Options};
+use aivm_host::mint::Mint;
+use aivm_host::recovery;
+use aivm_host::store::disk::{Disk, Kept};
+use aivm_host::store::{Appended, RunRow, Store, StoreError};
+use aivm_host::trace::Nobody;
+use aivm_host::work::Surroundings;
+use aivm_lang::library::{Found, Shelf};
+use aivm_schema::artifact::{Artifact, Checksum, Draft};
+use aivm_schema::journal::{Body, Record, RunStarted};
+use aivm_schema::module::{RunLimits, drafts};
+use aivm_schema::worker::{Backoff, Does, Effect, MockAnswer, MockEntry, WorkerDefinition};
+use aivm_vm::run::{Batch, Facts, Run};
+use aivm_vm::verify::{VerifiedModule, verify};
+use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write as _};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The first argument of a child: what it is to measure.
+pub const CHILD: &str = "--durable-child";
+
+/// Bytes of the value that each step returns.
+const VALUE: usize = 256;
+const RUNS: usize = 1_000;
+const BRANCHES: usize = 100;
+
+/// All rows of the group.
+pub fn durable(rows: &mut Vec<Row>) {
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let real_time = Command::new("chrt").args(["-r", "1", "true"]).output().is_ok_and(|output| output.status.success());
+    println!("durable: {}", if real_time { "under chrt -r 1" } else { "WITHOUT chrt -r 1: these figures mean little" });
+    let child = |args: &[&str]| -> Child {
+        let own = std::env::current_exe().expect("this program");
+        let mut command = match real_time {
+            true => Command::new("chrt"),
+            false => Command::new(&own),
+        };
+        if real_time {
+            command.args(["-r", "1"]).arg(&own);
+        }
+        command.arg(CHILD).args(args).stdout(Stdio::piped()).spawn().expect("a child")
+    };
+    let measure = |args: &[&str]| -> Value {
+        let output = child(args).wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{args:?}");
+        serde_json::from_slice(&output.stdout).expect("JSON")
+    };
+    let number = |value: &Value, key: &str| value[key].as_f64().unwrap_or(f64::NAN);
+
+    let chain = measure(&["chain", &at("chain")]);
+    let raw = number(&chain, "raw");
+    rows.push(row(
+        "a sequential durable run, 256 B a step",
+        number(&chain, "rate"),
+        "steps/s",
+        ("flushes of this disk", raw),
+        "≥ 0.7",
+    ));
+    rows.push(row("the same, its flushes", number(&chain, "flushes"), "a step", ("at least", 1.0), "≥ 1"));
+    for (what, key, unit, bar) in [
+        ("a step's flushes after 190,000 steps", "flushes", "a step", "equal"),
+        ("a step's bytes after 190,000 steps", "bytes", "B", "equal"),
+        ("a step's time after 190,000 steps", "micros", "µs", "≤ 1.25"),
+    ] {
+        let of = |window: &str| number(&chain[window], key);
+        rows.push(row(what, of("late"), unit, ("after 100", of("early")), bar));
+    }
+
+    let (rate, steps) = killed(child(&["many", &at("many")]), Path::new(&at("many")));
+    println!("durable: killed; {steps} acknowledged steps are there with their values");
+    let raw = measure(&["sqlite", &at("sqlite")]);
+    rows.push(row(
+        "1,000 durable runs at once, each step a new value",
+        rate,
+        "steps/s",
+        ("SQLite alone, 100 rows of 1.2 kB a commit", number(&raw, "rate")),
+        "≥ 100,000",
+    ));
+
+    let fan = measure(&["fan", &at("fan")]);
+    rows.push(row(
+        "branches of durable 100-way joins",
+        number(&fan, "rate"),
+        "branches/s",
+        ("SQLite alone, 100 rows of 1.2 kB a commit", number(&raw, "rate")),
+        "≥ 60,000",
+    ));
+
+    for runs in ["100", "10000"] {
+        measure(&["park", &at(runs), runs]);
+    }
+    let few = measure(&["unpark", &at("100"), "100"]);
+    let many = measure(&["unpark", &at("10000"), "10000"]);
+    let flushes = 10_000.0 / number(&many, "raw");
+    rows.push(row(
+        "10,000 parked runs found and resumed",
+        number(&many, "seconds"),
+        "s",
+        ("as many flushes", flushes),
+        "≤ 2 s",
+    ));
+    rows.push(row(
+        "the same, the most memory that it held",
+        number(&many, "peak"),
+        "MiB",
+        ("for 100", number(&few, "peak")),
+        "+ 16 MB",
+    ));
+}
+
+/// A child of [`durable`].
+pub fn child(args: &[String]) {
+    let [what, folder, rest @ ..] = args else { panic!("what is it to measure?") };
+    let folder = Path::new(folder);
+    let count = || rest.first().and_then(|text| text.parse().ok()).expect("a number");
+    let json = match what.as_str() {
+        "chain" => chain(folder),
+        "many" => many(folder),
+        "sqlite" => sqlite(folder),
+        "fan" => fan(folder),
+        "park" => park(folder, count()),
+        "unpark" => unpark(folder, count()),
+        other => panic!("{other}?"),
+    };
+    println!("{json}");
+}
+
+/// Appends and flushes a second, of a file that has its room: the best of some tries.
+fn flushes(folder: &Path) -> f64 {
+    let file = File::create(folder.join("raw")).expect("a file");
+    const ROOM: usize = 8 << 20;
+    file.write_all_at(&vec![1; ROOM], 0).expect("room");
+    file.sync_all().expect("flushed");
+    let block = [2u8; 4_096];
+    let mut best: f64 = 0.0;
+    for _ in 0..4 {
+        let began = Instant::now();
+        let count = ROOM / block.len();
+        for at in 0..count {
+            file.write_all_at(&block, (at * block.len()) as u64).expect("written");
+            file.sync_data().expect("flushed");
+        }
+        best = best.max(count as f64 / began.elapsed().as_secs_f64());
+    }
+    best
+}
+
+/// Bytes that this process has given to the system to write.
+fn written() -> f64 {
+    let io = std::fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let line = io.lines().find(|line| line.starts_with("wchar:")).unwrap_or_default();
+    line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(f64::NAN)
+}
+
+/// The most memory that this process has held, in MiB.
+fn peak() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap_or_default();
+    let kibibytes: f64 = line.split_whitespace().nth(1).and_then(|number| number.parse().ok()).unwrap_or(f64::NAN);
+    kibibytes / 1024.0
+}
+
+/// A program whose only worker, `x`, returns a new value at once; its calls are declared `idempotent`.
+fn program(source: &str) -> VerifiedModule {
+    let output = "x".repeat(VALUE);
+    let entry = MockEntry::Full(MockAnswer { output: Some(output), ..MockAnswer::default() });
+    let worker = WorkerDefinition { mock: Some(vec![entry]), ..WorkerDefinition::new(Does::Mock) };
+    let shelf = Shelf { workers: [("x".to_owned(), Found::Worker(Box::new(worker)))].into(), ..Shelf::default() };
+    verify(aivm_lang::compile("bench.aivm", source, &shelf).expect("it compiles").module).expect("verified")
+}
+
+fn facts(module: &VerifiedModule) -> Vec<Facts> {
+    let fact = |worker: &aivm_schema::module::Worker| Facts {
+        name: worker.name.clone(),
+        digest: [1; 32],
+        effect: Effect::Idempotent,
+        scripted: true,
+        backoff: Backoff::default(),
+        key_ms: None,
+    };
+    module.module().workers.iter().map(fact).collect()
+}
+
+/// What the store of a run is told, and when.
+struct Watching {
+    kept: Kept,
+    seen: Rc<dyn Fn(u64)>,
+    appends: Cell<u64>,
+}
+
+impl Store for Watching {
+    fn put(&self, artifact: &Artifact) {
+        self.kept.put(artifact);
+    }
+    fn hold(&self, artifact: &Artifact) {
+        self.kept.hold(artifact);
+    }
+    fn get(&self, checksum: Checksum) -> Option<Artifact> {
+        self.kept.get(checksum)
+    }
+    fn flush(&self) -> Result<(), StoreError> {
+        self.kept.flush()
+    }
+    fn begin(&self, run: RunRow) -> Result<(), StoreError> {
+        self.kept.begin(run)
+    }
+    fn append(&self, batch: Batch) -> Appended {
+        self.appends.set(self.appends.get() + 1);
+        (self.seen)(self.appends.get());
+        self.kept.append(batch)
+    }
+}
+
+fn options(name: &str, limits: RunLimits) -> Options {
+    let around =
+        Surroundings { run: name.into(), workspace: std::env::temp_dir(), params: Default::default(), mock: false };
+    Options { around, limits, timeout_ms: None, trace: false, started: None }
+}
+
+/// Runs a program durably to its end; `seen` is told the number of each batch before it is written.
+async fn go(
+    disk: Disk,
+    mint: Arc<Mint>,
+    name: String,
+    module: VerifiedModule,
+    limits: RunLimits,
+    seen: Rc<dyn Fn(u64)>,
+) {
+    let kept = disk.keep();
+    let [draft, _] = drafts(module.module(), &Default::default());
+    let program = mint.seal(draft).expect("an artifact");
+    let input = Draft { media_type: "text/plain".into(), payload: b"in".to_vec(), ..Draft::default() };
+    let input = mint.seal(input).expect("an artifact");
+    let (id, module_sum) = (name.clone(), program.checksum());
+    let row = RunRow {
+        id,
+        started: mint.now(),
+        status: String::new(),
+        program: "b.aivm".into(),
+        module: module_sum,
+        quarantine: None,
+    };
+    kept.begin(row).expect("it begins");
+    kept.put(&program);
+    kept.put(&input);
+    let started = RunStarted {
+        run: name.clone(),
+        program: program.checksum(),
+        file: "b.aivm".into(),
+        input: input.checksum(),
+        limits,
+        timeout_ms: None,
+        workspace: "/".into(),
+        params: Vec::new(),
+        mock: false,
+        principal: String::new(),
+        version: String::new(),
+    };
+    let store: Rc<dyn Store> = Rc::new(Watching { kept, seen, appends: Cell::new(0) });
+    let mut nobody = Nobody;
+    if limits.calls.is_some() {
+        // Whoever resumes it knows its worker as it is.
+        let options = Options { started: Some(started), ..options(&name, limits) };
+        driver::run(module, input, options, store, mint, &mut nobody).await.expect("it runs");
+        return;
+    }
+    let facts = facts(&module);
+    let run = Run::start(module, input, limits, None, facts, mint.now(), Some(started));
+    driver::drive(run, Vec::new(), options(&name, limits), store, mint, &mut nobody).await.expect("it runs");
+}
+
+fn mint() -> Arc<Mint> {
+    Arc::new(Mint::system().expect("randomness"))
+}
+
+/// One run of 200,000 steps, one after the other.
+fn chain(folder: &Path) -> Value {
+    const WINDOW: u64 = 10_000;
+    const STEPS: u64 = 200_000;
+    let disk = Disk::open(folder).expect("a store");
+    let before = flushes(folder);
+    let marks: Rc<RefCell<Vec<(Instant, u64, f64)>>> = Rc::default();
+    let seen: Rc<dyn Fn(u64)> = {
+        let (marks, disk) = (marks.clone(), disk.clone());
+        Rc::new(move |batch| {
+            if [100, 100 + WINDOW, STEPS - 100 - WINDOW, STEPS - 100].contains(&batch) {
+                marks.borrow_mut().push((Instant::now(), disk.commits(), written()));
+            }
+        })
+    };
+    let module = program(&looping(200));
+    runtime().block_on(go(disk.clone(), mint(), "chain".into(), module, RunLimits::default(), seen));
+    let after = flushes(folder);
+    let marks = marks.borrow();
+    let window = |from: usize| {
+        let ((began, commits, bytes), (ended, commits_then, bytes_then)) = (marks[from], marks[from + 1]);
+        json!({
+            "micros": (ended - began).as_secs_f64() * 1e6 / WINDOW as f64,
+            "flushes": (commits_then - commits) as f64 / WINDOW as f64,
+            "bytes": (bytes_then - bytes) / WINDOW as f64,
+        })
+    };
+    let (first, last) = (marks[0], marks[marks.len() - 1]);
+    let steps = (STEPS - 200) as f64;
+    let rate = steps / (last.0 - first.0).as_secs_f64();
+    let flushes = (last.1 - first.1) as f64 / steps;
+    json!({"rate": rate, "flushes": flushes, "raw": before.max(after), "early": window(0), "late": window(2)})
+}
+
+/// A loop of so many times a thousand steps.
+fn looping(outer: u16) -> String {
+    format!(
+        "out <= (\n switch[outer]<{outer}> <= (\n  switch[inner]<1000> <= (\n   x => next\n   out <= match <= ( done => send  default => [inner.jump] )\n  )\n  out <= match <= ( done => send  default => [outer.jump] )\n )\n) <= in\n"
+    )
+}
+
+/// A thousand runs; says now and then how many steps are acknowledged, until it is killed.
+fn many(folder: &Path) -> Value {
+    let disk = Disk::open(folder).expect("a store");
+    let (mint, module) = (mint(), program(&looping(1_000)));
+    let acknowledged = Rc::new(Cell::new(0u64));
+    let tasks = tokio::task::LocalSet::new();
+    for nth in 0..RUNS {
+        let acknowledged = acknowledged.clone();
+        // When a run writes again, its batch before is durable: the first has no outcome.
+        let seen: Rc<dyn Fn(u64)> = Rc::new(move |batch| acknowledged.set(acknowledged.get() + u64::from(batch > 2)));
+        tasks.spawn_local(go(
+            disk.clone(),
+            mint.clone(),
+            format!("r{nth}"),
+            module.clone(),
+            RunLimits::default(),
+            seen,
+        ));
+    }
+    tasks.spawn_local(async move {
+        let began = Instant::now();
+        loop {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            println!("{} {} {}", began.elapsed().as_micros(), acknowledged.get(), disk.commits());
+            let _ = std::io::stdout().flush();
+        }
+    });
+    runtime().block_on(tasks);
+    json!({})
+}
+
+/// Kills it after some seconds; what it had acknowledged must be there. Its steps a second, and how many were checked.
+fn killed(mut child: Child, folder: &Path) -> (f64, u64) {
+    let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+    let (mut first, mut last) = (None, (0.0, 0.0, 0.0));
+    for line in lines {
+        let line = line.expect("a line");
+        let mut numbers = line.split(' ').map(|number| number.parse::<f64>().expect("a number"));
+        let mut next = || numbers.next().expect("three numbers");
+        last = (next() / 1e6, next(), next());
+        if last.0 > 1.0 && first.is_none() {
+            first = Some(last);
+        }
+        if last.0 > 5.0 {
+            break;
+        }
+    }
+    child.kill().expect("it is killed");
+    child.wait().expect("it is gone");
+    let first = first.expect("it took a while");
+    println!("durable: {:.1} steps a flush", (last.1 - first.1) / (last.2 - first.2));
+    let disk = Disk::open(folder).expect("the store");
+    let mut found = 0;
+    for nth in 0..RUNS {
+        let kept = disk.look(&format!("r{nth}")).expect("reads").expect("the run");
+        let mut journal = kept.journal().expect("its journal");
+        while let Some((_, bytes)) = journal.next().expect("it is whole") {
+            let Body::Outcome(outcome) = Record::from_bytes(&bytes).expect("a record").body else { continue };
+            let output = outcome.result.expect("a value").artifact;
+            assert_eq!(kept.get(output).expect("the value is there").payload().len(), VALUE);
+            found += 1;
+        }
+    }
+    assert!(found as f64 >= last.1, "{} were acknowledged, {found} are there", last.1);
+    ((last.1 - first.1) / (last.0 - first.0), last.1 as u64)
+}
+
+/// Rows a second of SQLite alone.
+fn sqlite(folder: &Path) -> Value {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let database = rusqlite::Connection::open(folder.join("raw.db")).expect("a database");
+    database.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (row INTEGER PRIMARY KEY, bytes BLOB)").expect("a table");
+    let (bytes, mut rate) = (vec![7u8; 1_200], 0.0f64);
+    for _ in 0..5 {
+        let began = Instant::now();
+        for _ in 0..300 {
+            database.execute_batch("BEGIN IMMEDIATE").expect("begins");
+            for _ in 0..100 {
+                database
+                    .prepare_cached("INSERT INTO t (bytes) VALUES (?1)")
+                    .expect("a statement")
+                    .execute([&bytes])
+                    .expect("a row");
+            }
+            database.execute_batch("COMMIT").expect("commits");
+        }
+        rate = rate.max(30_000.0 / began.elapsed().as_secs_f64());
+    }
+    json!({"rate": rate})
+}
+
+/// Joins of a hundred branches, one after the other.
+fn fan(folder: &Path) -> Value {
+    const ROUNDS: usize = 500;
+    let disk = Disk::open(folder).expect("a store");
+    let branches = "   x => next\n".repeat(BRANCHES);
+    let module = program(&format!(
+        "out <= (\n switch[outer]<{ROUNDS}> <= (\n  x => next\n  join <= (\n{branches}  )\n  out <= match <= ( done => send  default => [outer.jump] )\n )\n) <= in\n"
+    ));
+    let began = Instant::now();
+    runtime().block_on(go(disk, mint(), "fan".into(), module, RunLimits::default(), Rc::new(|_| {})));
+    json!({"rate": (ROUNDS * BRANCHES) as f64 / began.elapsed().as_secs_f64()})
+}
+
+/// Leaves so many runs that have spent their limit.
+fn park(folder: &Path, runs: usize) -> Value {
+    let disk = Disk::open(folder).expect("a store");
+    let (mint, module) = (mint(), program(&looping(1)));
+    let limits = RunLimits { calls: Some(1), ..RunLimits::default() };
+    for from in (0..runs).step_by(RUNS) {
+        let tasks = tokio::task::LocalSet::new();
+        for nth in from..runs.min(from + RUNS) {
+            tasks.spawn_local(go(
+                disk.clone(),
+                mint.clone(),
+                format!("r{nth}"),
+                module.clone(),
+                limits,
+                Rc::new(|_| {}),
+            ));
+        }
+        runtime().block_on(tasks);
+    }
+    json!({})
+}
+
+/// Finds them and goes on with them; each takes a step more and parks again.
+fn unpark(folder: &Path, runs: usize) -> Value {
+    const AT_ONCE: usize = 64;
+    let raw = flushes(folder);
+    let began = Instant::now();
+    let disk = Disk::open(folder).expect("the store");
+    let mint = mint();
+    let (mut found, mut after) = (0, String::new());
+    let runtime = runtime();
+    loop {
+        let rows = disk.waiting("parked", &after, AT_ONCE).expect("lists");
+        let Some(last) = rows.last() else { break };
+        after.clone_from(&last.id);
+        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+        let tasks = tokio::task::LocalSet::new();
+        for kept in disk.claim_all(&ids).expect("they are ours") {
+            let (kept, mint) = (kept.expect("it is ours"), mint.clone());
+            found += 1;
+            tasks.spawn_local(async move {
+                let journal = kept.journal().expect("its journal");
+                let recovered = recovery::recover(&kept, journal).expect("it comes back");
+                let mut run = recovered.run;
+                run.resume(mint.now()).expect("it goes on");
+                let limits = RunLimits { calls: Some(2), ..RunLimits::default() };
+                run.raise(mint.now(), limits);
+                let options = options(&recovered.started.run, limits);
+                let mut nobody = Nobody;
+                driver::drive(run, recovered.history, options, Rc::new(kept), mint, &mut nobody)
+                    .await
+                    .expect("it runs");
+            });
+        }
+        runtime.block_on(tasks);
+    }
+    assert_eq!(found, runs);
+    json!({"seconds": began.elapsed().as_secs_f64(), "peak": peak(), "raw": raw})
+}
