@@ -227,7 +227,7 @@ impl Store for Watching {
 fn options(name: &str, limits: RunLimits) -> Options {
     let around =
         Surroundings { run: name.into(), workspace: std::env::temp_dir(), params: Default::default(), mock: false };
-    Options { around, limits, timeout_ms: None, trace: false, started: None }
+    Options { around, limits, timeout_ms: None, trace: false, started: None, webhook: None, reuse: None }
 }
 
 /// Runs a program durably to its end; `seen` is told the number of each batch before it is written.
@@ -268,6 +268,7 @@ async fn go(
         mock: false,
         principal: String::new(),
         version: String::new(),
+        forked: None,
     };
     let store: Rc<dyn Store> = Rc::new(Watching { kept, seen, appends: Cell::new(0) });
     let mut nobody = Nobody;

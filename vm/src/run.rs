@@ -95,6 +95,8 @@ pub struct Run {
     yields: u64,
     /// Has it done anything since?
     stepped: bool,
+    /// It can do nothing more before it is told something: what has come of the last answer is known.
+    settled: bool,
     /// How many records there are, and the chain behind the last.
     seq: u64,
     link: Link,
@@ -160,6 +162,7 @@ impl Run {
             latest: at,
             yields: 0,
             stepped: false,
+            settled: false,
             seq: 0,
             link: Link::default(),
             unwritten: Vec::new(),
@@ -259,7 +262,10 @@ impl Run {
     /// What to do next.
     pub fn step(&mut self) -> Do {
         loop {
-            if let Some(queued) = self.queue.front() {
+            // What an answer leads to is written with it: an outcome and the intents that follow share a batch.
+            if let Some(queued) = self.queue.front()
+                && (self.settled || !(queued.gated && self.telling) || self.unwritten.len() >= WAITING)
+            {
                 let must = queued.gated && self.telling || self.unwritten.len() >= WAITING;
                 if let Some(batch) = must.then(|| self.batch()).flatten() {
                     return Do::Write(batch);
@@ -270,7 +276,9 @@ impl Run {
             }
             let mut fuel = FUEL;
             self.stepped = true;
-            match self.machine.step(&mut fuel) {
+            let action = self.machine.step(&mut fuel);
+            self.settled = matches!(action, Action::Wait | Action::Park(_) | Action::End(_) | Action::Yield);
+            match action {
                 Action::Call(call) => self.called(call),
                 Action::Make(make) => return Do::Make(make),
                 Action::Cancel(request) => self.stop(request),
@@ -337,6 +345,7 @@ impl Run {
         self.now = self.now.max(at);
         let (mut yields, mut together) = (0, false);
         if tells(&body) {
+            self.settled = false;
             (yields, together) = (std::mem::take(&mut self.yields), !std::mem::take(&mut self.stepped));
         }
         if !self.recording || self.replaying {
