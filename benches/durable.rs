@@ -190,6 +190,9 @@ fn facts(module: &VerifiedModule) -> Vec<Facts> {
         scripted: true,
         backoff: Backoff::default(),
         key_ms: None,
+        probed: false,
+        question: None,
+        timeout_ms: None,
     };
     module.module().workers.iter().map(fact).collect()
 }
@@ -473,8 +476,7 @@ fn unpark(folder: &Path, runs: usize) -> Value {
             let (kept, mint) = (kept.expect("it is ours"), mint.clone());
             found += 1;
             tasks.spawn_local(async move {
-                let journal = kept.journal().expect("its journal");
-                let recovered = recovery::recover(&kept, journal).expect("it comes back");
+                let recovered = recovery::recover(&kept).expect("it comes back");
                 let mut run = recovered.run;
                 run.resume(mint.now()).expect("it goes on");
                 let limits = RunLimits { calls: Some(2), ..RunLimits::default() };

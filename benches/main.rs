@@ -297,6 +297,8 @@ fn options(trace: bool) -> Options {
         limits: RunLimits::default(),
         timeout_ms: None,
         trace,
+        webhook: None,
+        reuse: None,
         started: None,
         webhook: None,
         reuse: None,
