@@ -476,7 +476,7 @@ fn unpark(folder: &Path, runs: usize) -> Value {
             let (kept, mint) = (kept.expect("it is ours"), mint.clone());
             found += 1;
             tasks.spawn_local(async move {
-                let recovered = recovery::recover(&kept).expect("it comes back");
+                let recovered = recovery::recover(&kept, recovery::From::Checkpoint).expect("it comes back");
                 let mut run = recovered.run;
                 run.resume(mint.now()).expect("it goes on");
                 let limits = RunLimits { calls: Some(2), ..RunLimits::default() };

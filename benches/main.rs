@@ -300,8 +300,6 @@ fn options(trace: bool) -> Options {
         webhook: None,
         reuse: None,
         started: None,
-        webhook: None,
-        reuse: None,
     }
 }
 

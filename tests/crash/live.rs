@@ -18,11 +18,17 @@ impl World<'_> {
         loop {
             self.wake_zombie()?;
             let what = process.run.step();
-            if !matches!(what, Do::Make(_)) && let Some(said) = process.twin.pop_front() {
+            if !matches!(what, Do::Make(_))
+                && let Some(said) = process.twin.pop_front()
+            {
                 let says = said_by(&what);
-                let same = said.bytes().zip(says.bytes()).take_while(|(one, other)| one == other).count().saturating_sub(80);
+                let same =
+                    said.bytes().zip(says.bytes()).take_while(|(one, other)| one == other).count().saturating_sub(80);
                 let (other, one) = (said.get(same..).unwrap_or(&said), says.get(same..).unwrap_or(&says));
-                promise!(said == says, "told from its checkpoint a run does, from {same} on\n{one}\ninstead of\n{other}");
+                promise!(
+                    said == says,
+                    "told from its checkpoint a run does, from {same} on\n{one}\ninstead of\n{other}"
+                );
             }
             self.may_sleep = matches!(what, Do::Write(_) | Do::Wait(_));
             if let Do::Write(batch) = what {
@@ -124,7 +130,8 @@ impl World<'_> {
             Purpose::Step(step) => self.setup.module.module().steps[step.index()].undo.is_some(),
             _ => false,
         };
-        if call.attempt > 1 && matches!(call.purpose, Purpose::Step(_))
+        if call.attempt > 1
+            && matches!(call.purpose, Purpose::Step(_))
             && let Some(at) = self.index.ended.get(&(key.clone(), call.attempt - 1))
         {
             let least = facts.backoff.before(call.attempt - 1).0 / 2 * MILLISECOND;
@@ -263,7 +270,7 @@ impl World<'_> {
             process.fresh.extend(checkpoint.artifacts);
         }
         process.fresh.push(artifact);
-        process.run.checkpointed(name);
+        process.run.checkpointed(name, 0);
     }
 
     /// The next thing that happens: an answer, a probe, a person, or the time that the run waits for.

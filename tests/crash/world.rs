@@ -3,8 +3,8 @@
 
 use crate::bugs::Bug;
 use crate::disk::{Cause, Disk, Stop, Writer};
-use crate::live::said_by;
 use crate::ledger::{Index, Remembered, promise};
+use crate::live::said_by;
 use crate::script::{Dice, Script};
 use crate::tally::Tally;
 use aivm_lang::eval::{self, Value};
@@ -12,7 +12,7 @@ use aivm_schema::artifact::{Artifact, Checksum, Draft};
 use aivm_schema::journal::{Body, Link, Record, RunStarted};
 use aivm_schema::module::{EndKind, RunLimits};
 use aivm_schema::worker::Effect;
-use aivm_vm::run::{Batch, Do, Facts, Run, Status};
+use aivm_vm::run::{Batch, Do, Facts, Run, Saved, Status};
 use aivm_vm::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
@@ -273,7 +273,8 @@ impl<'a> World<'a> {
         let (run, twin) = told?;
         self.recovering = false;
         let (doing, probes, fresh) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut process = Process { run, writer, doing, probes, fresh, batch: None, rollbacks: self.index.rollbacks, twin };
+        let mut process =
+            Process { run, writer, doing, probes, fresh, batch: None, rollbacks: self.index.rollbacks, twin };
         if self.index.seq == 0 {
             let input = self.artifact(Value::text("x"));
             process.fresh.push(input);
@@ -367,7 +368,8 @@ impl<'a> World<'a> {
                 let bytes = self.find(artifact).ok_or_else(|| broken("the checkpoint is lost".into()))?;
                 let mut find = |sum| self.find(sum);
                 let (module, facts) = (self.setup.module.clone(), self.setup.facts.clone());
-                let run = Run::reload(module, facts, bytes.payload(), &log[at], &mut find);
+                let saved = Saved::from_bytes(bytes.payload());
+                let run = saved.and_then(|saved| saved.reload(module, facts, &log[at], &mut find));
                 let mut run = run.map_err(|error| broken(format!("the checkpoint gives no run: {error}")))?;
                 run.checkpoint_after(self.setup.often);
                 (run, &log[at + 1..])
@@ -380,7 +382,8 @@ impl<'a> World<'a> {
             let record = Record::from_bytes(bytes).map_err(|error| broken(error.to_string()))?;
             self.go_to(&mut run, Some(&record));
             let mut find = |sum| self.find(sum);
-            run.replay(bytes, &record, &mut find).map_err(|error| broken(format!("the journal gives no run: {error}")))?;
+            run.replay(bytes, &record, &mut find)
+                .map_err(|error| broken(format!("the journal gives no run: {error}")))?;
         }
         self.go_to(&mut run, None);
         Ok(run)
@@ -461,7 +464,8 @@ fn resume(run: &mut Run, at: u64) -> Result<(), Stop> {
 
 /// Everything of a run that can be seen.
 fn shown(run: &Run) -> String {
-    let questions: Vec<_> = run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
+    let questions: Vec<_> =
+        run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
     let unknown: Vec<_> = run.unknown().map(|call| call.key.clone()).collect();
     format!(
         "{:?} {:?} {} {:?} {questions:?} {unknown:?} {:?}",
