@@ -7,6 +7,7 @@ use crate::module::{self, Program};
 use crate::out::plain;
 use crate::progress::{Progress, say};
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
+use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
@@ -155,8 +156,13 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
         money: how.max_cost.map(|money| money.0).or(own.money),
         tokens: how.max_tokens.map(|tokens| tokens.0).or(own.tokens),
     };
+    let run = mint.run_id();
+    let kept = match how.ephemeral {
+        true => Kept::temporary(),
+        false => Kept::of(&crate::project::state_folder(), &run),
+    };
     Ok(Options {
-        around: Surroundings { run: mint.run_id(), workspace, params, mock: how.mock },
+        around: Surroundings { run, workspace, kept, params, mock: how.mock },
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
         trace: global.json,

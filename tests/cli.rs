@@ -7,6 +7,8 @@ mod deploy;
 mod display;
 #[path = "cli/durable.rs"]
 mod durable;
+#[path = "cli/effects.rs"]
+mod effects;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/hostile.rs"]

@@ -32,7 +32,9 @@ pages![
     "json",
     "match-regex",
     "merge",
+    "mkdir",
     "model",
+    "move",
     "only",
     "optimize",
     "pick",
@@ -41,9 +43,11 @@ pages![
     "read",
     "reason",
     "redact",
+    "remove",
     "rename",
     "replace",
     "report",
+    "restore",
     "rewrite",
     "save",
     "search",
@@ -59,6 +63,7 @@ pages![
     "validate",
     "verify",
     "vote",
+    "write",
 ];
 
 /// The page of this word, when the standard library has one.

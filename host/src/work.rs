@@ -2,6 +2,7 @@
 //! sort is a file more and an arm more in [`Prepared::new`].
 
 use crate::builtin::{self, Builtin};
+use crate::kept::Kept;
 use crate::mint::Mint;
 use crate::store::Store;
 use aivm_schema::artifact::{Artifact, ArtifactError, Draft};
@@ -75,6 +76,8 @@ pub struct Surroundings {
     pub run: String,
     /// The folder in which commands run and files are read and written.
     pub workspace: PathBuf,
+    /// Where what was there before its effects on files is kept.
+    pub kept: Kept,
     /// `--param k=v`.
     pub params: BTreeMap<String, String>,
     /// `--mock`: nothing is called but pure built-ins.

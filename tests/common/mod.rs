@@ -156,6 +156,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         around: Surroundings {
             run: "spec".into(),
             workspace: std::env::temp_dir(),
+            kept: aivm_host::kept::Kept::temporary(),
             params: Default::default(),
             mock: directives.contains(&"mock"),
         },

@@ -207,10 +207,15 @@ impl File<'_, '_> {
         }
     }
 
-    /// `undo = "word"` of the worker's own definition.
+    /// `undo = "word"` of the worker's own definition, or the undoer that a built-in brings along.
     pub(super) fn declared_undo(&mut self, id: StepId, span: Span) {
         let Target::Worker(worker) = self.all.flow.step(id).target else { return };
         let Some(worker) = self.all.flow.workers.get(worker.index()) else { return };
+        if let Some((name, definition)) = self.all.library.undoer(&worker.definition) {
+            let undoer = self.worker(&name, definition);
+            self.all.flow.steps[id.index()].undo = Some(undoer);
+            return;
+        }
         let Some(undo) = worker.definition.undo.clone() else { return };
         let undo = self.named_target(&undo, span);
         self.all.flow.steps[id.index()].undo = undo;
