@@ -119,8 +119,9 @@ fn a_run_that_fails_leaves_the_workspace_as_it_was() {
 }
 
 #[test]
-fn a_run_that_ends_well_keeps_what_it_did() {
+fn a_run_that_ends_well_keeps_what_it_did_until_it_is_rolled_back() {
     let dir = workspace("HOLD2", "cat");
+    let before = tree(dir.path());
     let output = aivm(dir.path(), &RUN);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let text = |name: &str| std::fs::read_to_string(dir.path().join("ws").join(name)).expect("a file");
@@ -129,6 +130,9 @@ fn a_run_that_ends_well_keeps_what_it_did() {
     assert_eq!(text("attic/new/letter"), "Dear all");
     assert!(dir.path().join("ws/rooms/a/b").is_dir());
     assert!(!dir.path().join("ws/build").exists() && !dir.path().join("ws/old").exists());
+    let runs = json(&aivm(dir.path(), &["runs", "--json"]));
+    let rolled = aivm(dir.path(), &["rollback", runs["runs"][0]["run"].as_str().expect("a name")]);
+    assert_eq!(tree(dir.path()), before, "{}", stderr(&rolled));
 }
 
 #[test]
