@@ -103,12 +103,7 @@ impl Library for Files {
     }
 
     fn undoer(&self, definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {
-        let Does::Builtin(name) = &definition.does else { return None };
-        let undo = builtin::find(name)?.undo()?;
-        // Whatever the word means in the program: what a built-in did, its own undoer takes back.
-        let own = definition.undo.as_deref().is_none_or(|told| told == undo);
-        let page = stdlib::page(undo).filter(|_| own)?;
-        Some((undo.to_owned(), WorkerDefinition::from_markdown(page).ok()?))
+        stdlib::undoer(definition)
     }
 
     fn limits(&self) -> Limits {
