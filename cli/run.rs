@@ -14,7 +14,7 @@ use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, json as artifact_json};
 use aivm_schema::journal::RunStarted;
-use aivm_schema::module::{DEBUG, EndKind, RunLimits, drafts};
+use aivm_schema::module::{DEBUG, EndKind, Module, RunLimits, drafts};
 use aivm_vm::action::{CallError, Limit, RunEnd};
 use aivm_vm::run::Why;
 use aivm_vm::verify::VerifiedModule;
@@ -112,7 +112,7 @@ pub fn carry(
             error.step.clone_from(&step.key);
         }
     }
-    let outcome = Outcome::of(&report);
+    let outcome = Outcome::of(&report, module.module());
     let json = outcome.json(&report);
     let kept = store.flush();
     if global.json {
@@ -234,7 +234,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(report: &Report) -> Outcome {
+    fn of(report: &Report, module: &Module) -> Outcome {
         let end = match &report.ending {
             Ending::Parked(why, questions) => {
                 let spent = |what: &str| ("E0770", format!("the run has spent its limit of {what}"), String::new());
@@ -245,11 +245,14 @@ impl Outcome {
                     Why::Unknown(keys) => {
                         let first = keys.first().map(ToString::to_string).unwrap_or_default();
                         let settle = format!("aivm settle {} {first} happened|not-happened", report.run);
-                        (
-                            "E0771",
-                            format!("it was interrupted, and may have happened or not: look, then  {settle}"),
-                            first,
-                        )
+                        let mut message =
+                            format!("it was interrupted, and may have happened or not: look, then  {settle}");
+                        if let Some(worker) = module::worker_of(module, &first) {
+                            message.push_str(&format!(
+                                "  (where a call does no harm when it is made twice, a line for `{worker}` spares the question: effect = \"idempotent\", or effect = \"read\")"
+                            ));
+                        }
+                        ("E0771", message, first)
                     }
                     Why::Asked(_) => {
                         let first = questions.first();

@@ -208,3 +208,84 @@ out <= ( switch <= ( [each <= in.*] => next  over => next  drop => next  over =>
         assert_eq!(tree(dir.path()), before, "{round}");
     }
 }
+
+const PAY: &str = "+++
+[worker.pay]
+run = \"echo paid >> ledger; while [ -e hold ]; do sleep 0.02; done; echo key $AIVM_STEP_KEY of $AIVM_STEP\"
+effect = \"irreversible\"
+probe = \"has-paid\"
+[worker.has-paid]
+run = 'test -s ledger && echo happened > $AIVM_STEP_VERDICT; echo $AIVM_STEP_KEY'
+effect = \"read\"
++++
+out <= ( switch <= ( pay => send ) ) <= in
+";
+
+#[test]
+fn a_probe_is_a_worker_of_the_module_that_no_step_calls() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", PAY);
+    assert!(aivm(dir.path(), &["compile", "p.aivm"]).status.success());
+    let text = aivm(dir.path(), &["disasm", "p.aivmc"]);
+    let text = String::from_utf8(text.stdout).expect("text");
+    assert!(text.contains("has-paid"), "{text}");
+    write(dir.path(), "q.aivmasm", &text);
+    let again = aivm(dir.path(), &["asm", "q.aivmasm", "-o", "q.aivmc"]);
+    assert!(again.status.success(), "{}", stderr(&again));
+    let second = aivm(dir.path(), &["disasm", "q.aivmc"]);
+    assert_eq!(String::from_utf8_lossy(&second.stdout), text);
+    let cost = json(&aivm(dir.path(), &["cost", "p.aivm", "--json"]));
+    assert_eq!(cost["total"]["calls"], 1, "the worst case is that of a run that is not interrupted: {cost}");
+}
+
+#[test]
+fn a_probe_finds_out_what_an_interrupted_call_did() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", PAY);
+    write(dir.path(), "hold", "");
+    let mut run = command(dir.path(), &["run", "p.aivm", "-q"]).stdout(Stdio::null()).spawn().expect("aivm runs");
+    while !dir.path().join("ledger").exists() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    run.kill().expect("it is killed");
+    run.wait().expect("it is gone");
+    let runs = json(&aivm(dir.path(), &["runs", "--json"]));
+    let run = runs["runs"][0]["run"].as_str().expect("a name");
+    let resumed = json(&aivm(dir.path(), &["resume", run, "--json"]));
+    assert_eq!(resumed["status"], "sent", "{resumed}");
+    let key = resumed["output"]["text"].as_str().expect("the output of the probe").trim();
+    assert!(key.len() == 32 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "{key}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("ledger")).expect("a ledger"), "paid\n");
+}
+
+#[test]
+fn who_undoes_and_who_probes_has_to_exist() {
+    for (from, to, code, line) in [
+        ("probe = \"has-paid\"", "probe = \"has-payed\"", "E0201", "p.aivm:2:"),
+        ("probe = \"has-paid\"", "undo = \"un-pay\"", "E0201", "p.aivm:2:"),
+        ("\"irreversible\"", "\"compensable\"", "E0313", "p.aivm:10:"),
+        ("probe = \"has-paid\"", "key_ttl = \"24h\"", "E0401", "p.aivm:2:"),
+    ] {
+        let dir = folder();
+        write(dir.path(), "p.aivm", &PAY.replacen(from, to, 1));
+        let checked = aivm(dir.path(), &["check", "p.aivm"]);
+        assert_eq!(checked.status.code(), Some(2), "{to}");
+        let told = stderr(&checked);
+        assert!(told.contains(code) && told.contains(line), "{to}: {told}");
+    }
+}
+
+#[test]
+fn a_command_without_an_effect_is_a_hint_of_check_alone() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &PAY.replace("effect = \"read\"\n", ""));
+    let checked = json(&aivm(dir.path(), &["check", "p.aivm", "--json"]));
+    let found = checked["files"][0]["diagnostics"].as_array().expect("diagnostics");
+    let codes: Vec<_> = found.iter().map(|one| one["code"].as_str().expect("a code")).collect();
+    assert_eq!(codes, ["E0514"], "{checked}");
+    let told = aivm(dir.path(), &["check", "p.aivm"]);
+    assert_eq!(told.status.code(), Some(0));
+    assert!(stderr(&told).contains("effect = \"idempotent\""), "{}", stderr(&told));
+    let run = aivm(dir.path(), &["run", "p.aivm", "--ephemeral"]);
+    assert!(run.status.success() && !stderr(&run).contains("E0514"), "{}", stderr(&run));
+}
