@@ -291,6 +291,7 @@ fn options(trace: bool) -> Options {
         around: Surroundings {
             run: "bench".into(),
             workspace: std::env::temp_dir(),
+            kept: aivm_host::kept::Kept::temporary(),
             params: Default::default(),
             mock: false,
         },

@@ -44,7 +44,9 @@ fn check_one(file: &str) -> Result<(Source, Vec<aivm_lang::diagnostic::Diagnosti
     let compiled = module::compile(&source)?;
     module::verified(file, compiled.module)?;
     let worst = cost::worst_case(&compiled.flow);
-    Ok((source, compiled.warnings, worst))
+    let mut diagnostics = compiled.warnings;
+    diagnostics.extend(aivm_lang::check::hints(&compiled.flow));
+    Ok((source, diagnostics, worst))
 }
 
 /// `at most 12 calls, 1h 2m, $0.50, 20kt`; what has no bound stands behind.

@@ -4,6 +4,7 @@ use crate::args::{ForkArgs, Global, How};
 use crate::fail::{Exit, Failure, coded};
 use crate::{input, library, resume, run};
 use aivm_host::driver::{self, Options, Reuse};
+use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{From, Recovered};
 use aivm_host::store::{RunRow, Store};
@@ -71,6 +72,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         around: Surroundings {
             run: id.clone(),
             workspace: started.workspace.clone().into(),
+            kept: Kept::of(&crate::project::state_folder(), &id),
             params: started.params.clone().into_iter().collect(),
             mock: started.mock,
         },

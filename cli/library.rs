@@ -102,6 +102,10 @@ impl Library for Files {
         }
     }
 
+    fn undoer(&self, definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {
+        stdlib::undoer(definition)
+    }
+
     fn limits(&self) -> Limits {
         self.project.limits.clone()
     }

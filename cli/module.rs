@@ -4,7 +4,7 @@ use crate::fail::{self, Failure, Source};
 use crate::library::Files;
 use crate::project;
 use aivm_lang::Compiled;
-use aivm_schema::module::{self, Debug, Module};
+use aivm_schema::module::{self, Debug, Module, Step, StepTarget, WorkerId};
 use aivm_vm::verify::{VerifiedModule, verify};
 
 /// A program ready to run.
@@ -60,4 +60,60 @@ pub fn verified(path: &str, module: Module) -> Result<VerifiedModule, Failure> {
     verify(module).map_err(|error| {
         fail::coded(&error.to_string()).help(format!("compile the source of {path} anew: aivm compile"))
     })
+}
+
+/// The name of the worker that is called at a place of a run: of a step, an undoer or a chooser, also within definitions.
+pub fn worker_of<'m>(module: &'m Module, key: &str) -> Option<&'m str> {
+    let span = |(first, count): (u16, u16)| usize::from(first)..usize::from(first) + usize::from(count);
+    let name = |worker: WorkerId| module.workers.get(worker.index()).map(|worker| worker.name.as_str());
+    let (mut function, mut rest) = (module.functions.first()?, key);
+    loop {
+        // `stage/step#2`, of a fan-out `[7]` behind it, of an undoer `~undo`; in a definition its caller before it.
+        let (path, after) = rest.split_once('#')?;
+        let after = after.trim_start_matches(|c: char| c.is_ascii_digit());
+        let after = after.strip_prefix('[').and_then(|item| Some(item.split_once(']')?.1)).unwrap_or(after);
+        let (undone, after) = after.strip_prefix("~undo").map_or((false, after), |after| (true, after));
+        let stages = module.stages.get(span(function.stages))?;
+        let steps = module.steps.get(span(function.steps))?;
+        let is_here = |step: &&Step| {
+            let stage = module.stages.get(step.stage.index()).map_or("", |stage| &stage.key);
+            path.strip_prefix(stage).and_then(|step| step.strip_prefix('/')) == Some(&step.name)
+        };
+        let Some(step) = steps.iter().find(is_here) else {
+            return name(stages.iter().find(|stage| stage.key == path)?.chooser?);
+        };
+        match if undone { step.undo? } else { step.target } {
+            StepTarget::Worker(worker) => return name(worker),
+            StepTarget::Function(called) => function = module.functions.get(called.index())?,
+        }
+        rest = after.strip_prefix('/')?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aivm_lang::library::Shelf;
+
+    #[test]
+    fn a_key_leads_to_its_worker() {
+        let text = "+++\n[worker.ask]\nmock = []\n[stage.pick]\nchooser = \"ask\"\n+++\n\
+            inner <= ( switch <= ( one ~ two => next  one.three => send ) )\n\
+            out <= ( switch <= ( inner ~ inner => next  [four <= in.*] => send ) <= select[pick] <= ( five => next ) ) <= in\n";
+        let shelf = Shelf { anything: true, ..Shelf::default() };
+        let module = aivm_lang::compile("p.aivm", text, &shelf).expect("a program").module;
+        for (key, worker) in [
+            ("switch.1/inner#1/switch.1/one#1", Some("one")),
+            ("switch.1/inner#2/switch.1/one#3~undo", Some("two")),
+            ("switch.1/inner#1~undo/switch.1/three#1", Some("one.three")),
+            ("switch.1/four#1[12]", Some("four")),
+            ("pick#2", Some("ask")),
+            ("pick/five#1", Some("five")),
+            ("switch.1/six#1", None),
+            ("switch.1/inner#1", None),
+            ("", None),
+        ] {
+            assert_eq!(worker_of(&module, key), worker, "{key}");
+        }
+    }
 }

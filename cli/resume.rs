@@ -5,6 +5,7 @@ use crate::fail::{Exit, Failure, coded};
 use crate::out::plain;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
+use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::store::disk::Disk;
@@ -117,6 +118,7 @@ pub fn go_on(
         around: Surroundings {
             run: row.id.clone(),
             workspace: started.workspace.into(),
+            kept: Kept::of(&crate::project::state_folder(), &row.id),
             params: started.params.into_iter().collect(),
             mock: started.mock,
         },

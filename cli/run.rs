@@ -7,13 +7,14 @@ use crate::module::{self, Program};
 use crate::out::plain;
 use crate::progress::{Progress, say};
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
+use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, json as artifact_json};
 use aivm_schema::journal::RunStarted;
-use aivm_schema::module::{DEBUG, EndKind, RunLimits, drafts};
+use aivm_schema::module::{DEBUG, EndKind, Module, RunLimits, drafts};
 use aivm_vm::action::{CallError, Limit, RunEnd};
 use aivm_vm::run::Why;
 use aivm_vm::verify::VerifiedModule;
@@ -111,7 +112,7 @@ pub fn carry(
             error.step.clone_from(&step.key);
         }
     }
-    let outcome = Outcome::of(&report);
+    let outcome = Outcome::of(&report, module.module());
     let json = outcome.json(&report);
     let kept = store.flush();
     if global.json {
@@ -155,8 +156,13 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
         money: how.max_cost.map(|money| money.0).or(own.money),
         tokens: how.max_tokens.map(|tokens| tokens.0).or(own.tokens),
     };
+    let run = mint.run_id();
+    let kept = match how.ephemeral {
+        true => Kept::temporary(),
+        false => Kept::of(&crate::project::state_folder(), &run),
+    };
     Ok(Options {
-        around: Surroundings { run: mint.run_id(), workspace, params, mock: how.mock },
+        around: Surroundings { run, workspace, kept, params, mock: how.mock },
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
         trace: global.json,
@@ -228,7 +234,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(report: &Report) -> Outcome {
+    fn of(report: &Report, module: &Module) -> Outcome {
         let end = match &report.ending {
             Ending::Parked(why, questions) => {
                 let spent = |what: &str| ("E0770", format!("the run has spent its limit of {what}"), String::new());
@@ -239,11 +245,14 @@ impl Outcome {
                     Why::Unknown(keys) => {
                         let first = keys.first().map(ToString::to_string).unwrap_or_default();
                         let settle = format!("aivm settle {} {first} happened|not-happened", report.run);
-                        (
-                            "E0771",
-                            format!("it was interrupted, and may have happened or not: look, then  {settle}"),
-                            first,
-                        )
+                        let mut message =
+                            format!("it was interrupted, and may have happened or not: look, then  {settle}");
+                        if let Some(worker) = module::worker_of(module, &first) {
+                            message.push_str(&format!(
+                                "  (where a call does no harm when it is made twice, a line for `{worker}` spares the question: effect = \"idempotent\", or effect = \"read\")"
+                            ));
+                        }
+                        ("E0771", message, first)
                     }
                     Why::Asked(_) => {
                         let first = questions.first();

@@ -7,6 +7,8 @@ mod deploy;
 mod display;
 #[path = "cli/durable.rs"]
 mod durable;
+#[path = "cli/effects.rs"]
+mod effects;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/hostile.rs"]
@@ -158,7 +160,7 @@ fn source_and_module_run_alike_and_layout_is_no_part_of_identity() {
 #[test]
 fn a_command_is_told_its_step_and_answers_by_a_file() {
     let dir = folder();
-    let text = "+++\n[worker.x]\nrun = 'echo \"$AIVM_STEP_KEY $AIVM_STEP_OUTCOMES $AIVM_STEP_PARAM_WHO\"; echo cancel > \"$AIVM_STEP_VERDICT\"'\n+++\nout <= ( switch[s] <= ( x => send | cancel ) <= match <= ( success => send  cancel => out <= switch <= ( [clean <= s.x.out] => send ) ) ) <= in\n";
+    let text = "+++\n[worker.x]\nrun = 'echo \"$AIVM_STEP $AIVM_STEP_OUTCOMES $AIVM_STEP_PARAM_WHO\"; echo cancel > \"$AIVM_STEP_VERDICT\"'\n+++\nout <= ( switch[s] <= ( x => send | cancel ) <= match <= ( success => send  cancel => out <= switch <= ( [clean <= s.x.out] => send ) ) ) <= in\n";
     write(dir.path(), "p.aivm", text);
     let output = aivm(dir.path(), &["run", "p.aivm", "--param", "who=me", "--json"]);
     assert_eq!(

@@ -3,7 +3,7 @@
 
 mod common;
 
-use aivm_lang::diagnostic::Code;
+use aivm_lang::diagnostic::{Code, Severity};
 use common::fences;
 use std::path::PathBuf;
 
@@ -18,6 +18,7 @@ fn folder() -> PathBuf {
 fn codes(program: &str) -> Vec<String> {
     let mut all = common::diagnostics(program, true);
     all.push_str(&common::diagnostics(program, false));
+    all.push_str(&common::of_severity(program, Severity::Hint));
     all.lines().filter_map(|line| line.split(' ').next()).filter(|code| *code != "none").map(str::to_owned).collect()
 }
 

@@ -180,3 +180,14 @@ fn the_sketches_are_there_to_the_letter() {
 /// Of the two programs that the project began with.
 const FIRST: &str = "ca6060d2ee8d46bfe75ed758a899d310b34a74a7c339509bbf4ef525cfe64ded";
 const SECOND: &str = "77ade6195df6d852553421be89b6f0b3b791f3fe0773068ff06c860c5786a4ef";
+
+#[test]
+fn every_command_says_what_it_does_to_the_world() {
+    for folder in folders() {
+        let file = folder.join("pipeline.aivm").display().to_string();
+        let checked: Value = serde_json::from_slice(&aivm(&["check", &file, "--json"]).stdout).expect("JSON");
+        let found = checked["files"][0]["diagnostics"].as_array().expect("diagnostics");
+        let silent: Vec<_> = found.iter().filter(|one| one["code"] == "E0514").collect();
+        assert!(silent.is_empty(), "{file}: {silent:?}");
+    }
+}

@@ -3,7 +3,7 @@
 //! and a page in `stdlib/workers`, which says in one sentence exactly what it does.
 //!
 //! Not here: artifacts, identities, time, retries. A built-in sees bytes and settings; the host makes artifacts of what it
-//! returns. All are pure but `read`, `save` and `sleep`, which say so by their effect.
+//! returns. All are pure but `sleep` and those that touch files, which say so by their effect.
 
 mod assert;
 mod beneath;
@@ -14,6 +14,7 @@ mod condition;
 mod count;
 mod dedupe;
 mod diff;
+mod effects;
 mod encode;
 mod enrich;
 mod extract;
@@ -45,6 +46,7 @@ mod stats;
 mod table;
 mod take;
 mod template;
+mod undo;
 mod validate;
 
 pub use failure::Failure;
@@ -149,7 +151,7 @@ impl Output {
 }
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 35] = [
+static BUILTINS: [Builtin; 40] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
@@ -167,14 +169,18 @@ static BUILTINS: [Builtin; 35] = [
     json::BUILTIN,
     match_regex::BUILTIN,
     merge::BUILTIN,
+    effects::MKDIR,
+    effects::MOVE,
     only::BUILTIN,
     members::PICK,
     quarantine::BUILTIN,
     files::READ,
     redact::BUILTIN,
+    effects::REMOVE,
     members::RENAME,
     replace::BUILTIN,
-    files::SAVE,
+    effects::RESTORE,
+    effects::SAVE,
     search::BUILTIN,
     members::SET,
     sleep::BUILTIN,
@@ -185,6 +191,7 @@ static BUILTINS: [Builtin; 35] = [
     template::BUILTIN,
     validate::BUILTIN,
     choose::VOTE,
+    effects::WRITE,
 ];
 
 /// All built-ins, sorted by name.
@@ -215,6 +222,12 @@ impl Builtin {
     /// Does it do nothing but answer, and the same for the same input?
     pub fn is_pure(&self) -> bool {
         self.effect == Effect::Pure
+    }
+
+    /// The built-in that takes back what a call did, when it is not told otherwise.
+    pub fn undo(&self) -> Option<&'static str> {
+        let changes_files = ["mkdir", "move", "remove", "save", "write"];
+        changes_files.contains(&self.name).then_some(effects::RESTORE.name)
     }
 
     /// Calls it. Never panics, never loops for ever: sizes and counts are limited, and it looks at `context.cancelled` now and then.

@@ -37,7 +37,7 @@ fn facts(worker: &Worker, mock: bool) -> Facts {
         scripted,
         // A scripted failure does not go away by waiting.
         backoff: if scripted { Backoff { wait: Default::default(), ..definition.backoff } } else { definition.backoff },
-        key_ms: None,
+        key_ms: definition.key_ttl.map(|ttl| ttl.0),
         probed: !scripted && definition.probe.is_some(),
         question: match &definition.does {
             Does::Human(question) if !scripted => Some(question.clone()),

@@ -6,6 +6,7 @@
 pub mod builtin;
 pub mod driver;
 mod facts;
+pub mod kept;
 pub mod mint;
 pub mod parts;
 pub mod pool;

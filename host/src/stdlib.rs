@@ -1,6 +1,9 @@
 //! The standard library: the pages of `stdlib/workers`, carried along in the program. Each is a worker file that users can
 //! read and copy; nothing about a word stands here that does not stand on its page.
 
+use crate::builtin;
+use aivm_schema::worker::{Does, WorkerDefinition};
+
 /// Pages by word, sorted.
 macro_rules! pages {
     ($($word:literal),* $(,)?) => {
@@ -32,7 +35,9 @@ pages![
     "json",
     "match-regex",
     "merge",
+    "mkdir",
     "model",
+    "move",
     "only",
     "optimize",
     "pick",
@@ -41,9 +46,11 @@ pages![
     "read",
     "reason",
     "redact",
+    "remove",
     "rename",
     "replace",
     "report",
+    "restore",
     "rewrite",
     "save",
     "search",
@@ -59,6 +66,7 @@ pages![
     "validate",
     "verify",
     "vote",
+    "write",
 ];
 
 /// The page of this word, when the standard library has one.
@@ -69,6 +77,16 @@ pub fn page(word: &str) -> Option<&'static str> {
 /// All words of the standard library, sorted.
 pub fn names() -> impl Iterator<Item = &'static str> {
     PAGES.iter().map(|(name, _)| *name)
+}
+
+/// The undoer that a built-in brings along, unless its definition names another. Whatever its word means in the program: what a
+/// built-in did is taken back by this.
+pub fn undoer(definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {
+    let Does::Builtin(name) = &definition.does else { return None };
+    let undo = builtin::find(name)?.undo()?;
+    let own = definition.undo.as_deref().is_none_or(|told| told == undo);
+    let page = page(undo).filter(|_| own)?;
+    Some((undo.to_owned(), WorkerDefinition::from_markdown(page).ok()?))
 }
 
 #[cfg(test)]

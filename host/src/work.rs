@@ -2,6 +2,7 @@
 //! sort is a file more and an arm more in [`Prepared::new`].
 
 use crate::builtin::{self, Builtin};
+use crate::kept::Kept;
 use crate::mint::Mint;
 use crate::store::Store;
 use aivm_schema::artifact::{Artifact, ArtifactError, Draft};
@@ -75,6 +76,8 @@ pub struct Surroundings {
     pub run: String,
     /// The folder in which commands run and files are read and written.
     pub workspace: PathBuf,
+    /// Where what was there before its effects on files is kept.
+    pub kept: Kept,
     /// `--param k=v`.
     pub params: BTreeMap<String, String>,
     /// `--mock`: nothing is called but pure built-ins.
@@ -236,6 +239,15 @@ impl Maker<'_> {
     }
 }
 
+/// The key under which a call is known to whoever carries it out, and knows a repeated one by it: 32 hexadecimal digits, the same
+/// for every attempt.
+pub fn idempotency_key(run: &str, key: &StepKey) -> String {
+    let mut hasher = blake3::Hasher::new_derive_key("aivm step key");
+    // A run's name has no line end: no two pairs give one text.
+    hasher.update(format!("{run}\n{key}").as_bytes());
+    hasher.finalize().to_hex().chars().take(32).collect()
+}
+
 /// An error of a call, with its code.
 pub fn error(code: &str, message: impl Into<String>) -> CallError {
     CallError { code: code.to_owned(), message: message.into(), step: String::new() }
@@ -293,5 +305,20 @@ pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
             builtins::wait(&task, returned).await
         }
         Does::Mock => mock::run(&task, mock::Answering::default()).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_of_one_call_of_one_run() {
+        let key = |run: &str, step: &str| idempotency_key(run, &StepKey::from(step));
+        let one = key("run", "switch.1/pay#1");
+        assert_eq!(one, key("run", "switch.1/pay#1"));
+        assert!(one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
+        let all = [one, key("run", "switch.1/pay#2"), key("run", "switch.1/pay#1~undo"), key("ru", "switch.1/pay#1")];
+        assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
     }
 }

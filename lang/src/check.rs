@@ -7,6 +7,7 @@ use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS, MOST_FOUND};
 use crate::flow::*;
 use crate::span::Span;
 use aivm_schema::module::StageKind;
+use aivm_schema::worker::{Does, Effect};
 use rustc_hash::FxHashSet;
 
 mod mocks;
@@ -29,11 +30,17 @@ pub fn check(flow: &Flow) -> Vec<Diagnostic> {
         }
     }
     checker.unused_definitions();
+    checker.idle_undoers();
     checker.mocks();
     checker.paths();
-    checker.warnings.sort_by_key(|warning| warning.primary.span);
-    checker.warnings.truncate(MOST_ERRORS);
-    checker.warnings
+    checker.finish()
+}
+
+/// What the outermost file could say and does not, likewise: nothing looks wrong.
+pub fn hints(flow: &Flow) -> Vec<Diagnostic> {
+    let mut checker = Checker { flow, warnings: Vec::new() };
+    checker.effects();
+    checker.finish()
 }
 
 struct Checker<'a> {
@@ -42,6 +49,12 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
+    fn finish(mut self) -> Vec<Diagnostic> {
+        self.warnings.sort_by_key(|warning| warning.primary.span);
+        self.warnings.truncate(MOST_ERRORS);
+        self.warnings
+    }
+
     fn warn(&mut self, diagnostic: Diagnostic) {
         if self.warnings.len() < MOST_FOUND {
             self.warnings.push(diagnostic);
@@ -262,6 +275,40 @@ impl Checker<'_> {
                 )
                 .label(self.step_span(id), format!("`{}` returns `{returns}`", step.name))
                 .reason(format!("it accepts `{}`", accepts.join("`, `"))),
+            );
+        }
+    }
+
+    /// Commands that may do anything, as far as anybody knows.
+    fn effects(&mut self) {
+        for worker in &self.flow.workers {
+            let (file, span) = worker.place;
+            if file != 0 || worker.definition.effect.is_some() || !matches!(worker.definition.does, Does::Command(_)) {
+                continue;
+            }
+            self.warn(
+                Diagnostic::new(Code::NoEffect, span, format!("`{}` does not say what it does to the world", worker.name))
+                    .reason("it counts as irreversible: after a crash it is not called again, and somebody is asked whether it happened")
+                    .help("add a line to its definition: effect = \"read\" if it only looks, effect = \"idempotent\" if doing it twice is doing it once, else effect = \"irreversible\"; more: aivm explain E0514"),
+            );
+        }
+    }
+
+    /// A worker that says it changes nothing, and who takes that back or finds out about it.
+    fn idle_undoers(&mut self) {
+        for worker in &self.flow.workers {
+            let (file, span) = worker.place;
+            let effect = match worker.definition.effect {
+                Some(Effect::Pure) => "pure",
+                Some(Effect::Read) => "read",
+                _ => continue,
+            };
+            let named = [("undo", &worker.definition.undo), ("probe", &worker.definition.probe)];
+            let Some((key, _)) = named.iter().find(|(_, named)| named.is_some() && file == 0) else { continue };
+            self.warn(
+                Diagnostic::new(Code::IdleUndo, span, format!("`{}` changes nothing, and has `{key}`", worker.name))
+                    .reason(format!("its effect is `{effect}`: there is nothing to take back, and after a crash it is simply called again"))
+                    .help(format!("drop `{key}`, or say what it does: `effect = \"compensable\"`")),
             );
         }
     }

@@ -19,6 +19,8 @@ pub enum Severity {
     Error,
     /// It runs, and looks wrong.
     Warning,
+    /// It runs, and could say more.
+    Hint,
 }
 
 macro_rules! codes {
@@ -42,7 +44,7 @@ macro_rules! codes {
                 match self { $(Code::$variant => $title),* }
             }
 
-            /// Error or warning.
+            /// Error, warning or hint.
             pub fn severity(self) -> Severity {
                 match self { $(Code::$variant => Severity::$severity),* }
             }
@@ -98,6 +100,7 @@ codes! {
     FanOutOfSeveral "E0310" Error "a fan-out over several references"
     TooLarge "E0311" Error "the program is too large"
     CallsTooDeep "E0312" Error "calls nested too deeply"
+    NoUndoer "E0313" Error "a compensable step that nothing undoes"
     // E04: front matter and definitions.
     FrontMatter "E0401" Error "the front matter is not valid"
     WorkerDefinition "E0402" Error "a worker's definition is not valid"
@@ -115,6 +118,8 @@ codes! {
     Unused "E0510" Warning "a definition that nothing calls"
     DeafToMock "E0511" Warning "a mock says a word that no step hears"
     RetryOrContinue "E0512" Warning "a failed step cannot be retried and then done without"
+    IdleUndo "E0513" Warning "an undoer or probe of a worker that changes nothing"
+    NoEffect "E0514" Hint "a command that does not say what it does to the world"
 }
 
 impl fmt::Display for Code {
@@ -209,7 +214,7 @@ impl Diagnostic {
         self
     }
 
-    /// Error or warning.
+    /// Error, warning or hint.
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }

@@ -37,6 +37,8 @@ struct Emitter<'a> {
     stages: Vec<u16>,
     steps: Vec<u16>,
     workers: FxHashMap<flow::WorkerId, m::WorkerId>,
+    /// Those workers in the order of their rows.
+    called: Vec<flow::WorkerId>,
     words: FxHashMap<Word, m::WordId>,
     texts: FxHashMap<String, m::WordId>,
     /// Set when a table overflowed.
@@ -68,6 +70,7 @@ impl<'a> Emitter<'a> {
             stages: vec![u16::MAX; flow.stages.len()],
             steps: vec![u16::MAX; flow.steps.len()],
             workers: FxHashMap::default(),
+            called: Vec::new(),
             words: FxHashMap::default(),
             texts: FxHashMap::default(),
             overflow: None,
@@ -158,6 +161,7 @@ impl<'a> Emitter<'a> {
             tokens: tokens.map(|tokens| tokens.0),
         });
         self.workers.insert(id, number);
+        self.called.push(id);
         number
     }
 
@@ -371,6 +375,14 @@ impl<'a> Emitter<'a> {
             })
             .collect();
         self.index("behaviours", flow.behaviours.len());
+        // No step calls a probe, but whoever resumes the run may; it may have one itself.
+        let mut at = 0;
+        while let Some(id) = self.called.get(at) {
+            if let Some(probe) = flow.worker(*id).probe {
+                self.worker(probe);
+            }
+            at += 1;
+        }
         match flow.functions.first() {
             Some(program) => self.check_overflow(program),
             None => Ok(()),

@@ -301,6 +301,10 @@ pub struct Worker {
     pub name: String,
     /// What it is.
     pub definition: WorkerDefinition,
+    /// Who finds out whether a call of it happened.
+    pub probe: Option<WorkerId>,
+    /// Where it is defined, or, when that is in no source, where it is called first: file and span.
+    pub place: (u16, Span),
 }
 
 /// A named prompt or parameter set.

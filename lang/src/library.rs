@@ -42,6 +42,11 @@ pub trait Library {
     /// What is wrong with a definition that only the host can judge: an unknown built-in or setting.
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String>;
 
+    /// The worker that takes back what this one did, where that is known without being told: its name and what it is.
+    fn undoer(&self, _definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {
+        None
+    }
+
     /// What the project sets for every program: the default count, limits of a run.
     fn limits(&self) -> crate::front::Limits {
         crate::front::Limits::default()

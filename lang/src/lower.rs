@@ -464,6 +464,10 @@ impl File<'_, '_> {
         } else {
             self.declared_undo(id, places.worker);
         }
+        let Step { target, undo, .. } = *self.all.flow.step(id);
+        for called in [Some(target), undo] {
+            self.declared_probe(called, places.worker);
+        }
         self.step_limits(node, id);
         self.step_refs(node, id);
         self.step_outcomes(node, id);

@@ -26,6 +26,7 @@ pub fn report(file: &str, source: &str, diagnostic: &Diagnostic, colour: bool) -
     let (kind, tint) = match diagnostic.severity() {
         Severity::Error => (ReportKind::Error, Color::Red),
         Severity::Warning => (ReportKind::Warning, Color::Yellow),
+        Severity::Hint => (ReportKind::Custom("Hint", Color::Cyan), Color::Cyan),
     };
     let Some(window) = Window::around(source, diagnostic) else { return without_source(file, source, diagnostic) };
     let place = |span: Span| (file, window.place(source, span));
@@ -62,6 +63,7 @@ pub fn line(file: &str, source: &str, diagnostic: &Diagnostic) -> String {
     let severity = match diagnostic.severity() {
         Severity::Error => "error",
         Severity::Warning => "warning",
+        Severity::Hint => "hint",
     };
     let message = pictures(&diagnostic.message).replace(['\n', '\t'], " ");
     format!("{file}:{line}:{column}: {severity}[{}]: {message}", diagnostic.code)

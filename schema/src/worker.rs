@@ -23,6 +23,8 @@ pub struct WorkerDefinition {
     pub words: Vec<String>,
     /// What a call does to the world; none: not declared (then it counts as irreversible).
     pub effect: Option<Effect>,
+    /// How long its receiver knows an idempotency key; none: for ever.
+    pub key_ttl: Option<Milliseconds>,
     /// The worker that takes back what a call did.
     pub undo: Option<String>,
     /// The worker that finds out whether a call happened.
@@ -213,6 +215,7 @@ impl WorkerDefinition {
             with: Settings::new(),
             words: Vec::new(),
             effect: None,
+            key_ttl: None,
             undo: None,
             probe: None,
             accepts: Vec::new(),
@@ -310,6 +313,8 @@ struct Spelling {
     #[serde(skip_serializing_if = "Option::is_none")]
     effect: Option<Effect>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    key_ttl: Option<Milliseconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     undo: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<String>,
@@ -356,6 +361,9 @@ pub enum DefinitionError {
     /// A word that the language could not name.
     #[error("`{0}` in `words` is not a word: a letter or `_`, then letters, digits, `_` and `-`")]
     NotAWord(String),
+    /// `key_ttl` of a worker that is given no key to be known.
+    #[error("`key_ttl` says how long an idempotency key is known: it needs `effect = \"idempotent\"`")]
+    KeyTtl,
 }
 
 impl TryFrom<Spelling> for WorkerDefinition {
@@ -394,12 +402,16 @@ impl TryFrom<Spelling> for WorkerDefinition {
         if let Some(word) = spelling.words.iter().find(|word| !crate::word::is_word(word)) {
             return Err(DefinitionError::NotAWord(word.clone()));
         }
+        if spelling.key_ttl.is_some() && spelling.effect != Some(Effect::Idempotent) {
+            return Err(DefinitionError::KeyTtl);
+        }
         Ok(WorkerDefinition {
             about: spelling.about,
             does,
             with: spelling.with,
             words: spelling.words,
             effect: spelling.effect,
+            key_ttl: spelling.key_ttl,
             undo: spelling.undo,
             probe: spelling.probe,
             accepts: spelling.accepts,
@@ -421,6 +433,7 @@ impl From<WorkerDefinition> for Spelling {
             with: worker.with,
             words: worker.words,
             effect: worker.effect,
+            key_ttl: worker.key_ttl,
             undo: worker.undo,
             probe: worker.probe,
             accepts: worker.accepts,
@@ -465,6 +478,19 @@ mod tests {
         assert!(WorkerDefinition::from_toml("run = \"ls\"\nhuman = \"ok?\"").is_err());
         assert!(WorkerDefinition::from_toml("run = []").is_err());
         assert!(WorkerDefinition::from_toml("run = \"ls\"\ncolour = 1").is_err());
+    }
+
+    #[test]
+    fn only_an_idempotent_worker_has_a_key_that_ends() {
+        let text = "run = \"pay\"\nkey_ttl = \"24h\"\neffect = \"idempotent\"";
+        let worker = WorkerDefinition::from_toml(text).expect("valid");
+        assert_eq!(worker.key_ttl, Some(Milliseconds(86_400_000)));
+        assert_eq!(WorkerDefinition::from_json(&worker.to_json()).expect("valid"), worker);
+        for effect in ["", "effect = \"irreversible\""] {
+            let told =
+                WorkerDefinition::from_toml(&text.replace("effect = \"idempotent\"", effect)).expect_err("no key");
+            assert!(told.to_string().contains("it needs `effect = \"idempotent\"`"), "{told}");
+        }
     }
 
     #[test]

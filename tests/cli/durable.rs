@@ -51,6 +51,11 @@ fn what_was_answered_is_not_asked_again_and_what_may_have_happened_is_asked_abou
     let parked = aivm(dir.path(), &["resume", &run]);
     assert_eq!(parked.status.code(), Some(4), "{}", stderr(&parked));
     assert!(stderr(&parked).contains("E0771"), "{}", stderr(&parked));
+    assert!(
+        stderr(&parked).contains("a line for `two` spares the question: effect = \"idempotent\""),
+        "{}",
+        stderr(&parked)
+    );
     assert_eq!(ledger(dir.path()), ["one", "two"], "nothing is repeated");
     let wrong = aivm(dir.path(), &["settle", &run, "switch.1/one#1", "happened"]);
     assert_eq!(wrong.status.code(), Some(2));

@@ -92,6 +92,10 @@ impl Library for Words {
             _ => Ok(()),
         }
     }
+
+    fn undoer(&self, definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {
+        stdlib::undoer(definition)
+    }
 }
 
 /// A line that says how a program is run.
@@ -102,11 +106,16 @@ pub fn is_directive(line: &str) -> bool {
 
 /// Codes and messages: of errors, or of warnings.
 pub fn diagnostics(program: &str, errors: bool) -> String {
+    of_severity(program, if errors { Severity::Error } else { Severity::Warning })
+}
+
+/// Codes and messages of this sort.
+pub fn of_severity(program: &str, wanted: Severity) -> String {
     let found = match aivm_lang::compile("page.aivm", program, &Words) {
+        Ok(compiled) if wanted == Severity::Hint => aivm_lang::check::hints(&compiled.flow),
         Ok(compiled) => compiled.warnings,
         Err(errors) => errors,
     };
-    let wanted = if errors { Severity::Error } else { Severity::Warning };
     let mut out = String::new();
     for diagnostic in found.iter().filter(|diagnostic| diagnostic.severity() == wanted) {
         let line = program.get(..diagnostic.primary.span.start as usize).unwrap_or("").matches('\n').count() + 1;
@@ -156,6 +165,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         around: Surroundings {
             run: "spec".into(),
             workspace: std::env::temp_dir(),
+            kept: aivm_host::kept::Kept::temporary(),
             params: Default::default(),
             mock: directives.contains(&"mock"),
         },

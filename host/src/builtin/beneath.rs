@@ -3,15 +3,14 @@
 
 use super::Failure;
 use rustix::fd::OwnedFd;
-use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Names that stay out of reach: the store's and version control's own files decide what programs run later.
-const FORBIDDEN: [&str; 4] = [".aivm", ".git", ".jj", ".hg"];
+pub(super) const FORBIDDEN: [&str; 4] = [".aivm", ".git", ".jj", ".hg"];
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
 /// The workspace, held open.
@@ -26,6 +25,57 @@ pub(super) enum Found {
     File(File),
     /// A folder.
     Folder(OwnedFd),
+}
+
+/// A name in a folder that is held open.
+pub(super) struct Place<'p> {
+    /// The folder.
+    pub folder: OwnedFd,
+    /// The name in it.
+    pub name: &'p str,
+    /// The whole path, for messages.
+    pub path: &'p str,
+}
+
+impl Place<'_> {
+    /// Returns when what was done in the folder would survive a power loss.
+    pub fn sync(&self) -> Result<(), Failure> {
+        fs::fsync(&self.folder).map_err(|error| failed("write", self.path, error))
+    }
+
+    /// Gives what has another name in the same folder this one. `replace`: may something stand there?
+    pub fn take(&self, name: &str, replace: bool) -> Result<(), Failure> {
+        move_to(&self.folder, name, &self.folder, self.name, replace).map_err(|error| match error {
+            Errno::EXIST => self.taken(),
+            error => failed("write", self.path, error),
+        })
+    }
+
+    /// Something stands here that may not be replaced.
+    pub fn taken(&self) -> Failure {
+        self.refuse("exists with other content: choose another path, or set `replace = true`")
+    }
+
+    /// This place cannot be used.
+    pub fn refuse(&self, reason: impl Into<String>) -> Failure {
+        Failure::Path { path: self.path.to_owned(), reason: reason.into() }
+    }
+}
+
+/// Renames, and fails when the new name is taken unless it may be replaced.
+pub(super) fn move_to(from: &OwnedFd, name: &str, to: &OwnedFd, new: &str, replace: bool) -> Result<(), Errno> {
+    if replace {
+        return fs::renameat(from, name, to, new);
+    }
+    match fs::renameat_with(from, name, to, new, RenameFlags::NOREPLACE) {
+        // Not every file system can look and rename at once.
+        Err(Errno::INVAL | Errno::NOSYS) => match fs::statat(to, new, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => fs::renameat(from, name, to, new),
+            Err(error) => Err(error),
+            Ok(_) => Err(Errno::EXIST),
+        },
+        other => other,
+    }
 }
 
 /// The parts of a relative path, or why it may not be used.
@@ -63,7 +113,11 @@ impl Workspace {
             let mut next = open(&at);
             if make && next.as_ref().err() == Some(&Errno::NOENT) {
                 match fs::mkdirat(&at, *name, Mode::from_raw_mode(0o777)) {
-                    Ok(()) | Err(Errno::EXIST) => next = open(&at),
+                    Ok(()) => {
+                        fs::fsync(&at).map_err(|error| failed("create", path, error))?;
+                        next = open(&at);
+                    }
+                    Err(Errno::EXIST) => next = open(&at),
                     Err(error) => return Err(failed("create", path, error)),
                 }
             }
@@ -72,43 +126,41 @@ impl Workspace {
         Ok(at)
     }
 
-    /// Writes a file whole or not at all, makes the folders above it, and returns when both would survive a power loss.
-    /// `replace`: may something else already stand there? The same bytes always may.
-    pub fn write(&self, path: &str, bytes: &[u8], replace: bool) -> Result<(), Failure> {
+    /// The place of a path; none when the folder above it is not there.
+    pub fn at<'p>(&self, path: &'p str) -> Result<Option<Place<'p>>, Failure> {
+        match self.place(path, false) {
+            Ok(place) => Ok(Some(place)),
+            Err(Failure::Missing(_)) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// The place of a path, with all folders above it made.
+    pub fn make<'p>(&self, path: &'p str) -> Result<Place<'p>, Failure> {
+        self.place(path, true)
+    }
+
+    fn place<'p>(&self, path: &'p str, make: bool) -> Result<Place<'p>, Failure> {
         let names = components(path)?;
         let Some((name, folders)) = names.split_last() else {
-            return Err(Failure::Path { path: path.to_owned(), reason: "names no file".into() });
+            return Err(Failure::Path { path: path.to_owned(), reason: "names nothing in the workspace".into() });
         };
-        let folder = self.folder(folders, path, true)?;
-        if holds(&folder, name, bytes) {
-            return Ok(());
+        Ok(Place { folder: self.folder(folders, path, make)?, name, path })
+    }
+
+    /// The folders above a path that are not there yet, outermost first.
+    pub fn missing_folders(&self, path: &str) -> Result<Vec<String>, Failure> {
+        let names = components(path)?;
+        let folders = names.split_last().map_or(&[][..], |(_, folders)| folders);
+        let mut there = folders.len();
+        while there > 0 {
+            match self.folder(folders.get(..there).unwrap_or_default(), path, false) {
+                Ok(_) => break,
+                Err(Failure::Missing(_)) => there -= 1,
+                Err(failure) => return Err(failure),
+            }
         }
-        let temporary = temporary_name(name);
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::openat(&folder, &*temporary, flags, Mode::from_raw_mode(0o666));
-        let mut file = File::from(file.map_err(|error| failed("write", path, error))?);
-        let written = file.write_all(bytes).and_then(|()| file.sync_all());
-        let placed =
-            written.map_err(|source| Failure::Io { doing: "write", path: path.to_owned(), source }).and_then(|()| {
-                if replace {
-                    return fs::renameat(&folder, &*temporary, &folder, *name)
-                        .map_err(|error| failed("write", path, error));
-                }
-                // A hard link fails when the name is taken, where a rename would replace.
-                fs::linkat(&folder, &*temporary, &folder, *name, AtFlags::empty()).map_err(|error| match error {
-                    Errno::EXIST => Failure::Path {
-                        path: path.to_owned(),
-                        reason: "exists with other content: choose another path, or set `replace = true`".into(),
-                    },
-                    error => failed("write", path, error),
-                })
-            });
-        if placed.is_err() || !replace {
-            // What stays behind when this fails is a stray file, never a wrong one.
-            let _ = fs::unlinkat(&folder, &*temporary, AtFlags::empty());
-        }
-        placed?;
-        fs::fsync(&folder).map_err(|error| failed("write", path, error))
+        Ok((there + 1..=folders.len()).map(|n| folders.get(..n).unwrap_or_default().join("/")).collect())
     }
 
     /// Opens what is there.
@@ -165,20 +217,8 @@ pub(super) fn names(folder: &OwnedFd, path: &str, most: usize) -> Result<Vec<Str
     Ok(names)
 }
 
-/// Does the file already hold exactly this? Then nothing is written: a repeated call changes nothing, not even a time.
-fn holds(folder: &OwnedFd, name: &str, bytes: &[u8]) -> bool {
-    let Ok(Found::File(file)) = open(folder, name, name) else { return false };
-    let same_size = file.metadata().is_ok_and(|metadata| metadata.len() == bytes.len() as u64);
-    same_size && read(file, name, bytes.len()).is_ok_and(|held| held == bytes)
-}
-
-fn temporary_name(name: &str) -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let short: String = name.chars().take(40).collect();
-    format!(".{short}.{}-{}.tmp", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
-}
-
-fn failed(doing: &'static str, path: &str, error: Errno) -> Failure {
+/// What the file system said, in words.
+pub(super) fn failed(doing: &'static str, path: &str, error: Errno) -> Failure {
     match error {
         Errno::LOOP | Errno::MLINK => Failure::Path {
             path: path.to_owned(),

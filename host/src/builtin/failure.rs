@@ -85,6 +85,25 @@ pub enum Failure {
     /// The call was cancelled while it ran.
     #[error("cancelled")]
     Cancelled,
+    /// What is there now is neither what the call found nor what it left.
+    #[error("`{path}` was changed meanwhile: {reason}. Nothing was touched: look at it and put it right by hand")]
+    Changed {
+        /// The path in the workspace.
+        path: String,
+        /// What was left there, and what is there.
+        reason: String,
+    },
+    /// There is nothing to restore.
+    #[error("{0}")]
+    NotKept(String),
+    /// What was kept aside is not what it was.
+    #[error("what was kept in {path} {reason}")]
+    Damaged {
+        /// The record.
+        path: String,
+        /// What is wrong with it.
+        reason: String,
+    },
 }
 
 impl Failure {
@@ -103,6 +122,9 @@ impl Failure {
             Failure::Word { .. } => "E0729",
             Failure::Template(_) => "E0730",
             Failure::Cancelled => "E0731",
+            Failure::Changed { .. } => "E0743",
+            Failure::NotKept(_) => "E0744",
+            Failure::Damaged { .. } => "E0745",
         }
     }
 

@@ -1,27 +1,10 @@
-//! `save` and `read`: the built-ins that touch files, beneath the workspace only.
+//! `read`, and how the built-ins that touch files find them: beneath the workspace only.
 
 use super::beneath::{self, Found, Workspace};
 use super::input::Call;
 use super::setting::{Kind, Options, Setting};
 use super::{Body, Builtin, Effect, Failure, MOST_BYTES, NewPart, Output, media};
 use rustix::fd::OwnedFd;
-
-pub(super) const SAVE: Builtin = Builtin {
-    name: "save",
-    effect: Effect::Idempotent,
-    words: &[],
-    instead: None,
-    settings: &[
-        Setting::text(
-            "path",
-            "saved/{digest}.{ext}",
-            "where, beneath the workspace; `{digest}`, `{ext}`, `{name}` (of a part), `{n}` (its number), `{param.X}` and `{attribute.X}` are filled in",
-        ),
-        Setting::flag("replace", true, "may a file with other content be replaced?"),
-    ],
-    check: check_path,
-    run: save,
-};
 
 pub(super) const READ: Builtin = Builtin {
     name: "read",
@@ -45,62 +28,40 @@ pub(super) const READ: Builtin = Builtin {
 /// How deep folders are read, and how many names one may have.
 const MOST_DEPTH: usize = 32;
 const MOST_NAMES: usize = 100_000;
-/// What a path can have filled in.
-const PLACES: &str = "`{digest}`, `{ext}`, `{name}`, `{n}`, `{param.X}` or `{attribute.X}`";
-
-fn check_path(with: &Options<'_>) -> Result<(), Failure> {
-    check_filled(with, PLACES, &|name| is_outside(name) || matches!(name, "digest" | "ext" | "name" | "n"))
-}
-
 fn check_read(with: &Options<'_>) -> Result<(), Failure> {
-    check_filled(with, "`{input}`, `{param.X}` or `{attribute.X}`", &|name| is_outside(name) || name == "input")
+    check_named(with, "path")
 }
 
-/// Could the path lead where it may, once it is filled in?
-fn check_filled(with: &Options<'_>, places: &str, known: &dyn Fn(&str) -> bool) -> Result<(), Failure> {
-    let path = fill(with, &|name| match known(name) {
+/// Could the path in this setting lead where it may, once `{input}` is filled in?
+pub(super) fn check_named(with: &Options<'_>, setting: &'static str) -> Result<(), Failure> {
+    let known = |name: &str| is_outside(name) || name == "input";
+    check_filled(with, setting, "`{input}`, `{param.X}` or `{attribute.X}`", &known)
+}
+
+/// Could the path in this setting lead where it may, once it is filled in?
+pub(super) fn check_filled(
+    with: &Options<'_>,
+    setting: &'static str,
+    places: &str,
+    known: &dyn Fn(&str) -> bool,
+) -> Result<(), Failure> {
+    let path = fill(with, setting, &|name| match known(name) {
         true => Ok("x".into()),
-        false => Err(with.wrong("path", format!("has `{{{name}}}`: it can be {places}"))),
+        false => Err(with.wrong(setting, format!("has `{{{name}}}`: it can be {places}"))),
     })?;
     beneath::components(&path).map(|_| ())
 }
 
-fn save(call: &Call<'_>) -> Result<Output, Failure> {
-    let parts = call.parts();
-    let mut paths = Vec::with_capacity(parts.len());
-    for (nth, part) in parts.iter().enumerate() {
-        paths.push(fill(&call.with, &|name| match name {
-            "digest" => Ok(blake3::hash(part.payload).to_hex().chars().take(16).collect()),
-            "ext" => Ok(media::extension(part.media_type).to_owned()),
-            "name" => Ok(one_name(part.name)),
-            "n" => Ok((nth + 1).to_string()),
-            name => outside(call, name),
-        })?);
-    }
-    let mut sorted: Vec<&String> = paths.iter().collect();
-    sorted.sort_unstable();
-    if let Some(twice) = sorted.windows(2).find_map(|pair| pair.first().filter(|first| Some(*first) == pair.last())) {
-        return Err(Failure::Path {
-            path: (*twice).clone(),
-            reason: "would be written twice: give each part its own path, with `{n}` or `{name}` in it".into(),
-        });
-    }
-    let workspace = Workspace::open(call.context.workspace)?;
-    for (nth, (part, path)) in parts.iter().zip(&paths).enumerate() {
-        call.tick(nth)?;
-        workspace.write(path, part.payload, call.with.flag("replace"))?;
-    }
-    Ok(match paths.as_slice() {
-        [path] => Output::same().with("path", path),
-        paths => Output::same().with("saved", paths.len()),
+/// The path in this setting, which may be what the input says.
+pub(super) fn named(call: &Call<'_>, setting: &'static str) -> Result<String, Failure> {
+    fill(&call.with, setting, &|name| match name {
+        "input" => Ok(call.text()?.trim().to_owned()),
+        name => outside(call, name),
     })
 }
 
 fn read(call: &Call<'_>) -> Result<Output, Failure> {
-    let path = fill(&call.with, &|name| match name {
-        "input" => Ok(call.text()?.trim().to_owned()),
-        name => outside(call, name),
-    })?;
+    let path = named(call, "path")?;
     let workspace = Workspace::open(call.context.workspace)?;
     match workspace.find(&path)? {
         Found::File(file) => {
@@ -175,12 +136,12 @@ fn media_type(name: &str, bytes: &[u8]) -> &'static str {
     media::of_name(name).unwrap_or(if std::str::from_utf8(bytes).is_ok() { media::TEXT } else { media::BYTES })
 }
 
-fn is_outside(name: &str) -> bool {
+pub(super) fn is_outside(name: &str) -> bool {
     name.starts_with("param.") || name.starts_with("attribute.")
 }
 
 /// A parameter as whoever started the run gave it; an attribute as one plain name, because anything may have written it.
-fn outside(call: &Call<'_>, name: &str) -> Result<String, Failure> {
+pub(super) fn outside(call: &Call<'_>, name: &str) -> Result<String, Failure> {
     let found = match name.split_once('.') {
         Some(("param", key)) => call.context.params.get(key).cloned(),
         Some((_, key)) => call.input.attributes.iter().find(|(name, _)| name == key).map(|(_, value)| one_name(value)),
@@ -189,12 +150,16 @@ fn outside(call: &Call<'_>, name: &str) -> Result<String, Failure> {
     found.ok_or_else(|| Failure::Unreadable(format!("`{{{name}}}` in the path: this run, or this input, has none")))
 }
 
-/// The path with its places filled in.
-fn fill(with: &Options<'_>, value: &dyn Fn(&str) -> Result<String, Failure>) -> Result<String, Failure> {
-    let (mut path, mut rest) = (String::new(), with.text("path"));
+/// The path in this setting with its places filled in.
+pub(super) fn fill(
+    with: &Options<'_>,
+    setting: &'static str,
+    value: &dyn Fn(&str) -> Result<String, Failure>,
+) -> Result<String, Failure> {
+    let (mut path, mut rest) = (String::new(), with.text(setting));
     while let Some((before, after)) = rest.split_once('{') {
         let Some((name, after)) = after.split_once('}') else {
-            return Err(with.wrong("path", "has a `{` without a `}`"));
+            return Err(with.wrong(setting, "has a `{` without a `}`"));
         };
         path.push_str(before);
         path.push_str(&value(name)?);
@@ -205,7 +170,7 @@ fn fill(with: &Options<'_>, value: &dyn Fn(&str) -> Result<String, Failure>) -> 
 }
 
 /// A plain name of at most 100 bytes: letters, digits, `.`, `_` and `-`, not beginning with a dot.
-fn one_name(text: &str) -> String {
+pub(super) fn one_name(text: &str) -> String {
     let plain = |c: char| if c.is_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' };
     let mut name: String = text.chars().take(100).map(plain).collect();
     name.truncate(name.floor_char_boundary(100));

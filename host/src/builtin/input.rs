@@ -4,6 +4,7 @@ use super::{Failure, MOST_BYTES, Options, media};
 use aivm_schema::worker::Settings;
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::Path;
 
 /// The artifact that a built-in is called with.
@@ -43,6 +44,10 @@ pub struct Context<'a> {
     pub params: &'a BTreeMap<String, String>,
     /// The only folder in which files are read and written.
     pub workspace: &'a Path,
+    /// Where the run keeps what was there before its effects on files.
+    pub kept: &'a Path,
+    /// The call's place in the run; the same when it is repeated.
+    pub key: &'a dyn Display,
     /// Has the call been cancelled?
     pub cancelled: &'a dyn Fn() -> bool,
 }

@@ -1,6 +1,7 @@
 //! What the pages' examples do not show: the interface, limits, and what goes wrong.
 
 mod checks;
+mod effects;
 mod files;
 mod items;
 mod text;
@@ -22,6 +23,16 @@ struct Try<'t> {
     media_type: &'t str,
     payload: &'t [u8],
     workspace: &'t Path,
+    /// The call's place in the run.
+    key: String,
+    /// Where what was there before is kept; none: in the workspace.
+    kept: Option<&'t Path>,
+}
+
+/// A place that no other call has.
+fn fresh_key() -> String {
+    static NEXT: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(1);
+    format!("switch.1/x#{}", NEXT.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
 }
 
 /// Calls `name` with these settings, a JSON object.
@@ -37,6 +48,8 @@ fn call<'t>(name: &str, with: Value) -> Try<'t> {
         media_type: media::TEXT,
         payload: b"",
         workspace: Path::new("/nonexistent"),
+        key: fresh_key(),
+        kept: None,
     }
 }
 
@@ -70,11 +83,14 @@ impl<'t> Try<'t> {
     fn run_unless(&self, cancelled: &dyn Fn() -> bool) -> Result<Output, Failure> {
         let (media_type, payload) = (self.media_type, self.payload);
         let input = Input { media_type, payload, attributes: &self.attributes, parts: &self.parts };
+        let inside = self.workspace.join(".aivm/undo/run");
         let context = Context {
             with: &self.with,
             outcomes: &self.words,
             params: &self.params,
             workspace: self.workspace,
+            kept: self.kept.unwrap_or(&inside),
+            key: &self.key,
             cancelled,
         };
         self.builtin.call(&input, &context)
@@ -294,6 +310,8 @@ fn parts_are_not_mistaken_for_text() {
             "best" => json!({ "key": "a" }),
             "get" => json!({ "at": "a" }),
             "match-regex" => json!({ "rules": [["a", "a"]] }),
+            "mkdir" | "remove" => json!({ "path": "{input}" }),
+            "move" => json!({ "from": "{input}", "to": "a" }),
             "pick" => json!({ "keys": ["a"] }),
             "quarantine" => json!({ "schema": true }),
             "read" => json!({ "path": "{input}" }),
@@ -302,9 +320,13 @@ fn parts_are_not_mistaken_for_text() {
             "set" => json!({ "values": {} }),
             "take" => json!({ "first": 1 }),
             "template" => json!({ "text": "" }),
+            "write" => json!({ "path": "a" }),
             _ => json!({}),
         };
-        let takes_parts = ["best", "count", "diff", "enrich", "merge", "save", "search", "sleep", "template", "vote"];
+        let takes_parts = [
+            "best", "count", "diff", "enrich", "merge", "restore", "save", "search", "sleep", "template", "vote",
+            "write",
+        ];
         // An empty parts artifact has no parts, and is not a text either.
         let call = call(builtin.name, with).of("application/vnd.aivm.parts", b"\x00\x01");
         let result = call.run();

@@ -29,6 +29,7 @@ fn every_builtin_has_a_page_and_every_page_has_one_sentence() {
         let definition = definition(builtin.name);
         assert_eq!(definition.does, Does::Builtin(builtin.name.into()), "{}", builtin.name);
         assert_eq!(definition.effect, Some(builtin.effect), "{}", builtin.name);
+        assert_eq!(definition.undo.as_deref(), builtin.undo(), "{}", builtin.name);
         assert_eq!(definition.words, builtin.words, "{}", builtin.name);
     }
     for word in names() {
@@ -149,7 +150,16 @@ impl Example {
         };
         let with = &self.definition.with;
         let (outcomes, params) = (&outcomes, &params);
-        let context = Context { with, outcomes, params, workspace: workspace.path(), cancelled: &|| false };
+        let kept = workspace.path().join(".aivm/undo");
+        let context = Context {
+            with,
+            outcomes,
+            params,
+            workspace: workspace.path(),
+            kept: &kept,
+            key: &"switch.1/x#1",
+            cancelled: &|| false,
+        };
         builtin.call(&input, &context)
     }
 
@@ -222,20 +232,25 @@ const HOSTILE: [(&str, &[u8]); 22] = [
 fn no_input_breaks_a_builtin() {
     let workspace = tempfile::tempdir().expect("a folder");
     let (params, outcomes) = (BTreeMap::new(), Vec::new());
+    let kept = workspace.path().join(".aivm/undo");
+    let mut calls = 0;
     for builtin in builtin::all() {
         for example in examples(builtin.name) {
             let with = &example.definition.with;
-            let context = Context {
-                with,
-                outcomes: &outcomes,
-                params: &params,
-                workspace: workspace.path(),
-                cancelled: &|| false,
-            };
             for (media_type, payload) in HOSTILE {
                 let part = |name| Part { name, media_type, payload, verdict: None };
                 for parts in [vec![], vec![part("")], vec![part("a"), part("a")], vec![part("../x"), part("\0")]] {
                     let input = Input { media_type, payload, attributes: &[], parts: &parts };
+                    calls += 1;
+                    let context = Context {
+                        with,
+                        outcomes: &outcomes,
+                        params: &params,
+                        workspace: workspace.path(),
+                        kept: &kept,
+                        key: &calls,
+                        cancelled: &|| false,
+                    };
                     let shown = |result: Result<Output, builtin::Failure>| match result {
                         Ok(output) => format!("{output:?}"),
                         Err(failure) => format!("{} {failure}", failure.code()),

@@ -42,6 +42,8 @@ pub fn call(task: &Task) -> Called {
         outcomes: &task.words,
         params: &task.around.params,
         workspace: &task.around.workspace,
+        kept: task.around.kept.folder(),
+        key: &task.key,
         cancelled: &|| task.stop.is_asked() || late.is_some_and(|late| began.elapsed() >= late),
     };
     match builtin.call(&input, &context) {

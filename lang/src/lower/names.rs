@@ -6,7 +6,7 @@ use crate::library::Found;
 use aivm_schema::limits;
 use aivm_schema::module::RunLimits;
 use aivm_schema::word::{is_reserved, is_word};
-use aivm_schema::worker::WorkerDefinition;
+use aivm_schema::worker::{Effect, WorkerDefinition};
 use rustc_hash::FxHashSet;
 
 fn not_a_name(name: &str, span: Span) -> Diagnostic {
@@ -101,7 +101,8 @@ impl File<'_, '_> {
         }
         if let Some(definition) = self.front.worker.get(name) {
             let definition = definition.clone();
-            return Some(self.worker(name, definition));
+            let span = self.key_span("worker", name);
+            return Some(self.worker(name, definition, span));
         }
         // A chooser or an undoer is named by a text of the front matter: what is no word is no question for a library of files.
         if !name.split('.').all(is_word) || name.len() > limits::WORD {
@@ -121,7 +122,7 @@ impl File<'_, '_> {
                     ));
                     return None;
                 }
-                Some(self.worker(name, *definition))
+                Some(self.worker(name, *definition, span))
             }
             Ok(Some(Found::Program { file, source })) => self.file(name, span, file, &source),
             // The front matter may define it, and cannot be read.
@@ -146,7 +147,8 @@ impl File<'_, '_> {
     }
 
     /// The same definition under the same name is one worker.
-    fn worker(&mut self, name: &str, definition: WorkerDefinition) -> Target {
+    fn worker(&mut self, name: &str, definition: WorkerDefinition, span: Span) -> Target {
+        let place = (self.number, span);
         let workers = &mut self.all.flow.workers;
         let same_name = self.all.workers.entry(name.to_owned()).or_default();
         if let Some(known) =
@@ -156,7 +158,7 @@ impl File<'_, '_> {
         }
         let id = WorkerId(workers.len() as u32);
         same_name.push(id);
-        workers.push(Worker { name: name.to_owned(), definition });
+        workers.push(Worker { name: name.to_owned(), definition, probe: None, place });
         Target::Worker(id)
     }
 
@@ -207,13 +209,49 @@ impl File<'_, '_> {
         }
     }
 
-    /// `undo = "word"` of the worker's own definition.
+    /// `undo = "word"` of the worker's own definition, or the undoer that a built-in brings along.
     pub(super) fn declared_undo(&mut self, id: StepId, span: Span) {
-        let Target::Worker(worker) = self.all.flow.step(id).target else { return };
-        let Some(worker) = self.all.flow.workers.get(worker.index()) else { return };
-        let Some(undo) = worker.definition.undo.clone() else { return };
-        let undo = self.named_target(&undo, span);
+        let Target::Worker(called) = self.all.flow.step(id).target else { return };
+        let Some(worker) = self.all.flow.workers.get(called.index()) else { return };
+        let undo = match (self.all.library.undoer(&worker.definition), worker.definition.undo.clone()) {
+            (Some((name, definition)), _) => Some(self.worker(&name, definition, span)),
+            (None, Some(undo)) => {
+                let span = self.definition_span(called, span);
+                self.named_target(&undo, span)
+            }
+            (None, None) if worker.definition.effect == Some(Effect::Compensable) => {
+                let name = worker.name.clone();
+                let message = format!("`{name}` is compensable, and nothing takes back what it did");
+                self.report(Diagnostic::new(Code::NoUndoer, span, message).help(format!(
+                    "name the worker that does: `undo = \"WORD\"` in its definition, or `{name} ~ WORD` here; if none can: `effect = \"irreversible\"`"
+                )));
+                return;
+            }
+            (None, None) => return,
+        };
         self.all.flow.steps[id.index()].undo = undo;
+    }
+
+    /// `probe = "word"` of the definition of a worker that is called.
+    pub(super) fn declared_probe(&mut self, target: Option<Target>, span: Span) {
+        let Some(Target::Worker(worker)) = target else { return };
+        let Some(Worker { definition, probe: None, .. }) = self.all.flow.workers.get(worker.index()) else { return };
+        let Some(probe) = definition.probe.clone() else { return };
+        let span = self.definition_span(worker, span);
+        match self.named_target(&probe, span) {
+            Some(Target::Worker(found)) => self.all.flow.workers[worker.index()].probe = Some(found),
+            Some(Target::Function(_)) => self.report(
+                Diagnostic::new(Code::WorkerDefinition, span, format!("`{probe}` is a pipeline: a probe is a worker"))
+                    .help("name a worker that says `happened` or `not-happened`, and changes nothing"),
+            ),
+            None => {}
+        }
+    }
+
+    /// Where this file defines a worker; else where it is called.
+    fn definition_span(&self, worker: WorkerId, span: Span) -> Span {
+        let name = self.all.flow.workers.get(worker.index()).map_or("", |worker| &worker.name);
+        if self.front.worker.contains_key(name) { self.key_span("worker", name) } else { span }
     }
 
     /// `[stage.LABEL] chooser = "word"`.
@@ -222,7 +260,10 @@ impl File<'_, '_> {
         let Some(chooser) = self.front.stage.get(&name).and_then(|stage| stage.chooser.clone()) else { return };
         let span = self.key_span("stage", &name);
         match self.named_target(&chooser, span) {
-            Some(Target::Worker(worker)) => self.all.flow.stages[id.index()].chooser = Some(worker),
+            Some(Target::Worker(worker)) => {
+                self.all.flow.stages[id.index()].chooser = Some(worker);
+                self.declared_probe(Some(Target::Worker(worker)), span);
+            }
             Some(Target::Function(_)) => self.report(
                 Diagnostic::new(
                     Code::WorkerDefinition,
