@@ -5,10 +5,18 @@
 #![cfg(all(target_os = "linux", feature = "store"))]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "torture/faults.rs"]
+mod faults;
+#[path = "torture/flips.rs"]
+mod flips;
+#[path = "torture/full.rs"]
+mod full;
 #[path = "torture/ground.rs"]
 mod ground;
 #[path = "torture/killed.rs"]
 mod killed;
+#[path = "torture/parked.rs"]
+mod parked;
 #[path = "torture/place.rs"]
 mod place;
 #[path = "torture/service.rs"]

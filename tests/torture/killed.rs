@@ -17,7 +17,7 @@ fn survive(point: &Point) -> Result<Tally, String> {
     let said = place.call(Some(fault), &subject.start());
     let died = said.code.is_none() || said.code == Some(137);
     let wrong = |what: String| format!("{}, {fault}, then {more:?}: {what}", subject.name);
-    let came = subject.go_on(&place, said, more.clone()).map_err(wrong)?;
+    let came = subject.go_on(&place, said, more.clone(), false).map_err(wrong)?;
     let ended = came.end.as_ref().ok_or("it ends")?;
     if !subject.is_same(ended) {
         return Err(wrong(format!("it ended otherwise\n{:?}\nand not\n{ended:?}", subject.end)));

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Longer than anything takes that does not hang.
-const HANGS: Duration = Duration::from_secs(60);
+const HANGS: Duration = Duration::from_secs(30);
 
 /// What goes wrong at a call of the system: the `nth` call of that name that one of the program's threads makes.
 #[derive(Clone, Debug)]
