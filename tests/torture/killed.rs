@@ -73,7 +73,7 @@ fn killed_at_every_call_it_goes_on_as_if_nothing_had_been() {
     // In the short form a few, from all over.
     let every = form.pick(points.len().div_ceil(24), 1, 1);
     // What waits for its own clock is slow.
-    let slow = |nth: usize, point: &Point| point.subject.timed && form < Form::Long && nth % 4 > 0;
+    let slow = |nth: usize, point: &Point| point.subject.timed && form < Form::Long && !nth.is_multiple_of(4);
     let points = points.into_iter().enumerate().filter(|(nth, point)| nth % every == 0 && !slow(*nth, point));
     let points: Vec<Point> = points.map(|(_, point)| point).collect();
     let (mut tally, mut wrong) = try_all(&points, survive);
