@@ -124,8 +124,9 @@ impl Place {
     }
 
     /// With its store elsewhere.
-    pub fn with_state(self, state: PathBuf) -> Place {
-        Place { state, ..self }
+    pub fn with_state(mut self, state: PathBuf) -> Place {
+        self.state = state;
+        self
     }
 
     pub fn work(&self) -> PathBuf {
@@ -162,7 +163,18 @@ impl Place {
     }
 
     /// Waits for the program and for all that it started: a command outlives a program that is killed.
-    pub fn wait(&self, mut under_way: UnderWay) -> Said {
+    pub fn wait(&self, under_way: UnderWay) -> Said {
+        let (said, mut alive) = self.its_end(under_way);
+        alive.read_to_end(&mut Vec::new()).expect("a pipe");
+        said
+    }
+
+    /// Waits for the program, and not for what it may leave running.
+    pub fn wait_for_it_alone(&self, under_way: UnderWay) -> Said {
+        self.its_end(under_way).0
+    }
+
+    fn its_end(&self, mut under_way: UnderWay) -> (Said, std::io::PipeReader) {
         let began = Instant::now();
         let mut hung = false;
         let status = loop {
@@ -176,11 +188,10 @@ impl Place {
             }
             std::thread::sleep(Duration::from_micros(500));
         };
-        under_way.alive.read_to_end(&mut Vec::new()).expect("a pipe");
         let read = |name: &str| String::from_utf8_lossy(&fs::read(self.path(name)).expect("a file")).into_owned();
         let text = read("said");
         let json = serde_json::from_str(&text).unwrap_or_default();
-        Said { code: status.code(), json, text, errors: read("errors"), hung }
+        (Said { code: status.code(), json, text, errors: read("errors"), hung }, under_way.alive)
     }
 
     pub fn call(&self, fault: Option<&Fault>, args: &[&str]) -> Said {
@@ -211,6 +222,15 @@ impl Place {
         let rows = rows.ok_or_else(|| format!("the runs cannot be listed: {}", said.show()))?;
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("").to_owned();
         Ok(rows.iter().map(|row| (text(row, "run"), text(row, "status"))).collect())
+    }
+}
+
+/// A service that a program has started, and that says its number, ends with its place.
+impl Drop for Place {
+    fn drop(&mut self) {
+        if let Some(number) = self.lines("app.pid").first() {
+            let _ = Command::new("kill").args(["-9", number]).stderr(Stdio::null()).status();
+        }
     }
 }
 

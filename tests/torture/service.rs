@@ -3,7 +3,7 @@
 
 use super::ground::{Dice, Form, Tally, end, try_all};
 use super::place::{Place, Said};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
 
@@ -32,7 +32,9 @@ impl Kept<'_> {
             // Too late when it has ended; then it is like any other.
             let _ = under_way.child.kill();
         }
-        let said = self.place.wait(under_way);
+        // Half of the time what it left running is stopped by whoever goes on, else it comes to its own end before.
+        let patient = self.dice.below(2) == 0;
+        let said = if patient { self.place.wait(under_way) } else { self.place.wait_for_it_alone(under_way) };
         if said.code.is_none() && !said.hung {
             self.kills += 1;
             self.tally.add("kills", 1);
@@ -106,9 +108,17 @@ fn serve(service: &Service) -> Result<Tally, String> {
     if paid != expected_paid {
         return wrong(format!("{} were paid, of {}: lost, repeated or out of order", paid.len(), service.rounds));
     }
-    let looks: Vec<String> =
-        place.lines("looks").iter().map(|line| line.split(' ').next().unwrap_or("").to_owned()).collect();
-    for (worker, done) in [("put", place.lines("puts")), ("look", looks)] {
+    let puts = place.lines("puts");
+    // One key for each step, whenever it is asked again, and for no other.
+    let (keys, pairs): (BTreeSet<&str>, BTreeSet<&String>) =
+        (puts.iter().filter_map(|line| line.split(' ').nth(1)).collect(), puts.iter().collect());
+    if keys.len() as u64 != service.rounds || pairs.len() as u64 != service.rounds {
+        return wrong(format!("{} keys and {} pairs of steps and keys", keys.len(), pairs.len()));
+    }
+    let steps = |lines: Vec<String>| -> Vec<String> {
+        lines.iter().map(|line| line.split(' ').next().unwrap_or("").to_owned()).collect()
+    };
+    for (worker, done) in [("put", steps(puts.clone())), ("look", steps(place.lines("looks")))] {
         let mut times: BTreeMap<&String, u64> = BTreeMap::new();
         done.iter().for_each(|key| *times.entry(key).or_default() += 1);
         let expected = expected(worker);
