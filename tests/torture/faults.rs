@@ -65,6 +65,7 @@ fn fail(point: &Point) -> Result<Tally, String> {
     }
     tally.add("unknown", came.unknown.values().sum());
     tally.add("never_began", came.begun_again);
+    tally.add("stuck", u64::from(came.stuck > 0));
     Ok(tally)
 }
 
