@@ -158,6 +158,9 @@ impl<'a> Emitter<'a> {
             tokens: tokens.map(|tokens| tokens.0),
         });
         self.workers.insert(id, number);
+        if let Some(probe) = worker.probe {
+            self.worker(probe);
+        }
         number
     }
 

@@ -301,6 +301,8 @@ pub struct Worker {
     pub name: String,
     /// What it is.
     pub definition: WorkerDefinition,
+    /// Who finds out whether an interrupted call of it happened.
+    pub probe: Option<WorkerId>,
 }
 
 /// A named prompt or parameter set.

@@ -464,6 +464,7 @@ impl File<'_, '_> {
         } else {
             self.declared_undo(id, places.worker);
         }
+        self.declared_probes(id, places.worker);
         self.step_limits(node, id);
         self.step_refs(node, id);
         self.step_outcomes(node, id);

@@ -86,6 +86,17 @@ fn what_may_be_repeated_is_repeated() {
 }
 
 #[test]
+fn a_probe_finds_out_and_nobody_is_asked() {
+    let look = "grep -q two ledger && echo happened > $AIVM_STEP_VERDICT; echo 1 and 2";
+    let probe = format!("probe = \"look\"\n[worker.look]\neffect = \"read\"\nrun = \"{look}\"");
+    let (dir, run) = killed(&probe);
+    let resumed = aivm(dir.path(), &["resume", &run]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
+    assert_eq!(ledger(dir.path()), ["one", "two", "three"]);
+    assert_eq!(resumed.stdout, b"1 and 2\n3\n", "what the probe said is what the call returned");
+}
+
+#[test]
 fn a_run_has_one_owner() {
     let dir = folder();
     write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", ""));

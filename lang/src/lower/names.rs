@@ -156,7 +156,7 @@ impl File<'_, '_> {
         }
         let id = WorkerId(workers.len() as u32);
         same_name.push(id);
-        workers.push(Worker { name: name.to_owned(), definition });
+        workers.push(Worker { name: name.to_owned(), definition, probe: None });
         Target::Worker(id)
     }
 
@@ -214,6 +214,30 @@ impl File<'_, '_> {
         let Some(undo) = worker.definition.undo.clone() else { return };
         let undo = self.named_target(&undo, span);
         self.all.flow.steps[id.index()].undo = undo;
+    }
+
+    /// `probe = "word"` of the definitions of the step's worker and of its undoer: no step calls a probe, a recovery does.
+    pub(super) fn declared_probes(&mut self, id: StepId, span: Span) {
+        let step = self.all.flow.step(id);
+        for target in [Some(step.target), step.undo].into_iter().flatten() {
+            let Target::Worker(id) = target else { continue };
+            let Some(worker) = self.all.flow.workers.get(id.index()).filter(|worker| worker.probe.is_none()) else {
+                continue;
+            };
+            let Some(name) = worker.definition.probe.clone() else { continue };
+            match self.named_target(&name, span) {
+                Some(Target::Worker(probe)) => self.all.flow.workers[id.index()].probe = Some(probe),
+                Some(Target::Function(_)) => self.report(
+                    Diagnostic::new(
+                        Code::WorkerDefinition,
+                        span,
+                        format!("`{name}` is a pipeline: a probe is a worker"),
+                    )
+                    .help("name a command that says `happened` or `not-happened`"),
+                ),
+                None => {}
+            }
+        }
     }
 
     /// `[stage.LABEL] chooser = "word"`.
