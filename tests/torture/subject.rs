@@ -219,6 +219,8 @@ impl Subject {
                 let there = |name: &str| place.work().join(name).exists();
                 match step {
                     "switch.1/folder#1" => there("release").then(|| "release\n".to_owned()),
+                    "switch.1/app#1" => there("app.pid").then(|| "version 2\n".to_owned()),
+                    "switch.1/balancer#1" => there("balancer").then(|| "version 2\n".to_owned()),
                     "switch.1/folder#1~undo" => (!there("release")).then(String::new),
                     "switch.1/notes#1~undo" => (!there("release/NOTES")).then(String::new),
                     // What the other examples call may be called again.
@@ -343,6 +345,8 @@ fn classes(source: &str) -> HashMap<String, Class> {
         match (text("run"), text("effect"), text("builtin")) {
             (Some(_), Some("pure"), _) => Class::Pure,
             (Some(_), Some("read" | "idempotent"), _) => Class::Again,
+            // Nobody is asked about what a probe finds out.
+            (Some(_), _, _) if worker.get("probe").is_some() => Class::Again,
             (Some(_), _, _) | (_, _, Some("save" | "write" | "move" | "remove" | "mkdir")) => Class::Once,
             _ => Class::Again,
         }
