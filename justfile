@@ -6,12 +6,13 @@ check:
 test:
     cargo test --workspace
 
-# Long forms of what CI runs in short: a million generated programs, each mutant often, every sort of snapshot, ten minutes of
-# each fuzz target.
+# Long forms of what CI runs in short: a million generated programs, each mutant often, every sort of snapshot, the
+# program killed at each of its calls by twenty different ways to recover, ten minutes of each fuzz target.
 soak:
     AIVM_LAWS=1000000 cargo test --release --test laws
     AIVM_MUTANTS=20 cargo test --release --test mutants
     AIVM_MUTANTS=20 AIVM_SNAPSHOTS=100 cargo test --release -p aivm-vm
+    AIVM_TORTURE=long cargo test --release --test torture -- --nocapture --test-threads 1
     fuzz/run 600
 
 # Write the schema's request anew; needs `capnp`.

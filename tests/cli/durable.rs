@@ -91,6 +91,40 @@ fn what_may_be_repeated_is_repeated() {
 }
 
 #[test]
+fn a_command_has_its_whole_input_whatever_becomes_of_the_program() {
+    let dir = folder();
+    let line = "touch began; while [ -e hold ]; do sleep 0.02; done; wc -c > got; touch done";
+    let text = format!("+++\n[worker.x]\nrun = \"{line}\"\n+++\nout <= ( switch <= ( x => send ) ) <= in\n");
+    write(dir.path(), "p.aivm", &text);
+    write(dir.path(), "input", &"x".repeat(1_000_000));
+    write(dir.path(), "hold", "");
+    let mut run = command(dir.path(), &["run", "p.aivm", "--in", "@input", "-q"]).spawn().expect("aivm runs");
+    let wait = |name: &str| {
+        while !dir.path().join(name).exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    wait("began");
+    run.kill().expect("it is killed");
+    run.wait().expect("it is gone");
+    std::fs::remove_file(dir.path().join("hold")).expect("nothing waits any more");
+    wait("done");
+    let got = std::fs::read_to_string(dir.path().join("got")).expect("a count");
+    assert_eq!(got.trim(), "1000000");
+}
+
+#[test]
+fn a_probe_finds_out_and_nobody_is_asked() {
+    let look = "grep -q two ledger && echo happened > $AIVM_STEP_VERDICT; echo 1 and 2";
+    let probe = format!("probe = \"look\"\n[worker.look]\neffect = \"read\"\nrun = \"{look}\"");
+    let (dir, run) = killed(&probe);
+    let resumed = aivm(dir.path(), &["resume", &run]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
+    assert_eq!(ledger(dir.path()), ["one", "two", "three"]);
+    assert_eq!(resumed.stdout, b"1 and 2\n3\n", "what the probe said is what the call returned");
+}
+
+#[test]
 fn a_run_has_one_owner() {
     let dir = folder();
     write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", ""));

@@ -119,7 +119,12 @@ impl Disk {
         let format = || database.pragma_query_value(None, "user_version", |row| row.get(0));
         let found: i64 = format().map_err(error)?;
         if found == 0 {
-            create(&database, folder, &path)?;
+            // One process makes it, and the others wait: SQLite does not wait for who changes the sort of a log.
+            let alone = fs::File::open(folder).map_err(|source| io(folder, source))?;
+            alone.lock().map_err(|source| io(folder, source))?;
+            if format().map_err(error)? == 0 {
+                create(&database, folder, &path)?;
+            }
         }
         database.execute_batch("PRAGMA synchronous = FULL;").map_err(error)?;
         match format().map_err(error)? {

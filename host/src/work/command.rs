@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::sync::LazyLock;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
 
@@ -23,7 +23,7 @@ const MOST_OUTPUT: usize = aivm_schema::limits::PAYLOAD;
 const ERROR_TAIL: usize = 4 << 10;
 /// The longest verdict, in bytes: a word and a line end.
 const MOST_VERDICT: u64 = aivm_schema::limits::WORD as u64 + 2;
-/// The files that a command under way holds open: three pipes, itself, and as it starts one more.
+/// The files that a command under way holds open: its input, two pipes, itself, and as it starts one more.
 const FILES_EACH: u64 = 5;
 /// The files that are left to everything else.
 const FILES_ELSE: u64 = 64;
@@ -59,10 +59,13 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     let folder = Folder::new()?;
     let verdict_file = folder.path.join("verdict");
     let input = write_parts(task, &folder.path)?;
+    // A file, not a pipe: should this process be killed, the command has its whole input, and never takes a part for all.
+    let input_file = folder.path.join("input");
+    std::fs::write(&input_file, input.as_deref().unwrap_or(task.input.payload()))?;
     let mut command = build(run);
     command
         .current_dir(&task.around.workspace)
-        .stdin(Stdio::piped())
+        .stdin(std::fs::File::open(&input_file)?)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -84,7 +87,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     settings(&mut command, &task.worker.definition.with);
     let mut child = command.spawn()?;
     let group = Group::of(&child);
-    let io = communicate(&mut child, input.as_deref().unwrap_or(task.input.payload()));
+    let io = communicate(&mut child);
     let deadline = Duration::from_millis(task.deadline_ms.unwrap_or(u64::MAX / 2));
     let ended = tokio::select! {
         ended = io => Ok(ended?),
@@ -155,15 +158,8 @@ struct Ended {
     too_much: bool,
 }
 
-async fn communicate(child: &mut Child, input: &[u8]) -> std::io::Result<Ended> {
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let write = async {
-        if let Some(mut stdin) = stdin {
-            // A command need not read its input; a closed pipe is no failure.
-            let _ = stdin.write_all(input).await;
-            let _ = stdin.shutdown().await;
-        }
-    };
+async fn communicate(child: &mut Child) -> std::io::Result<Ended> {
+    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
     let read = async {
         let mut output = Vec::new();
         if let Some(stdout) = stdout {
@@ -190,7 +186,7 @@ async fn communicate(child: &mut Child, input: &[u8]) -> std::io::Result<Ended> 
         std::io::Result::Ok(tail)
     };
     // The pipes may be held open by a process in the background: the command's own end is what counts.
-    let pipes = async { tokio::join!(write, read, complain) };
+    let pipes = async { tokio::join!(read, complain) };
     tokio::pin!(pipes);
     let mut taken = None;
     let status = loop {
@@ -199,12 +195,11 @@ async fn communicate(child: &mut Child, input: &[u8]) -> std::io::Result<Ended> 
             done = &mut pipes, if taken.is_none() => taken = Some(done),
         }
     };
-    let ((), output, errors) = match taken {
+    let (output, errors) = match taken {
         Some(done) => done,
         None => match tokio::time::timeout(GRACE, &mut pipes).await {
             Ok(done) => done,
             Err(_) => (
-                (),
                 Err(std::io::Error::other(
                     "a process that it started in the background keeps its output open: redirect that process's output",
                 )),

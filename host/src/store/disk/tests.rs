@@ -130,6 +130,20 @@ fn after_a_failure_nothing_more_is_written() {
 }
 
 #[test]
+fn many_may_open_a_new_store_at_once() {
+    for _ in 0..20 {
+        let folder = tempfile::tempdir().expect("a folder");
+        let open = || Disk::open(folder.path()).map(drop);
+        std::thread::scope(|scope| {
+            let opened: Vec<_> = (0..8).map(|_| scope.spawn(open)).collect();
+            for one in opened {
+                one.join().expect("no panic").expect("opens");
+            }
+        });
+    }
+}
+
+#[test]
 fn nobody_else_can_read_a_store() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().expect("a folder");
