@@ -228,8 +228,13 @@ impl Store for Watching {
 }
 
 fn options(name: &str, limits: RunLimits) -> Options {
-    let around =
-        Surroundings { run: name.into(), workspace: std::env::temp_dir(), params: Default::default(), mock: false };
+    let around = Surroundings {
+        run: name.into(),
+        workspace: std::env::temp_dir(),
+        params: Default::default(),
+        mock: false,
+        kept: aivm_host::kept::Kept::temporary(),
+    };
     Options { around, limits, timeout_ms: None, trace: false, started: None, webhook: None, reuse: None }
 }
 
@@ -387,7 +392,7 @@ fn killed(mut child: Child, folder: &Path) -> (f64, u64) {
     for nth in 0..RUNS {
         let kept = disk.look(&format!("r{nth}")).expect("reads").expect("the run");
         let mut journal = kept.journal().expect("its journal");
-        while let Some((_, bytes)) = journal.next().expect("it is whole") {
+        while let Some((_, bytes)) = journal.record().expect("it is whole") {
             let Body::Outcome(outcome) = Record::from_bytes(&bytes).expect("a record").body else { continue };
             let output = outcome.result.expect("a value").artifact;
             assert_eq!(kept.get(output).expect("the value is there").payload().len(), VALUE);

@@ -256,7 +256,7 @@ impl Records {
 
     /// The next record with its number; none: there are no more, so far.
     pub fn next(&mut self) -> Result<Option<(u64, Record)>, Failure> {
-        let next = self.journal.next().map_err(|error| coded(&error.to_string()))?;
+        let next = self.journal.record().map_err(|error| coded(&error.to_string()))?;
         let Some((seq, bytes)) = next else { return Ok(None) };
         let record = Record::from_bytes(&bytes).map_err(|error| {
             let error = RecoveryError::Record { run: self.row.id.clone(), seq, reason: error.to_string() };

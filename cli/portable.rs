@@ -139,7 +139,7 @@ fn of_run(prefix: &str, keyring: &Keyring) -> Result<Verified, Failure> {
     let store = |error: aivm_host::store::StoreError| coded(&error.to_string());
     let (mut signed, mut seen, mut records) = (BTreeSet::new(), BTreeSet::new(), 0);
     let mut journal = kept.journal().map_err(store)?;
-    while let Some((seq, bytes)) = journal.next().map_err(store)? {
+    while let Some((seq, bytes)) = journal.record().map_err(store)? {
         let record = Record::from_bytes(&bytes).map_err(|error| failed(error.into()))?;
         let mut open: Vec<Checksum> = portable::named(&record.body);
         while let Some(checksum) = open.pop() {

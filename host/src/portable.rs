@@ -95,7 +95,7 @@ pub fn export(
     out.put(MAGIC)?;
     out.put(&journal.last().to_le_bytes())?;
     let mut open = Vec::new();
-    while let Some((seq, bytes)) = journal.next()? {
+    while let Some((seq, bytes)) = journal.record()? {
         open.extend(named(&Record::from_bytes(&bytes)?.body).into_iter().map(|checksum| (seq, checksum)));
         out.put(&(bytes.len() as u32).to_le_bytes())?;
         out.put(&bytes)?;
@@ -222,7 +222,7 @@ impl Portable {
         let id = self.started.run.clone();
         if let Some(there) = disk.look(&id)? {
             let mut journal = there.journal()?;
-            while journal.next()?.is_some() {}
+            while journal.record()?.is_some() {}
             return if journal.link() == self.head { Ok(()) } else { Err(PortableError::Another(id)) };
         }
         let ended = self.has_ended();

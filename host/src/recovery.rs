@@ -160,7 +160,7 @@ impl<'a> Reading<'a> {
         };
         let name = journal.run().to_owned();
         let program = |reason: &str| RecoveryError::Program { run: name.clone(), reason: reason.into() };
-        let Some((seq, first)) = journal.next()? else { return Err(program("its journal is empty")) };
+        let Some((seq, first)) = journal.record()? else { return Err(program("its journal is empty")) };
         let record = read(&name, &first, seq)?;
         let (saved, start) = match record.body {
             Body::Checkpoint { artifact } => {
@@ -213,7 +213,7 @@ impl<'a> Reading<'a> {
         if told.run.is_reloaded() {
             let _ = told.go_to(None).map_err(|error| refused(error.to_string()))?;
         }
-        while let Some((seq, bytes)) = journal.next()? {
+        while let Some((seq, bytes)) = journal.record()? {
             let record = read(&name, &bytes, seq)?;
             if let Body::Upgraded { program: next } = record.body
                 && next != program

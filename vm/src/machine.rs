@@ -39,6 +39,8 @@ pub(crate) struct Core {
     /// Who waits for which answer; follows from `data`.
     pub pending: Pending,
     pub timers: FxHashMap<TimerId, ScopeId>,
+    /// The call that is being answered was another run's.
+    pub foreign: bool,
 }
 
 /// An action that `step` has still to say. Requests take their shape when they are fetched.
@@ -130,6 +132,14 @@ impl Machine {
     pub fn complete(&mut self, request: RequestId, answer: Answer) -> Result<Decision, CompleteError> {
         let fiber = self.core.answered(request, |state| matches!(state, State::Calling { .. }))?;
         Ok(self.core.complete(&self.program, fiber, answer))
+    }
+
+    /// As [`Machine::complete`], for a call that somebody else made: what it did is not this run's to take back.
+    pub fn complete_foreign(&mut self, request: RequestId, answer: Answer) -> Result<Decision, CompleteError> {
+        self.core.foreign = true;
+        let decision = self.complete(request, answer);
+        self.core.foreign = false;
+        decision
     }
 
     /// Gives the artifact that was asked for.

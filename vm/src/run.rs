@@ -639,7 +639,12 @@ impl Run {
             Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, None, *usage),
             Answer::Failed { kind, error, usage } => (None, None, Some(*kind), Some(error.clone()), *usage),
         };
-        let decision = self.machine.complete(request, answer)?;
+        // What was never begun here, another run did: a fork takes it over.
+        let foreign = matches!(under_way.state, Progress::Later(_)) && !self.is_pure(under_way.call.worker);
+        let decision = match foreign {
+            true => self.machine.complete_foreign(request, answer)?,
+            false => self.machine.complete(request, answer)?,
+        };
         (self.parked, self.status) = (None, Status::Running);
         let error = error.or_else(|| decision.error.as_deref().cloned());
         Ok(Ended { call: under_way.call, output, verdict, kind, error, usage, micros, decision })
@@ -754,11 +759,16 @@ impl Run {
 /// Is the machine told this? Everything else follows from what it is told.
 fn tells(body: &Body) -> bool {
     use Body::*;
-    match body {
-        Outcome(_) | Resolved(_) | TimerFired { .. } | CancelRequested { .. } | LimitsRaised(_) => true,
-        ApprovalDecided(_) | RollbackRequested(_) => true,
-        _ => false,
-    }
+    matches!(
+        body,
+        Outcome(_)
+            | Resolved(_)
+            | TimerFired { .. }
+            | CancelRequested { .. }
+            | LimitsRaised(_)
+            | ApprovalDecided(_)
+            | RollbackRequested(_)
+    )
 }
 
 /// The longest message that is kept, in bytes.

@@ -113,7 +113,8 @@ impl Machine {
 
 /// What follows from the state: who waits for what. Asks for it again.
 fn rebuild(p: &Program, data: Data) -> Option<Core> {
-    let mut core = Core { data, out: Default::default(), pending: Default::default(), timers: Default::default() };
+    let (out, pending, timers) = Default::default();
+    let mut core = Core { data, out, pending, timers, foreign: false };
     let mut timers: Vec<_> = core.data.scopes.iter().filter_map(|(id, scope)| Some((scope.timer?, id))).collect();
     timers.sort_unstable();
     for (timer, scope) in timers {

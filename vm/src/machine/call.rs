@@ -239,7 +239,7 @@ impl Core {
         }
         // The items of a fan-out are undone one by one.
         let whole = matches!(p.code().get(top.pc as usize), Some(Instruction::Map { .. }));
-        if step.undo.is_some() && !whole {
+        if step.undo.is_some() && !whole && !self.foreign {
             let (scope, key) = (top.scope, self.visit_key(p, id));
             self.data.sequence += 1;
             let undoer = Undoer { sequence: self.data.sequence, step: step_id, key, output: output.clone() };

@@ -42,7 +42,7 @@ impl Core {
             stuck: Vec::new(),
             end: None,
         };
-        Core { data, out: VecDeque::new(), pending: Default::default(), timers: Default::default() }
+        Core { data, out: VecDeque::new(), pending: Default::default(), timers: Default::default(), foreign: false }
     }
 
     /// Carries out the instruction that stands next.

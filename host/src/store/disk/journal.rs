@@ -115,7 +115,7 @@ impl Kept {
 
 impl Journal {
     /// The next record with its number.
-    pub fn next(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+    pub fn record(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
         while self.ready.is_empty() {
             match self.rows.pop() {
                 Some(row) => self.read(row)?,

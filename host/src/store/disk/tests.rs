@@ -72,7 +72,7 @@ fn wait<F: Future + Unpin>(mut future: F) -> F::Output {
 
 fn read(mut journal: Journal) -> Result<Vec<u64>, StoreError> {
     let mut all = Vec::new();
-    while let Some((seq, bytes)) = journal.next()? {
+    while let Some((seq, bytes)) = journal.record()? {
         Record::from_bytes(&bytes).expect("a record");
         all.push(seq);
     }
