@@ -94,8 +94,9 @@ pub fn json(question: &Question) -> Value {
 
 /// What is asked, and how it is answered.
 pub fn show(run: &str, question: &Question) {
-    content(question);
     let key = question.call.key.to_string();
+    say(&plain(&format!("{key} asks: {}", question.question)));
+    content(question);
     say(&plain(&format!("choices: {}", question.choices.join(" | "))));
     say(&plain(&format!("decide:  aivm approve {run} OUTCOME --step '{key}' --subject {}", short(&subject(question)))));
 }

@@ -91,7 +91,7 @@ impl Told {
         let (run, key) = (&self.row.id, &open.key);
         match &open.stands {
             Stands::Begun => None,
-            Stands::Unknown => Some(format!("aivm settle {run} {key} happened|not-happened")),
+            Stands::Unknown => Some(format!("aivm settle {run} '{key}' happened|not-happened")),
             Stands::Asked(question) => {
                 let subject = short(Checksum(question.subject));
                 Some(format!("aivm approve {run} OUTCOME --step '{key}' --subject {subject}"))

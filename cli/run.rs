@@ -244,7 +244,7 @@ impl Outcome {
                     Why::Limit(Limit::Tokens) => spent("tokens: raise --max-tokens"),
                     Why::Unknown(keys) => {
                         let first = keys.first().map(ToString::to_string).unwrap_or_default();
-                        let settle = format!("aivm settle {} {first} happened|not-happened", report.run);
+                        let settle = format!("aivm settle {} '{first}' happened|not-happened", report.run);
                         let mut message =
                             format!("it was interrupted, and may have happened or not: look, then  {settle}");
                         if let Some(worker) = module::worker_of(module, &first) {
@@ -318,7 +318,8 @@ impl Outcome {
                 _ => crate::out::bytes(payload),
             }
         }
-        if let Some(error) = &self.error {
+        let asks = matches!(&report.ending, Ending::Parked(Why::Asked(_), _));
+        if let Some(error) = self.error.as_ref().filter(|_| !asks) {
             let at = if error.step.is_empty() { String::new() } else { format!(" at {}", error.step) };
             // The step that failed has said why, when anybody looked.
             let said = report.steps.iter().rfind(|step| !how.quiet && step.key == error.step);

@@ -201,7 +201,7 @@ fn what_is_unknown_names_the_line_to_type_and_cancel_undoes() {
     let asked = aivm(dir.path(), &["cancel", &run]);
     assert_eq!(asked.status.code(), Some(4), "{}", stderr(&asked));
     let shown = text(&aivm(dir.path(), &["show", &run]));
-    let settle = format!("aivm settle {run} switch.1/two#1 happened|not-happened");
+    let settle = format!("aivm settle {run} 'switch.1/two#1' happened|not-happened");
     assert!(shown.contains(&settle), "{shown}");
     assert!(lines(&shown).iter().any(|line| line == "? two#1 → unknown"), "{shown}");
     let report = json(&aivm(dir.path(), &["show", &run, "--json"]));
