@@ -5,9 +5,9 @@ use super::place::{Fault, Place, Said};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-/// Calls that write, flush, rename, start a process, or follow on its start.
+/// Calls that write, flush, rename, start a process, or follow on its start, and those that wait for one.
 pub const CALLS: &str = "write,pwrite64,?pwritev,?writev,fsync,fdatasync,?rename,?renameat,?renameat2,?unlink,?unlinkat,\
-    ?rmdir,ftruncate,?fallocate,?mkdir,?mkdirat,?link,clone3,?clone,?vfork,flock,?pidfd_open,wait4";
+    ?rmdir,ftruncate,?fallocate,?mkdir,?mkdirat,?link,clone3,?clone,?vfork,flock,?pidfd_open,wait4,epoll_wait";
 
 /// Crashes and questions of one run that are more than enough.
 const MOST_TURNS: usize = 60;
