@@ -33,9 +33,12 @@ pub fn run(global: &Global, args: &RunArgs, id: &str, program: &Program) -> Resu
             while disk.is_carried(id) {
                 std::thread::sleep(PAUSE);
             }
-            return resume::go_on(global, id, args.how.quiet, |_, _, _, _| Ok(()));
         }
-        match run::run_program(global, &args.how, Some((id, input.clone())), program) {
+        let ended = match there {
+            true => resume::go_on(global, id, args.how.quiet, |_, _, _, _| Ok(())),
+            false => run::run_program(global, &args.how, Some((id, input.clone())), program),
+        };
+        match ended {
             // Another process was quicker.
             Err(Failure::Other { code, .. }) if code == "E0764" || code == "E0755" => std::thread::sleep(PAUSE),
             ended => return ended,

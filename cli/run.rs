@@ -274,7 +274,15 @@ impl Outcome {
             Err((EndKind::Failure | EndKind::Exhausted, error)) => ("failed", Exit::FAILED, None, error.clone()),
         };
         let exit = match () {
-            () if !not_undone.is_empty() => return Outcome { status: "stuck", exit: Exit::NOT_UNDONE, output, error },
+            () if !not_undone.is_empty() => {
+                let keys: Vec<String> = not_undone.iter().map(ToString::to_string).collect();
+                let error = error.unwrap_or_else(|| CallError {
+                    code: "E0763".into(),
+                    message: format!("what it did could not be taken back: {}", keys.join(", ")),
+                    step: String::new(),
+                });
+                return Outcome { status: "stuck", exit: Exit::NOT_UNDONE, output, error: Some(error) };
+            }
             () if report.interrupted => Exit::INTERRUPTED,
             () => exit,
         };
@@ -282,13 +290,12 @@ impl Outcome {
     }
 
     fn json(&self, report: &Report) -> Value {
-        let questions: Vec<Value> = match &report.ending {
-            Ending::Parked(_, questions) => questions.iter().map(crate::approve::json).collect(),
-            Ending::Ended(_) => Vec::new(),
+        let (questions, not_undone): (Vec<Value>, Vec<String>) = match &report.ending {
+            Ending::Parked(_, questions) => (questions.iter().map(crate::approve::json).collect(), Vec::new()),
+            Ending::Ended(end) => (Vec::new(), end.not_undone.iter().map(ToString::to_string).collect()),
         };
         json!({
             "v": 1,
-            "questions": questions,
             "run": report.run,
             "status": self.status,
             "exit": self.exit.number(),
@@ -296,6 +303,8 @@ impl Outcome {
             "steps": report.steps,
             "totals": report.totals,
             "error": self.error,
+            "questions": questions,
+            "not_undone": not_undone,
         })
     }
 

@@ -142,6 +142,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0760", include_str!("E0760.md")),
     ("E0761", include_str!("E0761.md")),
     ("E0762", include_str!("E0762.md")),
+    ("E0763", include_str!("E0763.md")),
     ("E0764", include_str!("E0764.md")),
     ("E0765", include_str!("E0765.md")),
     ("E0770", include_str!("E0770.md")),

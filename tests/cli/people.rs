@@ -130,6 +130,8 @@ fn what_a_run_did_is_taken_back_and_what_sticks_is_tried_again() {
     let stuck = aivm(dir.path(), &["rollback", &run, "--json"]);
     assert_eq!(stuck.status.code(), Some(7), "{}", stderr(&stuck));
     assert_eq!(json(&stuck)["status"], "stuck");
+    assert_eq!(json(&stuck)["error"]["code"], "E0763");
+    assert_eq!(json(&stuck)["not_undone"], serde_json::json!(["switch.1/ship#1~undo"]));
     assert_eq!(ledger(dir.path())[3..], ["unbuilt"]);
     write(dir.path(), "repaired", "");
     let back = aivm(dir.path(), &["rollback", &run]);
