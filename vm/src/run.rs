@@ -22,9 +22,11 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 mod asks;
+mod calls;
 mod checkpoint;
 mod people;
 mod replay;
+mod told;
 
 pub use asks::{Batch, Begin, Checkpoint, DecideError, Decided, Do, Ended, Facts, Probed, Question, Status, Why};
 pub use checkpoint::{ReloadError, Saved};
@@ -367,130 +369,6 @@ impl Run {
         self.facts(worker).is_some_and(|facts| facts.effect == Effect::Pure)
     }
 
-    fn called(&mut self, mut call: Call) {
-        let request = call.request;
-        if let Some((key, input)) = &self.instead
-            && *key == call.key.to_string()
-        {
-            call.input = input.clone();
-        }
-        if let Some(under_way) = self.reloaded.call(&call) {
-            self.calls.insert(request, under_way);
-            if let Some(intent) = self.intended.remove(&request) {
-                self.intend(request, &intent);
-            }
-            return;
-        }
-        let mut nth = 0;
-        if self.facts(call.worker).is_some_and(|facts| facts.scripted) {
-            let calls = self.scripted.entry(call.worker).or_default();
-            (nth, *calls) = (*calls, *calls + 1);
-        }
-        let wait = if call.attempt > 1 { self.backoff(&call) } else { 0 };
-        let at = self.now.saturating_add(wait.saturating_mul(MILLISECOND));
-        self.calls.insert(request, UnderWay { call, nth, state: Progress::Later(at), stop: false, expires: None });
-        if self.replaying {
-            if let Some(intent) = self.intended.remove(&request) {
-                self.intend(request, &intent);
-            }
-            return;
-        }
-        if self.holding {
-            // Whoever holds it says when.
-        } else if wait > 0 {
-            self.later.insert((at, request));
-        } else {
-            self.begin(request);
-        }
-    }
-
-    /// The wait before a retry, in milliseconds: what the worker declares, less up to half of it, so that those who failed
-    /// together do not come back together; the same for the same call.
-    fn backoff(&self, call: &Call) -> u64 {
-        let Some(facts) = self.facts(call.worker) else { return 0 };
-        let most = facts.backoff.before(call.attempt - 1).0;
-        let Link(hash) = Link::default().then(u64::from(call.attempt), call.key.to_string().as_bytes());
-        let part = u64::from(u32::from_le_bytes([hash[0], hash[1], hash[2], hash[3]]));
-        most - (((most / 2).min(u64::from(u32::MAX)) * part) >> 32)
-    }
-
-    /// A call's time has come: its intent, then the call.
-    fn begin(&mut self, request: RequestId) {
-        let Some(under_way) = self.calls.get_mut(&request) else { return };
-        if self.facts.get(under_way.call.worker.index()).is_some_and(|facts| facts.question.is_some()) {
-            return self.ask(request);
-        }
-        under_way.state = Progress::Begun;
-        let (begin, expires) = (Begin { call: under_way.call.clone(), nth: under_way.nth }, under_way.expires);
-        let pure = self.is_pure(begin.call.worker);
-        if !pure && self.recording {
-            let intent = self.intent(&begin.call, expires);
-            if let Some(under_way) = self.calls.get_mut(&request) {
-                under_way.expires = intent.expires;
-            }
-            self.tell(self.now, Body::Intent(Box::new(intent)));
-        }
-        self.say(Do::Call(begin), !pure);
-    }
-
-    /// `expires`: of an intent that stands already; its receiver counts from then.
-    fn intent(&self, call: &Call, expires: Option<u64>) -> Intent {
-        let facts = self.facts(call.worker);
-        let undo = match call.purpose {
-            Purpose::Step(step) => self.module().steps.get(step.index()).and_then(|step| step.undo),
-            _ => None,
-        };
-        Intent {
-            request: call.request.0,
-            key: call.key.to_string(),
-            attempt: call.attempt,
-            worker: facts.map_or_else(String::new, |facts| facts.name.clone()),
-            effect: facts.map_or(Effect::Irreversible, |facts| facts.effect),
-            digest: self.digest(call),
-            expires: expires.or_else(|| {
-                let ms = facts.and_then(|facts| facts.key_ms)?;
-                Some(self.now.saturating_add(ms.saturating_mul(MILLISECOND)))
-            }),
-            undo: undo.map_or_else(String::new, |undo| self.target(undo)),
-            deadline_ms: call.deadline_ms,
-            money: call.money,
-            tokens: call.tokens,
-        }
-    }
-
-    fn target(&self, target: aivm_schema::module::StepTarget) -> String {
-        use aivm_schema::module::StepTarget;
-        let module = self.module();
-        let name = match target {
-            StepTarget::Worker(worker) => module.workers.get(worker.index()).map(|worker| &worker.name),
-            StepTarget::Function(function) => module.functions.get(function.index()).map(|function| &function.name),
-        };
-        name.cloned().unwrap_or_default()
-    }
-
-    /// Equal for equal requests: the worker's definition, and the content that it is called with.
-    fn digest(&self, call: &Call) -> [u8; 32] {
-        let definition = self.facts(call.worker).map_or([0; 32], |facts| facts.digest);
-        let mut link = Link(definition);
-        link = link.then(0, &call.input.content_digest().0);
-        link.0
-    }
-
-    fn stop(&mut self, request: RequestId) {
-        let Some(under_way) = self.calls.get_mut(&request) else { return };
-        under_way.stop = true;
-        match under_way.state {
-            _ if self.replaying => {}
-            Progress::Later(at) => {
-                self.later.remove(&(at, request));
-                self.stopped.push_back(request);
-            }
-            Progress::Begun => self.say(Do::Stop(request), true),
-            Progress::Asked => self.stopped.push_back(request),
-            Progress::Unknown { .. } => {}
-        }
-    }
-
     fn start_timer(&mut self, timer: TimerId, at: u64) {
         let at = self.reloaded.timer(timer).unwrap_or(at);
         self.timers.insert(timer, at);
@@ -579,181 +457,6 @@ impl Run {
     pub fn not_made(&mut self, request: RequestId, error: CallError) -> Result<(), CompleteError> {
         self.machine.not_made(request, error)
     }
-
-    /// A call has been answered. Told after [`Do::Wait`]; several that have come meanwhile may be told together, before the
-    /// next [`Run::step`].
-    pub fn answered(
-        &mut self,
-        at: u64,
-        request: RequestId,
-        mut answer: Answer,
-        micros: u64,
-    ) -> Result<(), CompleteError> {
-        // The machine is told what the record can say, so that it is told the same when it is read.
-        match &mut answer {
-            Answer::Done { verdict, .. } => {
-                if let Some(verdict) = verdict {
-                    cut(verdict, limits::WORD);
-                }
-                verdict.take_if(|verdict| verdict.is_empty());
-            }
-            Answer::Failed { error, .. } => {
-                cut(&mut error.code, MESSAGE);
-                cut(&mut error.message, MESSAGE);
-                cut(&mut error.step, MESSAGE);
-            }
-        }
-        let kind = if let Answer::Failed { kind, .. } = &answer { *kind } else { EndKind::Failure };
-        let ended = self.told(request, answer, micros)?;
-        let pure = self.is_pure(ended.call.worker);
-        if self.recording {
-            let result = match (ended.output, &ended.error) {
-                (Some(artifact), _) => Ok(Output { artifact, verdict: ended.verdict.clone() }),
-                (None, error) => Err((kind, error.as_ref().map(recorded).unwrap_or_default())),
-            };
-            let outcome = Outcome {
-                request: request.0,
-                key: ended.call.key.to_string(),
-                attempt: ended.call.attempt,
-                worker: self.facts(ended.call.worker).map_or_else(String::new, |facts| facts.name.clone()),
-                result,
-                money: ended.usage.money,
-                tokens: ended.usage.tokens,
-                micros,
-                taken: ended.decision.taken.word().to_owned(),
-            };
-            let body = Body::Outcome(Box::new(outcome));
-            if pure { self.write(at, body) } else { self.tell(at, body) }
-        } else {
-            self.now = self.now.max(at);
-            self.yields = 0;
-        }
-        self.say(Do::Ended(Box::new(ended)), !pure);
-        Ok(())
-    }
-
-    /// The machine is told what came of a call.
-    fn told(&mut self, request: RequestId, answer: Answer, micros: u64) -> Result<Ended, CompleteError> {
-        let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
-        let (output, verdict, kind, error, usage) = match &answer {
-            Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, None, *usage),
-            Answer::Failed { kind, error, usage } => (None, None, Some(*kind), Some(error.clone()), *usage),
-        };
-        // What was never begun here, another run did: a fork takes it over.
-        let foreign = matches!(under_way.state, Progress::Later(_)) && !self.is_pure(under_way.call.worker);
-        let decision = match foreign {
-            true => self.machine.complete_foreign(request, answer)?,
-            false => self.machine.complete(request, answer)?,
-        };
-        (self.parked, self.status) = (None, Status::Running);
-        let error = error.or_else(|| decision.error.as_deref().cloned());
-        Ok(Ended { call: under_way.call, output, verdict, kind, error, usage, micros, decision })
-    }
-
-    /// The time has come that [`Do::Wait`] said, or is looked at after [`Do::Yield`]: the first thing that is due. Was there any?
-    pub fn wake(&mut self, at: u64) -> bool {
-        if let Some((_, ms)) = self.deadline.take_if(|(deadline, _)| *deadline <= at) {
-            self.tell(at, Body::TimerFired { timer: None });
-            self.machine.time_out(ms);
-        } else if let Some((_, timer)) = self.due.first().copied().filter(|(due, _)| *due <= at) {
-            self.stop_timer(timer);
-            self.tell(at, Body::TimerFired { timer: Some(timer.0) });
-            self.machine.expire(timer);
-        } else if let Some((due, request)) = self.later.first().copied().filter(|(due, _)| *due <= at) {
-            self.later.remove(&(due, request));
-            self.now = self.now.max(at);
-            self.begin(request);
-        } else {
-            return self.expire(at);
-        }
-        true
-    }
-
-    /// Somebody wants the run to stop.
-    pub fn cancel(&mut self, at: u64, by: &str) {
-        (self.parked, self.status) = (None, Status::Running);
-        self.tell(at, Body::CancelRequested { by: by.to_owned() });
-        self.machine.cancel();
-    }
-
-    /// What the run did and could take back, the newest first.
-    pub fn undoable(&self) -> Vec<StepKey> {
-        self.machine.undoable()
-    }
-
-    /// Somebody wants what the run did to be taken back, or what it did after the step `to`; `done` are the keys of undoers that
-    /// somebody has done by hand. What has ended goes on, by its undoers. False, and nothing happens, when `to` is nothing
-    /// that could be taken back.
-    pub fn rollback(&mut self, at: u64, to: Option<&str>, done: Vec<String>, by: &str) -> bool {
-        if to.is_some_and(|to| !self.machine.undoable().iter().any(|key| key.to_string() == to)) {
-            return false;
-        }
-        (self.parked, self.status, self.ended) = (None, Status::Running, false);
-        let (to, by) = (to.unwrap_or_default().to_owned(), by.to_owned());
-        let rollback = RollbackRequested { to, done, by };
-        self.tell(at, Body::RollbackRequested(Box::new(rollback.clone())));
-        self.roll_back(&rollback)
-    }
-
-    fn roll_back(&mut self, rollback: &RollbackRequested) -> bool {
-        let to = Some(rollback.to.as_str()).filter(|to| !to.is_empty());
-        self.deadline = None;
-        self.machine.rollback(to, &rollback.done)
-    }
-
-    /// The run, which has been told its records, is one of another program from now on: that did the same up to here. What is to
-    /// be written; nothing else happens before it is resumed.
-    pub fn upgrade(&mut self, at: u64, program: Checksum, status: Status) -> Option<Batch> {
-        self.replaying = false;
-        self.status = status;
-        self.tell(at, Body::Upgraded { program });
-        self.replaying = true;
-        self.batch()
-    }
-
-    /// Other limits; what was parked tries again.
-    pub fn raise(&mut self, at: u64, limits: RunLimits) {
-        (self.parked, self.status) = (None, Status::Running);
-        self.tell(at, Body::LimitsRaised(limits));
-        self.machine.raise(limits);
-    }
-
-    /// The calls of which nobody knows whether they happened.
-    pub fn unknown(&self) -> impl Iterator<Item = &Call> {
-        let unknown = |under_way: &&UnderWay| matches!(under_way.state, Progress::Unknown { .. });
-        self.calls.values().filter(unknown).map(|under_way| &under_way.call)
-    }
-
-    /// Somebody has found out: it happened, and this was its output and its word; or it did not, and is called again.
-    pub fn resolve(
-        &mut self,
-        at: u64,
-        request: RequestId,
-        happened: Option<(Artifact, Option<String>)>,
-        by: &str,
-    ) -> Result<(), CompleteError> {
-        let under_way =
-            self.calls.get_mut(&request).filter(|under_way| matches!(under_way.state, Progress::Unknown { .. }));
-        let Some(under_way) = under_way else { return Err(CompleteError::Unknown(request)) };
-        let stop = under_way.stop;
-        // Whoever knows is quicker than the probe.
-        self.queue.retain(|queued| !matches!(&queued.what, Do::Probe(call) if call.request == request));
-        if happened.is_none() {
-            under_way.state = Progress::Later(at);
-        }
-        (self.parked, self.status) = (None, Status::Running);
-        let output = happened.as_ref().map(|(output, _)| output.checksum());
-        self.tell(at, Body::Resolved(Box::new(Resolved { request: request.0, happened: output, by: by.to_owned() })));
-        match happened {
-            Some((output, verdict)) => {
-                let answer = Answer::Done { output, verdict, usage: Usage::default() };
-                self.answered(at, request, answer, 0)?;
-            }
-            None if stop => self.stopped.push_back(request),
-            None => self.begin(request),
-        }
-        Ok(())
-    }
 }
 
 /// Is the machine told this? Everything else follows from what it is told.
@@ -771,22 +474,10 @@ fn tells(body: &Body) -> bool {
     )
 }
 
-/// The longest message that is kept, in bytes.
-const MESSAGE: usize = 4 << 10;
-
-fn cut(text: &mut String, most: usize) {
-    let end = (0..=most.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-    text.truncate(end);
-}
-
-fn recorded(error: &CallError) -> journal::Error {
-    journal::Error { code: error.code.clone(), message: error.message.clone(), step: error.step.clone() }
-}
-
 fn finished(end: &RunEnd) -> RunFinished {
     let (output, error) = match &end.result {
         Ok((output, verdict)) => (Some(Output { artifact: output.checksum(), verdict: verdict.clone() }), None),
-        Err((_, error)) => (None, error.as_ref().map(recorded)),
+        Err((_, error)) => (None, error.as_ref().map(told::recorded)),
     };
     // A record has room for some; all of them can be read from the calls.
     let mut room = journal::RECORD / 4;

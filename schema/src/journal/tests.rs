@@ -1,3 +1,4 @@
+use super::bytes::EFFECTS;
 use super::*;
 use proptest::prelude::*;
 

@@ -25,7 +25,7 @@ impl Run {
         if self.recording {
             let worker = self.facts(call.worker).map_or_else(String::new, |facts| facts.name.clone());
             let mut shown = question.question.clone();
-            super::cut(&mut shown, super::MESSAGE);
+            super::told::cut(&mut shown, super::told::MESSAGE);
             let mut room = RECORD / 4;
             let fits = |word: &&String| room.checked_sub(word.len() + 16).inspect(|left| room = *left).is_some();
             let row = ApprovalRequested {
@@ -81,7 +81,7 @@ impl Run {
             return Err(DecideError::NoChoice(word.clone()));
         }
         let Decided { subject, verdict, mut comment, edited, by } = decided;
-        super::cut(&mut comment, super::MESSAGE);
+        super::told::cut(&mut comment, super::told::MESSAGE);
         let row = ApprovalDecided {
             request: request.0,
             subject,
