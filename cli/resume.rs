@@ -15,8 +15,11 @@ use aivm_schema::module::RunLimits;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The one run whose name begins so.
+/// The run of this name, or the one whose name begins so.
 pub fn find(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
+    if let Some(row) = disk.run(prefix).map_err(|error| coded(&error.to_string()))? {
+        return Ok(row);
+    }
     let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
     match rows.len() {
         0 => Err(none(prefix)),

@@ -1,5 +1,5 @@
-//! The counts of docs/reliability.md come from what the checks counted: they leave it in `crashes.json` and `torture.json` in the
-//! target folder. `AIVM_BLESS=1` writes the table anew; without it the page must have one, of everything that is counted.
+//! The counts of docs/reliability.md come from what the checks counted: they leave it in `crashes.json`, `torture.json` and
+//! `exports.json` in the target folder. `AIVM_BLESS=1` writes the table anew; without it the page must have one, of everything that is counted.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 use serde_json::Value;
@@ -21,7 +21,7 @@ fn target() -> PathBuf {
 /// One row a part: its name, and everything that it counted.
 fn table() -> Option<String> {
     let mut rows = String::from("| check | counted |\n| --- | --- |\n");
-    for file in ["crashes.json", "torture.json"] {
+    for file in ["crashes.json", "torture.json", "exports.json"] {
         let text = std::fs::read_to_string(target().join(file)).ok()?;
         for line in text.lines() {
             let part: Value = serde_json::from_str(line).ok()?;

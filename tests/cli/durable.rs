@@ -208,6 +208,10 @@ fn a_run_of_a_name_is_started_once() {
     let again = start("x");
     assert_eq!((again.status.code(), &again.stdout), (Some(0), &first.stdout), "{}", stderr(&again));
     assert_eq!(ledger(dir.path()), ["one", "two", "three"], "nothing is done again");
+    // Its whole name is its own, whatever others begin with.
+    assert!(aivm(dir.path(), &["run", "p.aivm", "--id", "nightly-2", "-q"]).status.success());
+    assert_eq!(json(&aivm(dir.path(), &["resume", "nightly", "--json"]))["run"], "nightly");
+    std::fs::remove_file(dir.path().join("ledger")).expect("a ledger");
     let other = start("y");
     assert!(stderr(&other).contains("E0777") && stderr(&other).contains("another input"), "{}", stderr(&other));
     write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", "effect = \"read\""));
