@@ -21,6 +21,8 @@ pub enum Cause {
     Fuse,
     FlushFailed,
     DiskFull,
+    /// The run has ended, and the power is lost.
+    Ended,
 }
 
 /// Why something is not carried on.

@@ -68,6 +68,7 @@ impl World<'_> {
                 Do::Park(why) => self.parked(process, why)?,
                 Do::End(end) => {
                     promise!(self.index.finished, "shown before it is durable");
+                    self.acked = process.run.head();
                     self.audit()?;
                     if !self.roll_back(process, &end) {
                         return Ok(self.ending(&end));
@@ -80,10 +81,7 @@ impl World<'_> {
     pub fn append(&mut self, process: &mut Process, batch: &Batch) -> Result<(), Stop> {
         let raised = self.fate.bug == Some(Bug::EpochRaisedAfterActing) && batch.first > 1 && self.crashed > 0;
         process.fresh.append(&mut self.made);
-        match self.disk.append(&mut process.writer, batch.first - 1, &batch.records, &process.fresh) {
-            Err(Stop::Fenced) if self.fate.bug == Some(Bug::FencedOwnerGoesOn) => {}
-            other => other?,
-        }
+        self.disk.append(&mut process.writer, batch.first - 1, &batch.records, &process.fresh)?;
         if raised {
             self.disk.raise(&mut process.writer)?;
         }
@@ -112,7 +110,7 @@ impl World<'_> {
         true
     }
 
-    fn call(&mut self, process: &mut Process, call: Call, nth: u64) -> Result<(), Stop> {
+    pub fn call(&mut self, process: &mut Process, call: Call, nth: u64) -> Result<(), Stop> {
         let (request, facts) = (call.request, self.facts(&call));
         let (key, effect) = (call.key.to_string(), facts.effect);
         self.trace(request.0 << 8 | u64::from(call.attempt));
@@ -226,7 +224,7 @@ impl World<'_> {
         doing.stopped = true;
     }
 
-    fn ended(&mut self, ended: &Ended) -> Result<(), Stop> {
+    pub fn ended(&mut self, ended: &Ended) -> Result<(), Stop> {
         let (request, key) = (ended.call.request.0, &ended.call.key);
         let facts = self.facts(&ended.call);
         if facts.effect > Effect::Pure || facts.question.is_some() {
@@ -259,10 +257,10 @@ impl World<'_> {
         let artifact = draft.seal(1, [7; 10]).unwrap();
         let name = artifact.checksum();
         self.values.insert(name, (artifact.clone(), Value::text("")));
-        if self.fate.bug != Some(Bug::CheckpointWithoutItsArtifacts) {
-            process.fresh.extend(checkpoint.artifacts);
+        process.fresh.extend(checkpoint.artifacts);
+        if self.fate.bug != Some(Bug::CheckpointNotKept) {
+            process.fresh.push(artifact);
         }
-        process.fresh.push(artifact);
         process.run.checkpointed(name);
     }
 

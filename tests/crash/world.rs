@@ -199,6 +199,8 @@ impl<'a> World<'a> {
             self.disk.faults = if left > 0 && !self.fate.exactly && self.dice.chance(20) { 60 } else { 0 };
             let mut process = None;
             let cause = match self.process(&mut process) {
+                // Whoever has seen the end sees it again, also when the power is lost behind it.
+                Ok(_) if left > 0 && !self.fate.exactly && self.dice.chance(15) => Cause::Ended,
                 Ok(ending) => {
                     self.tally.runs += 1;
                     self.tally.operations += self.disk.ops;
@@ -229,11 +231,12 @@ impl<'a> World<'a> {
         }
         let power = match cause {
             Cause::DiskFull => false,
-            Cause::FlushFailed => true,
+            Cause::FlushFailed | Cause::Ended => true,
             Cause::Fuse => self.fate.power.unwrap_or_else(|| self.dice.chance(50)),
         };
         let sleeps = cause == Cause::Fuse && !power && !self.fate.exactly && self.may_sleep && self.dice.chance(50);
         self.tally.hit(match cause {
+            Cause::Ended => "crash: after the end",
             Cause::DiskFull => "crash: disk full",
             Cause::FlushFailed => "crash: flush failed",
             _ if power => "crash: power lost",
