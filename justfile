@@ -6,10 +6,12 @@ check:
 test:
     cargo test --workspace
 
-# Long forms of what CI runs in short: a million generated programs, each mutant often, every sort of snapshot, ten minutes of
+# Long forms of what CI runs in short: a million generated programs, forty million
+# simulated crashes, each mutant often, every sort of snapshot, ten minutes of
 # each fuzz target.
 soak:
     AIVM_LAWS=1000000 cargo test --release --test laws
+    AIVM_CRASHES=2000000 tests/crash/run
     AIVM_MUTANTS=20 cargo test --release --test mutants
     AIVM_MUTANTS=20 AIVM_SNAPSHOTS=100 cargo test --release -p aivm-vm
     fuzz/run 600

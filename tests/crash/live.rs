@@ -18,11 +18,17 @@ impl World<'_> {
         loop {
             self.wake_zombie()?;
             let what = process.run.step();
-            if !matches!(what, Do::Make(_)) && let Some(said) = process.twin.pop_front() {
+            if !matches!(what, Do::Make(_))
+                && let Some(said) = process.twin.pop_front()
+            {
                 let says = said_by(&what);
-                let same = said.bytes().zip(says.bytes()).take_while(|(one, other)| one == other).count().saturating_sub(80);
+                let same =
+                    said.bytes().zip(says.bytes()).take_while(|(one, other)| one == other).count().saturating_sub(80);
                 let (other, one) = (said.get(same..).unwrap_or(&said), says.get(same..).unwrap_or(&says));
-                promise!(said == says, "told from its checkpoint a run does, from {same} on\n{one}\ninstead of\n{other}");
+                promise!(
+                    said == says,
+                    "told from its checkpoint a run does, from {same} on\n{one}\ninstead of\n{other}"
+                );
             }
             self.may_sleep = matches!(what, Do::Write(_) | Do::Wait(_));
             if let Do::Write(batch) = what {
@@ -68,6 +74,8 @@ impl World<'_> {
                 Do::Park(why) => self.parked(process, why)?,
                 Do::End(end) => {
                     promise!(self.index.finished, "shown before it is durable");
+                    promise!(self.index.rollbacks >= process.rollbacks, "a rollback is not recorded");
+                    promise!(self.index.cancelled || !process.cancelled, "a cancel is not recorded");
                     self.acked = process.run.head();
                     self.audit()?;
                     if !self.roll_back(process, &end) {
@@ -101,7 +109,10 @@ impl World<'_> {
         }
         self.comparable = false;
         match self.dice.below(3) {
-            0 => process.run.cancel(self.now, "the test"),
+            0 => {
+                process.cancelled = true;
+                process.run.cancel(self.now, "the test");
+            }
             1 => process.run.raise(self.now, RunLimits::default()),
             _ => {
                 process.rollbacks += u64::from(process.run.rollback(self.now, None, Vec::new(), "the test"));
@@ -117,12 +128,15 @@ impl World<'_> {
         promise!(!self.index.outcomes.contains_key(&request.0), "{key}: was answered, and is called again");
         promise!(facts.question.is_none(), "{key}: a person is called");
         promise!(!process.doing.contains_key(&request), "{key}: is under way, and is called again");
-        promise!(!self.by_hand.contains(&key), "{key}: was done by hand");
+        // An undoer that is a definition calls the same again when it is tried again.
+        let again = key.contains("~undo/");
+        promise!(again || !self.by_hand.contains(&key), "{key}: was done by hand");
         let undone = match call.purpose {
             Purpose::Step(step) => self.setup.module.module().steps[step.index()].undo.is_some(),
             _ => false,
         };
-        if call.attempt > 1 && matches!(call.purpose, Purpose::Step(_))
+        if call.attempt > 1
+            && matches!(call.purpose, Purpose::Step(_))
             && let Some(at) = self.index.ended.get(&(key.clone(), call.attempt - 1))
         {
             let least = facts.backoff.before(call.attempt - 1).0 / 2 * MILLISECOND;

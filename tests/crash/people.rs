@@ -21,7 +21,12 @@ impl World<'_> {
         if self.crashed > 0 {
             self.tally.hit("asked again after a crash");
         }
-        let seed = question.call.key.to_string().bytes().fold(self.setup.number, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte));
+        let seed = question
+            .call
+            .key
+            .to_string()
+            .bytes()
+            .fold(self.setup.number, |seed, byte| seed.wrapping_mul(31) ^ u64::from(byte));
         let mut dice = Dice::new(seed);
         let never = dice.chance(40);
         if let Some(expires) = question.expires.filter(|_| never) {
@@ -132,7 +137,11 @@ impl World<'_> {
         for (request, remembered) in &self.ledger {
             let answered = self.index.outcomes.get(&request.0);
             let read = remembered.effect.is_none_or(|effect| effect <= Effect::Read);
-            promise!(remembered.done == 0 || read || answered == Some(&true), "request {}: done, and it is lost", request.0);
+            promise!(
+                remembered.done == 0 || read || answered == Some(&true),
+                "request {}: done, and it is lost",
+                request.0
+            );
         }
         promise!(self.index.unknown.is_empty(), "it ends while something is unknown");
         for artifact in &self.index.artifacts {

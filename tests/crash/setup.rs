@@ -87,10 +87,15 @@ pub fn generated(number: u64) -> (String, Setup) {
 
 /// To show which worker is what.
 pub fn classes(setup: &Setup) -> String {
-    let mut out = format!("limits {:?}, timeout {:?}, often {}, rollbacks {}\n", setup.limits.calls, setup.timeout_ms, setup.often, setup.rollbacks);
+    let mut out = format!(
+        "limits {:?}, timeout {:?}, often {}, rollbacks {}\n",
+        setup.limits.calls, setup.timeout_ms, setup.often, setup.rollbacks
+    );
     for facts in &setup.facts {
         let Facts { name, effect, scripted, probed, question, timeout_ms, key_ms, .. } = facts;
-        out += &format!("{name}: {effect:?}, scripted {scripted}, probed {probed}, {question:?}, {timeout_ms:?}, {key_ms:?}\n");
+        out += &format!(
+            "{name}: {effect:?}, scripted {scripted}, probed {probed}, {question:?}, {timeout_ms:?}, {key_ms:?}\n"
+        );
     }
     out
 }

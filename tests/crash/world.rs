@@ -3,8 +3,8 @@
 
 use crate::bugs::Bug;
 use crate::disk::{Cause, Disk, Stop, Writer};
-use crate::live::said_by;
 use crate::ledger::{Index, Remembered, promise};
+use crate::live::said_by;
 use crate::script::{Dice, Script};
 use crate::tally::Tally;
 use aivm_lang::eval::{self, Value};
@@ -100,6 +100,8 @@ pub struct Process {
     pub batch: Option<Batch>,
     /// How often the run was told to take back.
     pub rollbacks: u64,
+    /// Somebody has cancelled it.
+    pub cancelled: bool,
     /// What a run that was told everything from its start does next.
     pub twin: VecDeque<String>,
 }
@@ -292,7 +294,17 @@ impl<'a> World<'a> {
         let (run, twin) = told?;
         self.recovering = false;
         let (doing, probes, fresh) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut process = Process { run, writer, doing, probes, fresh, batch: None, rollbacks: self.index.rollbacks, twin };
+        let mut process = Process {
+            run,
+            writer,
+            doing,
+            probes,
+            fresh,
+            batch: None,
+            rollbacks: self.index.rollbacks,
+            cancelled: false,
+            twin,
+        };
         if self.index.seq == 0 {
             let input = self.artifact(Value::text("x"));
             process.fresh.push(input);
@@ -382,7 +394,9 @@ impl<'a> World<'a> {
                 (run, 1)
             }
             Some(at) => {
-                let Body::Checkpoint { artifact } = records[at].body else { return Err(broken("no checkpoint".into())) };
+                let Body::Checkpoint { artifact } = records[at].body else {
+                    return Err(broken("no checkpoint".into()));
+                };
                 let bytes = self.find(artifact).ok_or_else(|| broken("the checkpoint is lost".into()))?;
                 let mut find = |sum| self.find(sum);
                 let (module, facts) = (self.setup.module.clone(), self.setup.facts.clone());
@@ -398,7 +412,8 @@ impl<'a> World<'a> {
             }
             self.go_to(&mut run, Some(record));
             let mut find = |sum| self.find(sum);
-            run.replay(bytes, record, &mut find).map_err(|error| broken(format!("the journal gives no run: {error}")))?;
+            run.replay(bytes, record, &mut find)
+                .map_err(|error| broken(format!("the journal gives no run: {error}")))?;
         }
         self.go_to(&mut run, None);
         Ok(run)
@@ -479,7 +494,8 @@ fn resume(run: &mut Run, at: u64) -> Result<(), Stop> {
 
 /// Everything of a run that can be seen.
 fn shown(run: &Run) -> String {
-    let questions: Vec<_> = run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
+    let questions: Vec<_> =
+        run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
     let unknown: Vec<_> = run.unknown().map(|call| call.key.clone()).collect();
     format!(
         "{:?} {:?} {} {:?} {questions:?} {unknown:?} {:?}",
