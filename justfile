@@ -6,10 +6,11 @@ check:
 test:
     cargo test --workspace
 
-# Long forms of what CI runs in short: a million generated programs, each mutant often, every sort of snapshot, the
-# program killed at each of its calls by twenty different ways to recover, ten minutes of each fuzz target.
+# Long forms of what CI runs in short: a million generated programs, forty million simulated crashes, each mutant often, every
+# sort of snapshot, the program killed at each of its calls by twenty different ways to recover, ten minutes of each fuzz target.
 soak:
     AIVM_LAWS=1000000 cargo test --release --test laws
+    AIVM_CRASHES=2000000 tests/crash/run
     AIVM_MUTANTS=20 cargo test --release --test mutants
     AIVM_MUTANTS=20 AIVM_SNAPSHOTS=100 cargo test --release -p aivm-vm
     AIVM_TORTURE=long cargo test --release --test torture -- --nocapture --test-threads 1

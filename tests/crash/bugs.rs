@@ -19,7 +19,7 @@ pub enum Bug {
     GoingOnWithFullDisk,
     EffectBeforeIntent,
     LastBatchDropped,
-    CheckpointWithoutItsArtifacts,
+    CheckpointNotKept,
     ClockRunsAhead,
     FencedOwnerGoesOn,
 }
@@ -41,7 +41,7 @@ impl Bug {
         Bug::GoingOnWithFullDisk,
         Bug::EffectBeforeIntent,
         Bug::LastBatchDropped,
-        Bug::CheckpointWithoutItsArtifacts,
+        Bug::CheckpointNotKept,
         Bug::ClockRunsAhead,
         Bug::FencedOwnerGoesOn,
     ];

@@ -21,6 +21,8 @@ pub enum Cause {
     Fuse,
     FlushFailed,
     DiskFull,
+    /// The run has ended, and the power is lost.
+    Ended,
 }
 
 /// Why something is not carried on.
@@ -157,7 +159,7 @@ fn take<'t>(from: &mut &'t [u8]) -> Option<&'t [u8]> {
 
 /// Is this value a file of its own?
 pub fn is_large(checksum: Checksum) -> bool {
-    checksum.0[0] % 3 == 0
+    checksum.0[0].is_multiple_of(3)
 }
 
 impl Disk {

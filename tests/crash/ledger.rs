@@ -67,7 +67,7 @@ pub struct Index {
 
 impl Index {
     /// One record more. `least`: no timer is due before.
-    pub fn add(&mut self, bytes: &[u8], now: u64, least: u64, tally: &mut Tally) -> Result<(), Stop> {
+    pub fn add(&mut self, bytes: &[u8], now: u64, least: u64, tally: &mut Tally) -> Result<Record, Stop> {
         let record = match Record::from_bytes(bytes) {
             Ok(record) => record,
             Err(error) => return Err(Stop::Broken(format!("record {}: {error}", self.seq + 1))),
@@ -96,7 +96,7 @@ impl Index {
             Body::RollbackRequested(_) => "record rollback-requested",
             Body::Upgraded { .. } => "record upgraded",
         });
-        match record.body {
+        match &record.body {
             Body::Intent(row) => {
                 promise!(!self.outcomes.contains_key(&row.request), "{}: an intent after its outcome", row.key);
                 let (undo, digest) = (!row.undo.is_empty(), row.digest);
@@ -113,11 +113,11 @@ impl Index {
                 if let Ok(output) = &row.result {
                     self.artifacts.insert(output.artifact);
                 }
-                self.ended.insert((row.key, row.attempt), record.at);
+                self.ended.insert((row.key.clone(), row.attempt), record.at);
             }
             Body::Unknown { request } => {
-                promise!(!self.outcomes.contains_key(&request), "unknown after its outcome");
-                self.unknown.insert(request);
+                promise!(!self.outcomes.contains_key(request), "unknown after its outcome");
+                self.unknown.insert(*request);
             }
             Body::Resolved(row) => {
                 promise!(self.unknown.remove(&row.request), "resolved, and was not unknown");
@@ -134,9 +134,9 @@ impl Index {
             }
             Body::RollbackRequested(_) => self.rollbacks += 1,
             Body::CancelRequested { .. } => self.cancelled = true,
-            Body::Checkpoint { artifact } => drop(self.artifacts.insert(artifact)),
+            Body::Checkpoint { artifact } => drop(self.artifacts.insert(*artifact)),
             _ => {}
         }
-        Ok(())
+        Ok(record)
     }
 }

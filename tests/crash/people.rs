@@ -1,6 +1,7 @@
 //! Everybody who is asked: people who decide, probes and people who find out, those who want a run taken back, and an old owner
 //! that wakes up.
 
+use crate::bugs::Bug;
 use crate::disk::Stop;
 use crate::ledger::promise;
 use crate::script::Dice;
@@ -203,7 +204,20 @@ impl World<'_> {
             Err(Stop::Fenced) => self.tally.hit("an old owner was fenced"),
             other => return Err(Stop::Broken(format!("an old owner appends: {other:?}"))),
         }
-        Ok(())
+        if self.fate.bug == Some(Bug::FencedOwnerGoesOn) { self.goes_on_all_the_same(zombie) } else { Ok(()) }
+    }
+
+    /// What an old owner must not do: to go on.
+    fn goes_on_all_the_same(&mut self, mut zombie: Process) -> Result<(), Stop> {
+        loop {
+            match zombie.run.step() {
+                Do::Make(make) => self.make(&mut zombie.run, make),
+                Do::Call(begin) => self.call(&mut zombie, begin.call, begin.nth)?,
+                Do::Ended(ended) => self.ended(&ended)?,
+                Do::Note(_) | Do::Stop(_) => {}
+                _ => return Ok(()),
+            }
+        }
     }
 }
 

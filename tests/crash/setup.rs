@@ -60,7 +60,7 @@ pub fn generated(number: u64) -> (String, Setup) {
     let workers = module.module().workers.iter().enumerate();
     let facts: Vec<Facts> = workers.map(|(at, worker)| facts(number, at, &worker.name)).collect();
     let limits = RunLimits { calls: dice.chance(15).then(|| 1 + dice.next() % 3), ..RunLimits::default() };
-    let timeout_ms = dice.chance(8).then(|| 1 << 35);
+    let timeout_ms = dice.chance(8).then_some(1 << 35);
     let expires = facts.iter().any(|facts| facts.timeout_ms.is_some());
     let (stages, steps) = (&module.module().stages, &module.module().steps);
     let of_stages = stages.iter().filter_map(|stage| stage.deadline_ms);

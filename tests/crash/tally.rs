@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Everything that must be hit in the form of CI: sorts of records, and what recovery decides.
-pub const MUST: [&str; 53] = [
+pub const MUST: [&str; 54] = [
     "record approval-decided",
     "record approval-requested",
     "record cancel-requested",
@@ -19,6 +19,7 @@ pub const MUST: [&str; 53] = [
     "record run-started",
     "record timer-fired",
     "record unknown",
+    "crash: after the end",
     "crash: disk full",
     "crash: during recovery",
     "crash: flush failed",

@@ -14,9 +14,15 @@ use aivm_schema::module::{EndKind, RunLimits};
 use aivm_schema::worker::Effect;
 use aivm_vm::run::{Batch, Do, Facts, Run, Saved, Status};
 use aivm_vm::*;
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 pub const MILLISECOND: u64 = 1_000_000;
+
+thread_local! {
+    /// The same value is the same artifact, in every life.
+    static SEALED: RefCell<HashMap<Value, Artifact>> = RefCell::default();
+}
 
 /// What workers answer.
 pub enum Answers {
@@ -94,6 +100,8 @@ pub struct Process {
     pub batch: Option<Batch>,
     /// How often the run was told to take back.
     pub rollbacks: u64,
+    /// Somebody has cancelled it.
+    pub cancelled: bool,
     /// What a run that was told everything from its start does next.
     pub twin: VecDeque<String>,
 }
@@ -157,8 +165,18 @@ impl<'a> World<'a> {
     }
 
     pub fn artifact(&mut self, value: Value) -> Artifact {
-        let draft = Draft { media_type: "text/plain".into(), payload: value.to_string().into(), ..Draft::default() };
-        let artifact = draft.seal(1, [7; 10]).unwrap();
+        let artifact = SEALED.with_borrow_mut(|sealed| match sealed.get(&value) {
+            Some(artifact) => artifact.clone(),
+            None => {
+                if sealed.len() > 50_000 {
+                    sealed.clear();
+                }
+                let (media_type, payload) = ("text/plain".into(), value.to_string().into());
+                let artifact = Draft { media_type, payload, ..Draft::default() }.seal(1, [7; 10]).unwrap();
+                sealed.insert(value.clone(), artifact.clone());
+                artifact
+            }
+        });
         self.values.entry(artifact.checksum()).or_insert_with(|| (artifact.clone(), value));
         artifact
     }
@@ -183,6 +201,8 @@ impl<'a> World<'a> {
             self.disk.faults = if left > 0 && !self.fate.exactly && self.dice.chance(20) { 60 } else { 0 };
             let mut process = None;
             let cause = match self.process(&mut process) {
+                // Whoever has seen the end sees it again, also when the power is lost behind it.
+                Ok(_) if left > 0 && !self.fate.exactly && self.dice.chance(15) => Cause::Ended,
                 Ok(ending) => {
                     self.tally.runs += 1;
                     self.tally.operations += self.disk.ops;
@@ -213,11 +233,12 @@ impl<'a> World<'a> {
         }
         let power = match cause {
             Cause::DiskFull => false,
-            Cause::FlushFailed => true,
+            Cause::FlushFailed | Cause::Ended => true,
             Cause::Fuse => self.fate.power.unwrap_or_else(|| self.dice.chance(50)),
         };
         let sleeps = cause == Cause::Fuse && !power && !self.fate.exactly && self.may_sleep && self.dice.chance(50);
         self.tally.hit(match cause {
+            Cause::Ended => "crash: after the end",
             Cause::DiskFull => "crash: disk full",
             Cause::FlushFailed => "crash: flush failed",
             _ if power => "crash: power lost",
@@ -273,8 +294,17 @@ impl<'a> World<'a> {
         let (run, twin) = told?;
         self.recovering = false;
         let (doing, probes, fresh) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
-        let mut process =
-            Process { run, writer, doing, probes, fresh, batch: None, rollbacks: self.index.rollbacks, twin };
+        let mut process = Process {
+            run,
+            writer,
+            doing,
+            probes,
+            fresh,
+            batch: None,
+            rollbacks: self.index.rollbacks,
+            cancelled: false,
+            twin,
+        };
         if self.index.seq == 0 {
             let input = self.artifact(Value::text("x"));
             process.fresh.push(input);
@@ -316,21 +346,22 @@ impl<'a> World<'a> {
         promise!(self.acked.0 <= log.len() as u64, "acknowledged records are lost: {} of {}", log.len(), self.acked.0);
         self.index = Index::default();
         let mut again = Tally::default();
+        let mut records = Vec::with_capacity(log.len());
         for bytes in log {
-            self.index.add(bytes, self.now, self.least(), &mut again)?;
+            records.push(self.index.add(bytes, self.now, self.least(), &mut again)?);
         }
         if log.is_empty() {
-            self.tally.hit("recovered before it began");
+            if self.crashed > 0 {
+                self.tally.hit("recovered before it began");
+            }
             self.began = self.now;
             return Ok((self.begin(self.now), VecDeque::new()));
         }
-        self.began = Record::from_bytes(&log[0]).map_or(0, |record| record.at);
-        let from = log.iter().rposition(|bytes| {
-            Record::from_bytes(bytes).is_ok_and(|record| matches!(record.body, Body::Checkpoint { .. }))
-        });
+        self.began = records[0].at;
+        let from = records.iter().rposition(|record| matches!(record.body, Body::Checkpoint { .. }));
         self.disk.tick()?;
         let at = self.now;
-        let mut run = self.told(log, from)?;
+        let mut run = self.told(log, &records, from)?;
         let ended = run.has_finished();
         self.tally.hit(if from.is_some() { "recovered from a checkpoint" } else { "recovered from the start" });
         if ended {
@@ -338,7 +369,7 @@ impl<'a> World<'a> {
         }
         let mut twin = VecDeque::new();
         if from.is_some() {
-            let mut other = self.told(log, None)?;
+            let mut other = self.told(log, &records, None)?;
             let (left, right) = (shown(&run), shown(&other));
             promise!(left == right, "a checkpoint gives another run:\n{left}\n{right}");
             resume(&mut other, at)?;
@@ -354,17 +385,18 @@ impl<'a> World<'a> {
     }
 
     /// Told its records: all of them, or those after a checkpoint.
-    fn told(&mut self, log: &[Vec<u8>], from: Option<usize>) -> Result<Run, Stop> {
+    fn told(&mut self, log: &[Vec<u8>], records: &[Record], from: Option<usize>) -> Result<Run, Stop> {
         let broken = |what: String| Stop::Broken(what);
-        let (mut run, rest) = match from {
+        let (mut run, first) = match from {
             None => {
                 let mut run = self.begin(self.began);
                 run.begin_replay(&log[0]);
-                (run, &log[1..])
+                (run, 1)
             }
             Some(at) => {
-                let record = Record::from_bytes(&log[at]).map_err(|error| broken(error.to_string()))?;
-                let Body::Checkpoint { artifact } = record.body else { return Err(broken("no checkpoint".into())) };
+                let Body::Checkpoint { artifact } = records[at].body else {
+                    return Err(broken("no checkpoint".into()));
+                };
                 let bytes = self.find(artifact).ok_or_else(|| broken("the checkpoint is lost".into()))?;
                 let mut find = |sum| self.find(sum);
                 let (module, facts) = (self.setup.module.clone(), self.setup.facts.clone());
@@ -372,17 +404,16 @@ impl<'a> World<'a> {
                 let run = saved.and_then(|saved| saved.reload(module, facts, &log[at], &mut find));
                 let mut run = run.map_err(|error| broken(format!("the checkpoint gives no run: {error}")))?;
                 run.checkpoint_after(self.setup.often);
-                (run, &log[at + 1..])
+                (run, at + 1)
             }
         };
-        for (at, bytes) in rest.iter().enumerate() {
+        for (at, (bytes, record)) in log.iter().zip(records).enumerate().skip(first) {
             if at % 4 == 3 {
                 self.disk.tick()?;
             }
-            let record = Record::from_bytes(bytes).map_err(|error| broken(error.to_string()))?;
-            self.go_to(&mut run, Some(&record));
+            self.go_to(&mut run, Some(record));
             let mut find = |sum| self.find(sum);
-            run.replay(bytes, &record, &mut find)
+            run.replay(bytes, record, &mut find)
                 .map_err(|error| broken(format!("the journal gives no run: {error}")))?;
         }
         self.go_to(&mut run, None);
