@@ -104,7 +104,7 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
         eprintln!("{file} is not what it was in this run: the path is drawn as far as it fits");
     }
     let flow = compiled.flow;
-    let calls = crate::resume::look(&disk, &row.id, From::Start)?.path();
+    let calls = crate::runs::resume::look(&disk, &row.id, From::Start)?.path();
     let path = Path::of(&flow, &row.status, calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str())));
     Ok((flow, Some(path)))
 }

@@ -6,55 +6,29 @@
 #[macro_use]
 mod out;
 
-mod approve;
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
-#[cfg(feature = "store")]
-mod cancel;
 mod check;
 mod compile;
 mod config;
-#[cfg(feature = "store")]
-mod diff;
 mod doctor;
 mod examples;
 mod explain;
 mod fail;
-#[cfg(feature = "store")]
-mod fork;
 mod graph;
 mod input;
-#[cfg(feature = "store")]
-mod journal;
 mod keys;
 mod library;
-#[cfg(feature = "store")]
-mod logs;
 mod module;
-#[cfg(feature = "store")]
-mod once;
-#[cfg(feature = "store")]
-mod portable;
 mod progress;
 mod project;
-#[cfg(feature = "store")]
-mod resume;
-#[cfg(feature = "store")]
-mod rollback;
+mod question;
 mod run;
 #[cfg(feature = "store")]
 mod runs;
 #[cfg(feature = "store")]
-mod self_test;
-#[cfg(feature = "store")]
-mod show;
-#[cfg(feature = "store")]
 mod store;
-#[cfg(feature = "store")]
-mod upgrade;
-#[cfg(feature = "store")]
-mod why;
 mod worker;
 
 use args::{Args, Command};
@@ -107,7 +81,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         #[cfg(not(feature = "store"))]
         Command::Stored(_) => Err(Failure::no_store()),
         #[cfg(feature = "store")]
-        Command::SelfTest(args) => self_test::self_test(global, &args),
+        Command::SelfTest(args) => runs::self_test::self_test(global, &args),
         #[cfg(not(feature = "store"))]
         Command::SelfTest(_) => Err(Failure::no_store()),
         Command::Doctor => doctor::doctor(global),
@@ -132,20 +106,20 @@ fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure>
     use args::Stored;
     match command {
         Stored::Artifact(args) => artifact::artifact(global, &args),
-        Stored::Runs(args) => runs::runs(global, &args),
-        Stored::Resume(args) => resume::resume(global, &args),
-        Stored::Settle(args) => resume::settle(global, &args),
-        Stored::Approve(args) => approve::approve(global, &args),
-        Stored::Rollback(args) => rollback::rollback(global, &args),
-        Stored::Fork(args) => fork::fork(global, &args),
-        Stored::Export(args) => portable::export(global, &args),
-        Stored::Import(args) => portable::import(global, &args),
-        Stored::Verify(args) => portable::verify(global, &args),
-        Stored::Upgrade(args) => upgrade::upgrade(global, &args),
-        Stored::Cancel(args) => cancel::cancel(global, &args),
-        Stored::Show(args) => show::show(global, &args),
-        Stored::Logs(args) => logs::logs(global, &args),
-        Stored::Why(args) => why::why(global, &args),
-        Stored::Diff(args) => diff::diff(global, &args),
+        Stored::Runs(args) => runs::list::runs(global, &args),
+        Stored::Resume(args) => runs::resume::resume(global, &args),
+        Stored::Settle(args) => runs::resume::settle(global, &args),
+        Stored::Approve(args) => runs::approve::approve(global, &args),
+        Stored::Rollback(args) => runs::rollback::rollback(global, &args),
+        Stored::Fork(args) => runs::fork::fork(global, &args),
+        Stored::Export(args) => runs::portable::export(global, &args),
+        Stored::Import(args) => runs::portable::import(global, &args),
+        Stored::Verify(args) => runs::portable::verify(global, &args),
+        Stored::Upgrade(args) => runs::upgrade::upgrade(global, &args),
+        Stored::Cancel(args) => runs::cancel::cancel(global, &args),
+        Stored::Show(args) => runs::show::show(global, &args),
+        Stored::Logs(args) => runs::logs::logs(global, &args),
+        Stored::Why(args) => runs::why::why(global, &args),
+        Stored::Diff(args) => runs::diff::diff(global, &args),
     }
 }

@@ -106,6 +106,47 @@ fn picture(control: char) -> char {
     }
 }
 
+/// Begins a line that belongs to the one above.
+pub const MORE: &str = "\n    ";
+
+/// Breaks text between words, so that its lines fit behind [`MORE`]; what is one long word stays one.
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut parts = Vec::new();
+    for line in text.lines() {
+        let mut words = line.split(' ');
+        let mut part = words.next().unwrap_or_default().to_owned();
+        for word in words {
+            if MORE.len() + part.chars().count() + word.chars().count() > width {
+                parts.push(std::mem::take(&mut part));
+            } else {
+                part.push(' ');
+            }
+            part.push_str(word);
+        }
+        parts.push(part);
+    }
+    parts
+}
+
+/// Columns and rows of the terminal behind standard error; without one a line has no end.
+pub fn size() -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(std::io::stderr()) {
+        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
+        Ok(_) => (80, 24),
+        Err(_) => (usize::MAX, usize::MAX),
+    }
+}
+
+/// A sentence on standard error.
+pub fn say(text: &str) {
+    eprintln!("{}", wrap(text, size().0).join(MORE));
+}
+
+/// Text in a colour of the terminal, where there are colours.
+pub fn paint(colours: bool, code: &str, text: &str) -> String {
+    if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -121,5 +162,12 @@ mod tests {
             assert_eq!(super::shown(text), shown);
         }
         assert_eq!(super::plain("\x1b[31mred\r\n\tb\r\x7f\u{9b}c"), "␛[31mred\n\tb␍␡\u{fffd}c");
+    }
+
+    #[test]
+    fn words_stay_whole() {
+        assert_eq!(super::wrap("one two three\nfour", 11), ["one two", "three", "four"]);
+        assert_eq!(super::wrap("  indented  twice", usize::MAX), ["  indented  twice"]);
+        assert!(super::wrap("", 10).is_empty());
     }
 }

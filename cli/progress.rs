@@ -1,7 +1,7 @@
 //! What is shown while a run goes on: each call that has ended, in a line that stays; on a terminal also those under way.
 
 use crate::fail;
-use crate::out::plain;
+use crate::out::{MORE, paint, plain, say, size, wrap};
 use aivm_host::trace::{Event, Observer, StepRecord, Totals, time_text, totals_text};
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::{EdgeKind, StepTarget};
@@ -24,8 +24,6 @@ const MOST_LINES: usize = 8;
 const MOST_KEY: usize = 56;
 /// What a line needs besides its key: the mark, the arrow, the outcome, the time.
 const BESIDES: usize = 23;
-/// Begins a line that belongs to the one above.
-const MORE: &str = "\n    ";
 
 /// The progress of one run, on standard error.
 pub struct Progress {
@@ -152,7 +150,7 @@ impl Progress {
         let now = self.now.clone();
         let mut now = now.lock().ok()?;
         now.draw("");
-        crate::approve::ask(questions)
+        crate::question::ask(questions)
     }
 }
 
@@ -292,44 +290,6 @@ fn longest_key(program: &VerifiedModule) -> usize {
     longest.first().copied().unwrap_or(0)
 }
 
-/// Text in a colour of the terminal, where there are colours.
-pub fn paint(colours: bool, code: &str, text: &str) -> String {
-    if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-}
-
-/// Breaks text between words, so that its lines fit behind [`MORE`]; what is one long word stays one.
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let mut parts = Vec::new();
-    for line in text.lines() {
-        let mut words = line.split(' ');
-        let mut part = words.next().unwrap_or_default().to_owned();
-        for word in words {
-            if MORE.len() + part.chars().count() + word.chars().count() > width {
-                parts.push(std::mem::take(&mut part));
-            } else {
-                part.push(' ');
-            }
-            part.push_str(word);
-        }
-        parts.push(part);
-    }
-    parts
-}
-
-/// Columns and rows of the terminal behind standard error; without one a line has no end.
-fn size() -> (usize, usize) {
-    match rustix::termios::tcgetwinsize(std::io::stderr()) {
-        Ok(size) if size.ws_col > 0 && size.ws_row > 0 => (size.ws_col.into(), size.ws_row.into()),
-        Ok(_) => (80, 24),
-        Err(_) => (usize::MAX, usize::MAX),
-    }
-}
-
-/// A sentence on standard error.
-pub fn say(text: &str) {
-    eprintln!("{}", wrap(text, size().0).join(MORE));
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -339,13 +299,6 @@ mod tests {
         assert_eq!(name("switch.1/write#1[17]", 1, 20), "switch.1/write#1[17]");
         assert_eq!(name("switch.1/write#1[17]", 1, 10), "…ite#1[17]");
         assert_eq!(name("switch.1/write#1", 2, 16), "…ite#1 attempt 2");
-    }
-
-    #[test]
-    fn words_stay_whole() {
-        assert_eq!(wrap("one two three\nfour", 11), ["one two", "three", "four"]);
-        assert_eq!(wrap("  indented  twice", usize::MAX), ["  indented  twice"]);
-        assert!(wrap("", 10).is_empty());
     }
 
     #[test]

@@ -94,3 +94,8 @@ pub fn user_folder() -> Option<PathBuf> {
         .or_else(|| absolute("HOME").map(|home| home.join(".config")))
         .map(|folder| folder.join("aivm"))
 }
+
+/// Who types this.
+pub fn who() -> String {
+    std::env::var("USER").unwrap_or_default()
+}

@@ -4,8 +4,8 @@ use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
-use crate::out::plain;
-use crate::progress::{Progress, say};
+use crate::out::{plain, say};
+use crate::progress::Progress;
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
@@ -38,7 +38,7 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     }
     match &args.id {
         #[cfg(feature = "store")]
-        Some(id) => crate::once::run(global, args, id, &program),
+        Some(id) => crate::runs::once::run(global, args, id, &program),
         #[cfg(not(feature = "store"))]
         Some(_) => Err(Failure::no_store()),
         None => run_program(global, &args.how, None, &program),
@@ -186,11 +186,6 @@ pub fn keep(program: &Program, mint: &Mint, store: &dyn Store) -> Result<Artifac
     Ok(module)
 }
 
-/// Who types this.
-pub fn who() -> String {
-    std::env::var("USER").unwrap_or_default()
-}
-
 /// How a journal begins.
 fn started(program: &Program, options: &Options, module: Checksum, input: Checksum) -> RunStarted {
     let around = &options.around;
@@ -204,7 +199,7 @@ fn started(program: &Program, options: &Options, module: Checksum, input: Checks
         workspace: around.workspace.display().to_string(),
         params: around.params.clone().into_iter().collect(),
         mock: around.mock,
-        principal: who(),
+        principal: crate::project::who(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         forked: None,
     }
@@ -291,7 +286,7 @@ impl Outcome {
 
     fn json(&self, report: &Report) -> Value {
         let (questions, not_undone): (Vec<Value>, Vec<String>) = match &report.ending {
-            Ending::Parked(_, questions) => (questions.iter().map(crate::approve::json).collect(), Vec::new()),
+            Ending::Parked(_, questions) => (questions.iter().map(crate::question::json).collect(), Vec::new()),
             Ending::Ended(end) => (Vec::new(), end.not_undone.iter().map(ToString::to_string).collect()),
         };
         json!({
@@ -343,7 +338,7 @@ impl Outcome {
         }
         if let Ending::Parked(_, questions) = &report.ending {
             for question in questions {
-                crate::approve::show(&report.run, question);
+                crate::question::show(&report.run, question);
             }
         }
         if let Ending::Ended(RunEnd { not_undone, .. }) = &report.ending {

@@ -2,9 +2,10 @@
 
 use crate::args::{CancelArgs, Global};
 use crate::fail::{Exit, Failure, coded};
-use crate::journal::status_word;
-use crate::progress::say;
-use crate::{resume, run, store};
+use crate::out::say;
+use crate::runs::journal::status_word;
+use crate::runs::resume;
+use crate::store;
 use aivm_host::store::RunRow;
 use aivm_host::store::disk::{CANCEL, Disk};
 use serde_json::json;
@@ -30,7 +31,7 @@ pub fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, Failure> {
     }
     drop(disk);
     let exit = resume::go_on(global, &row.id, args.quiet, |run, mint, _, _| {
-        run.cancel(mint.now(), &run::who());
+        run.cancel(mint.now(), &crate::project::who());
         Ok(())
     })?;
     // To be cancelled is what was asked for.
@@ -46,7 +47,7 @@ fn is_open(row: &RunRow) -> bool {
 /// Asks the process that carries the run on, and waits until it has let the run go. How the run stands then.
 fn ask(disk: &Disk, row: RunRow, quiet: bool) -> Result<RunRow, Failure> {
     let failed = |error: aivm_host::store::StoreError| coded(&error.to_string());
-    disk.signal(&row.id, CANCEL, &run::who()).map_err(failed)?;
+    disk.signal(&row.id, CANCEL, &crate::project::who()).map_err(failed)?;
     if !quiet {
         say(&format!("asked the process that carries {} on", row.id));
     }

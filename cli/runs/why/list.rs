@@ -1,6 +1,6 @@
 //! What the program says of a step: where it was written, its list of outcomes, and where each leads.
 
-use crate::journal::Told;
+use crate::runs::journal::Told;
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::{CounterId, Debug, EdgeKind, FunctionId, StepId, StepTarget};
 use serde_json::{Value, json};

@@ -79,7 +79,7 @@ pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
                 Some((output, args.verdict.clone()))
             }
         };
-        run.resolve(mint.now(), call.request, happened, &run::who())
+        run.resolve(mint.now(), call.request, happened, &crate::project::who())
             .map_err(|error| Failure::failed("E0772", error.to_string()))
     })
 }

@@ -3,7 +3,8 @@
 use crate::args::{Global, RunArgs};
 use crate::fail::{Exit, Failure, coded};
 use crate::module::Program;
-use crate::{input, resume, run};
+use crate::runs::resume;
+use crate::{input, run};
 use aivm_host::recovery::From;
 use aivm_host::store::disk::Disk;
 use aivm_schema::artifact::{ContentDigest, Draft};

@@ -3,9 +3,8 @@
 use crate::args::{Global, RunArg};
 use crate::artifact::{cut, short, size_text};
 use crate::fail::{self, Exit, Failure};
-use crate::journal::{self, Open, Row, Stands, Told};
-use crate::out::plain;
-use crate::progress::{paint, wrap};
+use crate::out::{paint, plain, wrap};
+use crate::runs::journal::{self, Open, Row, Stands, Told};
 use crate::store;
 use aivm_host::store::disk::Disk;
 use aivm_host::trace::totals_text;

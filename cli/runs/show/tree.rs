@@ -2,9 +2,9 @@
 
 use super::{one_line, question};
 use crate::artifact::short;
-use crate::journal::{Open, Row, Stands, Told};
 use crate::out::plain;
 use crate::progress::mark;
+use crate::runs::journal::{Open, Row, Stands, Told};
 use aivm_host::trace::{StepRecord, time_text};
 use aivm_schema::journal::ApprovalRequested;
 use aivm_schema::unit::{Money, Tokens};

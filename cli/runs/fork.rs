@@ -2,7 +2,8 @@
 
 use crate::args::{ForkArgs, Global, How};
 use crate::fail::{Exit, Failure, coded};
-use crate::{input, library, resume, run};
+use crate::runs::resume;
+use crate::{input, library, run};
 use aivm_host::driver::{self, Options, Reuse};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
@@ -59,7 +60,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let started = RunStarted {
         run: id.clone(),
         program: program.checksum(),
-        principal: run::who(),
+        principal: crate::project::who(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         forked: Some(Forked {
             run: row.id.clone(),

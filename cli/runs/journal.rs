@@ -3,7 +3,8 @@
 
 use crate::artifact::short;
 use crate::fail::{Failure, coded};
-use crate::{resume, store};
+use crate::runs::resume;
+use crate::store;
 use aivm_host::recovery::{From, Recovered, RecoveryError};
 use aivm_host::store::disk::{Disk, Journal};
 use aivm_host::store::{RunRow, StoreError};

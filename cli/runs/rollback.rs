@@ -3,7 +3,7 @@
 use crate::args::{Global, RollbackArgs};
 use crate::fail::{Exit, Failure};
 use crate::out::plain;
-use crate::{resume, run};
+use crate::runs::resume;
 use aivm_host::recovery::From;
 use serde_json::json;
 
@@ -22,7 +22,7 @@ pub fn rollback(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
                 return Err(unknown(done, &keys.iter().map(|key| format!("{key}~undo")).collect::<Vec<_>>()));
             }
         }
-        match run.rollback(mint.now(), args.to.as_deref(), args.done.clone(), &run::who()) {
+        match run.rollback(mint.now(), args.to.as_deref(), args.done.clone(), &crate::project::who()) {
             true => Ok(()),
             false => Err(unknown(args.to.as_deref().unwrap_or_default(), &keys)),
         }

@@ -2,7 +2,8 @@
 
 use crate::args::{Global, UpgradeArgs};
 use crate::fail::{Exit, Failure, coded};
-use crate::{module, resume, run};
+use crate::runs::resume;
+use crate::{module, run};
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::store::Store;

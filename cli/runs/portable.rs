@@ -2,7 +2,8 @@
 
 use crate::args::{ExportArgs, Global, ImportArgs, VerifyArgs};
 use crate::fail::{Exit, Failure, coded};
-use crate::{compile, keys, project, resume};
+use crate::runs::resume;
+use crate::{compile, keys, project};
 use aivm_host::mint::Mint;
 use aivm_host::portable::{self, Portable, PortableError, SEAL};
 use aivm_host::recovery::From;

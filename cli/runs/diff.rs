@@ -3,11 +3,10 @@
 use crate::args::{DiffArgs, Global};
 use crate::artifact::short;
 use crate::fail::{self, Exit, Failure};
-use crate::journal::{self, Told};
-use crate::out::plain;
-use crate::progress::paint;
+use crate::out::{paint, plain};
 use crate::run::readable_parts;
-use crate::show::{ending, one_line};
+use crate::runs::journal::{self, Told};
+use crate::runs::show::{ending, one_line};
 use crate::store;
 use aivm_host::parts;
 use aivm_host::store::Store;

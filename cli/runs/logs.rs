@@ -3,9 +3,9 @@
 use crate::args::{Global, LogsArgs};
 use crate::artifact::short;
 use crate::fail::{self, Exit, Failure};
-use crate::journal::{Records, status_word, waits_word};
-use crate::progress::{paint, say};
-use crate::show::one_line;
+use crate::out::{paint, say};
+use crate::runs::journal::{Records, status_word, waits_word};
+use crate::runs::show::one_line;
 use aivm_host::trace::{dollars, time_text};
 use aivm_schema::journal::{Body, Outcome, Record, RunFinished};
 use aivm_schema::unit::{Money, Tokens};
@@ -39,7 +39,7 @@ pub fn logs(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
         }
     }
     if args.follow && !printer.ended && !global.json {
-        let row = crate::resume::find(&crate::store::open()?, &printer.run)?;
+        let row = crate::runs::resume::find(&crate::store::open()?, &printer.run)?;
         let word = status_word(&row, Some("resume"));
         say(&format!("{word}: no process carries this run on; go on by  aivm resume {}", row.id));
     }
