@@ -120,7 +120,9 @@ pub fn recover(store: &Kept, from: From) -> Result<Recovered, RecoveryError> {
         match reading.tell(None)? {
             Told::All(recovered) => return Ok(*recovered),
             // From its start on the run is one of that program: it does the same.
-            Told::Upgraded(program) => reading = Reading { program, ..Reading::begin(store, From::Start)? },
+            Told::Upgraded { program, seq } => {
+                reading = Reading { program, upgraded: seq, ..Reading::begin(store, From::Start)? };
+            }
         }
     }
 }
@@ -129,7 +131,7 @@ pub fn recover(store: &Kept, from: From) -> Result<Recovered, RecoveryError> {
 pub fn recover_as(store: &Kept, module: VerifiedModule) -> Result<Recovered, RecoveryError> {
     match Reading::begin(store, From::Start)?.tell(Some(module))? {
         Told::All(recovered) => Ok(*recovered),
-        Told::Upgraded(_) => unreachable!("a program that is given is never another"),
+        Told::Upgraded { .. } => unreachable!("a program that is given is never another"),
     }
 }
 
@@ -144,12 +146,17 @@ struct Reading<'a> {
     started: RunStarted,
     began: u64,
     program: Checksum,
+    /// Up to this record the run is one of that program, whatever it was before.
+    upgraded: u64,
 }
 
 enum Told {
     All(Box<Recovered>),
     /// It goes on as a run of this program.
-    Upgraded(Checksum),
+    Upgraded {
+        program: Checksum,
+        seq: u64,
+    },
 }
 
 impl<'a> Reading<'a> {
@@ -175,11 +182,11 @@ impl<'a> Reading<'a> {
             return Err(program("its journal does not begin with its start"));
         };
         let program = saved.as_ref().map_or(started.program, Saved::program);
-        Ok(Reading { store, name, journal, first, saved, started: *started, began: start.at, program })
+        Ok(Reading { store, name, journal, first, saved, started: *started, began: start.at, program, upgraded: 0 })
     }
 
     fn tell(self, given: Option<VerifiedModule>) -> Result<Told, RecoveryError> {
-        let Reading { store, name, mut journal, first, saved, started, began, program } = self;
+        let Reading { store, name, mut journal, first, saved, started, began, program, upgraded } = self;
         let refused = |reason: String| RecoveryError::Program { run: name.clone(), reason };
         let is_given = given.is_some();
         let module = match given {
@@ -217,9 +224,10 @@ impl<'a> Reading<'a> {
             let record = read(&name, &bytes, seq)?;
             if let Body::Upgraded { program: next } = record.body
                 && next != program
+                && seq > upgraded
                 && !is_given
             {
-                return Ok(Told::Upgraded(next));
+                return Ok(Told::Upgraded { program: next, seq });
             }
             let _ = told.go_to(Some(&record)).map_err(|error| refused(error.to_string()))?;
             let replayed = told.run.replay(&bytes, &record, &mut find);

@@ -238,6 +238,11 @@ fn a_run_moves_to_a_program_that_does_the_same_up_to_here() {
     let moved = aivm(dir.path(), &["upgrade", &run, "later.aivm"]);
     assert_eq!(moved.status.code(), Some(0), "{}", stderr(&moved));
     assert!(aivm(dir.path(), &["verify", &run]).status.success());
+    // And once more, and back.
+    write(dir.path(), "last.aivm", &DEPLOY.replace("(echo shipped; cat; echo)", "(echo flown; cat; echo)"));
+    for program in ["last.aivm", "p.aivm", "later.aivm"] {
+        assert_eq!(aivm(dir.path(), &["upgrade", &run, program]).status.code(), Some(0), "{program}");
+    }
     let approved = aivm(dir.path(), &["approve", &run, "next"]);
     assert_eq!(approved.status.code(), Some(0), "{}", stderr(&approved));
     assert_eq!(ledger(dir.path()), ["built", "sailed", "release 7"]);
