@@ -23,6 +23,8 @@ mod explain;
 mod fail;
 #[cfg(feature = "store")]
 mod fork;
+#[cfg(feature = "store")]
+mod gc;
 mod graph;
 mod input;
 #[cfg(feature = "store")]
@@ -147,5 +149,6 @@ fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure>
         Stored::Logs(args) => logs::logs(global, &args),
         Stored::Why(args) => why::why(global, &args),
         Stored::Diff(args) => diff::diff(global, &args),
+        Stored::Gc(args) => gc::gc(global, &args),
     }
 }

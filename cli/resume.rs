@@ -17,7 +17,12 @@ use std::sync::Arc;
 
 /// The one run whose name begins so.
 pub fn find(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
-    let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
+    let failed = |error: aivm_host::store::StoreError| coded(&error.to_string());
+    // A whole name is that run's, though another's may begin so.
+    if let Some(row) = disk.run(prefix).map_err(failed)? {
+        return Ok(row);
+    }
+    let mut rows = disk.runs(prefix, 6).map_err(failed)?;
     match rows.len() {
         0 => Err(none(prefix)),
         1 => Ok(rows.remove(0)),
