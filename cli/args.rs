@@ -29,7 +29,7 @@ Look
   worker ls|show | artifact ls|show|cat|lineage   words, values
 Set up
   keys new|trust|ls|sign    sign artifacts; whom to trust
-  doctor | self-test        does everything work here? does this disk?
+  gc | doctor | self-test   remove old runs; does all work here? does this disk?
   config show | completions SHELL   the settings; for bash, zsh, fish …
 
 More: aivm help COMMAND. Every command takes --json. Start with: aivm try
@@ -133,6 +133,8 @@ pub enum Stored {
     Diff(DiffArgs),
     /// The values that runs made
     Artifact(ArtifactArgs),
+    /// Remove runs that have ended, and what nothing refers to any more
+    Gc(GcArgs),
 }
 
 /// `run`
@@ -170,6 +172,29 @@ pub struct RunsArgs {
 
 /// How a run can stand; `running` are also those that were interrupted.
 const STATUSES: [&str; 8] = ["running", "interrupted", "parked", "stuck", "sent", "cancelled", "failed", "timeout"];
+
+/// `gc`
+#[derive(Debug, Group)]
+pub struct GcArgs {
+    /// Only runs that ended so long ago, as 12h or 30d
+    #[arg(long, value_name = "TIME")]
+    pub older_than: Option<aivm_schema::unit::Milliseconds>,
+    /// But for the newest so many of each program
+    #[arg(long, value_name = "N")]
+    pub keep: Option<usize>,
+    /// Only those that ended so; may be given several times
+    #[arg(long, value_name = "STATUS", value_parser = ENDED)]
+    pub status: Vec<String>,
+    /// This run in any case, also one that has not ended; may be given several times
+    #[arg(long, value_name = "RUN")]
+    pub run: Vec<String>,
+    /// Remove nothing: say what would be
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// How a run can have ended.
+const ENDED: [&str; 4] = ["sent", "cancelled", "failed", "timeout"];
 
 /// `show`
 #[derive(Debug, Group)]

@@ -121,5 +121,6 @@ fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure>
         Stored::Logs(args) => runs::logs::logs(global, &args),
         Stored::Why(args) => runs::why::why(global, &args),
         Stored::Diff(args) => runs::diff::diff(global, &args),
+        Stored::Gc(args) => runs::gc::gc(global, &args),
     }
 }

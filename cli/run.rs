@@ -63,6 +63,7 @@ pub fn run_program(
         .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
     let mut options = options(global, how, program, &mint)?;
     if let Some(id) = id {
+        options.around.kept = Kept::of(&crate::project::state_folder(), id);
         options.around.run = id.to_owned();
     }
     let store = store(how.ephemeral)?;

@@ -5,6 +5,7 @@ pub mod approve;
 pub mod cancel;
 pub mod diff;
 pub mod fork;
+pub mod gc;
 pub mod journal;
 pub mod list;
 pub mod logs;

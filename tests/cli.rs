@@ -11,6 +11,8 @@ mod durable;
 mod effects;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/gc.rs"]
+mod gc;
 #[path = "cli/hostile.rs"]
 mod hostile;
 #[path = "cli/people.rs"]

@@ -7,6 +7,7 @@ use crate::{input, library, run};
 use aivm_host::driver::{self, Options, Reuse};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
+use aivm_host::parts;
 use aivm_host::recovery::{From, Recovered};
 use aivm_host::store::{RunRow, Store};
 use aivm_host::work::Surroundings;
@@ -93,7 +94,8 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         quarantine: None,
     };
     let store: Rc<dyn Store> = Rc::new(kept);
-    store.put(&program);
+    parts::put_whole(&program, &*store).map_err(|error| coded(&error.to_string()))?;
+    parts::put_whole(&flowing, &*store).map_err(|error| coded(&error.to_string()))?;
     store.begin(began).map_err(|error| coded(&error.to_string()))?;
     let how = How { quiet: args.quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {

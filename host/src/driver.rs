@@ -88,6 +88,9 @@ pub enum DriverError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// What is taken over from another run is not whole.
+    #[error(transparent)]
+    Lost(#[from] PartsError),
     /// No threads for the pool.
     #[error("E0760: no threads can be started: {0}")]
     Pool(std::io::Error),

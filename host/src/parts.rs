@@ -6,9 +6,10 @@ use crate::store::Store;
 use crate::work;
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, parts};
 use aivm_schema::limits::ITEMS;
+use aivm_schema::module;
 use aivm_vm::action::{CallError, Make, PartValue, Recipe};
 use aivm_vm::{CompleteError, Run};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
@@ -173,6 +174,34 @@ pub fn named(value: &Artifact, store: &dyn Store) -> Result<Vec<(String, String,
         Ok((part.name, part.verdict, artifact))
     };
     entries.into_iter().map(get).collect()
+}
+
+/// The artifacts that another names: its parts, or the places in the source of a program.
+pub fn members(artifact: &Artifact) -> Result<Vec<Checksum>, ArtifactError> {
+    match artifact.media_type() {
+        parts::MEDIA_TYPE => Ok(parts::decode(artifact.payload())?.into_iter().map(|part| part.artifact).collect()),
+        module::MEDIA_TYPE => {
+            Ok(artifact.attribute(module::DEBUG).and_then(|text| text.parse().ok()).into_iter().collect())
+        }
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// Keeps an artifact with everything that it names, however deep: a run needs no other run's artifacts.
+pub fn put_whole(artifact: &Artifact, store: &dyn Store) -> Result<(), PartsError> {
+    store.put(artifact);
+    let (mut open, mut known) = (vec![artifact.clone()], FxHashSet::default());
+    while let Some(artifact) = open.pop() {
+        // What cannot be read as what it says is a failure where it is used.
+        for member in members(&artifact).unwrap_or_default() {
+            if known.insert(member) {
+                let member = store.get(member).ok_or(PartsError::Missing(member))?;
+                store.put(&member);
+                open.push(member);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// One artifact of several values, by reference.

@@ -5,11 +5,11 @@
 //! their framed form, at the end perhaps a seal (an artifact whose payload is the digest of everything before it), and 32 bytes of
 //! BLAKE3 over all of it.
 
+pub use crate::parts::members;
 use crate::store::disk::{Disk, Kept};
 use crate::store::{RunRow, Store, StoreError};
-use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, parts};
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum};
 use aivm_schema::journal::{Body, Link, Record, RecordError, RunStarted};
-use aivm_schema::module;
 use aivm_vm::run::{Batch, Status};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -70,17 +70,6 @@ pub fn named(body: &Body) -> Vec<Checksum> {
         Body::RunFinished(finished) => finished.output.iter().map(|output| output.artifact).collect(),
         Body::Upgraded { program } => vec![*program],
         _ => Vec::new(),
-    }
-}
-
-/// The artifacts that another names: its parts, or the places in the source of a program.
-pub fn members(artifact: &Artifact) -> Result<Vec<Checksum>, ArtifactError> {
-    match artifact.media_type() {
-        parts::MEDIA_TYPE => Ok(parts::decode(artifact.payload())?.into_iter().map(|part| part.artifact).collect()),
-        module::MEDIA_TYPE => {
-            Ok(artifact.attribute(module::DEBUG).and_then(|text| text.parse().ok()).into_iter().collect())
-        }
-        _ => Ok(Vec::new()),
     }
 }
 

@@ -65,6 +65,12 @@ pub enum StoreError {
     /// There is a run of this name.
     #[error("E0764: there is a run {} already, which is {}", .0.id, .0.status)]
     Exists(Box<RunRow>),
+    /// Others write to it.
+    #[cfg(feature = "store")]
+    #[error(
+        "E0784: the store {0} is busy: other processes write to it; what was removed so far is gone whole, and the rest is whole"
+    )]
+    Busy(String),
     /// The run was found damaged.
     #[error("E0765: the run {run} is damaged and was set aside: {reason}")]
     Quarantined {

@@ -74,14 +74,14 @@ impl Driver<'_> {
         let now = self.mint.now();
         if let Some((request, answer)) = reuse.next(self.run.under_way()) {
             if let Answer::Done { output, .. } = &answer {
-                self.store.put(output);
+                parts::put_whole(output, &*self.store)?;
             }
             return Ok(self.run.answered(now, request, answer, 0)?);
         }
         let at = self.run.under_way().find(|call| call.key.to_string() == reuse.at).cloned();
         if let (Some(call), Some((word, output))) = (at, reuse.outcome.take()) {
             let output = output.unwrap_or(call.input);
-            self.store.put(&output);
+            parts::put_whole(&output, &*self.store)?;
             let answer = Answer::Done { output, verdict: Some(word), usage: Usage::default() };
             self.run.answered(now, call.request, answer, 0)?;
         }

@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 mod cache;
+mod gc;
 mod index;
 mod journal;
 mod kept;
@@ -24,6 +25,7 @@ mod rows;
 mod runs;
 mod writer;
 
+pub use gc::{Collected, Policy};
 pub use index::Entry;
 pub use journal::Journal;
 pub use kept::{Kept, Waiting};

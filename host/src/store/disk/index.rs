@@ -36,13 +36,7 @@ impl Writer {
     /// Brings the index up to the last row.
     pub(super) fn catch_up(&self) -> Result<(), StoreError> {
         loop {
-            let behind: bool = {
-                let state = self.state();
-                let select = "SELECT (SELECT row FROM indexed) < coalesce((SELECT max(row) FROM journal), 0)";
-                let behind = state.database.prepare_cached(select).and_then(|mut s| s.query_row([], |row| row.get(0)));
-                behind.map_err(|source| self.error(source))?
-            };
-            if !behind {
+            if !self.state().is_behind().map_err(|source| self.error(source))? {
                 return Ok(());
             }
             self.transaction(|state| state.index_some().map_err(|source| self.error(source)))?;
@@ -78,9 +72,9 @@ impl Writer {
         let state = self.state();
         let list = || -> rusqlite::Result<Vec<Entry>> {
             let mut statement = state.database.prepare_cached(
-                "SELECT checksum, key, size FROM artifact WHERE key >= ?1 AND key < ?2
-                 UNION SELECT checksum, key, size FROM artifact
-                 WHERE checksum BETWEEN ?3 AND ?4 AND substr(lower(hex(checksum)), 1, length(?1)) = ?1
+                "SELECT checksum, key, size FROM artifact JOIN journal USING (row) WHERE key >= ?1 AND key < ?2 AND key <> ''
+                 UNION SELECT checksum, key, size FROM artifact JOIN journal USING (row)
+                 WHERE checksum BETWEEN ?3 AND ?4 AND substr(lower(hex(checksum)), 1, length(?1)) = ?1 AND key <> ''
                  ORDER BY key LIMIT ?5",
             )?;
             let (from, to) = hashes(prefix);
@@ -104,6 +98,19 @@ fn hashes(prefix: &str) -> ([u8; 32], [u8; 32]) {
 }
 
 impl State {
+    fn is_behind(&self) -> rusqlite::Result<bool> {
+        let select = "SELECT (SELECT row FROM indexed) < coalesce((SELECT max(row) FROM journal), 0)";
+        self.database.prepare_cached(select)?.query_row([], |row| row.get(0))
+    }
+
+    /// Within a transaction: takes all rows into the index; few are missing when it was brought up just before.
+    pub(super) fn index(&mut self) -> rusqlite::Result<()> {
+        while self.is_behind()? {
+            self.index_some()?;
+        }
+        Ok(())
+    }
+
     /// Within a transaction: takes some more rows into the index.
     fn index_some(&mut self) -> rusqlite::Result<()> {
         let database = &self.database;
@@ -136,10 +143,22 @@ impl State {
         Ok(())
     }
 
-    /// The artifacts of a row; one that is damaged, or whose file is, cannot be found.
+    /// The artifacts of a row; one that is damaged, or whose file is, cannot be found. Its file stands under its digest, without
+    /// a key: it is not taken away as long as the row is there.
     fn places(&self, row: i64, artifacts: &[u8], places: &mut Vec<Place>) {
         for piece in rows::pieces(artifacts) {
-            let Ok(Ok(artifact)) = piece.open(&self.objects) else { continue };
+            let Ok(Ok(artifact)) = piece.open(&self.objects) else {
+                let lost = piece.filed.map(|(digest, _)| Place {
+                    checksum: Checksum(digest.0),
+                    row,
+                    offset: piece.offset,
+                    key: String::new(),
+                    size: 0,
+                    digest: Some(digest),
+                });
+                places.extend(lost);
+                continue;
+            };
             places.push(Place {
                 checksum: artifact.checksum(),
                 row,

@@ -283,6 +283,11 @@ impl Store for Kept {
         if let Some(stands) = self.0.disk.writer().stands(&run.id)? {
             return Err(StoreError::Exists(Box::new(stands.row)));
         }
+        // What a run of this name left that is not there any more is not this one's to put back.
+        let left = crate::kept::Kept::of(&self.0.disk.writer().folder, &run.id);
+        if left.folder().exists() {
+            std::fs::remove_dir_all(left.folder()).map_err(|source| super::io(left.folder(), source))?;
+        }
         self.0.place.replace(Place { row: Some(run), lock: Some(lock), ..Place::default() });
         Ok(())
     }

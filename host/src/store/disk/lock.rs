@@ -21,8 +21,13 @@ impl Drop for Lock {
 impl Lock {
     /// Locks a run of the store in `folder`.
     pub(super) fn take(folder: &Path, run: &str) -> Result<Lock, StoreError> {
+        Lock::named(folder, run, &name(run))
+    }
+
+    /// Locks whatever run has the file of this name.
+    pub(super) fn named(folder: &Path, run: &str, name: &str) -> Result<Lock, StoreError> {
         let folder = folder.join("runs");
-        let path = folder.join(name(run));
+        let path = folder.join(name);
         loop {
             let mut file = File::create(&path);
             if file.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
@@ -51,7 +56,7 @@ impl Lock {
 }
 
 /// The name of a run's file.
-fn name(run: &str) -> String {
+pub(super) fn name(run: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     match run.len() <= 100 && !run.is_empty() && run.bytes().all(plain) {
         true => format!("{run}.lock"),

@@ -66,9 +66,10 @@ pub(super) struct Buffers {
 
 impl<'c> Rows<'c> {
     pub(super) fn new(database: &'c Connection) -> rusqlite::Result<Rows<'c>> {
-        let last: Option<i64> =
-            database.prepare_cached("SELECT max(row) FROM journal")?.query_row([], |row| row.get(0))?;
-        Ok(Rows { database, next: last.unwrap_or(0) + 1 })
+        // The number of a row that was removed is not given again: the index knows it.
+        let select = "SELECT max(coalesce((SELECT max(row) FROM journal), 0), (SELECT row FROM indexed))";
+        let last: i64 = database.prepare_cached(select)?.query_row([], |row| row.get(0))?;
+        Ok(Rows { database, next: last + 1 })
     }
 
     /// Writes a row; none when its run is in other hands, or its first row and there is a run of that name.

@@ -35,7 +35,7 @@ fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
     })
 }
 
-fn stands(database: &Connection, run: &str) -> rusqlite::Result<Option<Stands>> {
+pub(super) fn stands(database: &Connection, run: &str) -> rusqlite::Result<Option<Stands>> {
     let select =
         format!("SELECT {ROW}, number, checkpoint, epoch, seq, last FROM run JOIN head ON run = number WHERE id = ?1");
     let stands = |at: &rusqlite::Row<'_>| {

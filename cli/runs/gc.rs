@@ -1,0 +1,86 @@
+//! `gc`: removes runs that have ended, and what nothing refers to any more.
+
+use crate::args::{GcArgs, Global};
+use crate::artifact::{size_text, time_text};
+use crate::fail::{Exit, Failure, coded};
+use crate::runs::resume;
+use crate::runs::show::one_line;
+use crate::store;
+use aivm_host::mint::{Clock, SystemClock};
+use aivm_host::store::disk::{Collected, Policy};
+use serde_json::json;
+
+/// `aivm gc`.
+pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
+    let disk = store::open()?;
+    let mut policy = Policy { keep: args.keep, status: args.status.clone(), ..Policy::default() };
+    policy.before = args.older_than.map(|age| SystemClock.now().saturating_sub(age.0.saturating_mul(1_000_000)));
+    for prefix in &args.run {
+        let row = resume::find(&disk, prefix)?;
+        if disk.is_carried(&row.id) {
+            return Err(Failure::usage(
+                "E0785",
+                format!("the run {} is under way in another process: it stays", row.id),
+            )
+            .help(format!("end it first: aivm cancel {}", row.id)));
+        }
+        policy.runs.push(row.id);
+    }
+    let collected =
+        disk.collect(&policy, args.dry_run).map_err(|error| coded(&error.to_string()).ending_with(Exit::FAILED))?;
+    let left: Vec<String> = collected.left.iter().map(|(path, error)| format!("{}: {error}", path.display())).collect();
+    if global.json {
+        let Collected { runs, artifacts, bytes, leftovers, leftover_bytes, free, .. } = &collected;
+        let runs: Vec<_> = runs.iter().map(|row| &row.id).collect();
+        println!(
+            "{}",
+            json!({
+                "v": 1, "dry_run": args.dry_run, "runs": runs, "artifacts": artifacts, "bytes": bytes,
+                "leftovers": leftovers, "leftover_bytes": leftover_bytes, "free": free, "left": left,
+            })
+        );
+    } else {
+        print!("{}", text(&collected, args.dry_run));
+    }
+    match left.first() {
+        None => Ok(Exit::SENT),
+        Some(_) if global.json => Ok(Exit::FAILED),
+        Some(first) => {
+            let more = if left.len() > 1 { format!(", and {} more", left.len() - 1) } else { String::new() };
+            Err(Failure::failed("E0786", format!("not everything could be removed: {first}{more}"))
+                .help("make it writable, then: aivm gc"))
+        }
+    }
+}
+
+fn text(collected: &Collected, dry: bool) -> String {
+    let mut out = String::new();
+    if dry {
+        for row in &collected.runs {
+            out.push_str(&format!(
+                "{}  {}  {}  {}\n",
+                row.id,
+                row.status,
+                time_text(row.started),
+                one_line(&row.program)
+            ));
+        }
+    }
+    let count = |n: u64, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
+    let verb = if dry { "would be removed" } else { "removed" };
+    let runs = collected.runs.len() as u64;
+    out.push_str(&format!(
+        "{verb}: {}, {}, {}\n",
+        count(runs, "run"),
+        count(collected.artifacts, "artifact"),
+        size_text(collected.bytes)
+    ));
+    if collected.leftovers > 0 {
+        let bytes = size_text(collected.leftover_bytes);
+        out.push_str(&format!("and {} that nothing refers to, {bytes}\n", count(collected.leftovers, "leftover")));
+    }
+    if collected.free > 0 {
+        out.push_str(&format!("{} in the database are free for the next runs\n", size_text(collected.free)));
+    }
+    out
+}
