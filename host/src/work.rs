@@ -5,7 +5,7 @@ use crate::builtin::{self, Builtin};
 use crate::kept::Kept;
 use crate::mint::Mint;
 use crate::store::Store;
-use aivm_schema::artifact::{Artifact, ArtifactError, Draft};
+use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest, Draft};
 use aivm_schema::module::{Behaviour, EndKind, Worker};
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use aivm_vm::StepKey;
@@ -240,11 +240,12 @@ impl Maker<'_> {
 }
 
 /// The key under which a call is known to whoever carries it out, and knows a repeated one by it: 32 hexadecimal digits, the same
-/// for every attempt.
-pub fn idempotency_key(run: &str, key: &StepKey) -> String {
+/// for every attempt with the same content. What is done again with another content has another key: a definition that is tried
+/// once more, and what takes each try back.
+pub fn idempotency_key(run: &str, key: &StepKey, input: ContentDigest) -> String {
     let mut hasher = blake3::Hasher::new_derive_key("aivm step key");
-    // A run's name has no line end: no two pairs give one text.
-    hasher.update(format!("{run}\n{key}").as_bytes());
+    // A run's name has no line end, and a digest always has its length: no two calls give one text.
+    hasher.update(&input.0).update(format!("{run}\n{key}").as_bytes());
     hasher.finalize().to_hex().chars().take(32).collect()
 }
 
@@ -314,11 +315,14 @@ mod tests {
 
     #[test]
     fn a_key_is_of_one_call_of_one_run() {
-        let key = |run: &str, step: &str| idempotency_key(run, &StepKey::from(step));
+        let input = ContentDigest::of("text/plain", b"x");
+        let key = |run: &str, step: &str| idempotency_key(run, &StepKey::from(step), input);
         let one = key("run", "switch.1/pay#1");
         assert_eq!(one, key("run", "switch.1/pay#1"));
         assert!(one.len() == 32 && one.bytes().all(|byte| byte.is_ascii_hexdigit()), "{one}");
         let all = [one, key("run", "switch.1/pay#2"), key("run", "switch.1/pay#1~undo"), key("ru", "switch.1/pay#1")];
         assert_eq!(all.iter().collect::<std::collections::BTreeSet<_>>().len(), all.len());
+        let other = idempotency_key("a", &StepKey::from("b"), ContentDigest::of("text/plain", b"y"));
+        assert_ne!(key("a", "b"), other, "another content");
     }
 }

@@ -73,7 +73,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
         .env("AIVM_STEP_VERDICT", &verdict_file)
         .env("AIVM_STEP_OUTCOMES", task.words.join(" "))
         .env("AIVM_STEP", task.key.to_string())
-        .env("AIVM_STEP_KEY", super::idempotency_key(&task.around.run, &task.key))
+        .env("AIVM_STEP_KEY", super::idempotency_key(&task.around.run, &task.key, task.input.content_digest()))
         .env("AIVM_STEP_ATTEMPT", task.attempt.to_string())
         .env("AIVM_STEP_RUN", &task.around.run)
         .env("AIVM_STEP_TYPE", task.input.media_type())
