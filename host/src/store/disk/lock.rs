@@ -5,6 +5,10 @@ use crate::store::StoreError;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// So long takes who only asks whether a run has an owner, at most.
+const ASKING: Duration = Duration::from_millis(2);
 
 /// Held until it is dropped; the file goes with it.
 pub(super) struct Lock {
@@ -28,6 +32,7 @@ impl Lock {
     pub(super) fn named(folder: &Path, run: &str, name: &str) -> Result<Lock, StoreError> {
         let folder = folder.join("runs");
         let path = folder.join(name);
+        let mut patience = 2;
         loop {
             let mut file = File::create(&path);
             if file.as_ref().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound) {
@@ -37,6 +42,12 @@ impl Lock {
             let file = file.map_err(|source| io(&path, source))?;
             match file.try_lock() {
                 Ok(()) => {}
+                // Somebody may only be asking whether it is held.
+                Err(TryLockError::WouldBlock) if patience > 0 => {
+                    patience -= 1;
+                    std::thread::sleep(ASKING);
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => return Err(StoreError::Owned(run.to_owned())),
                 Err(TryLockError::Error(source)) => return Err(io(&path, source)),
             }
@@ -48,7 +59,7 @@ impl Lock {
         }
     }
 
-    /// Does a process hold it? Who only asks has it for an instant; an owner that comes just then is refused, and can try again.
+    /// Does a process hold it? Who only asks has it for an instant; an owner that comes just then tries again.
     pub(super) fn is_taken(folder: &Path, run: &str) -> bool {
         let file = File::open(folder.join("runs").join(name(run)));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
