@@ -79,25 +79,12 @@ fn compiled(file: &str) -> Result<Compiled, Failure> {
 #[cfg(feature = "store")]
 fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
     let disk = crate::store::open()?;
-    const MOST_SHOWN: usize = 5;
-    let mut rows = disk.runs(run, MOST_SHOWN + 1).map_err(|error| crate::fail::coded(&error.to_string()))?;
-    let row = match (rows.pop(), rows.is_empty()) {
-        (Some(row), true) => row,
-        (None, _) => return Err(Failure::usage("E0812", format!("no run is called {run}"))),
-        (Some(last), false) => {
-            rows.push(last);
-            let more = if rows.len() > MOST_SHOWN { ", …" } else { "" };
-            let names: Vec<String> = rows
-                .iter()
-                .take(MOST_SHOWN)
-                .map(|row| format!("{} ({} of {})", row.id, row.status, row.program))
-                .collect();
-            let failure = Failure::usage("E0813", format!("more than one run begins with {run}"));
-            return Err(failure.help(format!("give more of its name: {}{more}", names.join(", "))));
-        }
-    };
+    let row = crate::runs::resume::find(&disk, run)?;
     let file = file.unwrap_or(&row.program);
-    let compiled = compiled(file)?;
+    let compiled = compiled(file).map_err(|error| match FilePath::new(file).exists() {
+        false => error.help(format!("its text is needed; say where it is now: aivm graph FILE --run {run}")),
+        true => error,
+    })?;
     // A path is drawn over what is in the file now.
     let ran = disk.get(row.module).and_then(|module| load(&module.to_framed()).ok());
     if ran.is_some_and(|(module, _)| module.digest() != compiled.module.digest()) {

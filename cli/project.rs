@@ -97,5 +97,6 @@ pub fn user_folder() -> Option<PathBuf> {
 
 /// Who types this.
 pub fn who() -> String {
-    std::env::var("USER").unwrap_or_default()
+    let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|who| !who.is_empty()));
+    named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
 }

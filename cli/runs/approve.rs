@@ -3,7 +3,10 @@
 use crate::args::{ApproveArgs, Global};
 use crate::fail::{Exit, Failure};
 use crate::question::{short, subject};
-use aivm_vm::run::{Decided, Question};
+use aivm_vm::run::{DecideError, Decided, Question};
+
+/// So many digits of a digest name a subject, at least.
+const LEAST: usize = 8;
 
 /// `aivm approve RUN [OUTCOME]`.
 pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
@@ -29,7 +32,9 @@ pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
             }
         };
         let digest = subject(question);
-        if args.subject.as_ref().is_some_and(|subject| !digest.starts_with(subject.as_str())) {
+        // A variable that a script did not set names nothing: it does not name everything.
+        let names = |subject: &String| subject.len() >= LEAST && digest.starts_with(subject.as_str());
+        if args.subject.as_ref().is_some_and(|subject| !names(subject)) {
             return Err(Failure::usage("E0775", "the decision is about something else than what is asked now")
                 .help(format!("look at it again: aivm show {name}, then --subject {}", short(&digest))));
         }
@@ -52,7 +57,11 @@ pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
             by: crate::project::who(),
         };
         run.decide(mint.now(), question.call.request, decided).map_err(|error| {
-            Failure::usage("E0775", error.to_string()).help(format!("the choices: {}", question.choices.join(", ")))
+            let help = match error {
+                DecideError::Expired => format!("see what follows from that: aivm resume {name}"),
+                _ => format!("the choices: {}", question.choices.join(", ")),
+            };
+            Failure::usage("E0775", error.to_string()).help(help)
         })
     })
 }

@@ -14,6 +14,9 @@ use std::time::Duration;
 /// Between two looks whether the process that was asked has done it.
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// After so many looks the person who waits is told.
+const PATIENCE: u64 = 50;
+
 /// `aivm cancel RUN`.
 pub fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, Failure> {
     let disk = store::open()?;
@@ -51,7 +54,15 @@ fn ask(disk: &Disk, row: RunRow, quiet: bool) -> Result<RunRow, Failure> {
     if !quiet {
         say(&format!("asked the process that carries {} on", row.id));
     }
-    while disk.is_carried(&row.id) {
+    for waited in 0.. {
+        if !disk.is_carried(&row.id) {
+            break;
+        }
+        if waited == PATIENCE && !quiet {
+            say(
+                "it is still at it: there may be much to undo, or its process is stopped (kill -CONT) or hangs (kill -9)",
+            );
+        }
         std::thread::sleep(PAUSE);
     }
     disk.heard(&row.id).map_err(failed)?;

@@ -112,6 +112,11 @@ fn step(source: &Recovered, key: &str) -> Result<Vec<String>, Failure> {
         let mut keys: Vec<String> = calls.iter().map(|call| call.key.to_string()).collect();
         keys.dedup();
         let near = aivm_lang::nearest(key, keys.iter().map(String::as_str));
+        let (within, items) = (format!("{key}/"), format!("{key}["));
+        if let Some(inner) = keys.iter().find(|inner| inner.starts_with(&within) || inner.starts_with(&items)) {
+            return Err(Failure::usage("E0778", format!("{key} is no step: it is made of some"))
+                .help(format!("fork at one of them, as {inner}")));
+        }
         let failure = Failure::usage("E0778", format!("the run never came to {key}"));
         return Err(match near {
             Some(near) => failure.help(format!("did you mean {near}?")),
@@ -133,11 +138,16 @@ fn with_workers(module: VerifiedModule, file: &str, workers: &[String]) -> Resul
     for pair in workers {
         let refuse = |why: String| Failure::usage("E0778", format!("`--worker {pair}`: {why}"));
         let Some((word, other)) = pair.split_once('=') else { return Err(refuse("it is not WORD=OTHER".into())) };
-        let definition = definition(file, other).map_err(refuse)?;
+        // The program's own words first.
+        let own = module.workers.iter().find(|worker| worker.name == other).map(|worker| worker.definition.clone());
+        let definition = match own {
+            Some(own) => own,
+            None => definition(file, other).map_err(refuse)?.to_json(),
+        };
         let Some(worker) = module.workers.iter_mut().find(|worker| worker.name == word) else {
             return Err(refuse(format!("the program calls no `{word}`")));
         };
-        worker.definition = definition.to_json();
+        worker.definition = definition;
     }
     verify(module).map_err(|error| coded(&error.to_string()))
 }

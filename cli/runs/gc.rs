@@ -79,7 +79,7 @@ fn text(collected: &Collected, dry: bool) -> String {
         let bytes = size_text(collected.leftover_bytes);
         out.push_str(&format!("and {} that nothing refers to, {bytes}\n", count(collected.leftovers, "leftover")));
     }
-    if collected.free > 0 {
+    if collected.free >= 1 << 20 {
         out.push_str(&format!("{} in the database are free for the next runs\n", size_text(collected.free)));
     }
     out

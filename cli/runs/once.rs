@@ -20,6 +20,9 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// and gives its result.
 pub fn run(global: &Global, args: &RunArgs, id: &str, program: &Program) -> Result<Exit, Failure> {
     let known = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if id.ends_with(".aivmrun") {
+        return Err(Failure::usage("E0777", format!("`{id}` cannot be the name of a run: it names the file of one")));
+    }
     if id.len() > MOST || !id.starts_with(|c: char| c.is_ascii_alphanumeric()) || !id.chars().all(known) {
         return Err(Failure::usage("E0777", format!("`{id}` cannot be the name of a run"))
             .help(format!("a letter or digit, then letters, digits, `-`, `_` and `.`, at most {MOST}")));

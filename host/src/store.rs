@@ -72,7 +72,7 @@ pub enum StoreError {
     )]
     Busy(String),
     /// The run was found damaged.
-    #[error("E0765: the run {run} is damaged and was set aside: {reason}")]
+    #[error("E0765: the run {run} was set aside: {reason}")]
     Quarantined {
         /// Which run.
         run: String,

@@ -77,6 +77,21 @@ fn a_person_may_say_no_or_change_what_goes_on() {
 }
 
 #[test]
+fn a_digest_that_is_empty_or_short_names_nothing() {
+    let (dir, run, _) = waiting();
+    for subject in ["", "0", "0123456"] {
+        let refused = aivm(dir.path(), &["approve", &run, "--subject", subject]);
+        assert_eq!(refused.status.code(), Some(2), "{subject}");
+        assert!(stderr(&refused).contains("E0775"), "{}", stderr(&refused));
+    }
+    assert_eq!(ledger(dir.path()), ["built"]);
+    let nameless = command(dir.path(), &["approve", &run]).env_remove("USER").env_remove("LOGNAME").output();
+    assert!(nameless.expect("it runs").status.success());
+    let logs = aivm(dir.path(), &["logs", &run]);
+    assert!(String::from_utf8_lossy(&logs.stdout).contains("uid "), "who decided is recorded: {logs:?}");
+}
+
+#[test]
 fn a_question_expires() {
     let dir = folder();
     write(dir.path(), "p.aivm", &DEPLOY.replace("Shall it go out?\"", "Shall it go out?\"\ntimeout = \"1ms\""));
@@ -85,6 +100,7 @@ fn a_question_expires() {
     let run = json(&parked)["run"].as_str().expect("a name").to_owned();
     let late = aivm(dir.path(), &["approve", &run, "next"]);
     assert!(stderr(&late).contains("E0775"), "{}", stderr(&late));
+    assert!(stderr(&late).contains(&format!("aivm resume {run}")), "there is a way out: {}", stderr(&late));
     let over = aivm(dir.path(), &["resume", &run]);
     assert_eq!(over.status.code(), Some(5), "{}", stderr(&over));
     assert_eq!(ledger(dir.path()), ["built", "unbuilt"]);

@@ -466,3 +466,23 @@ fn what_workers_say_moves_no_cursor() {
     let shown = text(&aivm(dir.path(), &["show", &run]));
     assert!(shown.contains("␛[2J␛[31mbad"), "{shown}");
 }
+
+#[test]
+fn a_fork_takes_the_programs_own_words_and_says_where_a_step_is_not_one() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", ALL);
+    let run = ran(dir.path(), &["p.aivm", "--in", "hello"]);
+    let forked = aivm(dir.path(), &["fork", &run, "--at", "fan/list#1", "--worker", "clean=rest", "--json"]);
+    assert_eq!(json(&forked)["output"]["text"], "the rest", "{}", stderr(&forked));
+    let within = aivm(dir.path(), &["fork", &run, "--at", "fan/each#1"]);
+    assert_eq!(within.status.code(), Some(2));
+    assert!(stderr(&within).contains("fork at one of them, as fan/each#1[0]/switch.1/clean#1"), "{}", stderr(&within));
+}
+
+#[test]
+fn a_run_is_not_named_like_the_file_of_one() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", ALL);
+    let refused = aivm(dir.path(), &["run", "p.aivm", "--id", "it.aivmrun"]);
+    assert!(stderr(&refused).contains("E0777"), "`verify` would read the file: {}", stderr(&refused));
+}
