@@ -12,6 +12,7 @@ use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store};
 use aivm_host::work::{Surroundings, leftovers};
 use aivm_schema::module::RunLimits;
+use aivm_vm::action::Purpose;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -65,6 +66,13 @@ pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
                 false => failure.help(format!("what is unknown: {}", keys.join(", "))),
             });
         };
+        if let (Purpose::Step(step), Some(verdict)) = (call.purpose, &args.verdict) {
+            let words = run.words_of(step);
+            if !words.contains(&verdict.as_str()) {
+                return Err(Failure::usage("E0772", format!("`{verdict}` is no outcome of {}", args.step))
+                    .help(format!("its outcomes: {}", words.join(", "))));
+            }
+        }
         let happened = match args.how {
             Settled::NotHappened => None,
             Settled::Happened => {

@@ -60,6 +60,9 @@ fn what_was_answered_is_not_asked_again_and_what_may_have_happened_is_asked_abou
     let wrong = aivm(dir.path(), &["settle", &run, "switch.1/one#1", "happened"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("switch.1/two#1"), "{}", stderr(&wrong));
+    let word = aivm(dir.path(), &["settle", &run, "switch.1/two#1", "happened", "--verdict", "nonsense"]);
+    assert_eq!(word.status.code(), Some(2), "a word that the step does not know: {}", stderr(&word));
+    assert!(stderr(&word).contains("its outcomes: "), "{}", stderr(&word));
     let settled = aivm(dir.path(), &["settle", &run, "switch.1/two#1", "happened", "--output", "1 and 2", "--json"]);
     assert_eq!(json(&settled)["status"], "sent", "{}", stderr(&settled));
     assert_eq!(json(&settled)["steps"].as_array().map(Vec::len), Some(3), "what happened before is told as well");
