@@ -65,6 +65,9 @@ pub enum StoreError {
     /// There is a run of this name.
     #[error("E0764: there is a run {} already, which is {}", .0.id, .0.status)]
     Exists(Box<RunRow>),
+    /// The run was removed while it was looked at.
+    #[error("E0812: no run is called {0} any more: it was removed meanwhile")]
+    Gone(String),
     /// Others write to it.
     #[cfg(feature = "store")]
     #[error(

@@ -118,7 +118,7 @@ impl Journal {
     pub fn record(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
         while self.ready.is_empty() {
             match self.rows.pop() {
-                Some(row) => self.read(row)?,
+                Some(row) => self.read(row).map_err(|error| self.gone().unwrap_or(error))?,
                 None if self.read == self.last + 1 => return Ok(None),
                 None => return Err(self.damaged("the end is missing")),
             }
@@ -169,6 +169,12 @@ impl Journal {
     /// The chain behind the last record that was read.
     pub fn link(&self) -> Link {
         self.link
+    }
+
+    /// A run that was removed meanwhile is not damaged.
+    fn gone(&self) -> Option<StoreError> {
+        let there = self.view.disk.writer().stands(&self.run);
+        matches!(there, Ok(None)).then(|| StoreError::Gone(self.run.clone()))
     }
 
     fn damaged(&self, reason: &str) -> StoreError {

@@ -337,3 +337,20 @@ fn the_index_is_caught_up_while_others_write() {
     }
     assert_eq!(disk.list("w/", 100).expect("lists").len(), 40);
 }
+
+#[test]
+fn a_run_that_is_removed_while_it_is_read_is_gone_and_not_damaged() {
+    let (_folder, disk) = store();
+    let mut run = Writing::new(&disk, "a");
+    run.write(vec![unknown(1)]).expect("is written");
+    run.write(vec![unknown(2)]).expect("is written");
+    run.kept.release();
+    let mut journal = disk.look("a").expect("reads").expect("there").journal().expect("reads");
+    assert!(journal.record().expect("reads").is_some());
+    let policy = Policy { runs: vec!["a".to_owned()], ..Policy::default() };
+    assert_eq!(disk.collect(&policy, false).expect("collects").runs.len(), 1);
+    assert!(matches!(journal.record(), Err(StoreError::Gone(_))));
+    // A row is not given again, so what comes next is found.
+    disk.put(&artifact(b"x".to_vec(), 1)).expect("is written");
+    assert!(disk.find(artifact(b"x".to_vec(), 1).checksum()).expect("reads").is_some());
+}
