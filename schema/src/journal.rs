@@ -9,6 +9,8 @@ use crate::worker::Effect;
 use capnp::message::{Builder, HeapAllocator};
 use serde::Serialize;
 
+mod layout;
+
 /// The largest record, in bytes: room for a key of 64 calls within each other, and for what is said of it.
 pub const RECORD: usize = 128 << 10;
 
@@ -306,6 +308,11 @@ const EFFECTS: [Effect; 5] =
 impl Record {
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        layout::call(self).unwrap_or_else(|| self.built())
+    }
+
+    /// The canonical bytes, of any record.
+    fn built(&self) -> Vec<u8> {
         let mut message = Builder::new(HeapAllocator::new().first_segment_words(128));
         let mut record = message.init_root::<wire::record::Builder<'_>>();
         record.set_at(self.at);
