@@ -1,5 +1,6 @@
 //! Signals that ask a run to stop: an interrupt, a terminal that has gone, a machine that goes down.
 
+use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -26,6 +27,12 @@ impl Signals {
 
 /// `nohup` says so; to listen all the same would end what was meant to go on.
 fn hangups_are_ignored() -> bool {
+    // Nobody changes it while this process runs.
+    static IGNORED: OnceLock<bool> = OnceLock::new();
+    *IGNORED.get_or_init(are_hangups_ignored)
+}
+
+fn are_hangups_ignored() -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);

@@ -12,7 +12,7 @@ pub mod json;
 pub mod key;
 mod layout;
 pub mod parts;
-mod words;
+pub(crate) mod words;
 
 use layout::Field;
 use words::Range;

@@ -7,6 +7,7 @@ use crate::worker::Effect;
 use serde::Serialize;
 
 mod bytes;
+mod layout;
 
 /// The largest record, in bytes: room for a key of 64 calls within each other, and for what is said of it.
 pub const RECORD: usize = 128 << 10;

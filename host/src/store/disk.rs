@@ -12,6 +12,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 mod cache;
 mod gc;
@@ -34,6 +35,9 @@ pub use runs::{CANCEL, Signal};
 use cache::Cache;
 use rows::Request;
 use writer::Writer;
+
+/// So long one look at what other processes ask serves all runs of this one: each look waits for whoever writes.
+const ASKED: Duration = Duration::from_millis(100);
 
 /// The format of the database; `PRAGMA user_version`.
 const FORMAT: i64 = 3;
@@ -99,6 +103,8 @@ struct Shared {
     cache: RefCell<Cache>,
     /// So many runs are this process's, and under way.
     owned: Cell<usize>,
+    /// The runs that something was asked of, when it was looked last.
+    asked: RefCell<Option<(Instant, Vec<i64>)>>,
 }
 
 impl Drop for Shared {
@@ -134,7 +140,12 @@ impl Disk {
             found => return Err(StoreError::Format { path: path.display().to_string(), found, expected: FORMAT }),
         }
         let writer = Arc::new(Writer::new(folder, database));
-        Ok(Disk(Rc::new(Shared { writer, cache: RefCell::default(), owned: Cell::default() })))
+        Ok(Disk(Rc::new(Shared {
+            writer,
+            cache: RefCell::default(),
+            owned: Cell::default(),
+            asked: RefCell::default(),
+        })))
     }
 
     fn writer(&self) -> &Writer {

@@ -16,17 +16,17 @@ pub(super) struct Range {
 
 /// What a pointer leads to: bytes, and whether a NUL ends them. No bytes: a null pointer.
 #[derive(Clone, Copy)]
-pub(super) struct Blob<'a> {
+pub(crate) struct Blob<'a> {
     pub bytes: &'a [u8],
     nul: bool,
 }
 
 impl<'a> Blob<'a> {
-    pub(super) fn text(text: &'a str) -> Blob<'a> {
+    pub(crate) fn text(text: &'a str) -> Blob<'a> {
         Blob { bytes: text.as_bytes(), nul: true }
     }
 
-    pub(super) fn data(bytes: &'a [u8]) -> Blob<'a> {
+    pub(crate) fn data(bytes: &'a [u8]) -> Blob<'a> {
         Blob { bytes, nul: false }
     }
 
@@ -35,27 +35,27 @@ impl<'a> Blob<'a> {
         if self.bytes.is_empty() { 0 } else { self.bytes.len() + usize::from(self.nul) }
     }
 
-    pub(super) fn words(self) -> usize {
+    pub(crate) fn words(self) -> usize {
         self.count().div_ceil(8)
     }
 
     /// The upper half of its pointer.
-    pub(super) fn kind(self) -> u64 {
+    pub(crate) fn kind(self) -> u64 {
         BYTES | (self.count() as u64) << 3
     }
 
-    pub(super) fn put(self, bytes: &mut Vec<u8>) {
+    pub(crate) fn put(self, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(self.bytes);
         bytes.resize(bytes.len() - self.bytes.len() + 8 * self.words(), 0);
     }
 }
 
-pub(super) fn put_word(bytes: &mut Vec<u8>, word: u64) {
+pub(crate) fn put_word(bytes: &mut Vec<u8>, word: u64) {
     bytes.extend_from_slice(&word.to_le_bytes());
 }
 
 /// The list pointer in word `at` to word `target`.
-pub(super) fn pointer(at: usize, target: usize, kind: u64) -> u64 {
+pub(crate) fn pointer(at: usize, target: usize, kind: u64) -> u64 {
     LIST | ((target - at - 1) as u64) << 2 | kind << 32
 }
 

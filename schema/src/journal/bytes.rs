@@ -11,6 +11,11 @@ pub(super) const EFFECTS: [Effect; 5] =
 impl Record {
     /// The canonical bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        layout::call(self).unwrap_or_else(|| self.built())
+    }
+
+    /// The canonical bytes, of any record.
+    pub(super) fn built(&self) -> Vec<u8> {
         let mut message = Builder::new(HeapAllocator::new().first_segment_words(128));
         let mut record = message.init_root::<wire::record::Builder<'_>>();
         record.set_at(self.at);

@@ -139,6 +139,11 @@ proptest! {
     }
 
     #[test]
+    fn what_is_written_by_hand_is_what_the_library_writes(record in records()) {
+        prop_assert_eq!(record.to_bytes(), record.built());
+    }
+
+    #[test]
     fn a_changed_bit_is_refused_or_says_another_record(record in records(), at in any::<prop::sample::Index>()) {
         let mut bytes = record.to_bytes();
         let at = at.index(bytes.len() * 8);

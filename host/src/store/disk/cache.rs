@@ -4,7 +4,7 @@ use aivm_schema::artifact::{Artifact, Checksum};
 use rustc_hash::FxHashMap;
 
 /// Bytes of a generation.
-const GENERATION: usize = 8 << 20;
+const GENERATION: usize = 2 << 20;
 
 #[derive(Default)]
 pub(super) struct Cache {

@@ -4,7 +4,7 @@ use super::journal::Passed;
 use super::lock::Lock;
 use super::rows::{Placed, Request, Whose};
 use super::runs::CANCEL;
-use super::writer::Reply;
+use super::writer::Written;
 use super::{Disk, Shared};
 use crate::store::{Answer, Appended, RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum};
@@ -263,6 +263,9 @@ impl Store for Kept {
     }
 
     fn cancelled(&self) -> Option<String> {
+        if !self.0.disk.is_asked(self.0.place.borrow().number).ok()? {
+            return None;
+        }
         let signals = self.signals().ok()?;
         let cancel = signals.into_iter().find(|signal| signal.what == CANCEL)?;
         let run = self.row()?.id.clone();
@@ -301,7 +304,7 @@ impl Store for Kept {
             let placed = self.0.disk.writer().now(&request).map(|placed| self.0.placed(placed));
             return Appended::ready(placed);
         }
-        match self.0.disk.0.writer.later(request) {
+        match self.0.disk.0.writer.later(request, self.0.disk.0.owned.get()) {
             Ok(answer) => Appended(Answer::Waiting(Box::new(Waiting { answer, view: self.0.clone() }))),
             Err(error) => Appended::ready(Err(error)),
         }
@@ -310,7 +313,7 @@ impl Store for Kept {
 
 /// A batch that the writer has been given.
 pub struct Waiting {
-    answer: oneshot::Receiver<Reply>,
+    answer: oneshot::Receiver<Written>,
     view: Rc<View>,
 }
 
@@ -320,7 +323,7 @@ impl Future for Waiting {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(context) else { return Poll::Pending };
         Poll::Ready(match answer {
-            Ok(placed) => placed.map(|placed| self.view.placed(placed)),
+            Ok((placed, _)) => placed.map(|placed| self.view.placed(placed)),
             // The thread is gone: what it was writing may be durable or not.
             Err(_) => Err(self.view.disk.writer().error(rusqlite::Error::QueryReturnedNoRows)),
         })

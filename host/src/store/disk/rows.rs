@@ -4,7 +4,7 @@
 use super::objects::{Objects, SMALL};
 use crate::store::{RunRow, StoreError};
 use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest};
-use rusqlite::{Connection, params};
+use rusqlite::{CachedStatement, Connection, params};
 
 /// Set in the length of an artifact whose payload is in a file.
 const FILED: u32 = 1 << 31;
@@ -55,6 +55,8 @@ pub(super) struct Placed {
 pub(super) struct Rows<'c> {
     database: &'c Connection,
     next: i64,
+    head: CachedStatement<'c>,
+    row: CachedStatement<'c>,
 }
 
 /// Reused from row to row.
@@ -69,7 +71,10 @@ impl<'c> Rows<'c> {
         // The number of a row that was removed is not given again: the index knows it.
         let select = "SELECT max(coalesce((SELECT max(row) FROM journal), 0), (SELECT row FROM indexed))";
         let last: i64 = database.prepare_cached(select)?.query_row([], |row| row.get(0))?;
-        Ok(Rows { database, next: last + 1 })
+        let head = "UPDATE head SET seq = ?1, last = ?2 WHERE run = ?3 AND epoch = ?4 AND seq = ?5";
+        let row = "INSERT INTO journal (row, run, previous, seq, link, records, artifacts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let (head, row) = (database.prepare_cached(head)?, database.prepare_cached(row)?);
+        Ok(Rows { database, next: last + 1, head, row })
     }
 
     /// Writes a row; none when its run is in other hands, or its first row and there is a run of that name.
@@ -83,10 +88,7 @@ impl<'c> Rows<'c> {
                 None => return Ok(None),
             },
             Whose::Run { number, epoch, .. } => {
-                let changed = self
-                    .database
-                    .prepare_cached("UPDATE head SET seq = ?1, last = ?2 WHERE run = ?3 AND epoch = ?4 AND seq = ?5")?
-                    .execute(params![last, row, number, epoch, request.first as i64 - 1])?;
+                let changed = self.head.execute(params![last, row, number, epoch, request.first as i64 - 1])?;
                 if changed == 0 {
                     return Ok(None);
                 }
@@ -104,11 +106,7 @@ impl<'c> Rows<'c> {
         request.artifacts.iter().for_each(|artifact| put_artifact(artifact, artifacts));
         let (link, records) = if records.is_empty() { (None, None) } else { (Some(request.link), Some(&*records)) };
         let artifacts = (!artifacts.is_empty()).then_some(&*artifacts);
-        self.database
-            .prepare_cached(
-                "INSERT INTO journal (row, run, previous, seq, link, records, artifacts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![row, number, request.previous, request.first as i64, link, records, artifacts])?;
+        self.row.execute(params![row, number, request.previous, request.first as i64, link, records, artifacts])?;
         self.next += 1;
         Ok(Some(Placed { number, row }))
     }

@@ -1,11 +1,12 @@
 //! The rows of runs: how each stands, who takes it over, what is asked of it.
 
-use super::Disk;
 use super::kept::Stands;
 use super::writer::Writer;
+use super::{ASKED, Disk};
 use crate::store::{RunRow, StoreError};
 use aivm_schema::artifact::Checksum;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Instant;
 
 /// The columns of a [`RunRow`].
 const ROW: &str = "id, started, status, program, module, quarantine";
@@ -70,6 +71,15 @@ impl Writer {
             };
             runs.iter().map(take).collect::<rusqlite::Result<_>>().map_err(|source| self.error(source))
         })
+    }
+
+    /// The runs of which something is asked.
+    fn asked(&self) -> Result<Vec<i64>, StoreError> {
+        let state = self.state();
+        let list = || -> rusqlite::Result<Vec<i64>> {
+            state.database.prepare_cached("SELECT DISTINCT run FROM signal")?.query_map([], |row| row.get(0))?.collect()
+        };
+        list().map_err(|source| self.error(source))
     }
 
     pub(super) fn signals(&self, number: i64) -> Result<Vec<Signal>, StoreError> {
@@ -142,6 +152,19 @@ impl Disk {
             Some(stands) => self.writer().signals(stands.number),
             None => Ok(Vec::new()),
         }
+    }
+
+    /// Was something asked of a run of this process, not long ago?
+    pub(super) fn is_asked(&self, number: i64) -> Result<bool, StoreError> {
+        let asked = &mut *self.0.asked.borrow_mut();
+        let runs = match asked {
+            Some((looked, runs)) if self.0.owned.get() > 1 && looked.elapsed() < ASKED => runs,
+            _ => {
+                let runs = self.writer().asked()?;
+                &mut asked.insert((Instant::now(), runs)).1
+            }
+        };
+        Ok(runs.contains(&number))
     }
 
     /// Nothing is asked of a run any more.

@@ -11,9 +11,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::oneshot;
 
 pub(super) type Reply = Result<Placed, StoreError>;
+/// What was written goes back with the answer: memory is freed where it was taken, and the threads do not get in each other's way.
+pub(super) type Written = (Reply, Request);
+
+/// A group of so many shows that many runs write at once: the next is worth waiting for.
+const BUSY: usize = 8;
+/// The longest wait for a group to fill.
+const GATHER: Duration = Duration::from_micros(500);
 
 pub(super) struct Writer {
     pub(super) folder: PathBuf,
@@ -34,10 +42,12 @@ pub(super) struct State {
 
 #[derive(Default)]
 struct Queue {
-    waiting: Vec<(Request, oneshot::Sender<Reply>)>,
+    waiting: Vec<(Request, oneshot::Sender<Written>)>,
     thread: Option<JoinHandle<()>>,
-    /// The thread sleeps.
-    idle: bool,
+    /// The thread sleeps until so many wait; 0: it does not sleep.
+    wanted: usize,
+    /// So many runs may write.
+    runs: usize,
     closed: bool,
 }
 
@@ -76,17 +86,22 @@ impl Writer {
         replies.pop().unwrap_or_else(|| Err(self.error(rusqlite::Error::QueryReturnedNoRows)))
     }
 
-    /// Writes with everything else that waits.
-    pub(super) fn later(self: &Arc<Writer>, request: Request) -> Result<oneshot::Receiver<Reply>, StoreError> {
+    /// Writes with everything else that waits, of so many `runs`.
+    pub(super) fn later(
+        self: &Arc<Writer>,
+        request: Request,
+        runs: usize,
+    ) -> Result<oneshot::Receiver<Written>, StoreError> {
         let (reply, answer) = oneshot::channel();
         let mut queue = self.queue();
+        queue.runs = runs;
         queue.waiting.push((request, reply));
         if queue.thread.is_none() {
             let writer = self.clone();
             let thread = std::thread::Builder::new().name("aivm-store".to_owned()).spawn(move || writer.serve());
             queue.thread = Some(thread.map_err(|source| super::io(&self.folder, source))?);
-        } else if queue.idle {
-            queue.idle = false;
+        } else if queue.wanted > 0 && queue.waiting.len() >= queue.wanted {
+            queue.wanted = 0;
             drop(queue);
             self.come.notify_one();
         }
@@ -96,28 +111,37 @@ impl Writer {
     fn serve(&self) {
         let mut requests = Vec::new();
         let mut waiting = Vec::new();
+        let mut last = 0;
         loop {
             let mut queue = self.queue();
             while queue.waiting.is_empty() {
                 if queue.closed {
                     return;
                 }
-                queue.idle = true;
+                queue.wanted = 1;
                 queue = self.come.wait(queue).unwrap_or_else(PoisonError::into_inner);
             }
-            queue.idle = false;
+            // A flush costs the same for one as for a quarter of all; the others go on meanwhile.
+            let worth = queue.runs / 4;
+            if last >= BUSY && queue.waiting.len() < worth && !queue.closed {
+                queue.wanted = worth;
+                let come = self.come.wait_timeout_while(queue, GATHER, |queue| queue.wanted > 0 && !queue.closed);
+                queue = come.unwrap_or_else(PoisonError::into_inner).0;
+            }
+            queue.wanted = 0;
             std::mem::swap(&mut waiting, &mut queue.waiting);
             drop(queue);
+            last = waiting.len();
             let mut senders = Vec::with_capacity(waiting.len());
             for (request, sender) in waiting.drain(..) {
                 requests.push(request);
                 senders.push(sender);
             }
-            for (sender, reply) in senders.into_iter().zip(self.commit(&requests)) {
+            let replies = self.commit(&requests);
+            for (sender, written) in senders.into_iter().zip(replies.into_iter().zip(requests.drain(..))) {
                 // Whoever does not wait any more has nothing to do with what is durable.
-                let _ = sender.send(reply);
+                let _ = sender.send(written);
             }
-            requests.clear();
         }
     }
 
