@@ -19,6 +19,11 @@ use tokio::sync::oneshot;
 /// So many bytes of artifacts wait before they are written without records.
 const WAITING: usize = 8 << 20;
 
+/// Does somebody go on with a run that stands so?
+fn is_open(status: Status) -> bool {
+    matches!(status, Status::Running | Status::Parked | Status::Stuck)
+}
+
 /// A run of the store: this process's, or one that it only looks at.
 pub struct Kept(pub(super) Rc<View>);
 
@@ -52,7 +57,7 @@ struct Place {
 /// Counts the runs that this process owns.
 struct Owned {
     shared: Rc<Shared>,
-    _lock: Lock,
+    lock: Lock,
 }
 
 impl Owned {
@@ -60,7 +65,7 @@ impl Owned {
         let lock = Lock::take(&disk.writer().folder, run)?;
         let shared = disk.0.clone();
         shared.owned.set(shared.owned.get() + 1);
-        Ok(Owned { shared, _lock: lock })
+        Ok(Owned { shared, lock })
     }
 }
 
@@ -106,6 +111,7 @@ impl Disk {
             if let Some(reason) = stands.row.quarantine {
                 return Err(StoreError::Quarantined { run: stands.row.id, reason });
             }
+            lock.lock.stay(Status::parse(&stands.row.status).is_some_and(is_open));
             let place = Place {
                 row: Some(stands.row),
                 lock: Some(lock),
@@ -178,6 +184,9 @@ impl Kept {
         self.0.passed.borrow_mut().forget();
         let status = (place.status != Some(batch.status)).then(|| batch.status.word());
         place.status = Some(batch.status);
+        if let Some(owned) = &place.lock {
+            owned.lock.stay(is_open(batch.status));
+        }
         place.seq = batch.first + batch.records.len() as u64 - 1;
         Ok(Request {
             whose,

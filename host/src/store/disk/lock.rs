@@ -2,6 +2,7 @@
 
 use super::io;
 use crate::store::StoreError;
+use std::cell::Cell;
 use std::fs::{self, File, TryLockError};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,15 +11,18 @@ use std::time::Duration;
 /// So long takes who only asks whether a run has an owner, at most.
 const ASKING: Duration = Duration::from_millis(2);
 
-/// Held until it is dropped; the file goes with it.
+/// Held until it is dropped; the file goes with it, unless it stays.
 pub(super) struct Lock {
     path: PathBuf,
+    stays: Cell<bool>,
     _file: File,
 }
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if !self.stays.get() {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -54,9 +58,14 @@ impl Lock {
             // Who let it go meanwhile has taken its name away: another process may lock a new file of that name.
             let inode = |metadata: std::io::Result<fs::Metadata>| metadata.map(|metadata| metadata.ino()).ok();
             if inode(fs::metadata(&path)) == inode(file.metadata()) {
-                return Ok(Lock { path, _file: file });
+                return Ok(Lock { path, stays: Cell::default(), _file: file });
             }
         }
+    }
+
+    /// Does the file stay where it is? That of a run which somebody takes again later: to make a file is slow.
+    pub(super) fn stay(&self, stays: bool) {
+        self.stays.set(stays);
     }
 
     /// Does a process hold it? Who only asks has it for an instant; an owner that comes just then tries again.
