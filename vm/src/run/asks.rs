@@ -65,7 +65,7 @@ pub enum Do {
 /// The run as it stands.
 #[derive(Clone, Debug)]
 pub struct Checkpoint {
-    /// What [`super::Run::reload`] reads.
+    /// What [`super::Saved`] reads.
     pub bytes: Vec<u8>,
     /// What they name.
     pub artifacts: Vec<Artifact>,
