@@ -233,7 +233,7 @@ impl Maker<'_> {
         };
         draft.check_unreserved()?;
         draft.set("run", self.run.to_owned());
-        draft.set("step", self.key.to_string());
+        draft.set("step", self.key.text());
         draft.set("inputs", self.input.checksum().to_string());
         mint.seal(draft)
     }

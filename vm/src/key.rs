@@ -29,6 +29,16 @@ impl StepKey {
         StepKey { caller, path, visit, item, undo: false }
     }
 
+    /// As it prints, in one piece of memory: every call has its key written down more than once.
+    pub fn text(&self) -> String {
+        use fmt::Write;
+        let caller = self.caller.as_ref().map_or(0, |caller| caller.len() + 1);
+        let mut text = String::with_capacity(caller + self.path.len() + 32);
+        // Writing to a text does not fail.
+        let _ = write!(text, "{self}");
+        text
+    }
+
     /// The key of the call that takes back what this one did.
     pub fn to_undo(&self) -> StepKey {
         StepKey { undo: true, ..self.clone() }
@@ -112,6 +122,7 @@ mod tests {
         assert_eq!(step.to_undo().to_string(), "step2/analyze#3~undo");
         let inner = StepKey::new(Some(step.to_string().into()), "switch.1/find".into(), 2, Some(0));
         assert_eq!(inner.to_string(), "step2/analyze#3/switch.1/find#2[0]");
+        assert_eq!(inner.text(), inner.to_string());
     }
 
     #[test]

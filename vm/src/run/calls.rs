@@ -78,7 +78,7 @@ impl Run {
         };
         Intent {
             request: call.request.0,
-            key: call.key.to_string(),
+            key: call.key.text(),
             attempt: call.attempt,
             worker: facts.map_or_else(String::new, |facts| facts.name.clone()),
             effect: facts.map_or(Effect::Irreversible, |facts| facts.effect),

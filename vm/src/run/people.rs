@@ -30,7 +30,7 @@ impl Run {
             let fits = |word: &&String| room.checked_sub(word.len() + 16).inspect(|left| room = *left).is_some();
             let row = ApprovalRequested {
                 request: request.0,
-                key: call.key.to_string(),
+                key: call.key.text(),
                 worker,
                 question: shown,
                 choices: question.choices.iter().take_while(fits).cloned().collect(),

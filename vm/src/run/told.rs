@@ -36,7 +36,7 @@ impl Run {
             };
             let outcome = Outcome {
                 request: request.0,
-                key: ended.call.key.to_string(),
+                key: ended.call.key.text(),
                 attempt: ended.call.attempt,
                 worker: self.facts(ended.call.worker).map_or_else(String::new, |facts| facts.name.clone()),
                 result,
