@@ -167,6 +167,8 @@ struct Driver<'a> {
     observer: &'a mut dyn Observer,
     pool: Option<Pool>,
     prepared: FxHashMap<(WorkerId, Option<StepId>), Result<Arc<Prepared>, CallError>>,
+    /// The words that calls of a step may answer.
+    words: FxHashMap<StepId, Arc<[String]>>,
     calls: FxHashMap<RequestId, UnderWay>,
     /// Interrupted calls that a probe looks after.
     probes: FxHashMap<RequestId, Call>,
@@ -193,7 +195,10 @@ struct Driver<'a> {
 /// A call that has not been answered.
 struct UnderWay {
     call: Call,
-    stop: Arc<Stop>,
+    /// None: it was answered at once.
+    stop: Option<Arc<Stop>>,
+    /// The most parts that its worker gives.
+    most: Option<u32>,
     began: Instant,
 }
 
@@ -217,6 +222,7 @@ impl<'a> Driver<'a> {
             observer,
             pool: None,
             prepared: FxHashMap::default(),
+            words: FxHashMap::default(),
             calls: FxHashMap::default(),
             probes: FxHashMap::default(),
             reuse: options.reuse,
@@ -329,7 +335,9 @@ impl<'a> Driver<'a> {
 
     fn stop(&mut self, request: RequestId) {
         let Some(under_way) = self.calls.get(&request) else { return };
-        under_way.stop.ask();
+        if let Some(stop) = &under_way.stop {
+            stop.ask();
+        }
         self.stopped.push(under_way.call.key.to_string());
     }
 
@@ -342,38 +350,39 @@ impl<'a> Driver<'a> {
             let worker = self.run.module().workers.get(call.worker.index()).map_or("", |worker| worker.name.as_str());
             self.observer.event(Event::Started { key: &key, worker, attempt: call.attempt });
         }
-        let stop = Arc::new(Stop::default());
-        let task = self.task(&call, stop.clone());
-        self.calls.insert(request, UnderWay { call, stop, began: Instant::now() });
-        let task = match task {
-            Ok(task) => task,
-            Err(error) => {
-                let returned = Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() };
-                self.answers.push_back((request, returned));
-                return Ok(());
-            }
+        let began = Instant::now();
+        let at_once = |driver: &mut Driver, call, most, returned| {
+            driver.calls.insert(request, UnderWay { call, stop: None, most, began });
+            driver.answers.push_back((request, returned));
+            Ok(())
         };
-        if let Some(answering) = self.mock(&task, nth) {
-            if answering.is_quick() {
-                self.answers.push_back((request, answering.returned(&task)));
-            } else {
-                self.spawn(request, task, Some(answering));
+        let failed = |error| Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() };
+        let worker = match self.prepared(&call) {
+            Ok(worker) => worker,
+            Err(error) => return at_once(self, call, None, failed(error)),
+        };
+        let most = worker.definition.most;
+        let mock = match self.mock(&worker, nth) {
+            Some(answering) if answering.is_quick() => {
+                return at_once(self, call, most, answering.returned(&worker));
             }
-        } else if task.worker.is_pure() {
-            self.pure(request, task)?;
-        } else {
-            self.spawn(request, task, None);
+            mock => mock,
+        };
+        let stop = Arc::new(Stop::default());
+        let task = match self.task(&call, worker, stop.clone()) {
+            Ok(task) => task,
+            Err(error) => return at_once(self, call, most, failed(error)),
+        };
+        self.calls.insert(request, UnderWay { call, stop: Some(stop), most, began });
+        if mock.is_none() && task.worker.is_pure() {
+            return self.pure(request, task);
         }
+        self.spawn(request, task, mock);
         Ok(())
     }
 
     /// What a call is given.
-    fn task(&mut self, call: &Call, stop: Arc<Stop>) -> Result<Task, CallError> {
-        let step = match call.purpose {
-            Purpose::Step(step) => Some(step),
-            Purpose::Choose(_) | Purpose::Undo(_) => None,
-        };
-        let worker = self.prepared(call.worker, step)?;
+    fn task(&mut self, call: &Call, worker: Arc<Prepared>, stop: Arc<Stop>) -> Result<Task, CallError> {
         let parts = work::parts_of(&call.input, &*self.store)?;
         Ok(Task {
             deadline_ms: call.deadline_ms.or(worker.definition.call_timeout().map(|timeout| timeout.0)),
@@ -382,14 +391,28 @@ impl<'a> Driver<'a> {
             attempt: call.attempt,
             input: call.input.clone(),
             parts: Arc::new(parts),
-            words: self.run.words(call.request).into_iter().map(str::to_owned).collect(),
+            words: self.words(call),
             around: self.around.clone(),
             stop,
         })
     }
 
+    /// The words that a call may answer: those of a step are always the same.
+    fn words(&mut self, call: &Call) -> Arc<[String]> {
+        let words = || self.run.words(call.request).into_iter().map(str::to_owned).collect();
+        match call.purpose {
+            Purpose::Step(step) => self.words.entry(step).or_insert_with(words).clone(),
+            Purpose::Choose(_) | Purpose::Undo(_) => words(),
+        }
+    }
+
     /// The worker as a step calls it; read once for all steps that do not shape it.
-    fn prepared(&mut self, worker: WorkerId, step: Option<StepId>) -> Result<Arc<Prepared>, CallError> {
+    fn prepared(&mut self, call: &Call) -> Result<Arc<Prepared>, CallError> {
+        let worker = call.worker;
+        let step = match call.purpose {
+            Purpose::Step(step) => Some(step),
+            Purpose::Choose(_) | Purpose::Undo(_) => None,
+        };
         let module = self.run.module();
         let shaping = |step: &StepId| module.steps.get(step.index()).map_or(&[][..], |step| &step.behaviours);
         let step = step.filter(|step| !shaping(step).is_empty());
@@ -404,10 +427,10 @@ impl<'a> Driver<'a> {
     }
 
     /// The scripted answer, when the call is not to be made.
-    fn mock(&self, task: &Task, nth: u64) -> Option<mock::Answering> {
-        let definition = &task.worker.definition;
+    fn mock(&self, worker: &Prepared, nth: u64) -> Option<mock::Answering> {
+        let definition = &worker.definition;
         let scripted =
-            matches!(definition.does, aivm_schema::worker::Does::Mock) || self.around.mock && !task.worker.is_pure();
+            matches!(definition.does, aivm_schema::worker::Does::Mock) || self.around.mock && !worker.is_pure();
         scripted.then(|| mock::Answering::of(definition.mock.as_deref(), nth as usize))
     }
 
@@ -453,11 +476,11 @@ impl<'a> Driver<'a> {
 
     /// A call has been answered: the value becomes an artifact, the run is told.
     fn answer(&mut self, request: RequestId, returned: Returned) -> Result<(), DriverError> {
-        let Some(UnderWay { call, began, .. }) = self.calls.remove(&request) else {
+        let Some(UnderWay { call, began, most, .. }) = self.calls.remove(&request) else {
             return self.probed(request, returned);
         };
         let answer = self.value_of(&call, returned);
-        let answer = self.counted(&call, answer);
+        let answer = self.counted(&call, most, answer);
         let micros = began.elapsed().as_micros() as u64;
         Ok(self.run.answered(self.mint.now(), request, answer, micros)?)
     }

@@ -98,7 +98,7 @@ pub struct Task {
     /// The values that it has, when it has several: name, verdict, value.
     pub parts: Arc<Vec<(String, String, Artifact)>>,
     /// The words that it may answer.
-    pub words: Vec<String>,
+    pub words: Arc<[String]>,
     /// The deadline, in milliseconds.
     pub deadline_ms: Option<u64>,
     /// What all calls share.

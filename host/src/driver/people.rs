@@ -27,15 +27,15 @@ impl Driver<'_> {
         let worker = probe.and_then(|at| u16::try_from(at).ok()).map(WorkerId);
         let call = Call { worker: worker.unwrap_or(call.worker), attempt: 1, deadline_ms: None, ..call };
         let task = match worker {
-            Some(_) => self.task(&call, Arc::new(Stop::default())),
+            Some(_) => self.prepared(&call).and_then(|worker| self.task(&call, worker, Arc::new(Stop::default()))),
             None => Err(work::error("E0734", "there is no such probe in the program")),
         };
         self.observer.event(Event::Said(&format!("{} was interrupted: looking whether it happened", call.key)));
         self.probes.insert(request, call);
         match task {
             Ok(task) => {
-                let task = Task { words: vec![HAPPENED.into(), NOT_HAPPENED.into()], ..task };
-                let mock = self.mock(&task, 0);
+                let task = Task { words: [HAPPENED.into(), NOT_HAPPENED.into()].into(), ..task };
+                let mock = self.mock(&task.worker, 0);
                 self.spawn(request, task, mock);
             }
             Err(error) => {

@@ -20,10 +20,10 @@ impl Driver<'_> {
     }
 
     /// A worker that declares the most parts that it gives does not give more: the worst case counts on it.
-    pub(super) fn counted(&mut self, call: &Call, answer: Answer) -> Answer {
-        let (Answer::Done { output, usage, .. }, Purpose::Step(step)) = (&answer, call.purpose) else { return answer };
-        let most = self.prepared(call.worker, Some(step)).ok().and_then(|worker| worker.definition.most);
-        let Some(most) = most else { return answer };
+    pub(super) fn counted(&self, call: &Call, most: Option<u32>, answer: Answer) -> Answer {
+        let (Answer::Done { output, usage, .. }, Purpose::Step(_), Some(most)) = (&answer, call.purpose, most) else {
+            return answer;
+        };
         match Items::of(output, &*self.store) {
             Ok(items) if items.len() > most as usize => Answer::Failed {
                 kind: EndKind::Failure,

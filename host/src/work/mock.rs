@@ -1,6 +1,6 @@
 //! Mocks: scripted answers, one entry a call, the last repeats.
 
-use super::{Returned, Task, error};
+use super::{Prepared, Returned, Task, error};
 use crate::builtin::Body;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{MockAnswer, MockEntry};
@@ -27,7 +27,7 @@ impl Answering {
     }
 
     /// The answer.
-    pub fn returned(self, task: &Task) -> Returned {
+    pub fn returned(self, worker: &Prepared) -> Returned {
         let answer = self.answer;
         let usage = Usage { money: answer.cost.unwrap_or_default().0, tokens: answer.tokens.unwrap_or_default().0 };
         if let Some(reason) = answer.fail {
@@ -35,7 +35,7 @@ impl Answering {
         }
         let body = match answer.output {
             Some(text) => {
-                let returns = task.worker.definition.returns.clone();
+                let returns = worker.definition.returns.clone();
                 let media_type = answer.media_type.or(returns).unwrap_or_else(|| "text/plain".to_owned());
                 Body::New { media_type, payload: text.into_bytes() }
             }
@@ -47,12 +47,12 @@ impl Answering {
 
 /// The answer, after its sleep; a deadline or a cancel ends the sleep.
 pub async fn run(task: &Task, answering: Answering) -> Returned {
-    let Some(sleep) = answering.answer.sleep else { return answering.returned(task) };
+    let Some(sleep) = answering.answer.sleep else { return answering.returned(&task.worker) };
     let deadline = task.deadline_ms.filter(|deadline| *deadline < sleep.0);
     tokio::select! {
         () = tokio::time::sleep(Duration::from_millis(deadline.unwrap_or(sleep.0))) => match deadline {
             Some(deadline) => Returned::timed_out(&task.worker.name, deadline),
-            None => answering.returned(task),
+            None => answering.returned(&task.worker),
         },
         () = task.stop.asked() => Returned::stopped(),
     }
