@@ -3,9 +3,10 @@
 //! the kernel; and because they are killed, and each has a peak of memory of its own.
 
 use super::{Row, row, runtime};
-use aivm_host::driver::{self, Options};
+use aivm_host::driver::{self, Ending, Options, Report};
 use aivm_host::mint::Mint;
-use aivm_host::recovery;
+use aivm_host::recovery::Recovered;
+use aivm_host::resume::{self, ResumeError, Resumer};
 use aivm_host::store::disk::{Disk, Kept};
 use aivm_host::store::{Appended, RunRow, Store, StoreError};
 use aivm_host::trace::Nobody;
@@ -510,46 +511,36 @@ fn park(folder: &Path, runs: usize) -> Value {
     json!({})
 }
 
-/// Finds them and goes on with them; each takes a step more and parks again.
+/// Each takes a step more and parks again.
+struct OneMore {
+    mint: Arc<Mint>,
+    came: usize,
+}
+
+impl Resumer for OneMore {
+    fn how(&mut self, recovered: &mut Recovered) -> Options {
+        let limits = RunLimits { calls: Some(2), ..RunLimits::default() };
+        recovered.run.raise(self.mint.now(), limits);
+        options(&recovered.started.run, limits)
+    }
+
+    fn came(&mut self, _row: &RunRow, came: Result<(Report, VerifiedModule), ResumeError>) -> bool {
+        let (report, _) = came.expect("it runs");
+        assert!(matches!(report.ending, Ending::Parked(..)));
+        self.came += 1;
+        true
+    }
+}
+
+/// Finds them and goes on with them, as `aivm resume --all` does.
 fn unpark(folder: &Path, runs: usize) -> Value {
-    const AT_ONCE: usize = 128;
     let raw = Raw::new(folder);
     let raw = median((0..5).map(|_| raw.rate(500)));
     let began = Instant::now();
     let disk = Disk::open(folder).expect("the store");
     let mint = mint();
-    let (mut found, mut after) = (0, String::new());
-    let runtime = runtime();
-    loop {
-        let rows = disk.waiting("parked", &after, AT_ONCE).expect("lists");
-        let Some(last) = rows.last() else { break };
-        after.clone_from(&last.id);
-        let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-        let tasks = tokio::task::LocalSet::new();
-        let claimed = disk.claim_all(&ids).expect("they are ours").into_iter();
-        // All are read before one goes on: whoever reads waits for whoever writes.
-        let recover = |kept: Result<Kept, StoreError>| {
-            let kept = kept.expect("it is ours");
-            let recovered = recovery::recover(&kept, recovery::From::Checkpoint).expect("it comes back");
-            (kept, recovered)
-        };
-        for (kept, recovered) in claimed.map(recover).collect::<Vec<_>>() {
-            let mint = mint.clone();
-            found += 1;
-            tasks.spawn_local(async move {
-                let mut run = recovered.run;
-                run.resume(mint.now()).expect("it goes on");
-                let limits = RunLimits { calls: Some(2), ..RunLimits::default() };
-                run.raise(mint.now(), limits);
-                let options = options(&recovered.started.run, limits);
-                let mut nobody = Nobody;
-                driver::drive(run, recovered.history, options, Rc::new(kept), mint, &mut nobody)
-                    .await
-                    .expect("it runs");
-            });
-        }
-        runtime.block_on(tasks);
-    }
-    assert_eq!(found, runs);
+    let mut more = OneMore { mint: mint.clone(), came: 0 };
+    runtime().block_on(resume::all(&disk, "parked", &mint, &mut more)).expect("all go on");
+    assert_eq!(more.came, runs);
     json!({"seconds": began.elapsed().as_secs_f64(), "peak": peak(), "raw": raw})
 }

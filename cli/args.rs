@@ -245,7 +245,14 @@ pub struct CancelArgs {
 #[derive(Debug, Group)]
 pub struct ResumeArgs {
     /// The run, or how its name begins
+    #[arg(required_unless_present = "all", conflicts_with = "all", default_value = "", hide_default_value = true)]
     pub run: String,
+    /// Every run that can go on: those that were interrupted, or whose time has come; not those that wait for somebody
+    #[arg(long)]
+    pub all: bool,
+    /// With --all: only those of this program, its file or a part of its path
+    #[arg(long, value_name = "NAME", requires = "all")]
+    pub program: Option<String>,
     /// A new limit of calls
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,

@@ -25,6 +25,15 @@ impl Exit {
     /// Interrupted.
     pub const INTERRUPTED: Exit = Exit(130);
 
+    /// Of several, the one that the command ends with.
+    #[cfg(feature = "store")]
+    pub fn worse(self, other: Exit) -> Exit {
+        const ORDER: [Exit; 6] =
+            [Exit::PARKED, Exit::TIMEOUT, Exit::USAGE, Exit::FAILED, Exit::NOT_UNDONE, Exit::INTERRUPTED];
+        let place = |exit: Exit| ORDER.iter().position(|one| *one == exit);
+        if place(other) > place(self) { other } else { self }
+    }
+
     /// The number.
     pub fn number(self) -> u8 {
         self.0

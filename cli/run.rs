@@ -222,15 +222,20 @@ fn store(_ephemeral: bool) -> Result<Rc<dyn Store>, Failure> {
 }
 
 /// How a run ended, as the command line says it.
-struct Outcome {
-    status: &'static str,
-    exit: Exit,
-    output: Option<Artifact>,
-    error: Option<CallError>,
+pub struct Outcome {
+    /// In a word.
+    pub status: &'static str,
+    /// With which code the program ends.
+    pub exit: Exit,
+    /// What was sent.
+    pub output: Option<Artifact>,
+    /// Or why not.
+    pub error: Option<CallError>,
 }
 
 impl Outcome {
-    fn of(report: &Report, module: &Module) -> Outcome {
+    /// Of a run of this program.
+    pub fn of(report: &Report, module: &Module) -> Outcome {
         let end = match &report.ending {
             Ending::Parked(why, questions) => {
                 let spent = |what: &str| ("E0770", format!("the run has spent its limit of {what}"), String::new());

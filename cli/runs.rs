@@ -1,6 +1,7 @@
 //! The commands on runs. All but `self_test` work on the store of the project: `journal` opens and finds a run for those that
 //! look, `resume` lets one go on for those that change it.
 
+pub mod all;
 pub mod approve;
 pub mod cancel;
 pub mod diff;

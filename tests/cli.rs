@@ -19,6 +19,8 @@ mod hostile;
 mod people;
 #[path = "cli/portable.rs"]
 mod portable;
+#[path = "cli/resume.rs"]
+mod resume;
 #[path = "cli/travel.rs"]
 mod travel;
 

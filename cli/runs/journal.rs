@@ -201,15 +201,20 @@ fn waits(row: &RunRow, carried: bool, parked: Option<String>) -> Option<String> 
 
 /// The same without telling the whole run: for lists.
 pub fn waits_of(disk: &Disk, row: &RunRow) -> Result<Option<String>, Failure> {
-    let parked = match row.status.as_str() {
-        "parked" => disk.last_record(&row.id).map_err(|error| coded(&error.to_string()))?,
-        _ => None,
-    };
-    let parked = parked.and_then(|bytes| match Record::from_bytes(&bytes).ok()?.body {
+    let parked = parked(disk, row).map_err(|error| coded(&error.to_string()))?;
+    Ok(waits(row, row.status == "running" && disk.is_carried(&row.id), parked))
+}
+
+/// What a run said last, when that was what it parks for.
+pub fn parked(disk: &Disk, row: &RunRow) -> Result<Option<String>, StoreError> {
+    if row.status != "parked" {
+        return Ok(None);
+    }
+    let last = disk.last_record(&row.id)?;
+    Ok(last.and_then(|bytes| match Record::from_bytes(&bytes).ok()?.body {
         Body::Parked { reason } => Some(reason),
         _ => None,
-    });
-    Ok(waits(row, row.status == "running" && disk.is_carried(&row.id), parked))
+    }))
 }
 
 /// The word for people: a run that nobody carries on does not run.

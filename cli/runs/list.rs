@@ -57,7 +57,7 @@ pub fn runs(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
 }
 
 /// Is a run one of this program? Its file, or a folder or file on the way there, with or without its ending.
-fn is_of(row: &RunRow, program: Option<&str>) -> bool {
+pub fn is_of(row: &RunRow, program: Option<&str>) -> bool {
     let Some(program) = program else { return true };
     let part = |part: &str| part == program || part.rsplit_once('.').is_some_and(|(stem, _)| stem == program);
     row.program == program || row.program.split('/').any(part)

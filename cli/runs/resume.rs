@@ -7,10 +7,11 @@ use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
-use aivm_host::recovery::{self, From, Recovered, RecoveryError};
+use aivm_host::recovery::{self, From, Recovered};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store};
-use aivm_host::work::{Surroundings, leftovers};
+use aivm_host::work::Surroundings;
+use aivm_schema::journal::RunStarted;
 use aivm_schema::module::RunLimits;
 use aivm_vm::action::Purpose;
 use std::rc::Rc;
@@ -40,18 +41,26 @@ pub fn none(name: &str) -> Failure {
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
+    if args.all {
+        return super::all::all(global, args);
+    }
     go_on(global, &args.run, args.quiet, |run, mint, _, _| {
-        let limits = run.limits();
-        let raised = RunLimits {
-            calls: args.max_calls.or(limits.calls),
-            money: args.max_cost.map(|money| money.0).or(limits.money),
-            tokens: args.max_tokens.map(|tokens| tokens.0).or(limits.tokens),
-        };
-        if raised != limits && !run.has_finished() {
-            run.raise(mint.now(), raised);
-        }
+        raise(run, mint, args);
         Ok(())
     })
+}
+
+/// Other limits, where any are given.
+pub fn raise(run: &mut aivm_vm::Run, mint: &Mint, args: &ResumeArgs) {
+    let limits = run.limits();
+    let raised = RunLimits {
+        calls: args.max_calls.or(limits.calls),
+        money: args.max_cost.map(|money| money.0).or(limits.money),
+        tokens: args.max_tokens.map(|tokens| tokens.0).or(limits.tokens),
+    };
+    if raised != limits && !run.has_finished() {
+        run.raise(mint.now(), raised);
+    }
 }
 
 /// `aivm settle RUN STEP happened|not-happened`.
@@ -108,41 +117,37 @@ pub fn go_on(
 ) -> Result<Exit, Failure> {
     let disk = crate::store::open()?;
     let row = find(&disk, name)?;
-    let failed = |error: RecoveryError| coded(&error.to_string());
     // Whoever owns it may still be at it: nothing is read before it is ours.
     let kept = disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;
     let from = if global.json { From::Start } else { From::Checkpoint };
-    let recovered = recovery::recover(&kept, from).inspect_err(|error| {
-        // What is wrong is said now, whether it can be written down or not.
-        error.damage().map(|reason| disk.quarantine(&row.id, &reason).ok());
-    });
-    let Recovered { mut run, started, history, module, .. } = recovered.map_err(failed)?;
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);
-    // Commands may have outlived the process that was killed: they do not go on beside what comes now.
-    let steps: Vec<String> = run.under_way().map(|call| call.key.to_string()).collect();
-    leftovers::stop(&row.id, &steps);
-    run.resume(mint.now())
-        .map_err(|error| Failure::failed("E0758", format!("the run {} cannot go on: {error}", row.id)))?;
+    let Recovered { mut run, started, history, module, .. } =
+        aivm_host::resume::read(&kept, from, &mint).map_err(|error| coded(&error.to_string()))?;
     tell(&mut run, &mint, &kept, &row.id)?;
-    let options = Options {
-        around: Surroundings {
-            run: row.id.clone(),
-            workspace: started.workspace.into(),
-            kept: Kept::of(&crate::project::state_folder(), &row.id),
-            params: started.params.into_iter().collect(),
-            mock: started.mock,
-        },
-        limits: run.limits(),
-        timeout_ms: started.timeout_ms,
-        trace: global.json,
-        started: None,
-        webhook: crate::config::webhook(),
-        reuse: None,
-    };
+    let options = options(&run, started, global.json);
     let store: Rc<dyn Store> = Rc::new(kept);
     let how = How { quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
         driver::drive(run, history, options, store.clone(), mint, observer).await
     })
+}
+
+/// How a run goes on that began so.
+pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool) -> Options {
+    Options {
+        around: Surroundings {
+            kept: Kept::of(&crate::project::state_folder(), &started.run),
+            run: started.run,
+            workspace: started.workspace.into(),
+            params: started.params.into_iter().collect(),
+            mock: started.mock,
+        },
+        limits: run.limits(),
+        timeout_ms: started.timeout_ms,
+        trace,
+        started: None,
+        webhook: crate::config::webhook(),
+        reuse: None,
+    }
 }

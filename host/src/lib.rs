@@ -14,6 +14,8 @@ pub mod pool;
 pub mod portable;
 #[cfg(feature = "store")]
 pub mod recovery;
+#[cfg(feature = "store")]
+pub mod resume;
 mod signals;
 pub mod stdlib;
 pub mod store;

@@ -92,6 +92,17 @@ impl Run {
         true
     }
 
+    /// When something comes by itself, of a run that has been told its records: a timer, a retry, the end of its time, a question
+    /// that expires.
+    pub fn next_due(&self) -> Option<u64> {
+        let retries = self.calls.values().filter_map(|call| match call.state {
+            Progress::Later(at) => Some(at),
+            _ => None,
+        });
+        let (timer, deadline) = (self.due.first().map(|(at, _)| *at), self.deadline.map(|(at, _)| at));
+        retries.chain(timer).chain(deadline).chain(self.next_expiry()).min()
+    }
+
     /// Somebody wants the run to stop.
     pub fn cancel(&mut self, at: u64, by: &str) {
         (self.parked, self.status) = (None, Status::Running);
