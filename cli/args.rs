@@ -183,8 +183,8 @@ pub struct GcArgs {
     #[arg(long, value_name = "N")]
     pub keep: Option<usize>,
     /// Only those that ended so; may be given several times
-    #[arg(long, value_name = "STATUS", value_parser = ENDED)]
-    pub status: Vec<String>,
+    #[arg(long, value_name = "STATUS", value_enum)]
+    pub status: Vec<crate::config::Ended>,
     /// This run in any case, also one that has not ended; may be given several times
     #[arg(long, value_name = "RUN")]
     pub run: Vec<String>,
@@ -192,9 +192,6 @@ pub struct GcArgs {
     #[arg(long)]
     pub dry_run: bool,
 }
-
-/// How a run can have ended.
-const ENDED: [&str; 4] = ["sent", "cancelled", "failed", "timeout"];
 
 /// `show`
 #[derive(Debug, Group)]

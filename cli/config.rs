@@ -3,12 +3,82 @@
 use crate::args::{ConfigArgs, ConfigCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::project;
-use aivm_lang::front::FrontMatter;
+use aivm_lang::front::{FrontMatter, Limits, StageSettings};
+use aivm_schema::unit::Milliseconds;
+use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
+use serde::Deserialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 
-/// The definitions of an `aivm.toml`.
-pub fn split(text: &str) -> Result<FrontMatter, String> {
-    FrontMatter::parse(text).map_err(|error| error.to_string().trim().to_owned())
+/// An `aivm.toml`: what front matter may say, and what is the project's alone.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct File {
+    worker: BTreeMap<String, WorkerDefinition>,
+    behaviour: BTreeMap<String, BehaviourDefinition>,
+    stage: BTreeMap<String, StageSettings>,
+    limits: Limits,
+    gc: Retention,
+}
+
+/// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Retention {
+    /// Only runs that ended so long ago.
+    pub older_than: Option<Milliseconds>,
+    /// But for the newest so many of each program.
+    pub keep: Option<usize>,
+    /// Only those that ended so.
+    pub status: Vec<Ended>,
+}
+
+/// How a run can have ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Ended {
+    /// With an output
+    Sent,
+    /// Stopped, or taken back
+    Cancelled,
+    /// By a failure
+    Failed,
+    /// Its time was up
+    Timeout,
+}
+
+impl Ended {
+    /// As runs say it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Ended::Sent => "sent",
+            Ended::Cancelled => "cancelled",
+            Ended::Failed => "failed",
+            Ended::Timeout => "timeout",
+        }
+    }
+}
+
+/// The definitions of an `aivm.toml`, and what `aivm gc` does.
+pub fn split(text: &str) -> Result<(FrontMatter, Retention), String> {
+    let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
+    let File { worker, behaviour, stage, limits, gc } = file;
+    Ok((FrontMatter { worker, behaviour, stage, limits }, gc))
+}
+
+/// What the project of the store says about which runs stay.
+#[cfg(feature = "store")]
+pub fn retention() -> Result<Retention, Failure> {
+    let state = project::state_folder();
+    let folder = match std::env::var_os("AIVM_STATE").filter(|folder| !folder.is_empty()) {
+        Some(_) => std::path::PathBuf::from("."),
+        None => state.parent().map(std::path::Path::to_path_buf).unwrap_or_default(),
+    };
+    let Some(root) = project::nearest(&folder, "aivm.toml") else { return Ok(Retention::default()) };
+    let path = root.join("aivm.toml");
+    let text = crate::library::read(&path).map_err(|error| Failure::usage("E0802", error.to_string()))?;
+    let split = split(&text.unwrap_or_default());
+    split.map(|(_, gc)| gc).map_err(|reason| Failure::usage("E0802", format!("{}: {reason}", path.display())))
 }
 
 /// Where it is told that a person is asked.
@@ -47,10 +117,9 @@ fn settings() -> Vec<Setting> {
         value: project::user_folder().map_or("none".into(), |folder| folder.display().to_string()),
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
-    let limits = root
+    let (FrontMatter { limits, .. }, gc) = root
         .and_then(|root| crate::library::read(&root.join("aivm.toml")).ok().flatten())
         .and_then(|text| split(&text).ok())
-        .map(|front| front.limits)
         .unwrap_or_default();
     let mut limit = |name, value: Option<String>, default: &str| {
         let origin = if value.is_some() { "aivm.toml" } else { "default" };
@@ -60,6 +129,10 @@ fn settings() -> Vec<Setting> {
     limit("limits.calls", limits.calls.map(|n| n.to_string()), "none");
     limit("limits.money", limits.money.map(|n| n.to_string()), "none");
     limit("limits.tokens", limits.tokens.map(|n| n.to_string()), "none");
+    limit("gc.older_than", gc.older_than.map(|age| age.to_string()), "none");
+    limit("gc.keep", gc.keep.map(|n| n.to_string()), "none");
+    let status: Vec<&str> = gc.status.iter().map(|status| status.word()).collect();
+    limit("gc.status", Some(status.join(", ")).filter(|all| !all.is_empty()), "all");
     settings.push(Setting {
         name: "webhook",
         value: webhook().unwrap_or("none".into()),

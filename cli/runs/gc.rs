@@ -2,6 +2,7 @@
 
 use crate::args::{GcArgs, Global};
 use crate::artifact::{size_text, time_text};
+use crate::config::{self, Retention};
 use crate::fail::{Exit, Failure, coded};
 use crate::runs::resume;
 use crate::runs::show::one_line;
@@ -13,8 +14,14 @@ use serde_json::json;
 /// `aivm gc`.
 pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
     let disk = store::open()?;
-    let mut policy = Policy { keep: args.keep, status: args.status.clone(), ..Policy::default() };
-    policy.before = args.older_than.map(|age| SystemClock.now().saturating_sub(age.0.saturating_mul(1_000_000)));
+    let told = args.older_than.is_some() || args.keep.is_some() || !args.status.is_empty() || !args.run.is_empty();
+    let Retention { older_than, keep, status } = match told {
+        true => Retention { older_than: args.older_than, keep: args.keep, status: args.status.clone() },
+        false => config::retention()?,
+    };
+    let status = status.into_iter().map(|status| status.word().to_owned()).collect();
+    let mut policy = Policy { keep, status, ..Policy::default() };
+    policy.before = older_than.map(|age| SystemClock.now().saturating_sub(age.0.saturating_mul(1_000_000)));
     for prefix in &args.run {
         let row = resume::find(&disk, prefix)?;
         if disk.is_carried(&row.id) {

@@ -242,3 +242,30 @@ fn killed_in_the_middle_it_leaves_every_other_run_whole() {
     let lost = "SELECT count(*) FROM journal WHERE run <> 0 AND run NOT IN (SELECT number FROM run)";
     assert_eq!(state.query_row(lost, [], |row| row.get::<_, i64>(0)).expect("counted"), 0, "{removed}");
 }
+
+#[test]
+fn a_project_says_once_which_runs_go() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", LARGE);
+    for n in ["1", "2", "3"] {
+        ran(dir.path(), &["p.aivm", "--in", n]);
+    }
+    let before = runs(dir.path());
+    write(dir.path(), "aivm.toml", "[gc]\nkeep = 1\nstatus = [\"sent\"]\nolder_than = \"0s\"\n");
+    assert_eq!(gc(dir.path(), &["--dry-run"])["runs"], serde_json::json!(before[..2]));
+    assert_eq!(gc(dir.path(), &["--keep", "3"])["runs"], serde_json::json!([]), "whoever says it otherwise");
+    assert_eq!(gc(dir.path(), &["--run", &before[1]])["runs"], serde_json::json!([before[1]]), "names this one alone");
+    assert_eq!(gc(dir.path(), &[])["runs"], serde_json::json!(before[..1]));
+    assert_eq!(runs(dir.path()), before[2..]);
+    for (wrong, why) in [("keeps = 1", "keeps"), ("status = [\"parked\"]", "parked"), ("older_than = 3", "older_than")]
+    {
+        write(dir.path(), "aivm.toml", &format!("[gc]\n{wrong}\n"));
+        for command in [&["gc"][..], &["check", "p.aivm"]] {
+            let refused = aivm(dir.path(), command);
+            assert_eq!(refused.status.code(), Some(2), "{command:?}");
+            let said = stderr(&refused);
+            assert!(said.contains("E0802") && said.contains(why), "{command:?}: {said}");
+        }
+    }
+    assert_eq!(runs(dir.path()), before[2..], "nothing goes by a policy that cannot be read");
+}
