@@ -16,7 +16,9 @@ impl Exit {
     pub const FAILED: Exit = Exit(1);
     /// Wrong usage, or an error in a program.
     pub const USAGE: Exit = Exit(2);
-    /// Parked: a limit of the run is spent.
+    /// The store, a run in it or the file of one is damaged, or cannot be read or written.
+    pub const STORE: Exit = Exit(3);
+    /// Parked: it waits for somebody.
     pub const PARKED: Exit = Exit(4);
     /// Timed out.
     pub const TIMEOUT: Exit = Exit(5);
@@ -25,11 +27,20 @@ impl Exit {
     /// Interrupted.
     pub const INTERRUPTED: Exit = Exit(130);
 
+    /// The store's, when the code of an error is one of its own.
+    fn or(self, code: &str) -> Exit {
+        const STORE: [&str; 13] = [
+            "E0750", "E0751", "E0752", "E0753", "E0756", "E0757", "E0758", "E0759", "E0765", "E0781", "E0782", "E0784",
+            "E0786",
+        ];
+        if STORE.contains(&code) { Exit::STORE } else { self }
+    }
+
     /// Of several, the one that the command ends with.
     #[cfg(feature = "store")]
     pub fn worse(self, other: Exit) -> Exit {
-        const ORDER: [Exit; 6] =
-            [Exit::PARKED, Exit::TIMEOUT, Exit::USAGE, Exit::FAILED, Exit::NOT_UNDONE, Exit::INTERRUPTED];
+        const ORDER: [Exit; 7] =
+            [Exit::PARKED, Exit::TIMEOUT, Exit::USAGE, Exit::FAILED, Exit::STORE, Exit::NOT_UNDONE, Exit::INTERRUPTED];
         let place = |exit: Exit| ORDER.iter().position(|one| *one == exit);
         if place(other) > place(self) { other } else { self }
     }
@@ -88,12 +99,12 @@ pub enum Failure {
 impl Failure {
     /// Wrong usage.
     pub fn usage(code: &str, message: impl Into<String>) -> Failure {
-        Failure::Other { code: code.to_owned(), message: message.into(), help: None, exit: Exit::USAGE }
+        Failure::Other { code: code.to_owned(), message: message.into(), help: None, exit: Exit::USAGE.or(code) }
     }
 
     /// Something failed that was not the caller's doing.
     pub fn failed(code: &str, message: impl Into<String>) -> Failure {
-        Failure::Other { code: code.to_owned(), message: message.into(), help: None, exit: Exit::FAILED }
+        Failure::Other { code: code.to_owned(), message: message.into(), help: None, exit: Exit::FAILED.or(code) }
     }
 
     /// What the lean build cannot do.
@@ -175,7 +186,15 @@ pub fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
 /// A failure whose text begins with its code, as those of the libraries do.
 pub fn coded(text: &str) -> Failure {
     let (code, message) = text.split_once(": ").filter(|(code, _)| code.len() == 5).unwrap_or(("E0800", text));
-    Failure::Other { code: code.to_owned(), message: message.to_owned(), help: None, exit: Exit::USAGE }
+    Failure::usage(code, message)
+}
+
+/// The same of what was under way already.
+pub fn failed(text: &str) -> Failure {
+    match coded(text) {
+        Failure::Other { code, message, .. } => Failure::failed(&code, message),
+        program @ Failure::Program { .. } => program,
+    }
 }
 
 /// Should this stream be coloured?

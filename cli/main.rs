@@ -42,10 +42,7 @@ fn main() -> ExitCode {
             let json = args.global.json;
             command(args).unwrap_or_else(|failure| failure.show(json))
         }
-        Err(error) if error.use_stderr() => {
-            let _ = error.print();
-            Exit::USAGE
-        }
+        Err(error) if error.use_stderr() => usage(&error),
         Err(help) => {
             out::note(help.print());
             Exit::SENT
@@ -58,6 +55,20 @@ fn main() -> ExitCode {
         }
         _ => exit.into(),
     }
+}
+
+/// Wrong usage, as clap says it; in JSON when that was asked for, though nothing else of the line could be read.
+fn usage(error: &clap::Error) -> Exit {
+    let line: Vec<_> = std::env::args_os().skip(1).take_while(|word| word != "--").collect();
+    if !line.iter().any(|word| word == "--json") {
+        let _ = error.print();
+        return Exit::USAGE;
+    }
+    let text = error.render().to_string();
+    let text = text.trim().trim_start_matches("error: ");
+    let (message, more) = text.split_once("\n\n").unwrap_or((text, ""));
+    let failure = Failure::usage("E0819", message.trim());
+    if more.is_empty() { failure } else { failure.help(more.trim()) }.show(true)
 }
 
 fn command(args: Args) -> Result<Exit, Failure> {

@@ -100,12 +100,11 @@ pub fn carry(
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
     let mut report = runtime.block_on(drive(&mut *observer)).map_err(|error| {
-        let exit = match &error {
-            DriverError::Abandoned { undo: true } => Exit::NOT_UNDONE,
-            DriverError::Abandoned { undo: false } => Exit::INTERRUPTED,
-            _ => Exit::FAILED,
-        };
-        crate::fail::coded(&error.to_string()).ending_with(exit)
+        let failure = crate::fail::failed(&error.to_string());
+        match abandoned(&error) {
+            Some(exit) => failure.ending_with(exit),
+            None => failure,
+        }
     })?;
     drop(observer);
     for step in &mut report.steps {
@@ -123,10 +122,19 @@ pub fn carry(
     }
     // The result is shown even where it cannot be kept: it may have cost hours. Standard output has had its one object.
     if let Err(error) = kept {
-        let failed = crate::fail::coded(&error.to_string()).ending_with(Exit::FAILED).show(false);
+        let failed = crate::fail::failed(&error.to_string()).show(false);
         return Ok(if outcome.exit == Exit::SENT { failed } else { outcome.exit });
     }
     Ok(outcome.exit)
+}
+
+/// How the program ends that was asked twice to stop.
+pub fn abandoned(error: &DriverError) -> Option<Exit> {
+    match error {
+        DriverError::Abandoned { undo: true } => Some(Exit::NOT_UNDONE),
+        DriverError::Abandoned { undo: false } => Some(Exit::INTERRUPTED),
+        _ => None,
+    }
 }
 
 /// `--param`, by name.

@@ -1,14 +1,14 @@
 //! `resume --all`: every run of the store that can go on does, many at once.
 
 use crate::args::{Global, ResumeArgs};
-use crate::fail::{Exit, Failure, coded};
+use crate::fail::{Exit, Failure, coded, failed};
 use crate::out::{paint, say};
-use crate::run::Outcome;
+use crate::run::{Outcome, abandoned};
 use crate::runs::list::is_of;
 use crate::runs::show::one_line;
 use crate::runs::{journal, resume};
 use crate::{fail, store};
-use aivm_host::driver::{DriverError, Options, Report};
+use aivm_host::driver::{Options, Report};
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::resume::{ResumeError, Resumer};
@@ -146,17 +146,20 @@ impl Resumer for All<'_> {
                 !self.stopped
             }
             Err(error) => {
-                let exit = match &error {
-                    ResumeError::Driver(DriverError::Abandoned { undo: true }) => Exit::NOT_UNDONE,
-                    ResumeError::Driver(DriverError::Abandoned { undo: false }) => Exit::INTERRUPTED,
-                    _ => Exit::FAILED,
+                let abandoned = match &error {
+                    ResumeError::Driver(error) => abandoned(error),
+                    ResumeError::Recovery(_) => None,
                 };
+                self.stopped |= abandoned.is_some();
                 let status = match &error {
                     ResumeError::Recovery(error) if error.damage().is_some() => "damaged",
                     _ => "error",
                 };
-                self.stopped |= matches!(error, ResumeError::Driver(DriverError::Abandoned { .. }));
-                let failure = coded(&error.to_string()).ending_with(exit);
+                let failure = failed(&error.to_string());
+                let failure = match abandoned {
+                    Some(exit) => failure.ending_with(exit),
+                    None => failure,
+                };
                 if let Failure::Other { code, message, exit, .. } = failure {
                     self.show(row, status, exit, Some((code, message)));
                 }

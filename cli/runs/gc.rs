@@ -33,8 +33,7 @@ pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
         }
         policy.runs.push(row.id);
     }
-    let collected =
-        disk.collect(&policy, args.dry_run).map_err(|error| coded(&error.to_string()).ending_with(Exit::FAILED))?;
+    let collected = disk.collect(&policy, args.dry_run).map_err(|error| coded(&error.to_string()))?;
     let left: Vec<String> = collected.left.iter().map(|(path, error)| format!("{}: {error}", path.display())).collect();
     if global.json {
         let Collected { runs, artifacts, bytes, leftovers, leftover_bytes, free, .. } = &collected;
@@ -51,7 +50,7 @@ pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
     }
     match left.first() {
         None => Ok(Exit::SENT),
-        Some(_) if global.json => Ok(Exit::FAILED),
+        Some(_) if global.json => Ok(Exit::STORE),
         Some(first) => {
             let more = if left.len() > 1 { format!(", and {} more", left.len() - 1) } else { String::new() };
             Err(Failure::failed("E0786", format!("not everything could be removed: {first}{more}"))

@@ -97,7 +97,9 @@ impl Torture<'_> {
         std::fs::create_dir_all(self.place).map_err(io)?;
         std::fs::write(self.place.join("p.aivm"), PROGRAM).map_err(io)?;
         std::fs::write(self.place.join("ledger"), "").map_err(io)?;
-        let (id, mut next) = ("torture", vec!["run".to_owned(), "p.aivm".into(), "--id".into(), "torture".into()]);
+        // Commands that a killed process left are known by the name of their run: it is no other test's.
+        let id = format!("torture-{:016x}", random());
+        let mut next = vec!["run".to_owned(), "p.aivm".into(), "--id".into(), id.clone()];
         let mut killed = false;
         loop {
             let args: Vec<&str> = next.iter().map(String::as_str).chain(["--json"]).collect();
@@ -108,7 +110,7 @@ impl Torture<'_> {
                 (counts.kills, killed) = (counts.kills + 1, true);
                 // What it was told may be kept already.
                 if next.first().is_some_and(|command| command == "settle") {
-                    next = vec!["resume".into(), id.into()];
+                    next = vec!["resume".into(), id.clone()];
                 }
                 continue;
             };
@@ -125,7 +127,7 @@ impl Torture<'_> {
                     };
                     counts.unknown += 1;
                     counts.happened += u64::from(how == "happened");
-                    next = vec!["settle".into(), id.into(), step, how.into()];
+                    next = vec!["settle".into(), id.clone(), step, how.into()];
                     killed = false;
                     continue;
                 }

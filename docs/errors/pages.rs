@@ -183,6 +183,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0816", include_str!("E0816.md")),
     ("E0817", include_str!("E0817.md")),
     ("E0818", include_str!("E0818.md")),
+    ("E0819", include_str!("E0819.md")),
     ("E0820", include_str!("E0820.md")),
     ("E0821", include_str!("E0821.md")),
     ("E0822", include_str!("E0822.md")),

@@ -170,3 +170,17 @@ fn a_terminal_keeps_the_lines_that_stay_and_nothing_else() {
         assert!(!each.contains(" 0.0ms"), "it takes as long as what is in it: {each}");
     }
 }
+
+#[test]
+fn wrong_usage_is_json_when_json_is_wanted() {
+    let dir = folder();
+    for line in ["run --json", "--json nonsense", "gc --keep many --json"] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let refused = aivm(dir.path(), &args);
+        assert_eq!(refused.status.code(), Some(2), "{line}");
+        assert_eq!(json(&refused)["error"]["code"], "E0819", "{line}");
+        assert!(refused.stderr.is_empty() && json(&refused)["error"]["message"].is_string(), "{line}");
+    }
+    let text = aivm(dir.path(), &["run", "--wrong"]);
+    assert!(text.stdout.is_empty() && stderr(&text).starts_with("error: "), "{}", stderr(&text));
+}

@@ -162,7 +162,7 @@ fn a_damaged_journal_is_reported_and_stops_no_other_run() {
     let change = "UPDATE journal SET records = CAST(substr(records, 1, 40) || x'ff' || substr(records, 42) AS BLOB) WHERE seq > 1";
     assert!(store.execute(change, []).expect("it is changed") > 0);
     let refused = aivm(dir.path(), &["resume", &run]);
-    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("E0756"), "{}", stderr(&refused));
     let runs = json(&aivm(dir.path(), &["runs", "--json"]));
     assert!(runs["runs"][0]["quarantine"].as_str().is_some_and(|reason| reason.contains("record ")), "{runs}");

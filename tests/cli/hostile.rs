@@ -60,7 +60,7 @@ fn what_cannot_be_kept_is_not_said_to_have_happened() {
     let text = "+++\n[worker.big]\nrun = \"head -c 100000 /dev/zero; rm -r .aivm; echo > .aivm\"\n+++\nout <= ( switch <= ( big => next ) ) <= in\n";
     write(dir.path(), "p.aivm", text);
     let output = aivm(dir.path(), &["run", "p.aivm", "--json"]);
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    assert_eq!(output.status.code(), Some(3), "{}", stderr(&output));
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(said.contains("E0751") && !said.contains("\"sent\""), "{said}");
 }

@@ -108,6 +108,6 @@ fn a_changed_store_does_not_verify() {
     assert!(store.execute(change, []).expect("it is changed") > 0);
     drop(store);
     let refused = aivm(dir.path(), &["verify", &run]);
-    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
     assert!(stderr(&refused).contains("E0756"), "{}", stderr(&refused));
 }

@@ -112,6 +112,7 @@ fn more_than_a_group_goes_on_and_one_that_is_damaged_stops_no_other() {
     let all = aivm(at, &["resume", "--all", "--json"]);
     let all_lines = lines(&all);
     assert_eq!(all_lines.len(), 150, "{}", stderr(&all));
+    assert_eq!(all.status.code(), Some(3), "damage is worse than a timeout");
     for line in &all_lines {
         let damaged = line["run"] == "r007";
         assert_eq!(line["status"], if damaged { "damaged" } else { "timeout" }, "{line}");

@@ -317,7 +317,7 @@ fn a_changed_journal_is_not_told_as_true() {
         store.execute_batch("RELEASE s").expect("it stays");
         for command in ["logs", "show"] {
             let refused = aivm(dir.path(), &[command, &run]);
-            assert_eq!(refused.status.code(), Some(2), "{command}: {change}");
+            assert_eq!(refused.status.code(), Some(3), "{command}: {change}");
             assert!(stderr(&refused).contains("E0756"), "{}", stderr(&refused));
         }
         assert_eq!(aivm(dir.path(), &["runs"]).status.code(), Some(0), "the list still stands");
