@@ -3,7 +3,7 @@
 use crate::args::{ArtifactArgs, ArtifactCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::keys;
-use crate::store::{find, open};
+use crate::store::{existing, find};
 use aivm_host::store::disk::{Disk, Entry};
 use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
 use serde_json::json;
@@ -12,7 +12,7 @@ use std::io::IsTerminal;
 
 /// `aivm artifact …`.
 pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
-    let disk = open()?;
+    let disk = existing()?;
     match &args.command {
         ArtifactCommand::Ls { prefix, most } => {
             let entries = disk.list(prefix, *most).map_err(|error| crate::fail::coded(&error.to_string()))?;

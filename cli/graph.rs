@@ -78,7 +78,7 @@ fn compiled(file: &str) -> Result<Compiled, Failure> {
 /// The flow graph and the path of a run that is kept in the store.
 #[cfg(feature = "store")]
 fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
-    let disk = crate::store::open()?;
+    let disk = crate::store::existing()?;
     let row = crate::runs::resume::find(&disk, run)?;
     let file = file.unwrap_or(&row.program);
     let compiled = compiled(file).map_err(|error| match FilePath::new(file).exists() {

@@ -127,7 +127,7 @@ pub fn keys(global: &Global, args: &KeysArgs) -> Result<Exit, Failure> {
         }
         #[cfg(feature = "store")]
         KeysCommand::Sign { artifact, name } => {
-            let disk = crate::store::open()?;
+            let disk = crate::store::existing()?;
             let artifact = crate::store::find(&disk, artifact)?;
             let signed = secret(name)?.sign(&artifact);
             disk.put(&signed).map_err(|error| crate::fail::coded(&error.to_string()))?;

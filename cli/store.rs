@@ -6,9 +6,14 @@ use crate::project;
 use aivm_host::store::disk::Disk;
 use aivm_schema::artifact::Artifact;
 
-/// The store around the current folder.
+/// The store around the current folder, made when it is not there: for those that begin something.
 pub fn open() -> Result<Disk, Failure> {
     Disk::open(&project::state_folder()).map_err(|error| coded(&error.to_string()))
+}
+
+/// The same for all others: nothing is made, and a store that may not be written can be looked at.
+pub fn existing() -> Result<Disk, Failure> {
+    Disk::existing(&project::state_folder()).map_err(|error| coded(&error.to_string()))
 }
 
 /// The artifact whose checksum or key begins so.

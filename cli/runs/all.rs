@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 /// `aivm resume --all`.
 pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
-    let disk = store::open()?;
+    let disk = store::existing()?;
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);
     let runtime = tokio::runtime::Builder::new_current_thread()

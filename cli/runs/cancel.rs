@@ -19,7 +19,7 @@ const PATIENCE: u64 = 50;
 
 /// `aivm cancel RUN`.
 pub fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, Failure> {
-    let disk = store::open()?;
+    let disk = store::existing()?;
     let mut row = resume::find(&disk, &args.run)?;
     if !is_open(&row) {
         return Err(Failure::usage("E0863", format!("the run {} has ended already: {}", row.id, row.status))
@@ -38,7 +38,7 @@ pub fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, Failure> {
         Ok(())
     })?;
     // To be cancelled is what was asked for.
-    let now = resume::find(&store::open()?, &row.id)?;
+    let now = resume::find(&store::existing()?, &row.id)?;
     Ok(if exit == Exit::FAILED && now.status == "cancelled" { Exit::SENT } else { exit })
 }
 

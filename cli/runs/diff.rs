@@ -29,7 +29,7 @@ const DEEPEST: usize = 16;
 
 /// `aivm diff RUN RUN`.
 pub fn diff(global: &Global, args: &DiffArgs) -> Result<Exit, Failure> {
-    let disk = store::open()?;
+    let disk = store::existing()?;
     let (one, other) = (journal::tell(&disk, &args.run)?, journal::tell(&disk, &args.other)?);
     // What the parts of values are read from.
     let kept = disk.keep();

@@ -24,7 +24,7 @@ use std::sync::Arc;
 
 /// `aivm fork RUN --at STEP`.
 pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
-    let disk = crate::store::open()?;
+    let disk = crate::store::existing()?;
     let row = resume::find(&disk, &args.run)?;
     let source = resume::look(&disk, &row.id, From::Start)?;
     let kept = disk.keep();

@@ -13,7 +13,7 @@ use serde_json::json;
 
 /// `aivm gc`.
 pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
-    let disk = store::open()?;
+    let disk = store::existing()?;
     let told = args.older_than.is_some() || args.keep.is_some() || !args.status.is_empty() || !args.run.is_empty();
     let Retention { older_than, keep, status } = match told {
         true => Retention { older_than: args.older_than, keep: args.keep, status: args.status.clone() },

@@ -255,7 +255,7 @@ impl Records {
 
     /// Of the run whose name begins so.
     pub fn open(name: &str) -> Result<Records, Failure> {
-        let disk = store::open()?;
+        let disk = store::existing()?;
         let row = resume::find(&disk, name)?;
         Records::of(&disk, &row.id)
     }

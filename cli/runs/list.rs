@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 /// `aivm runs`.
 pub fn runs(global: &Global, args: &RunsArgs) -> Result<Exit, Failure> {
-    let disk = crate::store::open()?;
+    let disk = crate::store::existing()?;
     let filtered = !args.status.is_empty() || args.program.is_some() || args.since.is_some();
     // What is left out may stand before what is asked for.
     let most = if filtered { i64::MAX as usize } else { args.most };

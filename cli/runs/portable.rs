@@ -26,7 +26,7 @@ fn kept(disk: &Disk, prefix: &str) -> Result<(String, Kept), Failure> {
 
 /// `aivm export RUN`.
 pub fn export(global: &Global, args: &ExportArgs) -> Result<Exit, Failure> {
-    let disk = crate::store::open()?;
+    let disk = crate::store::existing()?;
     let (run, kept) = kept(&disk, &args.run)?;
     let secret = args.sign.as_deref().map(keys::secret).transpose()?;
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
@@ -135,7 +135,7 @@ fn of_file(file: &str, keyring: &Keyring) -> Result<Verified, Failure> {
 
 /// Reads everything, tells the records to the program again, and looks at every artifact that they name.
 fn of_run(prefix: &str, keyring: &Keyring) -> Result<Verified, Failure> {
-    let disk = crate::store::open()?;
+    let disk = crate::store::existing()?;
     let (run, kept) = kept(&disk, prefix)?;
     let store = |error: aivm_host::store::StoreError| coded(&error.to_string());
     let (mut signed, mut seen, mut records) = (BTreeSet::new(), BTreeSet::new(), 0);

@@ -115,7 +115,7 @@ pub fn go_on(
     quiet: bool,
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    let disk = crate::store::open()?;
+    let disk = crate::store::existing()?;
     let row = find(&disk, name)?;
     // Whoever owns it may still be at it: nothing is read before it is ours.
     let kept = disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;

@@ -43,7 +43,7 @@ fn unknown(key: &str, keys: &[String]) -> Failure {
 
 /// What would be taken back, in that order.
 fn plan(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
-    let disk = crate::store::open()?;
+    let disk = crate::store::existing()?;
     let row = resume::find(&disk, &args.run)?;
     let recovered = resume::look(&disk, &row.id, From::Checkpoint)?;
     let mut keys: Vec<String> = recovered.run.undoable().iter().map(ToString::to_string).collect();

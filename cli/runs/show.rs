@@ -22,7 +22,7 @@ const PREVIEW: usize = 60;
 
 /// `aivm show RUN`.
 pub fn show(global: &Global, args: &RunArg) -> Result<Exit, Failure> {
-    let disk = store::open()?;
+    let disk = store::existing()?;
     let told = journal::tell(&disk, &args.run)?;
     if global.json {
         println!("{}", report(&disk, &told));

@@ -22,7 +22,7 @@ const MOST_LINES: usize = 6;
 
 /// `aivm why RUN STEP`.
 pub fn why(global: &Global, args: &WhyArgs) -> Result<Exit, Failure> {
-    let disk = store::open()?;
+    let disk = store::existing()?;
     let told = journal::tell(&disk, &args.run)?;
     let place = find(&told, &args.step)?;
     let debug = journal::debug(&disk, &told);

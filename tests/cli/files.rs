@@ -222,3 +222,99 @@ fn a_worker_of_the_project_is_shown_as_it_is() {
     let judge = shown(dir.path(), "judge");
     assert!(judge.contains("needs a model") && judge.contains("Is it good?"), "{judge}");
 }
+
+#[test]
+fn looking_makes_no_store() {
+    let dir = folder();
+    for line in [
+        "runs",
+        "gc",
+        "gc --dry-run",
+        "show x",
+        "logs x",
+        "why x y",
+        "diff x y",
+        "verify x",
+        "export x",
+        "graph --run x",
+        "artifact ls",
+        "artifact cat 00",
+        "resume x",
+        "resume --all",
+        "settle x y happened",
+        "approve x",
+        "cancel x",
+        "rollback x --plan",
+        "fork x --at y",
+        "upgrade x p.aivm",
+        "doctor",
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        let code = aivm(dir.path(), &args).status.code();
+        let expected = if line.contains(" x") || line.contains("cat") { Some(2) } else { Some(0) };
+        assert_eq!(code, expected, "{line}");
+        assert_eq!(std::fs::read_dir(dir.path()).expect("there").count(), 0, "{line}");
+    }
+}
+
+/// Lets everybody look into a folder, and nobody but its owner write.
+fn open_to_look(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    let mode = |path: &Path, mode| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).expect("its mode");
+    };
+    for entry in std::fs::read_dir(folder).expect("there").flatten() {
+        match entry.path().is_dir() {
+            true => open_to_look(&entry.path()),
+            false => mode(&entry.path(), 0o444),
+        }
+    }
+    mode(folder, 0o555);
+}
+
+#[test]
+fn a_store_that_may_not_be_written_can_be_looked_at() {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::process::CommandExt;
+    let dir = folder();
+    let program =
+        "+++\n[worker.ask]\nhuman = \"Well?\"\n+++\nout <= ( switch <= ( clean => next  ask => send ) ) <= in\n";
+    write(dir.path(), "at/p.aivm", program);
+    let at = dir.path().join("at");
+    assert_eq!(aivm(&at, &["run", "p.aivm", "--id", "waits", "--in", "x", "-q"]).status.code(), Some(4));
+    // Whoever may do everything may write everything: then it is somebody else who looks.
+    let root = std::fs::metadata(&at).expect("there").uid() == 0;
+    let binary = dir.path().join("aivm");
+    std::fs::copy(env!("CARGO_BIN_EXE_aivm"), &binary).expect("copied");
+    open_to_look(&at);
+    std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    let look = |args: &[&str]| {
+        let mut command = std::process::Command::new(&binary);
+        command.args(args).current_dir(&at).env_remove("AIVM_STATE").env("HOME", "/nonexistent");
+        if root {
+            command.uid(65_534).gid(65_534);
+        }
+        command.output().expect("aivm runs")
+    };
+    let before = std::fs::read_dir(at.join(".aivm")).expect("there").count();
+    for line in ["runs", "show waits", "logs waits", "verify waits", "export waits -o -", "artifact ls", "gc --dry-run"]
+    {
+        let args: Vec<&str> = line.split(' ').collect();
+        let looked = look(&args);
+        assert_eq!(looked.status.code(), Some(0), "{line}: {}", stderr(&looked));
+        assert!(!looked.stdout.is_empty(), "{line}");
+    }
+    let listed = look(&["artifact", "ls"]).stdout;
+    let refused = look(&["resume", "waits"]);
+    assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
+    assert_eq!(std::fs::read_dir(at.join(".aivm")).expect("there").count(), before);
+    let open_again = |path: &Path| {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755)).expect("its mode");
+    };
+    for path in ["", ".aivm", ".aivm/runs"] {
+        open_again(&at.join(path));
+    }
+    std::fs::set_permissions(at.join(".aivm/store.db"), std::fs::Permissions::from_mode(0o600)).expect("its mode");
+    let owner = aivm(&at, &["artifact", "ls"]);
+    assert_eq!(owner.stdout, listed, "also what was not in the index yet: {}", stderr(&owner));
+}

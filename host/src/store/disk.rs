@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 mod cache;
+mod existing;
 mod gc;
 mod index;
 mod journal;
@@ -123,7 +124,6 @@ impl Disk {
         let error = |source| StoreError::Database { path: path.display().to_string(), source };
         let database = Connection::open(&path).map_err(error)?;
         database.busy_timeout(std::time::Duration::from_secs(10)).map_err(error)?;
-        database.set_prepared_statement_cache_capacity(48);
         let format = || database.pragma_query_value(None, "user_version", |row| row.get(0));
         let found: i64 = format().map_err(error)?;
         if found == 0 {
@@ -139,13 +139,7 @@ impl Disk {
             FORMAT => {}
             found => return Err(StoreError::Format { path: path.display().to_string(), found, expected: FORMAT }),
         }
-        let writer = Arc::new(Writer::new(folder, database));
-        Ok(Disk(Rc::new(Shared {
-            writer,
-            cache: RefCell::default(),
-            owned: Cell::default(),
-            asked: RefCell::default(),
-        })))
+        Ok(Disk::of(folder, database))
     }
 
     fn writer(&self) -> &Writer {

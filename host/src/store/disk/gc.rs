@@ -90,6 +90,10 @@ impl Disk {
 
     fn collected(&self, policy: &Policy, dry: bool) -> Result<Collected, StoreError> {
         let mut collected = Collected::default();
+        // Without its database nobody knows what is left over.
+        if !Disk::is_there(&self.writer().folder) {
+            return Ok(collected);
+        }
         let leaving = self.leaving(policy)?;
         self.writer().catch_up()?;
         let objects = self.measure(&leaving, &mut collected)?;

@@ -354,3 +354,42 @@ fn a_run_that_is_removed_while_it_is_read_is_gone_and_not_damaged() {
     disk.put(&artifact(b"x".to_vec(), 1)).expect("is written");
     assert!(disk.find(artifact(b"x".to_vec(), 1).checksum()).expect("reads").is_some());
 }
+
+#[test]
+fn a_store_that_may_not_be_written_is_read_with_what_is_not_in_its_index_yet() {
+    let (folder, disk) = store();
+    let mut run = Writing::new(&disk, "a");
+    let (early, late) = (artifact(b"early".to_vec(), 1), artifact(vec![7; 200_000], 2));
+    run.kept.put(&early);
+    run.write(vec![unknown(1)]).expect("is written");
+    assert_eq!(disk.list("", 9).expect("lists").len(), 1, "this one is in the index");
+    run.kept.put(&late);
+    run.write(vec![unknown(2)]).expect("is written");
+    let seen = |disk: &Disk| {
+        for artifact in [&early, &late] {
+            assert_eq!(disk.find(artifact.checksum()).expect("reads").as_ref(), Some(artifact));
+        }
+        assert_eq!(disk.list("", 9).expect("lists").len(), 2);
+        let kept = disk.look("a").expect("reads").expect("there");
+        assert_eq!(read(kept.journal().expect("there")).expect("is whole"), [1, 2]);
+        assert!(matches!(disk.put(&artifact(b"x".to_vec(), 3)), Err(StoreError::Stopped(_))));
+    };
+    // Beside somebody who writes, and alone.
+    seen(&Disk::read(folder.path()).expect("opens"));
+    drop((run, disk));
+    seen(&Disk::read(folder.path()).expect("opens"));
+    let indexed = "SELECT row FROM indexed";
+    let disk = Disk::open(folder.path()).expect("opens");
+    let row = disk.writer().state().database.query_row(indexed, [], |row| row.get::<_, i64>(0)).expect("a row");
+    assert_eq!(row, 1, "nothing was written");
+}
+
+#[test]
+fn where_there_is_no_store_none_is_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let disk = Disk::existing(&folder.path().join(".aivm")).expect("opens");
+    assert!(disk.runs("", 9).expect("lists").is_empty() && disk.list("", 9).expect("lists").is_empty());
+    assert!(disk.collect(&Policy::default(), false).expect("collects").runs.is_empty());
+    drop(disk);
+    assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 0);
+}
