@@ -114,6 +114,15 @@ impl Failure {
             .help("install with one: cargo install --path .")
     }
 
+    /// The code; none of a program, which may have several.
+    #[cfg(feature = "store")]
+    pub fn code(&self) -> &str {
+        match self {
+            Failure::Program { .. } => "",
+            Failure::Other { code, .. } => code,
+        }
+    }
+
     /// Adds what to do.
     pub fn help(self, text: impl Into<String>) -> Failure {
         match self {

@@ -9,7 +9,7 @@ use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::parts;
 use aivm_host::recovery::{From, Recovered};
-use aivm_host::store::{RunRow, Store};
+use aivm_host::store::{RunRow, Store, StoreError};
 use aivm_host::work::Surroundings;
 use aivm_lang::library::{Found, Library};
 use aivm_schema::artifact::Artifact;
@@ -46,7 +46,8 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let module = with_workers(source.module.clone(), &source.started.file, &args.worker)?;
     let find = |checksum, what: &str| -> Result<Artifact, Failure> {
         let found = disk.find(checksum).map_err(|error| coded(&error.to_string()))?;
-        found.ok_or_else(|| Failure::failed("E0759", format!("the run {} has lost {what}", row.id)))
+        let lost = || Failure::failed("E0759", format!("the run {} has lost {what}", row.id));
+        found.ok_or_else(|| resume::still(&disk, &row.id, lost()))
     };
     let program = match args.worker.is_empty() {
         true => find(source.started.program, "its program")?,
@@ -94,13 +95,23 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         quarantine: None,
     };
     let store: Rc<dyn Store> = Rc::new(kept);
-    parts::put_whole(&program, &*store).map_err(|error| coded(&error.to_string()))?;
-    parts::put_whole(&flowing, &*store).map_err(|error| coded(&error.to_string()))?;
+    let put = |artifact: &Artifact| {
+        let put = parts::put_whole(artifact, &*store);
+        put.map_err(|error| resume::still(&disk, &row.id, coded(&error.to_string())))
+    };
+    put(&program)?;
+    put(&flowing)?;
+    // What it does not find any more it would ask for again.
+    if disk.run(&row.id).map_err(|error| coded(&error.to_string()))?.is_none() {
+        return Err(coded(&StoreError::Gone(row.id).to_string()));
+    }
     store.begin(began).map_err(|error| coded(&error.to_string()))?;
     let how = How { quiet: args.quiet, ..How::default() };
-    run::carry(global, &how, &module, &store, async |observer| {
+    let carried = run::carry(global, &how, &module, &store, async |observer| {
         driver::run(module.clone(), flowing, options, store.clone(), mint, observer).await
-    })
+    });
+    // Parts of what was answered are taken over when it comes to them.
+    carried.map_err(|failure| if failure.code() == "E0740" { resume::still(&disk, &row.id, failure) } else { failure })
 }
 
 /// The words that a step can answer, which the run must have come to.

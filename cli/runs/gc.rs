@@ -36,13 +36,13 @@ pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
     let collected = disk.collect(&policy, args.dry_run).map_err(|error| coded(&error.to_string()))?;
     let left: Vec<String> = collected.left.iter().map(|(path, error)| format!("{}: {error}", path.display())).collect();
     if global.json {
-        let Collected { runs, artifacts, bytes, leftovers, leftover_bytes, free, .. } = &collected;
+        let Collected { runs, artifacts, bytes, leftovers, leftover_bytes, free, damaged, .. } = &collected;
         let runs: Vec<_> = runs.iter().map(|row| &row.id).collect();
         println!(
             "{}",
             json!({
                 "v": 1, "dry_run": args.dry_run, "runs": runs, "artifacts": artifacts, "bytes": bytes,
-                "leftovers": leftovers, "leftover_bytes": leftover_bytes, "free": free, "left": left,
+                "leftovers": leftovers, "leftover_bytes": leftover_bytes, "free": free, "damaged": damaged, "left": left,
             })
         );
     } else {
@@ -84,6 +84,12 @@ fn text(collected: &Collected, dry: bool) -> String {
     if collected.leftovers > 0 {
         let bytes = size_text(collected.leftover_bytes);
         out.push_str(&format!("and {} that nothing refers to, {bytes}\n", count(collected.leftovers, "leftover")));
+    }
+    if collected.damaged > 0 {
+        let rows = count(collected.damaged, "row");
+        out.push_str(&format!(
+            "large values stay: {rows} of the store cannot be read whole (aivm verify RUN says whose)\n"
+        ));
     }
     if collected.free >= 1 << 20 {
         out.push_str(&format!("{} in the database are free for the next runs\n", size_text(collected.free)));

@@ -5,6 +5,7 @@ use crate::artifact::short;
 use crate::fail::{Failure, coded};
 use crate::runs::resume;
 use crate::store;
+use aivm_host::mint::{Clock, SystemClock};
 use aivm_host::recovery::{From, Recovered, RecoveryError};
 use aivm_host::store::disk::{Disk, Journal};
 use aivm_host::store::{RunRow, StoreError};
@@ -87,17 +88,27 @@ impl Told {
         self.module.module()
     }
 
-    /// The line to type when somebody must say something before a call can end.
+    /// The line to type when somebody must say something before a call can end; none where the run does not go on here.
     pub fn way_on(&self, open: &Open) -> Option<String> {
         let (run, key) = (&self.row.id, &open.key);
         match &open.stands {
+            _ if self.row.quarantine.is_some() => None,
             Stands::Begun => None,
             Stands::Unknown => Some(format!("aivm settle {run} '{key}' happened|not-happened")),
+            Stands::Asked(_) if open.is_over() => Some(format!("aivm resume {run}")),
             Stands::Asked(question) => {
                 let subject = short(Checksum(question.subject));
                 Some(format!("aivm approve {run} OUTCOME --step '{key}' --subject {subject}"))
             }
         }
+    }
+}
+
+impl Open {
+    /// Was a person asked who did not answer in time?
+    pub fn is_over(&self) -> bool {
+        let Stands::Asked(question) = &self.stands else { return false };
+        question.expires.is_some_and(|expires| expires <= SystemClock.now())
     }
 }
 

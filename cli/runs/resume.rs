@@ -3,15 +3,16 @@
 use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled};
 use crate::fail::{Exit, Failure, coded};
 use crate::out::plain;
+use crate::runs::journal::Records;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, From, Recovered};
 use aivm_host::store::disk::Disk;
-use aivm_host::store::{RunRow, Store};
+use aivm_host::store::{RunRow, Store, StoreError};
 use aivm_host::work::Surroundings;
-use aivm_schema::journal::RunStarted;
+use aivm_schema::journal::{Body, RunStarted};
 use aivm_schema::module::RunLimits;
 use aivm_vm::action::Purpose;
 use std::rc::Rc;
@@ -65,7 +66,7 @@ pub fn raise(run: &mut aivm_vm::Run, mint: &Mint, args: &ResumeArgs) {
 
 /// `aivm settle RUN STEP happened|not-happened`.
 pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
-    go_on(global, &args.run, args.quiet, |run, mint, store, _| {
+    let ended = go_on(global, &args.run, args.quiet, |run, mint, store, _| {
         let call = run.unknown().find(|call| call.key.to_string() == args.step).cloned();
         let Some(call) = call else {
             let keys: Vec<String> = run.unknown().map(|call| call.key.to_string()).collect();
@@ -98,14 +99,37 @@ pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
         };
         run.resolve(mint.now(), call.request, happened, &crate::project::who())
             .map_err(|error| Failure::failed("E0772", error.to_string()))
-    })
+    })?;
+    Ok(if ended == Exit::FAILED && is_taken_back(&args.run)? { Exit::SENT } else { ended })
+}
+
+/// Was a run cancelled because somebody asked for that, or for what it did to be taken back?
+fn is_taken_back(name: &str) -> Result<bool, Failure> {
+    let mut records = Records::open(name)?;
+    if records.row.status != "cancelled" {
+        return Ok(false);
+    }
+    while let Some((_, record)) = records.next()? {
+        if matches!(record.body, Body::RollbackRequested(_) | Body::CancelRequested { .. }) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// A run as it stands, to look at.
 pub fn look(disk: &Disk, name: &str, from: From) -> Result<Recovered, Failure> {
     let kept = disk.look(name).map_err(|error| coded(&error.to_string()))?;
     let kept = kept.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
-    recovery::recover(&kept, from).map_err(|error| coded(&error.to_string()))
+    recovery::recover(&kept, from).map_err(|error| still(disk, name, coded(&error.to_string())))
+}
+
+/// What goes wrong with a run that is gone is that it is gone.
+pub fn still(disk: &Disk, name: &str, failure: Failure) -> Failure {
+    match disk.run(name) {
+        Ok(None) => coded(&StoreError::Gone(name.to_owned()).to_string()),
+        _ => failure,
+    }
 }
 
 /// A run goes on in this process, after it has been told something more.

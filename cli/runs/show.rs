@@ -50,6 +50,7 @@ fn report(disk: &Disk, told: &Told) -> Value {
             "attempt": open.attempt,
             "at": open.at,
             "unknown": matches!(open.stands, Stands::Unknown),
+            "expired": open.is_over(),
             "question": question(open).map(|question| &question.question),
             "choices": question(open).map(|question| &question.choices),
             "subject": question(open).map(|question| Checksum(question.subject)),
@@ -144,11 +145,13 @@ impl Page {
                 format!(": its limit of {waits} is spent; go on by  aivm resume {} --max-{option} …", row.id)
             }
             "unknown" => ": a step was interrupted, and may have happened or not".to_owned(),
+            "asked" if told.open.iter().any(Open::is_over) => ": nobody answered in time".to_owned(),
             waits => format!(": waits for {}", one_line(journal::waits_word(waits))),
         });
+        let aside = row.quarantine.as_ref().map(|reason| format!(": {}", one_line(reason)));
         let stuck =
             (word == "stuck").then(|| format!(": an undoer keeps failing; try again by  aivm rollback {}", row.id));
-        let more = waits.or(stuck).unwrap_or_default();
+        let more = aside.or(waits).or(stuck).unwrap_or_default();
         line("status", &format!("{}{more}", paint(self.colours, colour, word)));
         line("began", &format!("{} UTC · {}", crate::artifact::time_text(told.began), totals_text(&told.totals)));
         line("input", &self.value(disk, told.started.input));
@@ -167,7 +170,11 @@ impl Page {
             line("undo", &paint(self.colours, "31", &format!("{key} failed: what it takes back is still there")));
         }
         for open in &told.open {
-            let name = if question(open).is_some() { "decide" } else { "settle" };
+            let name = match &open.stands {
+                Stands::Asked(_) if open.is_over() => "go on",
+                Stands::Asked(_) => "decide",
+                Stands::Begun | Stands::Unknown => "settle",
+            };
             if let Some(way_on) = told.way_on(open) {
                 line(name, &one_line(&way_on));
             }

@@ -289,3 +289,33 @@ fn a_command_without_an_effect_is_a_hint_of_check_alone() {
     let run = aivm(dir.path(), &["run", "p.aivm", "--ephemeral"]);
     assert!(run.status.success() && !stderr(&run).contains("E0514"), "{}", stderr(&run));
 }
+
+#[test]
+fn settle_ends_as_the_rollback_that_waited_for_it() {
+    let dir = folder();
+    let text = "+++
+[worker.make]
+run = \"cat\"
+undo = \"unmake\"
+[worker.unmake]
+run = \"touch unmade\"
+[worker.send-it]
+run = \"touch began; while [ -e hold ]; do sleep 0.02; done; cat\"
++++
+out <= ( switch <= ( make => next  send-it => send ) ) <= in
+";
+    write(dir.path(), "p.aivm", text);
+    write(dir.path(), "hold", "");
+    let mut run = command(dir.path(), &["run", "p.aivm", "--id", "x", "-q"]).spawn().expect("aivm runs");
+    while !dir.path().join("began").exists() {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+    run.kill().expect("it is killed");
+    run.wait().expect("it is gone");
+    std::fs::remove_file(dir.path().join("hold")).expect("nothing waits any more");
+    let blocked = aivm(dir.path(), &["rollback", "x"]);
+    assert_eq!(blocked.status.code(), Some(4), "{}", stderr(&blocked));
+    let settled = aivm(dir.path(), &["settle", "x", "switch.1/send-it#1", "not-happened"]);
+    assert_eq!(settled.status.code(), Some(0), "as the rollback would have: {}", stderr(&settled));
+    assert!(dir.path().join("unmade").exists());
+}

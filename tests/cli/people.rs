@@ -265,3 +265,23 @@ fn a_run_moves_to_a_program_that_does_the_same_up_to_here() {
     let ended = aivm(dir.path(), &["upgrade", &run, "later.aivm"]);
     assert!(stderr(&ended).contains("E0779"), "{}", stderr(&ended));
 }
+
+#[test]
+fn nobody_is_offered_to_decide_what_cannot_be_decided() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", DEPLOY);
+    write(dir.path(), "brief.aivm", &DEPLOY.replace("human = ", "timeout = \"1ms\"\nhuman = "));
+    for (file, name) in [("p.aivm", "asked"), ("brief.aivm", "brief")] {
+        assert_eq!(aivm(dir.path(), &["run", file, "--id", name, "-q"]).status.code(), Some(4));
+    }
+    let show = |folder: &Path, name: &str| String::from_utf8(aivm(folder, &["show", name]).stdout).expect("text");
+    assert!(show(dir.path(), "asked").contains("aivm approve asked OUTCOME"));
+    let brief = show(dir.path(), "brief");
+    assert!(!brief.contains("approve") && brief.contains("go on    aivm resume brief"), "{brief}");
+    assert!(aivm(dir.path(), &["export", "asked"]).status.success());
+    let other = folder();
+    std::fs::copy(dir.path().join("asked.aivmrun"), other.path().join("asked.aivmrun")).expect("copied");
+    assert!(aivm(other.path(), &["import", "asked.aivmrun"]).status.success());
+    let imported = show(other.path(), "asked");
+    assert!(!imported.contains("approve") && imported.contains("it goes on where it came from"), "{imported}");
+}

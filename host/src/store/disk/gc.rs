@@ -1,6 +1,7 @@
 //! Which runs stay. Runs go whole, a batch of them in a transaction; then whatever nothing refers to any more: entries of the
 //! index, files of payloads, folders of undoers, locks. It can be killed anywhere: what is left over goes the next time.
 
+use super::index::DAMAGED;
 use super::lock::{self, Lock};
 use super::runs::stands;
 use super::{Disk, io};
@@ -61,6 +62,8 @@ pub struct Collected {
     pub leftover_bytes: u64,
     /// Bytes of the database that are free for what comes.
     pub free: u64,
+    /// So many rows are damaged: what they name is not known, so no file of a payload goes.
+    pub damaged: u64,
     /// What could not be removed, and why.
     pub left: Vec<(PathBuf, std::io::Error)>,
 }
@@ -264,6 +267,14 @@ impl Disk {
         Ok(())
     }
 
+    /// Rows of which not everything can be read.
+    fn damaged(&self) -> Result<u64, StoreError> {
+        let writer = self.writer();
+        let select = "SELECT count(*) FROM artifact JOIN journal USING (row) WHERE checksum = ?1";
+        let count = writer.state().database.query_row(select, [DAMAGED.0], |row| row.get::<_, i64>(0));
+        count.map(|count| count as u64).map_err(|source| writer.error(source))
+    }
+
     /// Files of payloads that no row names. Files are written within transactions, so within one nobody is about to name them.
     fn sweep_objects(
         &self,
@@ -276,6 +287,8 @@ impl Disk {
         let is_old = |metadata: &Metadata| {
             metadata.modified().is_ok_and(|at| now.duration_since(at).is_ok_and(|age| age >= YOUNG))
         };
+        collected.damaged = self.damaged()?;
+        let unsure = collected.damaged > 0;
         for folder in entries(&writer.folder.join("objects"))? {
             let mut candidates = Vec::new();
             for file in entries(&folder)? {
@@ -283,7 +296,7 @@ impl Disk {
                 let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let digest = name.parse::<Checksum>().ok().map(|digest| digest.0);
                 let goes = digest.is_some_and(|digest| leaving.contains(&digest));
-                let is_ours = digest.is_some() || name.starts_with('.');
+                let is_ours = digest.is_some() && !unsure || name.starts_with('.');
                 if metadata.is_file() && is_ours && (goes || is_old(&metadata)) {
                     candidates.push((file, digest, goes, metadata.len()));
                 }

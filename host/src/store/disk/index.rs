@@ -11,6 +11,9 @@ const CAUGHT_UP: usize = 16 << 20;
 /// So many artifacts are.
 const ARTIFACTS: usize = 20_000;
 
+/// Under this name stand the rows whose artifacts cannot all be read.
+pub(super) const DAMAGED: Checksum = Checksum([0; 32]);
+
 /// What a listing shows of an artifact.
 #[derive(Clone, Debug)]
 pub struct Entry {
@@ -144,18 +147,16 @@ impl State {
     }
 
     /// The artifacts of a row; one that is damaged, or whose file is, cannot be found. Its file stands under its digest, without
-    /// a key: it is not taken away as long as the row is there.
+    /// a key: it is not taken away as long as the row is there. Where anything is damaged nobody knows what else the row names:
+    /// that stands under [`DAMAGED`].
     fn places(&self, row: i64, artifacts: &[u8], places: &mut Vec<Place>) {
+        let nameless = |checksum, offset, digest| Place { checksum, row, offset, key: String::new(), size: 0, digest };
+        let (mut end, mut whole) = (0, true);
         for piece in rows::pieces(artifacts) {
+            end = piece.end;
             let Ok(Ok(artifact)) = piece.open(&self.objects) else {
-                let lost = piece.filed.map(|(digest, _)| Place {
-                    checksum: Checksum(digest.0),
-                    row,
-                    offset: piece.offset,
-                    key: String::new(),
-                    size: 0,
-                    digest: Some(digest),
-                });
+                whole = false;
+                let lost = piece.filed.map(|(digest, _)| nameless(Checksum(digest.0), piece.offset, Some(digest)));
                 places.extend(lost);
                 continue;
             };
@@ -167,6 +168,9 @@ impl State {
                 size: artifact.payload().len(),
                 digest: is_filed(&artifact).then(|| artifact.content_digest()),
             });
+        }
+        if !whole || end != artifacts.len() {
+            places.push(nameless(DAMAGED, 0, None));
         }
     }
 }

@@ -165,6 +165,8 @@ fn put_artifact(artifact: &Artifact, out: &mut Vec<u8>) {
 pub(super) struct Piece<'b> {
     /// Where it begins in the row, its length before it.
     pub offset: usize,
+    /// And where it ends.
+    pub end: usize,
     /// Of the content, when the payload is in a file; and the payload's size.
     pub filed: Option<(ContentDigest, u64)>,
     bytes: &'b [u8],
@@ -185,8 +187,8 @@ pub(super) fn pieces(row: &[u8]) -> impl Iterator<Item = Piece<'_>> {
     let mut offset = 0;
     std::iter::from_fn(move || {
         let (piece, length) = piece(row.get(offset..)?)?;
-        let piece = Piece { offset, ..piece };
-        offset += 4 + length;
+        let piece = Piece { offset, end: offset + 4 + length, ..piece };
+        offset = piece.end;
         Some(piece)
     })
 }
@@ -198,12 +200,12 @@ pub(super) fn piece(bytes: &[u8]) -> Option<(Piece<'_>, usize)> {
     let (filed, length) = (length & FILED != 0, (length & !FILED) as usize);
     let bytes = rest.get(..length)?;
     if !filed {
-        return Some((Piece { offset: 0, filed: None, bytes }, length));
+        return Some((Piece { offset: 0, end: 4 + length, filed: None, bytes }, length));
     }
     let (digest, bytes) = bytes.split_first_chunk::<32>()?;
     let (size, bytes) = bytes.split_first_chunk::<8>()?;
     let filed = Some((ContentDigest(*digest), u64::from_le_bytes(*size)));
-    Some((Piece { offset: 0, filed, bytes }, length))
+    Some((Piece { offset: 0, end: 4 + length, filed, bytes }, length))
 }
 
 /// The records of a row; none when it is damaged.

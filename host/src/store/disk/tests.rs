@@ -393,3 +393,49 @@ fn where_there_is_no_store_none_is_made() {
     drop(disk);
     assert_eq!(fs::read_dir(folder.path()).expect("there").count(), 0);
 }
+
+#[test]
+fn where_a_row_is_damaged_no_file_goes_that_it_may_name() {
+    let (folder, disk) = store();
+    let mut run = Writing::new(&disk, "a");
+    run.kept.put(&artifact(b"small".to_vec(), 1));
+    run.kept.put(&artifact(vec![7; 200_000], 2));
+    run.write(vec![unknown(1)]).expect("is written");
+    let mut other = Writing::new(&disk, "b");
+    other.kept.put(&artifact(vec![7; 200_000], 3));
+    other.write(vec![unknown(1)]).expect("is written");
+    run.kept.release();
+    other.kept.release();
+    // The length of the first: what comes behind it is not found any more.
+    let damage = "UPDATE journal SET artifacts = CAST(x'ffff0000' || substr(artifacts, 5) AS BLOB) WHERE run = 1";
+    assert_eq!(disk.writer().state().database.execute(damage, []).expect("is changed"), 1);
+    let collect = |run: &str| {
+        let policy = Policy { runs: vec![run.to_owned()], ..Policy::default() };
+        let collected = disk.collect(&policy, false).expect("collects");
+        (collected.runs.len(), collected.damaged, files(folder.path()))
+    };
+    assert_eq!(collect("b"), (1, 1, 1), "the damaged run may name the same file");
+    assert_eq!(collect("a"), (1, 0, 1), "nobody named it, and it is young");
+}
+
+#[test]
+fn the_lock_file_of_a_run_stays_as_long_as_somebody_may_go_on_with_it() {
+    let (folder, disk) = store();
+    let file = folder.path().join("runs/a.lock");
+    let mut run = Writing::new(&disk, "a");
+    for status in [Status::Running, Status::Parked, Status::Stuck] {
+        let batch = run.batch(vec![unknown(1)], status);
+        wait(run.kept.append(batch)).expect("is written");
+        run.kept.release();
+        assert!(file.exists(), "{status:?}: to make a file is slow");
+        assert!(!disk.is_carried("a"), "{status:?}: a file alone is no owner");
+        run.kept = disk.claim("a").expect("is ours");
+        assert!(disk.is_carried("a"));
+    }
+    let batch = run.batch(vec![unknown(1)], Status::Sent);
+    wait(run.kept.append(batch)).expect("is written");
+    run.kept.release();
+    assert!(!file.exists(), "nobody goes on with it");
+    drop(disk.claim("a").expect("is ours"));
+    assert!(!file.exists(), "nor did who looked again");
+}
