@@ -340,7 +340,7 @@ pub struct SelfTestArgs {
 pub struct ForkArgs {
     /// The run, or how its name begins
     pub run: String,
-    /// The key of the step from which on it is another run
+    /// The key of the step or choice from which on it is another run
     #[arg(long, value_name = "STEP")]
     pub at: String,
     /// What the step is called with: TEXT, @FILE, or - for standard input
@@ -349,7 +349,7 @@ pub struct ForkArgs {
     /// Another worker for a word of the program: another word, or a worker's file (.md, .toml)
     #[arg(long, value_name = "WORD=OTHER")]
     pub worker: Vec<String>,
-    /// The step is not called: it answers this word
+    /// The step is not called: it answers this word; of a choice, the step that is chosen
     #[arg(long, value_name = "WORD")]
     pub outcome: Option<String>,
     /// And returns this: TEXT, @FILE, or - for standard input (its input otherwise)

@@ -16,7 +16,7 @@ use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::{Forked, RunStarted};
 use aivm_schema::module::{Module, drafts};
 use aivm_schema::worker::WorkerDefinition;
-use aivm_vm::action::Purpose;
+use aivm_vm::action::{FINISH, Purpose};
 use aivm_vm::run::Do;
 use aivm_vm::verify::{VerifiedModule, verify};
 use std::rc::Rc;
@@ -134,10 +134,19 @@ fn step(source: &Recovered, key: &str) -> Result<Vec<String>, Failure> {
             None => failure.help("see its steps: aivm show RUN"),
         });
     };
-    let Purpose::Step(step) = call.purpose else {
-        return Err(Failure::usage("E0778", format!("{key} is no step: fork at the step that it belongs to")));
-    };
-    Ok(source.run.words_of(step).into_iter().map(str::to_owned).collect())
+    let module = source.module.module();
+    match call.purpose {
+        Purpose::Step(step) => Ok(source.run.words_of(step).into_iter().map(str::to_owned).collect()),
+        // A chooser: the steps that it can name, also those that it had used up, and that it has done.
+        Purpose::Choose(stage) => {
+            let names = module.stages.get(stage.index()).map_or(&[][..], |stage| &stage.names);
+            let names = names.iter().filter_map(|name| module.words.get(name.index()));
+            Ok(names.map(ToString::to_string).chain([FINISH.to_owned()]).collect())
+        }
+        Purpose::Undo(_) => {
+            Err(Failure::usage("E0778", format!("{key} takes a step back: fork at the step that it belongs to")))
+        }
+    }
 }
 
 /// The program with other workers: `word=other word` or `word=file`.

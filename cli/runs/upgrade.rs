@@ -7,7 +7,8 @@ use crate::{module, run};
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::store::Store;
-use aivm_schema::module::Module;
+use aivm_schema::module::{Module, RunLimits};
+use aivm_schema::unit::{Money, Tokens};
 use aivm_vm::run::{Do, Status};
 use serde_json::json;
 
@@ -31,7 +32,7 @@ pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
         Failure::usage("E0779", format!("the run {} cannot be moved: {what}", row.id))
             .help(format!("let a new run go its own way from there: aivm fork {} --at STEP", row.id))
     };
-    if let Some(key) = changed(&before, program.module.module()) {
+    if let Some(key) = answered_by_another(&before, program.module.module()) {
         return Err(refuse(format!("{key} was answered by a worker that is another one now")));
     }
     let after = recovery::recover_as(&kept, program.module.clone()).map_err(|error| match error {
@@ -39,12 +40,14 @@ pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
         other => coded(&other.to_string()),
     })?;
     let Recovered { mut run, history, .. } = after;
+    let limits = limits(&before, program.module.module());
+    let changed = Some(limits).filter(|limits| *limits != before.run.limits());
     let under_way: Vec<String> = run.under_way().map(|call| call.key.to_string()).collect();
     if !args.plan {
         let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
         let artifact = run::keep(&program, &mint, &kept)?;
         let status = Status::parse(&row.status).unwrap_or(Status::Parked);
-        if let Some(batch) = run.upgrade(mint.now(), artifact.checksum(), status) {
+        if let Some(batch) = run.upgrade(mint.now(), artifact.checksum(), changed, status) {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .build()
                 .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
@@ -56,7 +59,10 @@ pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
     if global.json {
         println!(
             "{}",
-            json!({"v": 1, "run": row.id, "moved": !args.plan, "answered": answered, "under_way": under_way})
+            json!({
+                "v": 1, "run": row.id, "moved": !args.plan, "answered": answered, "under_way": under_way,
+                "limits": {"calls": limits.calls, "money": limits.money, "tokens": limits.tokens},
+            })
         );
         return Ok(Exit::SENT);
     }
@@ -65,14 +71,36 @@ pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
         true => println!("{} can be moved: {stay}", row.id),
         false => println!("{} is moved: {stay}; go on: aivm resume {}", row.id, row.id),
     }
+    if changed.is_some() {
+        println!("its limits are the new program's, but for those that somebody gave it: {}", limits_text(limits));
+    }
     for key in under_way {
         println!("it stands at {}", crate::out::plain(&key));
     }
     Ok(Exit::SENT)
 }
 
+/// What the run is held to from now on: by the new program, where it was held to what the old one said; what somebody gave it stays.
+fn limits(before: &Recovered, after: &Module) -> RunLimits {
+    let (own, new, now) = (before.module.module().limits, after.limits, before.run.limits());
+    let limit = |own: Option<u64>, new: Option<u64>, now: Option<u64>| if now == own { new } else { now };
+    RunLimits {
+        calls: limit(own.calls, new.calls, now.calls),
+        money: limit(own.money, new.money, now.money),
+        tokens: limit(own.tokens, new.tokens, now.tokens),
+    }
+}
+
+fn limits_text(limits: RunLimits) -> String {
+    let calls = limits.calls.map(|calls| format!("{calls} calls"));
+    let (money, tokens) =
+        (limits.money.map(|money| Money(money).to_string()), limits.tokens.map(|n| Tokens(n).to_string()));
+    let all: Vec<String> = [calls, money, tokens].into_iter().flatten().collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
+}
+
 /// The first call that was answered by a worker whose definition is another one in the new program.
-fn changed(before: &Recovered, after: &Module) -> Option<String> {
+fn answered_by_another(before: &Recovered, after: &Module) -> Option<String> {
     let now = |name: &str| after.workers.iter().find(|worker| worker.name == name).map(|worker| &worker.definition);
     before.history.iter().find_map(|row| {
         let Do::Ended(ended) = row else { return None };

@@ -285,3 +285,37 @@ fn nobody_is_offered_to_decide_what_cannot_be_decided() {
     let imported = show(other.path(), "asked");
     assert!(!imported.contains("approve") && imported.contains("it goes on where it came from"), "{imported}");
 }
+
+#[test]
+fn the_limits_of_the_new_program_count_from_the_upgrade_on() {
+    let program = |limits: &str| {
+        format!(
+            "+++\n[limits]\n{limits}\n[worker.step]\nrun = \"echo x >> ledger; cat\"\n+++\nout <= ( switch <= ( step => next  step => next  step => send ) ) <= in\n"
+        )
+    };
+    let dir = folder();
+    write(dir.path(), "old.aivm", &program("calls = 1"));
+    write(dir.path(), "new.aivm", &program("calls = 2"));
+    write(dir.path(), "free.aivm", &program(""));
+    let parked = |args: &[&str], lines: usize| {
+        let output = aivm(dir.path(), args);
+        assert_eq!(output.status.code(), Some(4), "{args:?}: {}", stderr(&output));
+        assert_eq!(ledger(dir.path()).len(), lines, "{args:?}");
+    };
+    parked(&["run", "old.aivm", "--id", "x", "-q"], 1);
+    let plan = json(&aivm(dir.path(), &["upgrade", "x", "new.aivm", "--plan", "--json"]));
+    assert_eq!(plan["limits"]["calls"], 2, "{plan}");
+    parked(&["resume", "x", "-q"], 1);
+    let moved = aivm(dir.path(), &["upgrade", "x", "new.aivm"]);
+    let text = String::from_utf8_lossy(&moved.stdout).into_owned();
+    assert!(moved.status.success() && text.contains("2 calls"), "{text}");
+    parked(&["resume", "x", "-q"], 2);
+    assert!(aivm(dir.path(), &["upgrade", "x", "free.aivm"]).status.success());
+    assert_eq!(aivm(dir.path(), &["resume", "x", "-q"]).status.code(), Some(0));
+    assert_eq!(ledger(dir.path()).len(), 3);
+    assert!(aivm(dir.path(), &["verify", "x"]).status.success());
+    // What somebody gave the run stays.
+    parked(&["run", "old.aivm", "--id", "y", "--max-calls", "0", "-q"], 3);
+    assert!(aivm(dir.path(), &["upgrade", "y", "free.aivm"]).status.success());
+    parked(&["resume", "y", "-q"], 3);
+}

@@ -507,3 +507,50 @@ fn a_fork_whose_source_is_removed_meanwhile_says_so() {
     assert!(stderr(&fork).contains("E0812"), "{}", stderr(&fork));
     assert_eq!(json(&aivm(dir.path(), &["runs", "--json"]))["runs"], serde_json::json!([]), "nothing was begun");
 }
+
+#[test]
+fn a_fork_may_begin_at_a_choice() {
+    let dir = folder();
+    let program = "+++
+[worker.a]
+run = \"echo a >> ledger; echo a\"
+[worker.b]
+run = \"echo b >> ledger; echo b\"
+[worker.boss]
+mock = [\"a\", \"finish\"]
+[stage.s]
+chooser = \"boss\"
++++
+out <= ( select[s] <= ( a => next  b => next ) ) <= in
+";
+    write(dir.path(), "p.aivm", program);
+    let source = ran(dir.path(), &["p.aivm", "--in", "x"]);
+    let steps = |report: &Value| -> Vec<(String, String)> {
+        let text = |step: &Value, key: &str| step[key].as_str().expect("text").to_owned();
+        report["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .map(|step| (text(step, "key"), text(step, "outcome")))
+            .collect()
+    };
+    let fork = |more: &[&str]| {
+        std::fs::remove_file(dir.path().join("ledger")).ok();
+        let report = json(&aivm(dir.path(), &[&["fork", &source, "--json"], more].concat()));
+        assert_eq!(report["status"], "sent", "{report}");
+        let ledger = std::fs::read_to_string(dir.path().join("ledger")).unwrap_or_default();
+        (steps(&report).into_iter().map(|(key, _)| key).collect::<Vec<_>>(), ledger, report)
+    };
+    let (keys, ledger, report) = fork(&["--at", "s#1", "--outcome", "b"]);
+    assert!(keys.contains(&"s/b#1".to_owned()), "{report}");
+    assert!(ledger.starts_with('b'), "the other branch: {ledger}");
+    let (keys, ledger, report) = fork(&["--at", "s#2", "--outcome", "b"]);
+    assert!(keys.contains(&"s/a#1".to_owned()) && keys.contains(&"s/b#1".to_owned()), "{report}");
+    assert_eq!(ledger, "b\n", "what came before the choice is taken over");
+    write(dir.path(), "other.toml", "mock = [\"a\", \"b\", \"finish\"]");
+    let (_, ledger, report) = fork(&["--at", "s#2", "--worker", "boss=other.toml"]);
+    assert_eq!(ledger, "b\n", "the chooser is asked again: {report}");
+    let wrong = aivm(dir.path(), &["fork", &source, "--at", "s#1", "--outcome", "c"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(stderr(&wrong).contains("its outcomes: a, b, finish"), "{}", stderr(&wrong));
+}

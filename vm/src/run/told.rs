@@ -136,11 +136,14 @@ impl Run {
     }
 
     /// The run, which has been told its records, is one of another program from now on: that did the same up to here. What is to
-    /// be written; nothing else happens before it is resumed.
-    pub fn upgrade(&mut self, at: u64, program: Checksum, status: Status) -> Option<Batch> {
+    /// be written; nothing else happens before it is resumed. `limits`, when they are others from now on.
+    pub fn upgrade(&mut self, at: u64, program: Checksum, limits: Option<RunLimits>, status: Status) -> Option<Batch> {
         self.replaying = false;
         self.status = status;
         self.tell(at, Body::Upgraded { program });
+        if let Some(limits) = limits {
+            self.tell(at, Body::LimitsRaised(limits));
+        }
         self.replaying = true;
         self.batch()
     }
