@@ -1,0 +1,150 @@
+//! What is said of programs: how one is run, checked, drawn, compiled.
+
+use clap::Args as Group;
+
+/// `run`
+#[derive(Debug, Group)]
+pub struct RunArgs {
+    /// The program: .aivm, or .aivmc when it is compiled
+    pub file: String,
+    /// The name of the run: started once under this name, later starts get its result
+    #[arg(long, value_name = "NAME", conflicts_with = "ephemeral")]
+    pub id: Option<String>,
+    /// How it is run
+    #[command(flatten)]
+    pub how: How,
+}
+
+/// How a program is run.
+#[derive(Clone, Debug, Default, Group)]
+pub struct How {
+    /// The input: TEXT, @FILE, or - for standard input
+    #[arg(long = "in", value_name = "TEXT|@FILE|-")]
+    pub input: Option<String>,
+    /// The media type of the input (told from the file's name otherwise)
+    #[arg(long = "type", value_name = "TYPE")]
+    pub media_type: Option<String>,
+    /// A value that workers can use, as AIVM_STEP_PARAM_KEY or {{ params.key }}
+    #[arg(long = "param", value_name = "KEY=VALUE")]
+    pub params: Vec<String>,
+    /// Call nothing but pure built-ins: every other worker answers its `mock` entries
+    #[arg(long)]
+    pub mock: bool,
+    /// Keep nothing on disk
+    #[arg(long)]
+    pub ephemeral: bool,
+    /// Park the run after so many calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
+    /// Park the run when it has cost so much, as $0.50
+    #[arg(long, value_name = "MONEY")]
+    pub max_cost: Option<aivm_schema::unit::Money>,
+    /// Park the run when it has used so many tokens, as 20kt
+    #[arg(long, value_name = "TOKENS")]
+    pub max_tokens: Option<aivm_schema::unit::Tokens>,
+    /// End the run by a timeout after so long, as 5m
+    #[arg(long, value_name = "TIME")]
+    pub timeout: Option<aivm_schema::unit::Milliseconds>,
+    /// Where commands run and files are read and written (the current folder otherwise)
+    #[arg(long, value_name = "FOLDER")]
+    pub workspace: Option<std::path::PathBuf>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// `try`
+#[derive(Debug, Group)]
+pub struct TryArgs {
+    /// Which example; none lists them and runs the first
+    pub name: Option<String>,
+    /// List the examples
+    #[arg(long)]
+    pub list: bool,
+    /// Another input than the example's: TEXT, @FILE, or - for standard input
+    #[arg(long = "in", value_name = "TEXT|@FILE|-", conflicts_with = "copy")]
+    pub input: Option<String>,
+    /// Copy the example's files into this folder instead of running it
+    #[arg(long, value_name = "FOLDER")]
+    pub copy: Option<std::path::PathBuf>,
+}
+
+/// Some files.
+#[derive(Debug, Group)]
+pub struct FilesArgs {
+    /// Programs
+    #[arg(required = true)]
+    pub files: Vec<String>,
+}
+
+/// `fmt`
+#[derive(Debug, Group)]
+pub struct FmtArgs {
+    /// Programs; - for standard input
+    #[arg(required = true)]
+    pub files: Vec<String>,
+    /// Change nothing; end with 1 when a file is not formatted
+    #[arg(long)]
+    pub check: bool,
+}
+
+/// One file.
+#[derive(Debug, Group)]
+pub struct FileArgs {
+    /// The file
+    pub file: String,
+}
+
+/// A file in, a file out.
+#[derive(Debug, Group)]
+pub struct OutArgs {
+    /// The file
+    pub file: String,
+    /// The module to write (beside the file otherwise)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
+    /// Leave debug information (the source text, places) out
+    #[arg(long)]
+    pub strip: bool,
+}
+
+/// `graph`
+#[derive(Debug, Group)]
+pub struct GraphArgs {
+    /// The program; or with --run the name of a run
+    pub file: Option<String>,
+    /// How it is drawn (told from the name of the output file otherwise; svg on standard output)
+    #[arg(long, value_enum)]
+    pub format: Option<GraphFormat>,
+    /// Draw a finished run with the path it took
+    #[arg(long, value_name = "RUN")]
+    pub run: Option<String>,
+    /// The file to write (standard output otherwise)
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<std::path::PathBuf>,
+    /// Dark colours
+    #[arg(long)]
+    pub dark: bool,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum GraphFormat {
+    /// A picture.
+    Svg,
+    /// A picture of pixels.
+    Png,
+    /// For Graphviz.
+    Dot,
+    /// For Markdown.
+    Mermaid,
+    /// The flow graph in words.
+    Text,
+}
+
+/// `explain`
+#[derive(Debug, Group)]
+pub struct ExplainArgs {
+    /// A code, such as E0104; none lists all
+    pub code: Option<String>,
+}

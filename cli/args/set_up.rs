@@ -1,0 +1,123 @@
+//! What is said of words, values, keys and settings.
+
+use clap::{Args as Group, Subcommand};
+
+/// `self-test`
+#[derive(Debug, Group)]
+pub struct SelfTestArgs {
+    /// For so long, as 60s
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub torture: aivm_schema::unit::Milliseconds,
+}
+
+/// `worker`
+#[derive(Debug, Group)]
+pub struct WorkerArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: WorkerCommand,
+}
+
+/// `worker …`
+#[derive(Debug, Subcommand)]
+pub enum WorkerCommand {
+    /// All words of the standard library and of this project
+    Ls,
+    /// What a word does, its settings and an example
+    Show {
+        /// The word
+        word: String,
+    },
+}
+
+/// `artifact`
+#[derive(Debug, Group)]
+pub struct ArtifactArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ArtifactCommand,
+}
+
+/// `artifact …`
+#[derive(Debug, Subcommand)]
+pub enum ArtifactCommand {
+    /// Artifacts whose key or checksum begins with PREFIX
+    Ls {
+        /// origin/role/scope/…
+        #[arg(default_value = "")]
+        prefix: String,
+        /// At most so many
+        #[arg(long, default_value_t = 100)]
+        most: usize,
+    },
+    /// An artifact as JSON, with what its signature is worth
+    Show {
+        /// The beginning of a checksum or key
+        artifact: String,
+    },
+    /// The payload of an artifact
+    Cat {
+        /// The beginning of a checksum or key
+        artifact: String,
+    },
+    /// What an artifact was made of, back to the run's input
+    Lineage {
+        /// The beginning of a checksum or key
+        artifact: String,
+    },
+}
+
+/// `keys`
+#[derive(Debug, Group)]
+pub struct KeysArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: KeysCommand,
+}
+
+/// `keys …`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Make a key pair; the public half is printed
+    New {
+        /// Its name
+        #[arg(default_value = "me")]
+        name: String,
+    },
+    /// Trust a public key under a name
+    Trust {
+        /// The name
+        name: String,
+        /// 64 hexadecimal digits
+        key: String,
+    },
+    /// The keys that are trusted
+    Ls,
+    /// Sign an artifact of the store; the signed one is a new artifact
+    Sign {
+        /// The beginning of a checksum or key
+        artifact: String,
+        /// With which of your keys
+        #[arg(long, default_value = "me")]
+        name: String,
+    },
+}
+
+/// `config`
+#[derive(Debug, Group)]
+pub struct ConfigArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// `config …`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Every setting with its value
+    Show {
+        /// And where it comes from
+        #[arg(long)]
+        origin: bool,
+    },
+}
