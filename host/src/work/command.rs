@@ -3,6 +3,7 @@
 
 use super::{Returned, Stop, Task, error};
 use crate::builtin::Body;
+use crate::kept::Kept;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Run, Settings};
 use aivm_vm::action::Usage;
@@ -56,7 +57,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
         () = task.stop.asked() => return Ok(Returned::stopped()),
     };
     // Removed with everything in it when the call is over.
-    let folder = Folder::new()?;
+    let folder = Folder::new(&task.around.kept)?;
     let verdict_file = folder.path.join("verdict");
     let input = write_parts(task, &folder.path)?;
     // A file, not a pipe: should this process be killed, the command has its whole input, and never takes a part for all.
@@ -311,12 +312,17 @@ struct Folder {
 }
 
 impl Folder {
-    fn new() -> std::io::Result<Folder> {
+    /// Among the run's own: should this process be killed, whoever goes on with the run removes it, or the garbage collection.
+    /// In the folder for temporary files for a run that leaves nothing.
+    fn new(kept: &Kept) -> std::io::Result<Folder> {
         use std::os::unix::fs::DirBuilderExt;
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
         let name: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = std::env::temp_dir().join(format!("aivm-step-{name}"));
+        let path = match kept.steps()? {
+            Some(steps) => steps.join(name),
+            None => std::env::temp_dir().join(format!("aivm-step-{name}")),
+        };
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
         Ok(Folder { path })
     }
