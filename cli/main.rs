@@ -48,13 +48,10 @@ fn main() -> ExitCode {
             Exit::SENT
         }
     };
-    // A result that nobody got is no success.
-    match out::finish() {
-        Err(error) if exit == Exit::SENT => {
-            Failure::failed("E0810", format!("cannot write standard output: {error}")).show(false).into()
-        }
-        _ => exit.into(),
-    }
+    let Err(error) = out::finish() else { return exit.into() };
+    // A result that nobody got is no success; and an error that nobody got, as JSON, is not without a word.
+    let failed = Failure::failed("E0810", format!("cannot write standard output: {error}")).show(false);
+    if exit == Exit::SENT { failed.into() } else { exit.into() }
 }
 
 /// Wrong usage, as clap says it; in JSON when that was asked for, though nothing else of the line could be read.

@@ -21,5 +21,7 @@ mod parked;
 mod place;
 #[path = "torture/service.rs"]
 mod service;
+#[path = "torture/starts.rs"]
+mod starts;
 #[path = "torture/subject.rs"]
 mod subject;

@@ -1,13 +1,16 @@
-//! Where a run keeps what was there before its effects on files: what its undoers put back.
+//! Where a run keeps what was there before its effects on files, which its undoers put back; and where the files of its
+//! calls of commands are while they are under way.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
-/// A folder of one run.
+/// The folders of one run.
 #[derive(Debug)]
 pub struct Kept {
     folder: PathBuf,
-    /// It goes with the run.
-    temporary: bool,
+    /// Of its calls; none when it goes with the run.
+    steps: Option<PathBuf>,
+    begun: OnceLock<()>,
 }
 
 impl Kept {
@@ -19,7 +22,8 @@ impl Kept {
             // `.` is in no plain name: no run takes another's folder.
             false => format!("run.{}", blake3::hash(run.as_bytes()).to_hex()),
         };
-        Kept { folder: state.join("undo").join(name), temporary: false }
+        let steps = Some(Kept::steps_in(state).join(&name));
+        Kept { folder: state.join("undo").join(name), steps, begun: OnceLock::new() }
     }
 
     /// For a run that leaves nothing: made when something has to be kept, removed with this value.
@@ -28,7 +32,24 @@ impl Kept {
         // Without random numbers the process's own still tells it from others.
         let _ = getrandom::fill(&mut bits);
         let name = format!("aivm-undo-{}-{:016x}", std::process::id(), u64::from_le_bytes(bits));
-        Kept { folder: std::env::temp_dir().join(name), temporary: true }
+        Kept { folder: std::env::temp_dir().join(name), steps: None, begun: OnceLock::new() }
+    }
+
+    /// The folders of the calls of all runs, each with the name of its run's folder.
+    pub fn steps_in(state: &Path) -> PathBuf {
+        state.join("steps")
+    }
+
+    /// A folder for the calls that this process makes, with none of what an owner of the run left there that was killed.
+    /// None for a run that leaves nothing.
+    pub fn steps(&self) -> std::io::Result<Option<PathBuf>> {
+        let Some(steps) = &self.steps else { return Ok(None) };
+        let steps = std::path::absolute(steps)?;
+        self.begun.get_or_init(|| {
+            let _ = std::fs::remove_dir_all(&steps);
+        });
+        std::fs::create_dir_all(&steps)?;
+        Ok(Some(steps))
     }
 
     /// It is there when something was kept.
@@ -39,8 +60,15 @@ impl Kept {
 
 impl Drop for Kept {
     fn drop(&mut self) {
-        if self.temporary {
-            let _ = std::fs::remove_dir_all(&self.folder);
+        match &self.steps {
+            None => {
+                let _ = std::fs::remove_dir_all(&self.folder);
+            }
+            // Only when it is empty: the run may be another process's by now.
+            Some(steps) if self.begun.get().is_some() => {
+                let _ = std::fs::remove_dir(steps);
+            }
+            Some(_) => {}
         }
     }
 }

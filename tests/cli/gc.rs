@@ -269,3 +269,51 @@ fn a_project_says_once_which_runs_go() {
     }
     assert_eq!(runs(dir.path()), before[2..], "nothing goes by a policy that cannot be read");
 }
+
+#[test]
+fn the_files_of_a_call_go_with_the_process_that_was_killed() {
+    let dir = folder();
+    let line = "touch began; while [ -e hold ]; do sleep 0.02; done; printf send > $AIVM_STEP_VERDICT";
+    let text = format!(
+        "+++\n[worker.x]\neffect = \"read\"\nrun = \"{line}\"\n+++\nout <= ( switch <= ( x => send ) ) <= in\n"
+    );
+    write(dir.path(), "p.aivm", &text);
+    std::fs::create_dir(dir.path().join("tmp")).expect("a folder");
+    let calls = || files(&dir.path().join(".aivm/steps")).len();
+    let begin = |id: &str| {
+        write(dir.path(), "hold", "");
+        let _ = std::fs::remove_file(dir.path().join("began"));
+        let mut run = command(dir.path(), &["run", "p.aivm", "--id", id, "-q"]);
+        let run = run.env("TMPDIR", dir.path().join("tmp")).spawn().expect("aivm runs");
+        while !dir.path().join("began").exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        run
+    };
+    let end = || std::fs::remove_file(dir.path().join("hold")).expect("nothing waits any more");
+    for id in ["resumed", "left"] {
+        let mut run = begin(id);
+        run.kill().expect("it is killed");
+        run.wait().expect("it is gone");
+        assert!(calls() > 0, "its input, at least");
+        if id == "resumed" {
+            end();
+            let resumed = aivm(dir.path(), &["resume", id, "-q"]);
+            assert!(resumed.status.success(), "{}", stderr(&resumed));
+        } else {
+            assert_eq!(gc(dir.path(), &["--dry-run"])["leftovers"], 1);
+            assert!(calls() > 0, "nothing has gone");
+            gc(dir.path(), &[]);
+            end();
+        }
+        assert_eq!(calls(), 0, "{id}");
+        assert!(!dir.path().join(".aivm/steps").join(id).exists(), "{id}");
+    }
+    assert!(files(&dir.path().join("tmp")).is_empty());
+    // Those of a call under way stay.
+    let mut run = begin("busy");
+    assert_eq!(gc(dir.path(), &["--dry-run"])["leftovers"], 0);
+    gc(dir.path(), &[]);
+    end();
+    assert!(run.wait().expect("it ends").success());
+}

@@ -92,7 +92,16 @@ impl Tally {
 
 /// Tries everything on all cores; each try says what it counted, or what is wrong.
 pub fn try_all<T: Sync>(tries: &[T], one: impl Fn(&T) -> Result<Tally, String> + Sync) -> (Tally, Vec<String>) {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    try_all_at_once(1, tries, one)
+}
+
+/// So many on each core at once: of tries that mostly wait.
+pub fn try_all_at_once<T: Sync>(
+    each_core: usize,
+    tries: &[T],
+    one: impl Fn(&T) -> Result<Tally, String> + Sync,
+) -> (Tally, Vec<String>) {
+    let cores = each_core * std::thread::available_parallelism().map_or(2, usize::from);
     let (next, found) = (AtomicUsize::new(0), Mutex::new((Tally::default(), Vec::new())));
     std::thread::scope(|scope| {
         for _ in 0..cores.min(tries.len()) {

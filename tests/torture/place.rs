@@ -186,7 +186,7 @@ impl Place {
                 let group = format!("-{}", under_way.child.id());
                 let _ = Command::new("kill").args(["-9", "--", &group]).status();
             }
-            std::thread::sleep(Duration::from_micros(500));
+            std::thread::sleep(Duration::from_millis(2));
         };
         let read = |name: &str| String::from_utf8_lossy(&fs::read(self.path(name)).expect("a file")).into_owned();
         let text = read("said");

@@ -55,17 +55,12 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
         place = PLACES.acquire() => place,
         () = task.stop.asked() => return Ok(Returned::stopped()),
     };
-    // Removed with everything in it when the call is over.
-    let folder = Folder::new()?;
+    let folder = Folder::with_input(task)?;
     let verdict_file = folder.path.join("verdict");
-    let input = write_parts(task, &folder.path)?;
-    // A file, not a pipe: should this process be killed, the command has its whole input, and never takes a part for all.
-    let input_file = folder.path.join("input");
-    std::fs::write(&input_file, input.as_deref().unwrap_or(task.input.payload()))?;
     let mut command = build(run);
     command
         .current_dir(&task.around.workspace)
-        .stdin(std::fs::File::open(&input_file)?)
+        .stdin(std::fs::File::open(folder.input())?)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
@@ -305,20 +300,35 @@ impl Drop for Group {
     }
 }
 
-/// A folder of its own for one call, only this user's.
+/// A folder of its own for one call, only this user's; removed with everything in it when the call is over.
 struct Folder {
     path: std::path::PathBuf,
 }
 
 impl Folder {
-    fn new() -> std::io::Result<Folder> {
+    /// Among the run's own: should this process be killed, whoever goes on with the run removes it, or the garbage collection.
+    /// In the folder for temporary files for a run that leaves nothing, or where the store has no room.
+    fn with_input(task: &Task) -> std::io::Result<Folder> {
+        let own = || Folder::new(&task.around.kept.steps()?.ok_or(ErrorKind::NotFound)?, "", task);
+        own().or_else(|_| Folder::new(&std::env::temp_dir(), "aivm-step-", task))
+    }
+
+    fn new(parent: &Path, prefix: &str, task: &Task) -> std::io::Result<Folder> {
         use std::os::unix::fs::DirBuilderExt;
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
         let name: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = std::env::temp_dir().join(format!("aivm-step-{name}"));
+        let path = parent.join(format!("{prefix}{name}"));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        Ok(Folder { path })
+        let folder = Folder { path };
+        let input = write_parts(task, &folder.path)?;
+        std::fs::write(folder.input(), input.as_deref().unwrap_or(task.input.payload()))?;
+        Ok(folder)
+    }
+
+    /// A file, not a pipe: should this process be killed, the command has its whole input, and never takes a part for all.
+    fn input(&self) -> std::path::PathBuf {
+        self.path.join("input")
     }
 }
 

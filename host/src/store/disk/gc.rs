@@ -338,11 +338,12 @@ impl Disk {
         Ok(())
     }
 
-    /// What undoers would have put back, and locks, of runs that are not there.
+    /// What undoers would have put back, and locks, of runs that are not there; files of calls whose process is not there.
     fn sweep_folders(&self, dry: bool, collected: &mut Collected) -> Result<(), StoreError> {
         let folder = &self.writer().folder;
         // Listed before the runs are: whoever makes one has made its run before.
         let undo = entries(&folder.join("undo"))?;
+        let steps = entries(&kept::Kept::steps_in(folder))?;
         let locks = entries(&folder.join("runs"))?;
         let (mut undoers, mut owned) = (FxHashSet::default(), FxHashSet::default());
         for row in self.runs("", i64::MAX as usize)? {
@@ -364,10 +365,13 @@ impl Disk {
                 drop(Lock::named(folder, &name, &name));
             }
         }
-        for path in undo {
-            let Some(name) = name(&path).filter(|_| !undoers.contains(&path)) else { continue };
+        for path in undo.into_iter().filter(|path| !undoers.contains(path)).chain(steps) {
+            let Some(name) = name(&path) else { continue };
             let own = format!("{}.lock", name.trim_start_matches("run."));
-            // Nobody begins a run of this name meanwhile.
+            if dry && Lock::is_held(folder, &own) {
+                continue;
+            }
+            // Nobody begins a run of this name meanwhile, or goes on with it.
             let lock = if dry { None } else { Lock::named(folder, &name, &own).ok() };
             if !dry && lock.is_none() {
                 continue;

@@ -70,7 +70,12 @@ impl Lock {
 
     /// Does a process hold it? Who only asks has it for an instant; an owner that comes just then tries again.
     pub(super) fn is_taken(folder: &Path, run: &str) -> bool {
-        let file = File::open(folder.join("runs").join(name(run)));
+        Lock::is_held(folder, &name(run))
+    }
+
+    /// The same of whatever run has the file of this name.
+    pub(super) fn is_held(folder: &Path, name: &str) -> bool {
+        let file = File::open(folder.join("runs").join(name));
         file.is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 }
