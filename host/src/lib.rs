@@ -5,7 +5,7 @@
 
 pub mod builtin;
 pub mod driver;
-mod facts;
+pub mod facts;
 pub mod kept;
 pub mod mint;
 pub mod parts;
