@@ -156,11 +156,11 @@ impl Ground {
         promise!(self.failing.is_none(), "{key}: is called after a write has failed");
         promise!(!self.doing.contains_key(&request), "{key}: is under way, and is called again");
         let probe = task.worker.name == PROBE;
-        let instead = mock.map(|answering| answering.returned(&task));
+        let instead = mock.map(|answering| answering.returned(&task.worker));
         let mut answer = eval::Answer { after_ms: 1, stops_ms: None, result: said(SAME), money: 0, tokens: 0 };
         if probe {
             promise!(self.index.unknown.contains(&request.0), "{key}: a probe before it is unknown");
-            promise!(task.words == ["happened", "not-happened"], "{key}: a probe may say {:?}", task.words);
+            promise!(*task.words == ["happened", "not-happened"], "{key}: a probe may say {:?}", task.words);
             answer.after_ms = 1 + self.dice.next() % (1 << 12);
         } else if instead.is_none() {
             self.may_begin(&task, request)?;
