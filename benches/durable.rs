@@ -252,7 +252,16 @@ fn options(name: &str, limits: RunLimits) -> Options {
         mock: false,
         kept: aivm_host::kept::Kept::temporary(),
     };
-    Options { around, limits, timeout_ms: None, trace: false, started: None, webhook: None, reuse: None }
+    Options {
+        around,
+        limits,
+        timeout_ms: None,
+        trace: false,
+        started: None,
+        webhook: None,
+        reuse: None,
+        process: Rc::new(aivm_host::process::SystemProcess),
+    }
 }
 
 /// Runs a program durably to its end; `seen` is told the number of each batch before it is written.

@@ -301,6 +301,7 @@ fn options(trace: bool) -> Options {
         webhook: None,
         reuse: None,
         started: None,
+        process: Rc::new(aivm_host::process::SystemProcess),
     }
 }
 

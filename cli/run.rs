@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
+use aivm_host::process::SystemProcess;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
@@ -178,6 +179,7 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
         started: None,
         webhook: crate::config::webhook(),
         reuse: None,
+        process: Rc::new(SystemProcess),
     })
 }
 

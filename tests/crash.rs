@@ -26,23 +26,20 @@ mod script;
 mod setup;
 #[path = "crash/small.rs"]
 mod small;
+#[path = "crash/spread.rs"]
+mod spread;
 #[path = "crash/tally.rs"]
 mod tally;
 #[path = "crash/world.rs"]
 mod world;
 
 use bugs::Bug;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use spread::{setting, spread};
 use tally::Tally;
 use world::{Fate, World};
 
 /// Lives of each program.
 const LIVES: u64 = 8;
-
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().expect("a number"))
-}
 
 /// A program and its lives. `bug` is planted in all of them.
 fn hold(number: u64, bug: Option<Bug>, tally: &mut Tally) -> Result<(), String> {
@@ -68,39 +65,15 @@ fn hold(number: u64, bug: Option<Bug>, tally: &mut Tally) -> Result<(), String> 
     Ok(())
 }
 
-/// On all processors, each number once.
-fn spread(from: u64, count: u64, work: &(dyn Fn(u64, &mut Tally) -> Result<(), String> + Sync)) -> Tally {
-    let (next, all) = (AtomicU64::new(from), Mutex::new(Tally::default()));
-    std::thread::scope(|scope| {
-        for _ in 0..std::thread::available_parallelism().map_or(2, usize::from) {
-            scope.spawn(|| {
-                let mut tally = Tally::default();
-                loop {
-                    let number = next.fetch_add(1, Ordering::Relaxed);
-                    if number >= from + count {
-                        break;
-                    }
-                    if let Err(what) = work(number, &mut tally) {
-                        next.store(u64::MAX / 2, Ordering::Relaxed);
-                        panic!("{what}");
-                    }
-                }
-                all.lock().expect("no thread has panicked").add(&tally);
-            });
-        }
-    });
-    all.into_inner().expect("no thread has panicked")
-}
-
 #[test]
 fn an_interrupted_run_keeps_its_promises() {
     let (from, count) = (setting("AIVM_CRASHES_FROM").unwrap_or(0), setting("AIVM_CRASHES").unwrap_or(300));
     let tally = spread(from, count, &|number, tally| hold(number, None, tally));
-    setup::report(&tally, "generated");
+    tally.report("generated");
     assert!(tally.crashes >= count * LIVES / 2 && tally.compared > count / 10, "{tally:?}");
     if let Some(bar) = setting("AIVM_CRASHES_BAR") {
         assert!(tally.crashes >= bar, "{} crashes: fewer than {bar}", tally.crashes);
-        let seldom = tally.seldom(10);
+        let seldom = tally.seldom(&tally::MUST, 10);
         assert!(seldom.is_empty(), "hardly ever hit: {seldom:?}");
     }
 }
@@ -138,7 +111,7 @@ fn small_programs_keep_their_promises_whenever_they_are_interrupted() {
         Ok(())
     });
     println!("{chosen} of {} small programs", all.len());
-    setup::report(&tally, "small scope");
+    tally.report("small scope");
 }
 
 /// The same seed twice gives the same records and calls.
@@ -154,7 +127,7 @@ fn the_same_seed_gives_the_same_trace() {
         }
         if traces[0] == traces[1] { Ok(()) } else { Err(format!("program {number}: two traces")) }
     });
-    setup::report(&tally, "same seed twice");
+    tally.report("same seed twice");
 }
 
 /// Each slip of `crash/bugs.rs` breaks a promise.

@@ -25,6 +25,8 @@ fn about(part: &str) -> &str {
             "simulated: generated programs, up to four crashes a run (killed, power lost, disk full, flush failed, taken over)"
         }
         "small scope" => "simulated: every program of at most three steps, a crash at every operation",
+        "host" => "simulated: the same through the host's own driver and recovery, of a smaller number",
+        "host, same seed twice" => "simulated: the same seed twice gives the same trace, through the host's own",
         "same seed twice" => "simulated: the same seed twice gives the same trace",
         "killed" => "the program killed at its writes, flushes, renames and starts of commands, and its recovery again",
         "faults" => "the N-th call of the system on a file fails or is short, once and for ever",

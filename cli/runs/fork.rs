@@ -8,6 +8,7 @@ use aivm_host::driver::{self, Options, Reuse};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::parts;
+use aivm_host::process::SystemProcess;
 use aivm_host::recovery::{From, Recovered};
 use aivm_host::store::{RunRow, Store, StoreError};
 use aivm_host::work::Surroundings;
@@ -84,6 +85,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         trace: global.json,
         webhook: crate::config::webhook(),
         reuse: Some(reuse),
+        process: Rc::new(SystemProcess),
         started: Some(started),
     };
     let began = RunRow {

@@ -8,6 +8,7 @@ use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
+use aivm_host::process::SystemProcess;
 use aivm_host::recovery::{self, From, Recovered};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store, StoreError};
@@ -173,5 +174,6 @@ pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool) -> Options 
         started: None,
         webhook: crate::config::webhook(),
         reuse: None,
+        process: Rc::new(SystemProcess),
     }
 }

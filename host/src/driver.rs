@@ -7,6 +7,7 @@ use crate::facts;
 use crate::mint::Mint;
 use crate::parts::{self, PartsError, Recipes};
 use crate::pool::Pool;
+use crate::process::{Process, Reply};
 use crate::signals::Signals;
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
@@ -24,8 +25,10 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
+// Not that of `std`: a simulation lets its time pass as it likes.
+use tokio::time::Instant;
 
 mod people;
 mod reuse;
@@ -56,6 +59,8 @@ pub struct Options {
     pub webhook: Option<String>,
     /// What another run has answered already.
     pub reuse: Option<Reuse>,
+    /// Who carries out the calls.
+    pub process: Rc<dyn Process>,
 }
 
 /// How a run ended.
@@ -163,6 +168,7 @@ struct Driver<'a> {
     /// All rows of the trace are wanted; else the last that failed.
     keeping: bool,
     store: Rc<dyn Store>,
+    process: Rc<dyn Process>,
     mint: Arc<Mint>,
     observer: &'a mut dyn Observer,
     pool: Option<Pool>,
@@ -183,7 +189,7 @@ struct Driver<'a> {
     sender: mpsc::UnboundedSender<(RequestId, Returned)>,
     interrupted: bool,
     /// When it is looked next whether another process asks the run to stop.
-    listen: tokio::time::Instant,
+    listen: Instant,
     /// The keys of the calls that were asked to stop.
     stopped: Vec<String>,
     /// What happened before this process is in the report, but has been shown.
@@ -218,6 +224,7 @@ impl<'a> Driver<'a> {
             keeping: options.trace,
             tracing: options.trace || observer.is_watching(),
             store,
+            process: options.process,
             mint,
             observer,
             pool: None,
@@ -233,7 +240,7 @@ impl<'a> Driver<'a> {
             returned,
             sender,
             interrupted: false,
-            listen: tokio::time::Instant::now() + LISTEN,
+            listen: Instant::now() + LISTEN,
             stopped: Vec::new(),
             showing: false,
             steps: Vec::new(),
@@ -246,7 +253,7 @@ impl<'a> Driver<'a> {
     }
 
     async fn drive(&mut self) -> Result<Ending, DriverError> {
-        let mut signals = Signals::listen();
+        let mut signals = self.process.signals();
         let mut turns = 0;
         loop {
             match self.run.step() {
@@ -289,7 +296,7 @@ impl<'a> Driver<'a> {
                     }
                 }
                 Do::End(end) => {
-                    work::leftovers::stop(&self.around.run, &self.stopped);
+                    self.process.end_leftovers(&self.around.run, &self.stopped);
                     self.hear_webhooks().await;
                     return Ok(Ending::Ended(end));
                 }
@@ -309,7 +316,7 @@ impl<'a> Driver<'a> {
             self.interrupt()?;
             return Ok(true);
         }
-        if tokio::time::Instant::now() >= self.listen && self.hear() {
+        if Instant::now() >= self.listen && self.hear() {
             return Ok(true);
         }
         Ok(self.run.wake(self.mint.now()))
@@ -317,7 +324,7 @@ impl<'a> Driver<'a> {
 
     /// Does another process ask the run to stop? Then it is cancelled, once.
     fn hear(&mut self) -> bool {
-        self.listen = tokio::time::Instant::now() + LISTEN;
+        self.listen = Instant::now() + LISTEN;
         let Some(by) = self.store.cancelled() else { return false };
         self.run.cancel(self.mint.now(), &by);
         true
@@ -468,10 +475,7 @@ impl<'a> Driver<'a> {
     }
 
     fn spawn(&self, request: RequestId, task: Task, mock: Option<mock::Answering>) {
-        let sender = self.sender.clone();
-        tokio::spawn(async move {
-            let _ = sender.send((request, work::run(task, mock).await));
-        });
+        self.process.begin(task, mock, Reply::new(request, self.sender.clone()));
     }
 
     /// A call has been answered: the value becomes an artifact, the run is told.

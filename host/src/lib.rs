@@ -5,18 +5,18 @@
 
 pub mod builtin;
 pub mod driver;
-mod facts;
+pub mod facts;
 pub mod kept;
 pub mod mint;
 pub mod parts;
 pub mod pool;
 #[cfg(feature = "store")]
 pub mod portable;
-#[cfg(feature = "store")]
+pub mod process;
 pub mod recovery;
 #[cfg(feature = "store")]
 pub mod resume;
-mod signals;
+pub mod signals;
 pub mod stdlib;
 pub mod store;
 pub mod trace;

@@ -2,7 +2,6 @@
 
 use crate::facts;
 use crate::parts::Recipes;
-use crate::store::disk::{Journal, Kept};
 use crate::store::{Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{Body, Record, RecordError, RunStarted};
@@ -113,8 +112,26 @@ pub enum From {
     Checkpoint,
 }
 
+/// A store with a run's journal in it.
+pub trait Recorded: Store {
+    /// Looks an artifact up, and says when it is damaged.
+    fn find(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError>;
+
+    /// The run's records in order; of those before its last checkpoint only what is asked for.
+    fn records(&self, from: From) -> Result<Box<dyn Records>, StoreError>;
+}
+
+/// A run's journal, being read: whole, or not at all.
+pub trait Records {
+    /// Whose it is.
+    fn run(&self) -> &str;
+
+    /// The next record with its number.
+    fn record(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError>;
+}
+
 /// Reads a run and tells it its records. Nothing is called, nothing is written.
-pub fn recover(store: &Kept, from: From) -> Result<Recovered, RecoveryError> {
+pub fn recover(store: &dyn Recorded, from: From) -> Result<Recovered, RecoveryError> {
     let mut reading = Reading::begin(store, from)?;
     loop {
         match reading.tell(None)? {
@@ -128,7 +145,7 @@ pub fn recover(store: &Kept, from: From) -> Result<Recovered, RecoveryError> {
 }
 
 /// Tells the records of a run to another program. Fails at the first that does not follow from it.
-pub fn recover_as(store: &Kept, module: VerifiedModule) -> Result<Recovered, RecoveryError> {
+pub fn recover_as(store: &dyn Recorded, module: VerifiedModule) -> Result<Recovered, RecoveryError> {
     match Reading::begin(store, From::Start)?.tell(Some(module))? {
         Told::All(recovered) => Ok(*recovered),
         Told::Upgraded { .. } => unreachable!("a program that is given is never another"),
@@ -137,9 +154,9 @@ pub fn recover_as(store: &Kept, module: VerifiedModule) -> Result<Recovered, Rec
 
 /// A journal, and what stands at its beginning.
 struct Reading<'a> {
-    store: &'a Kept,
+    store: &'a dyn Recorded,
     name: String,
-    journal: Journal,
+    journal: Box<dyn Records>,
     /// The first record that is told, and a checkpoint when it is one.
     first: Vec<u8>,
     saved: Option<Saved>,
@@ -160,11 +177,8 @@ enum Told {
 }
 
 impl<'a> Reading<'a> {
-    fn begin(store: &'a Kept, from: From) -> Result<Reading<'a>, RecoveryError> {
-        let mut journal = match from {
-            From::Start => store.journal()?,
-            From::Checkpoint => store.journal_from_checkpoint()?,
-        };
+    fn begin(store: &'a dyn Recorded, from: From) -> Result<Reading<'a>, RecoveryError> {
+        let mut journal = store.records(from)?;
         let name = journal.run().to_owned();
         let program = |reason: &str| RecoveryError::Program { run: name.clone(), reason: reason.into() };
         let Some((seq, first)) = journal.record()? else { return Err(program("its journal is empty")) };
@@ -245,7 +259,7 @@ fn read(run: &str, bytes: &[u8], seq: u64) -> Result<Record, RecoveryError> {
     Record::from_bytes(bytes).map_err(refused)
 }
 
-fn found(store: &Kept, run: &str, checksum: Checksum, what: &'static str) -> Result<Artifact, RecoveryError> {
+fn found(store: &dyn Recorded, run: &str, checksum: Checksum, what: &'static str) -> Result<Artifact, RecoveryError> {
     let missing = || RecoveryError::Missing { run: run.to_owned(), what, checksum };
     store.find(checksum)?.ok_or_else(missing)
 }
@@ -253,7 +267,7 @@ fn found(store: &Kept, run: &str, checksum: Checksum, what: &'static str) -> Res
 struct Telling<'a> {
     run: Run,
     name: &'a str,
-    store: &'a Kept,
+    store: &'a dyn Recorded,
     recipes: Recipes,
     history: Vec<Do>,
 }
@@ -276,6 +290,35 @@ impl Telling<'_> {
                     }
                 }
             }
+        }
+    }
+}
+
+#[cfg(feature = "store")]
+mod disk {
+    use super::*;
+    use crate::store::disk::{Journal, Kept};
+
+    impl Recorded for Kept {
+        fn find(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
+            Kept::find(self, checksum)
+        }
+
+        fn records(&self, from: From) -> Result<Box<dyn Records>, StoreError> {
+            Ok(Box::new(match from {
+                From::Start => self.journal()?,
+                From::Checkpoint => self.journal_from_checkpoint()?,
+            }))
+        }
+    }
+
+    impl Records for Journal {
+        fn run(&self) -> &str {
+            Journal::run(self)
+        }
+
+        fn record(&mut self) -> Result<Option<(u64, Vec<u8>)>, StoreError> {
+            Journal::record(self)
         }
     }
 }

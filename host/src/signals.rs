@@ -8,6 +8,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 pub struct Signals(Vec<Signal>);
 
 impl Signals {
+    /// None ever comes.
+    pub fn none() -> Signals {
+        Signals(Vec::new())
+    }
+
     /// Must be called within a tokio runtime. What cannot be listened to ends the process, as it always did.
     pub fn listen() -> Signals {
         let mut kinds = vec![SignalKind::interrupt(), SignalKind::terminate()];

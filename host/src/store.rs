@@ -140,6 +140,7 @@ enum Answer {
     Ready(Option<Result<(), StoreError>>),
     #[cfg(feature = "store")]
     Waiting(Box<disk::Waiting>),
+    Later(Pin<Box<dyn Future<Output = Result<(), StoreError>>>>),
 }
 
 impl Appended {
@@ -147,16 +148,22 @@ impl Appended {
     pub fn ready(answer: Result<(), StoreError>) -> Appended {
         Appended(Answer::Ready(Some(answer)))
     }
+
+    /// Answered when this is.
+    pub fn later(answer: impl Future<Output = Result<(), StoreError>> + 'static) -> Appended {
+        Appended(Answer::Later(Box::pin(answer)))
+    }
 }
 
 impl Future for Appended {
     type Output = Result<(), StoreError>;
 
-    fn poll(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.get_mut().0 {
             Answer::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
             #[cfg(feature = "store")]
-            Answer::Waiting(waiting) => Pin::new(&mut **waiting).poll(_context),
+            Answer::Waiting(waiting) => Pin::new(&mut **waiting).poll(context),
+            Answer::Later(answer) => answer.as_mut().poll(context),
         }
     }
 }

@@ -175,6 +175,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         started: None,
         webhook: None,
         reuse: None,
+        process: Rc::new(aivm_host::process::SystemProcess),
     };
     let store = Rc::new(Memory::default());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");

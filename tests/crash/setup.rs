@@ -3,14 +3,12 @@
 use crate::program::Program;
 use crate::script::{Dice, Script};
 use crate::small;
-use crate::tally::Tally;
 use crate::world::{Answers, Setup};
 use aivm_lang::library::Shelf;
-use aivm_schema::module::{RunLimits, StageKind};
+use aivm_schema::module::RunLimits;
 use aivm_schema::worker::{Backoff, Effect};
 use aivm_vm::run::Facts;
 use aivm_vm::{VerifiedModule, verify};
-use std::io::Write;
 
 const CLASSES: [Effect; 5] =
     [Effect::Pure, Effect::Read, Effect::Idempotent, Effect::Compensable, Effect::Irreversible];
@@ -22,14 +20,6 @@ fn compile(source: &str) -> VerifiedModule {
         Err(errors) => panic!("{source}\n{errors:#?}"),
     };
     verify(compiled.module).expect("it is verified")
-}
-
-/// Without what depends on how long an interruption takes, the end is that of a run that is never interrupted.
-fn is_timeless(module: &VerifiedModule) -> bool {
-    let module = module.module();
-    let timed = module.stages.iter().any(|stage| stage.kind == StageKind::Join || stage.deadline_ms.is_some());
-    let fans = aivm_schema::module::disassemble(module).contains(" map ");
-    !timed && !fans && module.steps.iter().all(|step| step.deadline_ms.is_none())
 }
 
 /// Each worker is of a class that follows from its name and the program.
@@ -68,7 +58,7 @@ pub fn generated(number: u64) -> (String, Setup) {
     let least_ms = of_stages.chain(of_steps).chain(timeout_ms).min().unwrap_or(0);
     let budget = stages.iter().any(|stage| stage.money.or(stage.tokens).is_some())
         || steps.iter().any(|step| step.money.or(step.tokens).is_some());
-    let timeless = is_timeless(&module) && timeout_ms.is_none() && !expires;
+    let timeless = small::is_timeless(&module) && timeout_ms.is_none() && !expires;
     let setup = Setup {
         number,
         facts,
@@ -147,17 +137,5 @@ pub fn fixed(steps: usize, join: bool, said: &[u8]) -> Setup {
         budget: false,
         least_ms: 0,
         module,
-    }
-}
-
-/// For people, and for `docs/reliability.md`.
-pub fn report(tally: &Tally, part: &str) {
-    println!(
-        "{part}: {} runs, {} crashes, {} compared, {} operations",
-        tally.runs, tally.crashes, tally.compared, tally.operations
-    );
-    if let Ok(path) = std::env::var("AIVM_CRASHES_JSON") {
-        let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
-        writeln!(file.expect("a place for the counts"), "{}", tally.json(part)).expect("room for the counts");
     }
 }

@@ -1,6 +1,8 @@
 //! Small programs: of few steps, so that a crash hits each of their moments often.
 
 use crate::script::Dice;
+use aivm_schema::module::StageKind;
+use aivm_vm::VerifiedModule;
 use std::fmt::Write;
 
 /// A program of 1 to 5 steps.
@@ -46,4 +48,12 @@ pub fn of_steps(steps: usize, join: bool) -> String {
         let _ = writeln!(out, "        {worker} ~ undo => {}", if join { "next" } else { "next | back | retry" });
     }
     out + "    )\n) <= in\n"
+}
+
+/// Without what depends on how long an interruption takes, the end is that of a run that is never interrupted.
+pub fn is_timeless(module: &VerifiedModule) -> bool {
+    let module = module.module();
+    let timed = module.stages.iter().any(|stage| stage.kind == StageKind::Join || stage.deadline_ms.is_some());
+    let fans = aivm_schema::module::disassemble(module).contains(" map ");
+    !timed && !fans && module.steps.iter().all(|step| step.deadline_ms.is_none())
 }

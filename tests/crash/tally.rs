@@ -1,7 +1,8 @@
 //! What was hit, and how often.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::Write;
 
 /// Everything that must be hit in the form of CI: sorts of records, and what recovery decides.
 pub const MUST: [&str; 54] = [
@@ -61,6 +62,43 @@ pub const MUST: [&str; 54] = [
     "stuck, and tried again",
 ];
 
+/// The same of the host's own driver and recovery.
+pub const MUST_OF_HOST: [&str; 33] = [
+    "record approval-decided",
+    "record approval-requested",
+    "record cancel-requested",
+    "record checkpoint",
+    "record intent",
+    "record limits-raised",
+    "record outcome",
+    "record parked",
+    "record resolved",
+    "record rollback-requested",
+    "record run-finished",
+    "record run-started",
+    "record timer-fired",
+    "record unknown",
+    "crash: after the end",
+    "crash: disk full",
+    "crash: flush failed",
+    "crash: killed",
+    "crash: power lost",
+    "crash: taken over",
+    "recovered",
+    "recovered an ended run",
+    "recovered before it began",
+    "recovered from a checkpoint",
+    "an old owner was fenced",
+    "again: idempotent, live key",
+    "again: irreversible, not happened",
+    "settled: happened",
+    "settled: not happened",
+    "probe: happened",
+    "probe: not happened",
+    "decided on the spot",
+    "decided later",
+];
+
 #[derive(Clone, Debug, Default)]
 pub struct Tally {
     pub runs: u64,
@@ -87,8 +125,8 @@ impl Tally {
     }
 
     /// What was hit less often than that.
-    pub fn seldom(&self, least: u64) -> Vec<&'static str> {
-        MUST.into_iter().filter(|what| self.hits.get(what).is_none_or(|count| *count < least)).collect()
+    pub fn seldom(&self, must: &[&'static str], least: u64) -> Vec<&'static str> {
+        must.iter().copied().filter(|what| self.hits.get(what).is_none_or(|count| *count < least)).collect()
     }
 
     /// One line.
@@ -101,5 +139,17 @@ impl Tally {
             let _ = write!(line, r#"{}"{what}":{count}"#, if at > 0 { "," } else { "" });
         }
         line + "}}"
+    }
+
+    /// For people, and for `docs/reliability.md`.
+    pub fn report(&self, part: &str) {
+        println!(
+            "{part}: {} runs, {} crashes, {} compared, {} operations",
+            self.runs, self.crashes, self.compared, self.operations
+        );
+        if let Ok(path) = std::env::var("AIVM_CRASHES_JSON") {
+            let file = std::fs::OpenOptions::new().create(true).append(true).open(path);
+            writeln!(file.expect("a place for the counts"), "{}", self.json(part)).expect("room for the counts");
+        }
     }
 }
