@@ -296,7 +296,7 @@ impl<'a> Driver<'a> {
                     }
                 }
                 Do::End(end) => {
-                    self.process.end_leftovers(&self.around.run, &self.stopped);
+                    self.process.end_leftovers(&self.around, &self.stopped);
                     self.hear_webhooks().await;
                     return Ok(Ending::Ended(end));
                 }

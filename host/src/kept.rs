@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 #[derive(Debug)]
 pub struct Kept {
     folder: PathBuf,
+    /// The state that it is in; none when it goes with the run.
+    state: Option<PathBuf>,
     /// Of its calls; none when it goes with the run.
     steps: Option<PathBuf>,
     begun: OnceLock<()>,
@@ -23,7 +25,7 @@ impl Kept {
             false => format!("run.{}", blake3::hash(run.as_bytes()).to_hex()),
         };
         let steps = Some(Kept::steps_in(state).join(&name));
-        Kept { folder: state.join("undo").join(name), steps, begun: OnceLock::new() }
+        Kept { folder: state.join("undo").join(name), state: Some(state.to_owned()), steps, begun: OnceLock::new() }
     }
 
     /// For a run that leaves nothing: made when something has to be kept, removed with this value.
@@ -32,7 +34,17 @@ impl Kept {
         // Without random numbers the process's own still tells it from others.
         let _ = getrandom::fill(&mut bits);
         let name = format!("aivm-undo-{}-{:016x}", std::process::id(), u64::from_le_bytes(bits));
-        Kept { folder: std::env::temp_dir().join(name), steps: None, begun: OnceLock::new() }
+        Kept { folder: std::env::temp_dir().join(name), state: None, steps: None, begun: OnceLock::new() }
+    }
+
+    /// By what processes are known that belong to runs of a state, from wherever it is looked at.
+    pub fn store_of(state: &Path) -> PathBuf {
+        std::fs::canonicalize(state).unwrap_or_else(|_| state.to_owned())
+    }
+
+    /// The same for this run; empty for a run that leaves nothing.
+    pub fn store(&self) -> PathBuf {
+        self.state.as_deref().map(Kept::store_of).unwrap_or_default()
     }
 
     /// The folders of the calls of all runs, each with the name of its run's folder.

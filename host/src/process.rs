@@ -2,7 +2,7 @@
 //! asks it to stop. A trait, so that a simulation brings its own.
 
 use crate::signals::Signals;
-use crate::work::{self, Returned, Task, leftovers, mock};
+use crate::work::{self, Returned, Surroundings, Task, leftovers, mock};
 use aivm_vm::action::RequestId;
 use tokio::sync::mpsc::UnboundedSender;
 
@@ -12,7 +12,7 @@ pub trait Process {
     fn begin(&self, task: Task, mock: Option<mock::Answering>, reply: Reply);
 
     /// Ends what is left of these steps of a run, by their keys.
-    fn end_leftovers(&self, run: &str, steps: &[String]);
+    fn end_leftovers(&self, around: &Surroundings, steps: &[String]);
 
     /// What asks this process to stop, from now on.
     fn signals(&self) -> Signals;
@@ -49,8 +49,8 @@ impl Process for SystemProcess {
         tokio::spawn(async move { reply.send(work::run(task, mock).await) });
     }
 
-    fn end_leftovers(&self, run: &str, steps: &[String]) {
-        leftovers::stop(run, steps);
+    fn end_leftovers(&self, around: &Surroundings, steps: &[String]) {
+        leftovers::stop(&around.kept.store(), &around.run, steps);
     }
 
     fn signals(&self) -> Signals {

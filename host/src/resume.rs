@@ -55,7 +55,7 @@ pub fn read(kept: &Kept, from: From, mint: &Mint) -> Result<Recovered, RecoveryE
     let asked: Vec<_> = recovered.run.questions().into_iter().map(|question| question.call.request).collect();
     let called = recovered.run.under_way().filter(|call| !asked.contains(&call.request));
     let steps: Vec<String> = called.map(|call| call.key.to_string()).collect();
-    leftovers::stop(&run, &steps);
+    leftovers::stop(&crate::kept::Kept::store_of(kept.disk().folder()), &run, &steps);
     recovered.run.resume(mint.now()).map_err(|source| RecoveryError::Replay { run, source })?;
     Ok(recovered)
 }

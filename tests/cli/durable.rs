@@ -202,6 +202,29 @@ fn what_a_killed_process_left_running_does_not_go_on_beside_its_run() {
 }
 
 #[test]
+fn runs_of_one_name_in_two_stores_leave_each_other_alone() {
+    let (ours, theirs) = (folder(), folder());
+    let program = PROGRAM.replace("EFFECT", "");
+    let begin = |dir: &Path| {
+        write(dir, "p.aivm", &program);
+        write(dir, "hold", "");
+        let args = ["run", "p.aivm", "-q", "--id", "two-stores"];
+        let run = command(dir, &args).stdout(Stdio::null()).spawn().expect("aivm runs");
+        while ledger(dir).len() < 2 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        run
+    };
+    let (mut killed, mut other) = (begin(ours.path()), begin(theirs.path()));
+    killed.kill().expect("it is killed");
+    killed.wait().expect("it is gone");
+    assert_eq!(aivm(ours.path(), &["resume", "two-stores"]).status.code(), Some(4));
+    std::fs::remove_file(theirs.path().join("hold")).expect("nothing holds it any more");
+    assert!(other.wait().expect("it ends").success());
+    assert_eq!(ledger(theirs.path()), ["one", "two", "three"]);
+}
+
+#[test]
 fn a_run_of_a_name_is_started_once() {
     let dir = folder();
     write(dir.path(), "p.aivm", &PROGRAM.replace("EFFECT", ""));

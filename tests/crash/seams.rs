@@ -10,7 +10,7 @@ use aivm_host::recovery::{From, Recorded, Records};
 use aivm_host::signals::Signals;
 use aivm_host::store::{Appended, RunRow, Store, StoreError};
 use aivm_host::trace::{Event, Observer};
-use aivm_host::work::{Task, mock};
+use aivm_host::work::{Surroundings, Task, mock};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::Record;
 use aivm_schema::worker::Effect;
@@ -246,7 +246,7 @@ impl Process for Kept {
         }
     }
 
-    fn end_leftovers(&self, _run: &str, steps: &[String]) {
+    fn end_leftovers(&self, _around: &Surroundings, steps: &[String]) {
         let ground = &mut *self.0.ground.borrow_mut();
         if !steps.is_empty() && ground.living == self.0.number {
             ground.tally.hit("leftovers are ended");

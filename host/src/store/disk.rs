@@ -115,6 +115,11 @@ impl Drop for Shared {
 }
 
 impl Disk {
+    /// The folder of the state that it is in.
+    pub fn folder(&self) -> &Path {
+        &self.writer().folder
+    }
+
     /// Opens `.aivm` (made when it is not there).
     pub fn open(folder: &Path) -> Result<Disk, StoreError> {
         // Nobody else on this machine reads what flows through runs.

@@ -71,6 +71,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
         .env("AIVM_STEP_KEY", super::idempotency_key(&task.around.run, &task.key, task.input.content_digest()))
         .env("AIVM_STEP_ATTEMPT", task.attempt.to_string())
         .env("AIVM_STEP_RUN", &task.around.run)
+        .env("AIVM_STEP_STORE", task.around.kept.store())
         .env("AIVM_STEP_TYPE", task.input.media_type())
         .env("AIVM_STEP_BEHAVIOURS", task.worker.behaviours.join(" "));
     if let Some(error) = task.input.attribute("error") {

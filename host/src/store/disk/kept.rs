@@ -52,6 +52,18 @@ struct Place {
     seq: u64,
     last: i64,
     status: Option<Status>,
+    cancel: Cancel,
+}
+
+/// How far a wish to cancel has come that another process has left.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Cancel {
+    #[default]
+    None,
+    /// The run knows; its next records say so.
+    Told,
+    /// The records are with the writer, which removes the wish with them.
+    Written,
 }
 
 /// Counts the runs that this process owns.
@@ -188,7 +200,12 @@ impl Kept {
             owned.lock.stay(is_open(batch.status));
         }
         place.seq = batch.first + batch.records.len() as u64 - 1;
+        let heard = place.cancel == Cancel::Told;
+        if heard {
+            place.cancel = Cancel::Written;
+        }
         Ok(Request {
+            heard,
             whose,
             previous: place.last,
             first: batch.first,
@@ -272,13 +289,12 @@ impl Store for Kept {
     }
 
     fn cancelled(&self) -> Option<String> {
-        if !self.0.disk.is_asked(self.0.place.borrow().number).ok()? {
+        let number = Some(self.0.place.borrow()).filter(|place| place.cancel == Cancel::None)?.number;
+        if !self.0.disk.is_asked(number).ok()? {
             return None;
         }
-        let signals = self.signals().ok()?;
-        let cancel = signals.into_iter().find(|signal| signal.what == CANCEL)?;
-        let run = self.row()?.id.clone();
-        self.0.disk.heard(&run).ok()?;
+        let cancel = self.signals().ok()?.into_iter().find(|signal| signal.what == CANCEL)?;
+        self.0.place.borrow_mut().cancel = Cancel::Told;
         Some(cancel.by)
     }
 

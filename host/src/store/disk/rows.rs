@@ -27,6 +27,8 @@ pub(super) struct Request {
     pub status: Option<&'static str>,
     /// The first record is a checkpoint.
     pub checkpoint: bool,
+    /// The records say that the run is cancelled, as another process has asked.
+    pub heard: bool,
 }
 
 /// Whose a row is.
@@ -134,6 +136,10 @@ impl<'c> Rows<'c> {
         if let Some(status) = request.status {
             let statement = "UPDATE run SET status = ?1 WHERE number = ?2";
             self.database.prepare_cached(statement)?.execute(params![status, number])?;
+        }
+        if request.heard {
+            let statement = "DELETE FROM signal WHERE run = ?1";
+            self.database.prepare_cached(statement)?.execute(params![number])?;
         }
         if request.checkpoint {
             let statement = "UPDATE run SET checkpoint = ?1 WHERE number = ?2";

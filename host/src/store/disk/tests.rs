@@ -320,8 +320,11 @@ fn a_signal_reaches_the_owner() {
     assert!(!other.signal("b", "cancel", "ada").expect("is asked"));
     let heard = run.kept.signals().expect("asks");
     assert!(matches!(heard.as_slice(), [signal] if signal.what == "cancel" && signal.by == "ada"), "{heard:?}");
-    disk.heard("a").expect("is noted");
-    assert!(other.signals("a").expect("asks").is_empty());
+    assert_eq!(run.kept.cancelled().as_deref(), Some("ada"));
+    assert_eq!(run.kept.cancelled(), None, "told once");
+    assert_eq!(other.signals("a").expect("asks").len(), 1, "nothing says yet that the run knows");
+    run.write(vec![unknown(2)]).expect("is written");
+    assert!(other.signals("a").expect("asks").is_empty(), "gone with the records that do");
 }
 
 #[test]
