@@ -3,6 +3,7 @@
 use crate::args::{ArtifactArgs, ArtifactCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::keys;
+use crate::out::short;
 use crate::store::{existing, find};
 use aivm_host::store::disk::{Disk, Entry};
 use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
@@ -152,11 +153,6 @@ pub fn time_text(nanoseconds: u64) -> String {
     let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
     let minute = minutes % 1_440;
     format!("{:04}-{month:02}-{date:02} {:02}:{:02}", cycle * 400 + year, minute / 60, minute % 60)
-}
-
-/// The first characters of a checksum: enough to name an artifact.
-pub fn short(checksum: Checksum) -> String {
-    checksum.to_string().chars().take(12).collect()
 }
 
 #[cfg(test)]

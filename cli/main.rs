@@ -115,6 +115,7 @@ fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure>
     match command {
         Stored::Artifact(args) => artifact::artifact(global, &args),
         Stored::Runs(args) => runs::list::runs(global, &args),
+        Stored::Resume(args) if args.all => runs::all::all(global, &args),
         Stored::Resume(args) => runs::resume::resume(global, &args),
         Stored::Settle(args) => runs::resume::settle(global, &args),
         Stored::Approve(args) => runs::approve::approve(global, &args),

@@ -147,6 +147,27 @@ pub fn paint(colours: bool, code: &str, text: &str) -> String {
     if colours && !text.is_empty() { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
 }
 
+/// The first characters of a checksum or a digest: enough to name what it is of.
+pub fn short(digest: impl std::fmt::Display) -> String {
+    digest.to_string().chars().take(12).collect()
+}
+
+/// A worker's text in one line.
+#[cfg(feature = "store")]
+pub fn one_line(text: &str) -> String {
+    plain(text.trim_end()).replace('\n', "␊").replace('\t', " ")
+}
+
+/// Columns of the terminal behind standard output; without one a line has no end.
+#[cfg(feature = "store")]
+pub fn width() -> usize {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
+        _ if std::io::stdout().is_terminal() => 80,
+        _ => usize::MAX,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

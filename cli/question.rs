@@ -1,6 +1,6 @@
 //! What a person sees who is asked: the question, what it is about, the choices.
 
-use crate::out::{plain, say};
+use crate::out::{plain, say, short};
 use aivm_schema::artifact::Checksum;
 #[cfg(feature = "store")]
 use aivm_vm::action::RequestId;
@@ -17,11 +17,6 @@ const MOST_LINES: usize = 24;
 /// The digest of exactly what is decided.
 pub fn subject(question: &Question) -> String {
     Checksum(question.subject).to_string()
-}
-
-/// As people give it.
-pub fn short(digest: &str) -> &str {
-    digest.get(..12).unwrap_or(digest)
 }
 
 /// For scripts.
@@ -42,7 +37,7 @@ pub fn show(run: &str, question: &Question) {
     say(&plain(&format!("{key} asks: {}", question.question)));
     content(question);
     say(&plain(&format!("choices: {}", question.choices.join(" | "))));
-    say(&plain(&format!("decide:  aivm approve {run} OUTCOME --step '{key}' --subject {}", short(&subject(question)))));
+    say(&plain(&format!("decide:  aivm approve {run} OUTCOME --step '{key}' --subject {}", short(subject(question)))));
 }
 
 /// Exactly what the decision is about.
@@ -56,12 +51,12 @@ fn content(question: &Question) {
             }
             let more = text.lines().count().saturating_sub(MOST_LINES);
             if more > 0 {
-                eprintln!("  │ … {more} more lines: aivm artifact cat {}", short(&input.checksum().to_string()));
+                eprintln!("  │ … {more} more lines: aivm artifact cat {}", short(input.checksum()));
             }
         }
         Err(_) => say(&plain(&format!(
             "it is about {size} bytes of {media_type}: aivm artifact cat {}",
-            short(&input.checksum().to_string())
+            short(input.checksum())
         ))),
     }
 }

@@ -4,7 +4,7 @@ use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
-use crate::out::{plain, say};
+use crate::out::{plain, say, short};
 use crate::progress::Progress;
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
 use aivm_host::kept::Kept;
@@ -330,7 +330,7 @@ impl Outcome {
                 Err(_) if terminal => {
                     let (length, media_type) = (payload.len(), plain(output.media_type()));
                     let see = match kept {
-                        true => format!("see it by  aivm artifact cat {}", short(output)),
+                        true => format!("see it by  aivm artifact cat {}", short(output.checksum())),
                         false => "write it to a file by  > FILE".to_owned(),
                     };
                     say(&format!("the output is {length} bytes of {media_type}: {see}"));
@@ -383,8 +383,4 @@ pub fn readable_parts(output: &Artifact, store: &dyn Store) -> Option<Vec<u8>> {
         text.push_str(&format!("── {name}\n{}\n", value.trim_end_matches('\n')));
     }
     Some(text.into_bytes())
-}
-
-fn short(artifact: &Artifact) -> String {
-    artifact.checksum().to_string().chars().take(12).collect()
 }

@@ -1,7 +1,7 @@
 //! The store of the project, for the commands that look into it.
 
-use crate::artifact::short;
 use crate::fail::{Failure, coded};
+use crate::out::short;
 use crate::project;
 use aivm_host::store::disk::Disk;
 use aivm_schema::artifact::Artifact;

@@ -2,10 +2,10 @@
 
 use crate::args::{Global, ResumeArgs};
 use crate::fail::{Exit, Failure, coded, failed};
+use crate::out::one_line;
 use crate::out::{paint, say};
 use crate::run::{Outcome, abandoned};
 use crate::runs::list::is_of;
-use crate::runs::show::one_line;
 use crate::runs::{journal, resume};
 use crate::{fail, store};
 use aivm_host::driver::{Options, Report};

@@ -2,7 +2,8 @@
 
 use crate::args::{ApproveArgs, Global};
 use crate::fail::{Exit, Failure};
-use crate::question::{short, subject};
+use crate::out::short;
+use crate::question::subject;
 use aivm_vm::run::{DecideError, Decided, Question};
 
 /// So many digits of a digest name a subject, at least.
@@ -36,7 +37,7 @@ pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
         let names = |subject: &String| subject.len() >= LEAST && digest.starts_with(subject.as_str());
         if args.subject.as_ref().is_some_and(|subject| !names(subject)) {
             return Err(Failure::usage("E0775", "the decision is about something else than what is asked now")
-                .help(format!("look at it again: aivm show {name}, then --subject {}", short(&digest))));
+                .help(format!("look at it again: aivm show {name}, then --subject {}", short(digest))));
         }
         let edited = match &args.edit {
             None => None,

@@ -1,12 +1,13 @@
 //! `diff`: where two runs part. Calls are the same when their keys and attempts are; values when their content is.
 
 use crate::args::{DiffArgs, Global};
-use crate::artifact::short;
 use crate::fail::{self, Exit, Failure};
+use crate::out::one_line;
+use crate::out::short;
 use crate::out::{paint, plain};
 use crate::run::readable_parts;
 use crate::runs::journal::{self, Told};
-use crate::runs::show::{ending, one_line};
+use crate::runs::show::ending;
 use crate::store;
 use aivm_host::parts;
 use aivm_host::store::Store;
@@ -82,7 +83,7 @@ struct Compared<'a> {
 impl<'a> Compared<'a> {
     fn of(kept: &Kept, one: &'a Told, other: &'a Told) -> Compared<'a> {
         let mut before = Vec::new();
-        let digest = |told: &Told| Some(short_digest(&told.module().digest().to_string()));
+        let digest = |told: &Told| Some(short(told.module().digest()));
         differ(&mut before, "program", [digest(one), digest(other)]);
         values(&mut before, kept, "input", [Some(one.started.input), Some(other.started.input)]);
         let mut after = Vec::new();
@@ -173,10 +174,6 @@ impl<'a> Compared<'a> {
         out.push_str(&format!("\n{last}\n"));
         out
     }
-}
-
-fn short_digest(digest: &str) -> String {
-    digest.chars().take(12).collect()
 }
 
 fn differ(list: &mut Vec<Difference>, what: &'static str, was: [Option<String>; 2]) {

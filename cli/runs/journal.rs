@@ -1,8 +1,8 @@
 //! A run as its journal tells it, for the commands that look at runs: the store is opened, the run found, its records told
 //! again, and what happened given as rows. Nothing is called, claimed or written. Only this file knows how that is done.
 
-use crate::artifact::short;
 use crate::fail::{Failure, coded};
+use crate::out::short;
 use crate::runs::resume;
 use crate::store;
 use aivm_host::mint::{Clock, SystemClock};

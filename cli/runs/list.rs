@@ -3,9 +3,9 @@
 use crate::args::{Global, RunsArgs};
 use crate::artifact::time_text;
 use crate::fail::{self, Exit, Failure, coded};
+use crate::out::one_line;
 use crate::out::{paint, say};
 use crate::runs::journal::{status_word, waits_of, waits_word};
-use crate::runs::show::one_line;
 use aivm_host::store::RunRow;
 use serde_json::json;
 use std::time::{Duration, SystemTime};

@@ -1,11 +1,11 @@
 //! `logs`: the records of a run's journal, a line each, also while another process writes them.
 
 use crate::args::{Global, LogsArgs};
-use crate::artifact::short;
 use crate::fail::{self, Exit, Failure};
+use crate::out::one_line;
+use crate::out::short;
 use crate::out::{paint, say};
 use crate::runs::journal::{Records, status_word, waits_word};
-use crate::runs::show::one_line;
 use aivm_host::trace::{dollars, time_text};
 use aivm_schema::journal::{Body, Outcome, Record, RunFinished};
 use aivm_schema::unit::{Money, Tokens};

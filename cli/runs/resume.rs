@@ -43,9 +43,6 @@ pub fn none(name: &str) -> Failure {
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
-    if args.all {
-        return super::all::all(global, args);
-    }
     go_on(global, &args.run, args.quiet, |run, mint, _, _| {
         raise(run, mint, args);
         Ok(())

@@ -1,9 +1,9 @@
 //! `show`: one run as a tree. Stages, definitions and items stand around the calls that they made.
 
 use crate::args::{Global, RunArg};
-use crate::artifact::{cut, short, size_text};
+use crate::artifact::{cut, size_text};
 use crate::fail::{self, Exit, Failure};
-use crate::out::{paint, plain, wrap};
+use crate::out::{one_line, paint, short, width, wrap};
 use crate::runs::journal::{self, Open, Row, Stands, Told};
 use crate::store;
 use aivm_host::store::disk::Disk;
@@ -12,7 +12,6 @@ use aivm_schema::artifact::{Artifact, Checksum, parts};
 use aivm_schema::journal::ApprovalRequested;
 use aivm_vm::action::CallError;
 use serde_json::{Value, json};
-use std::io::IsTerminal;
 use tree::Line;
 
 mod tree;
@@ -101,20 +100,6 @@ pub fn ending(told: &Told) -> (Option<&Artifact>, Option<&str>, Option<&CallErro
         Some(Err((_, error))) => (None, None, error.as_ref()),
         None => (None, None, None),
     }
-}
-
-/// Columns of the terminal behind standard output; without one a line has no end.
-pub fn width() -> usize {
-    match rustix::termios::tcgetwinsize(std::io::stdout()) {
-        Ok(size) if size.ws_col > 0 => size.ws_col.into(),
-        _ if std::io::stdout().is_terminal() => 80,
-        _ => usize::MAX,
-    }
-}
-
-/// A worker's text in one line.
-pub fn one_line(text: &str) -> String {
-    plain(text.trim_end()).replace('\n', "␊").replace('\t', " ")
 }
 
 /// How it is shown.

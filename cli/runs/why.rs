@@ -2,10 +2,10 @@
 
 use crate::args::{Global, WhyArgs};
 use crate::fail::{self, Exit, Failure};
+use crate::out::{one_line, width};
 use crate::out::{paint, plain, wrap};
 use crate::progress::mark;
 use crate::runs::journal::{self, Row, Told};
-use crate::runs::show::{one_line, width};
 use crate::store;
 use aivm_host::trace::StepRecord;
 use aivm_schema::module::{EdgeKind, StepId};

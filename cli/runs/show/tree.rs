@@ -1,8 +1,9 @@
 //! What happened in a run, nested by the keys of its steps, as lines.
 
-use super::{one_line, question};
-use crate::artifact::short;
+use super::question;
+use crate::out::one_line;
 use crate::out::plain;
+use crate::out::short;
 use crate::progress::mark;
 use crate::runs::journal::{Open, Row, Stands, Told};
 use aivm_host::trace::{StepRecord, time_text};
