@@ -50,6 +50,10 @@ mod undo;
 mod validate;
 
 pub use failure::Failure;
+pub(crate) use media::{is_json, is_text};
+#[cfg(feature = "models")]
+pub(crate) use schema::violations;
+pub(crate) use template::render;
 pub use input::{Call, Context, Input, Part};
 pub use setting::{Kind, Options, Preset, Setting, settings_table};
 

@@ -2,7 +2,7 @@
 
 use crate::builtin;
 use aivm_schema::module::{Module, Worker};
-use aivm_schema::worker::{Backoff, Does, Effect, WorkerDefinition};
+use aivm_schema::worker::{Backoff, Does, Effect, Method, WorkerDefinition};
 use aivm_vm::run::Facts;
 
 /// The facts of all workers of a module. With `mock` only pure built-ins are called; everything else is scripted.
@@ -52,8 +52,14 @@ pub fn effect(definition: &WorkerDefinition) -> Effect {
     let of_kind = match &definition.does {
         Does::Builtin(name) => builtin::find(name).map_or(Effect::Irreversible, |builtin| builtin.effect),
         Does::Mock => Effect::Pure,
-        Does::Model { .. } | Does::Human(_) => Effect::Read,
-        Does::Command(_) => Effect::Irreversible,
+        Does::Model(_) | Does::Human(_) => Effect::Read,
+        // What the methods of HTTP promise.
+        Does::Http(http) => match http.method {
+            Method::Get | Method::Head => Effect::Read,
+            Method::Put | Method::Delete => Effect::Idempotent,
+            Method::Post | Method::Patch => Effect::Irreversible,
+        },
+        Does::Command(_) | Does::Plugin(_) => Effect::Irreversible,
     };
     match &definition.does {
         // What a built-in does is known; nobody can declare it away.

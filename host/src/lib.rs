@@ -8,6 +8,7 @@ pub mod driver;
 pub mod facts;
 pub mod kept;
 pub mod mint;
+pub mod models;
 pub mod parts;
 pub mod pool;
 #[cfg(feature = "store")]

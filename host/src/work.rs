@@ -4,6 +4,7 @@
 use crate::builtin::{self, Builtin};
 use crate::kept::Kept;
 use crate::mint::Mint;
+use crate::models::Models;
 use crate::store::Store;
 use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest, Draft};
 use aivm_schema::module::{Behaviour, EndKind, Worker};
@@ -19,6 +20,8 @@ pub mod builtins;
 pub mod command;
 pub mod leftovers;
 pub mod mock;
+#[cfg(feature = "models")]
+pub mod model;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.
 #[derive(Debug)]
@@ -43,9 +46,9 @@ impl Prepared {
             let shape: BehaviourDefinition =
                 serde_json::from_str(&behaviour.definition).map_err(|e| broken(e.to_string()))?;
             definition.with.extend(shape.with);
-            if let Does::Model { prompt, .. } = &mut definition.does {
-                prompt.push_str("\n\n");
-                prompt.push_str(&shape.prompt);
+            if let Does::Model(ask) = &mut definition.does {
+                ask.prompt.push_str("\n\n");
+                ask.prompt.push_str(&shape.prompt);
             }
         }
         let builtin = match &definition.does {
@@ -82,6 +85,8 @@ pub struct Surroundings {
     pub params: BTreeMap<String, String>,
     /// `--mock`: nothing is called but pure built-ins.
     pub mock: bool,
+    /// Whom workers ask that ask a model.
+    pub models: Arc<Models>,
 }
 
 /// One call.
@@ -105,6 +110,13 @@ pub struct Task {
     pub around: Arc<Surroundings>,
     /// Set when the call should stop.
     pub stop: Arc<Stop>,
+}
+
+impl Task {
+    /// Who listens while it answers; none: nobody.
+    pub fn heard(&self) -> Option<&(dyn Fn(&str) + Sync)> {
+        None
+    }
 }
 
 /// Asks a call to stop: a flag for functions, a notification for what waits.
@@ -299,7 +311,12 @@ pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
     }
     match &task.worker.definition.does {
         Does::Command(run) => command::run(&task, run).await,
-        Does::Model { .. } => not_here(&task, "E0732", "needs a model, and this version cannot call one"),
+        #[cfg(feature = "models")]
+        Does::Model(ask) => model::run(&task, ask, &task.around.models).await,
+        #[cfg(not(feature = "models"))]
+        Does::Model(_) => not_here(&task, "E0732", "needs a model, and this build of aivm has none"),
+        Does::Http(_) => not_here(&task, "E0732", "asks over HTTP, and this version cannot"),
+        Does::Plugin(_) => not_here(&task, "E0732", "is a plugin, and this version runs none"),
         Does::Human(_) => not_here(&task, "E0733", "asks a person, and nobody can be asked here"),
         Does::Builtin(_) => {
             let returned = builtins::call(&task);

@@ -64,6 +64,15 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
     template.map(|_| ()).map_err(|error| with.wrong("text", format!("does not parse: {}", brief(&error))))
 }
 
+/// A text with these values filled in.
+pub fn render(text: &str, vars: &serde_json::Value) -> Result<String, String> {
+    let environment = environment();
+    let template = environment.template_from_str(text).map_err(|error| brief(&error))?;
+    let mut out = Buffer::default();
+    template.render_captured_to(minijinja::Value::from(Serde(vars)), &mut out).map_err(|error| brief(&error))?;
+    String::from_utf8(out.into_bytes()).map_err(|error| error.to_string())
+}
+
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
     let environment = environment();
     let template = environment.template_from_str(call.with.text("text"));
