@@ -9,12 +9,18 @@ mod display;
 mod durable;
 #[path = "cli/effects.rs"]
 mod effects;
+#[cfg(feature = "models")]
+#[path = "cli/fake.rs"]
+mod fake;
 #[path = "cli/files.rs"]
 mod files;
 #[path = "cli/gc.rs"]
 mod gc;
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[cfg(feature = "models")]
+#[path = "cli/models.rs"]
+mod models;
 #[path = "cli/people.rs"]
 mod people;
 #[path = "cli/portable.rs"]

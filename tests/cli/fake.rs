@@ -1,0 +1,121 @@
+//! A server that speaks the protocol of OpenAI and answers by a script: what a real one will not do on command.
+
+use serde_json::{Value, json};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What it does with one request; the last of a script repeats.
+#[derive(Clone)]
+pub enum Reply {
+    /// A text, and 10 tokens in and 5 out.
+    Text(String),
+    /// A status, a header and a body.
+    Status(u16, &'static str, String),
+    /// It says nothing for so long, and then goes.
+    Stall(Duration),
+    /// It goes in the middle of an answer.
+    Broken,
+    /// This body, as it is.
+    Raw(String),
+}
+
+pub fn text(text: &str) -> Reply {
+    Reply::Text(text.to_owned())
+}
+
+pub struct Fake {
+    pub url: String,
+    asked: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Fake {
+    /// Answers until the test ends.
+    pub fn new(script: Vec<Reply>) -> Fake {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
+        let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let all = asked.clone();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let (script, all) = (script.clone(), all.clone());
+                std::thread::spawn(move || while answer(&stream, &script, &all).is_some() {});
+            }
+        });
+        Fake { url, asked }
+    }
+
+    /// The bodies of all requests so far.
+    pub fn asked(&self) -> Vec<Value> {
+        self.asked.lock().expect("whole").clone()
+    }
+}
+
+/// One request of a connection; none: it is over.
+fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Option<()> {
+    let mut reader = BufReader::new(stream);
+    let (mut length, mut line) = (0, String::new());
+    loop {
+        line.clear();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        let lower = line.to_ascii_lowercase();
+        if let Some(value) = lower.strip_prefix("content-length:") {
+            length = value.trim().parse().ok()?;
+        }
+        if line == "\r\n" {
+            break;
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let streams = body["stream"] == true;
+    let nth = {
+        let mut all = all.lock().expect("whole");
+        all.push(body);
+        all.len() - 1
+    };
+    let mut stream = stream;
+    let mut send = |status: u16, header: &str, body: &str| {
+        let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
+        let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\n{header}content-length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).ok()?;
+        stream.write_all(body.as_bytes()).ok()
+    };
+    match script.get(nth).or(script.last())? {
+        Reply::Text(text) if streams => {
+            let mut out = String::new();
+            let halves = text.split_at(text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at));
+            for piece in [halves.0, halves.1] {
+                let chunk = json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
+                out.push_str(&format!("data: {chunk}\n\n"));
+            }
+            let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}});
+            out.push_str(&format!("data: {end}\n\ndata: [DONE]\n\n"));
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", out.len());
+            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(out.as_bytes()).ok()
+        }
+        Reply::Text(text) => {
+            let body = json!({
+                "id": "1", "object": "chat.completion", "model": "fake",
+                "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            });
+            send(200, "", &body.to_string())
+        }
+        Reply::Raw(body) => send(200, "", body),
+        Reply::Status(status, header, body) => send(*status, header, body),
+        Reply::Stall(wait) => {
+            std::thread::sleep(*wait);
+            None
+        }
+        Reply::Broken => {
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"choices\"");
+            None
+        }
+    }
+}
