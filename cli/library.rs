@@ -23,8 +23,8 @@ impl Files {
         let path = root.join("aivm.toml");
         let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
         let text = read(&path)?.ok_or_else(|| error("it is no plain file".to_owned()))?;
-        let (project, _) = crate::config::split(&text).map_err(error)?;
-        Ok(Files { project })
+        let project = crate::config::Project::parse(&text).map_err(error)?;
+        Ok(Files { project: project.front })
     }
 }
 

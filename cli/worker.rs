@@ -84,13 +84,15 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (false, _) => worker.about.trim().to_owned(),
         (true, Does::Builtin(name)) => format!("The built-in `{name}` with settings of its own."),
         (true, Does::Command(_)) => "A command.".into(),
-        (true, Does::Model { .. }) => "A question to a model.".into(),
+        (true, Does::Model(_)) => "A question to a model.".into(),
         (true, Does::Human(_)) => "A question to a person.".into(),
         (true, Does::Mock) => "A mock.".into(),
     };
     let mut out = wrapped(&format!("{word}: {about}"), 0);
     let cannot = match &worker.does {
-        Does::Model { .. } => Some("It needs a model, and this version cannot call one"),
+        Does::Model(_) => Some("It needs a model"),
+        Does::Http(_) => Some("It asks a server"),
+        Does::Plugin(_) => Some("It needs its plugin"),
         Does::Human(_) => Some("It asks a person, and this version cannot ask one"),
         _ => None,
     };
@@ -112,7 +114,7 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
             out.push_str(&settings(name));
             out.push_str(&example(body));
         }
-        (Does::Model { prompt, .. }, Some(_)) => {
+        (Does::Model(ask), Some(_)) => {
             let _ = write!(out, "\nits prompt\n{}", indented(prompt));
             if !worker.with.is_empty() {
                 let filled = toml::to_string(&worker.with).unwrap_or_default();

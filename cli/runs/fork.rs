@@ -79,6 +79,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
             kept: Kept::of(&crate::project::state_folder(), &id),
             params: started.params.clone().into_iter().collect(),
             mock: started.mock,
+            models: crate::config::models()?,
         },
         limits: started.limits,
         timeout_ms: started.timeout_ms,

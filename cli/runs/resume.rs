@@ -8,6 +8,7 @@ use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
+use aivm_host::models::Models;
 use aivm_host::process::SystemProcess;
 use aivm_host::recovery::{self, From, Recovered};
 use aivm_host::store::disk::Disk;
@@ -147,7 +148,7 @@ pub fn go_on(
     let Recovered { mut run, started, history, module, .. } =
         aivm_host::resume::read(&kept, from, &mint).map_err(|error| coded(&error.to_string()))?;
     tell(&mut run, &mint, &kept, &row.id)?;
-    let options = options(&run, started, global.json);
+    let options = options(&run, started, global.json, crate::config::models()?);
     let store: Rc<dyn Store> = Rc::new(kept);
     let how = How { quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
@@ -156,7 +157,7 @@ pub fn go_on(
 }
 
 /// How a run goes on that began so.
-pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool) -> Options {
+pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool, models: Arc<Models>) -> Options {
     Options {
         around: Surroundings {
             kept: Kept::of(&crate::project::state_folder(), &started.run),
@@ -164,6 +165,7 @@ pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool) -> Options 
             workspace: started.workspace.into(),
             params: started.params.into_iter().collect(),
             mock: started.mock,
+            models,
         },
         limits: run.limits(),
         timeout_ms: started.timeout_ms,

@@ -50,12 +50,12 @@ mod undo;
 mod validate;
 
 pub use failure::Failure;
+pub use input::{Call, Context, Input, Part};
 pub(crate) use media::{is_json, is_text};
 #[cfg(feature = "models")]
 pub(crate) use schema::violations;
-pub(crate) use template::render;
-pub use input::{Call, Context, Input, Part};
 pub use setting::{Kind, Options, Preset, Setting, settings_table};
+pub(crate) use template::render;
 
 use aivm_schema::worker::{Effect, Settings};
 

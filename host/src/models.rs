@@ -62,7 +62,10 @@ impl ModelName {
             Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
                 Ok(ModelName { provider: provider.to_owned(), model: model.to_owned() })
             }
-            _ => Err(format!("`{text}` is no model: write `provider/model`, for example `ollama/{}`", if text.is_empty() { "qwen3" } else { text })),
+            _ => Err(format!(
+                "`{text}` is no model: write `provider/model`, for example `ollama/{}`",
+                if text.is_empty() { "qwen3" } else { text }
+            )),
         }
     }
 }
@@ -185,6 +188,12 @@ pub struct Models {
     health: Health,
     #[cfg(feature = "models")]
     client: std::sync::OnceLock<Result<client::Client, String>>,
+}
+
+impl Default for Models {
+    fn default() -> Models {
+        Models::new(Settings::default())
+    }
 }
 
 impl Models {

@@ -14,8 +14,8 @@ mod spelling;
 pub use http::{Http, Method};
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Rates, Reasoning, Tools};
-use spelling::Spelling;
 pub use spelling::DefinitionError;
+use spelling::Spelling;
 
 /// Settings by name, as TOML and JSON have them.
 pub type Settings = BTreeMap<String, serde_json::Value>;

@@ -81,7 +81,10 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Opti
     let mut stream = stream;
     let mut send = |status: u16, header: &str, body: &str| {
         let header = if header.is_empty() { String::new() } else { format!("{header}\r\n") };
-        let head = format!("HTTP/1.1 {status} x\r\ncontent-type: application/json\r\n{header}content-length: {}\r\n\r\n", body.len());
+        let head = format!(
+            "HTTP/1.1 {status} x\r\ncontent-type: application/json\r\n{header}content-length: {}\r\n\r\n",
+            body.len()
+        );
         stream.write_all(head.as_bytes()).ok()?;
         stream.write_all(body.as_bytes()).ok()
     };
@@ -95,7 +98,8 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Opti
             }
             let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}});
             out.push_str(&format!("data: {end}\n\ndata: [DONE]\n\n"));
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", out.len());
+            let head =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", out.len());
             stream.write_all(head.as_bytes()).ok()?;
             stream.write_all(out.as_bytes()).ok()
         }
@@ -114,7 +118,9 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Opti
             None
         }
         Reply::Broken => {
-            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"choices\"");
+            let _ = stream.write_all(
+                b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n{\"choices\"",
+            );
             None
         }
     }

@@ -80,8 +80,9 @@ impl Models {
         let ModelName { provider, model } = ModelName::parse(name)?;
         let settings = self.provider(&provider).cloned().unwrap_or_default();
         let kind = match (&settings.kind, AdapterKind::from_lower_str(&provider)) {
-            (Some(kind), _) => AdapterKind::from_lower_str(kind)
-                .ok_or_else(|| format!("no provider `{kind}` is known: `kind` is the protocol, for example `openai`"))?,
+            (Some(kind), _) => AdapterKind::from_lower_str(kind).ok_or_else(|| {
+                format!("no provider `{kind}` is known: `kind` is the protocol, for example `openai`")
+            })?,
             (None, Some(kind)) => kind,
             (None, None) if settings.url.is_some() => AdapterKind::OpenAI,
             (None, None) => {

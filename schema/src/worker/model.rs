@@ -98,4 +98,3 @@ pub struct Rates {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub concurrent: Option<u32>,
 }
-

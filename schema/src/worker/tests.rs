@@ -26,8 +26,7 @@ fn only_an_idempotent_worker_has_a_key_that_ends() {
     assert_eq!(worker.key_ttl, Some(Milliseconds(86_400_000)));
     assert_eq!(WorkerDefinition::from_json(&worker.to_json()).expect("valid"), worker);
     for effect in ["", "effect = \"irreversible\""] {
-        let told =
-            WorkerDefinition::from_toml(&text.replace("effect = \"idempotent\"", effect)).expect_err("no key");
+        let told = WorkerDefinition::from_toml(&text.replace("effect = \"idempotent\"", effect)).expect_err("no key");
         assert!(told.to_string().contains("it needs `effect = \"idempotent\"`"), "{told}");
     }
 }

@@ -127,7 +127,8 @@ impl Form {
 
     fn fits(&self, value: &Value) -> Result<(), String> {
         let Some(schema) = &self.schema else { return Ok(()) };
-        let wrong = crate::builtin::violations(schema, value).map_err(|error| format!("the schema is none: {error}"))?;
+        let wrong =
+            crate::builtin::violations(schema, value).map_err(|error| format!("the schema is none: {error}"))?;
         match wrong.as_slice() {
             [] => Ok(()),
             [first, ..] => Err(format!("it does not fit the schema: {first}")),
@@ -178,7 +179,8 @@ mod tests {
     #[test]
     fn a_word_is_found_in_what_models_make_of_json() {
         let form = form(&["bug", "question"], None);
-        let read = |text: &str| form.read(text, false).map(|answer| (answer.verdict.unwrap_or_default(), answer.output));
+        let read =
+            |text: &str| form.read(text, false).map(|answer| (answer.verdict.unwrap_or_default(), answer.output));
         for text in [
             r#"{"verdict": "bug", "output": "crashes"}"#,
             "```json\n{\"verdict\": \"BUG\", \"output\": \"crashes\"}\n```",
