@@ -85,6 +85,8 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (true, Does::Builtin(name)) => format!("The built-in `{name}` with settings of its own."),
         (true, Does::Command(_)) => "A command.".into(),
         (true, Does::Model(_)) => "A question to a model.".into(),
+        (true, Does::Http(_)) => "A request over HTTP.".into(),
+        (true, Does::Plugin(_)) => "A plugin.".into(),
         (true, Does::Human(_)) => "A question to a person.".into(),
         (true, Does::Mock) => "A mock.".into(),
     };
@@ -115,7 +117,7 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
             out.push_str(&example(body));
         }
         (Does::Model(ask), Some(_)) => {
-            let _ = write!(out, "\nits prompt\n{}", indented(prompt));
+            let _ = write!(out, "\nits prompt\n{}", indented(&ask.prompt));
             if !worker.with.is_empty() {
                 let filled = toml::to_string(&worker.with).unwrap_or_default();
                 let _ = write!(out, "\nwhat `with` fills in\n{}", indented(&filled));
