@@ -145,14 +145,6 @@ pub enum AskError {
         /// What is wrong.
         reason: String,
     },
-    /// It took too long.
-    #[error("E0907: {model} did not answer within {ms} ms")]
-    Timeout {
-        /// Which.
-        model: String,
-        /// How long it had.
-        ms: u64,
-    },
 }
 
 impl AskError {
@@ -165,7 +157,6 @@ impl AskError {
             AskError::Status { .. } => "E0904",
             AskError::Refused { .. } => "E0905",
             AskError::Unparsable { .. } => "E0906",
-            AskError::Timeout { .. } => "E0907",
         }
     }
 
@@ -173,7 +164,7 @@ impl AskError {
     pub fn ails_for(&self) -> Option<u64> {
         match self {
             AskError::RateLimited { after, .. } => Some(after.unwrap_or(10)),
-            AskError::Transport { .. } | AskError::Timeout { .. } => Some(30),
+            AskError::Transport { .. } => Some(30),
             AskError::Status { status, .. } if *status >= 500 => Some(30),
             _ => None,
         }

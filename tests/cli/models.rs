@@ -5,7 +5,7 @@ use super::*;
 use std::process::Output;
 
 const ASK: &str = "+++\n[worker.judge]\nprompt = \"Judge.\"\nmodel = [\"a/m\", \"b/m\"]\n+++\n\
-    out <= ( switch[s] <= ( judge => send | cancel ) match <= ( fine => send  default => cancel ) ) <= in\n";
+    out <= ( switch[s] <= ( judge => send | cancel ) <= match <= ( fine => send  default => cancel ) ) <= in\n";
 
 /// A project that knows these servers as `a`, `b`, ….
 fn project(servers: &[&Fake], program: &str) -> tempfile::TempDir {
@@ -168,7 +168,7 @@ fn examples_behaviours_and_schemas_shape_the_question() {
     );
     assert_eq!((first["temperature"].as_f64(), first["max_tokens"].as_u64()), (Some(0.5), Some(50)));
     assert_eq!(first.pointer("/response_format/json_schema/schema/required"), Some(&serde_json::json!(["n"])));
-    let why = asked[1]["messages"][4]["content"].as_str().expect("why").to_owned();
+    let why = asked[1]["messages"][5]["content"].as_str().expect("why").to_owned();
     assert!(why.contains("does not fit the schema"), "{why}");
 }
 

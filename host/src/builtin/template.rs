@@ -65,6 +65,7 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
 }
 
 /// A text with these values filled in.
+#[cfg(feature = "models")]
 pub fn render(text: &str, vars: &serde_json::Value) -> Result<String, String> {
     let environment = environment();
     let template = environment.template_from_str(text).map_err(|error| brief(&error))?;
