@@ -86,7 +86,6 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (true, Does::Command(_)) => "A command.".into(),
         (true, Does::Model(_)) => "A question to a model.".into(),
         (true, Does::Http(_)) => "A request over HTTP.".into(),
-        (true, Does::Plugin(_)) => "A plugin.".into(),
         (true, Does::Human(_)) => "A question to a person.".into(),
         (true, Does::Mock) => "A mock.".into(),
     };
@@ -94,7 +93,6 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
     let cannot = match &worker.does {
         Does::Model(_) => Some("It needs a model"),
         Does::Http(_) => Some("It asks a server"),
-        Does::Plugin(_) => Some("It needs its plugin"),
         Does::Human(_) => Some("It asks a person, and this version cannot ask one"),
         _ => None,
     };

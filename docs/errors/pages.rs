@@ -207,6 +207,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0905", include_str!("E0905.md")),
     ("E0906", include_str!("E0906.md")),
     ("E0908", include_str!("E0908.md")),
+    ("E0909", include_str!("E0909.md")),
+    ("E0910", include_str!("E0910.md")),
     ("K0101", include_str!("K0101.md")),
     ("K0102", include_str!("K0102.md")),
     ("K0103", include_str!("K0103.md")),

@@ -51,13 +51,13 @@ mod validate;
 
 pub use failure::Failure;
 pub use input::{Call, Context, Input, Part};
+pub(crate) use schema::violations;
 pub use setting::{Kind, Options, Preset, Setting, settings_table};
 
 /// What models are asked with, and what their answers are held against.
 #[cfg(feature = "models")]
 pub(crate) use {
     media::{is_json, is_text},
-    schema::violations,
     template::render,
 };
 

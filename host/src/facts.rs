@@ -59,7 +59,7 @@ pub fn effect(definition: &WorkerDefinition) -> Effect {
             Method::Put | Method::Delete => Effect::Idempotent,
             Method::Post | Method::Patch => Effect::Irreversible,
         },
-        Does::Command(_) | Does::Plugin(_) => Effect::Irreversible,
+        Does::Command(_) => Effect::Irreversible,
     };
     match &definition.does {
         // What a built-in does is known; nobody can declare it away.

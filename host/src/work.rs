@@ -309,20 +309,60 @@ pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
     if let Some(answering) = mock {
         return mock::run(&task, answering).await;
     }
+    if let Err(failed) = fits(&task) {
+        return failed;
+    }
+    let returned = called(&task).await;
+    checked(&task, returned)
+}
+
+/// Is its input what it accepts?
+fn fits(task: &Task) -> Result<(), Returned> {
+    let Some(schema) = &task.worker.definition.accepts_schema else { return Ok(()) };
+    let wrong = wrong(schema, task.input.payload());
+    let failed =
+        |wrong| Returned::failed("E0909", format!("`{}` does not accept its input: {wrong}", task.worker.name));
+    wrong.map_or(Ok(()), |wrong| Err(failed(wrong)))
+}
+
+/// A failure, when its output is not what it says that it returns.
+fn checked(task: &Task, returned: Returned) -> Returned {
+    let (Some(schema), Returned::Done { body: builtin::Body::New { payload, .. }, usage, .. }) =
+        (&task.worker.definition.returns_schema, &returned)
+    else {
+        return returned;
+    };
+    let Some(wrong) = wrong(schema, payload) else { return returned };
+    let message = format!("`{}` did not return what it says: {wrong}", task.worker.name);
+    Returned::Failed { kind: EndKind::Failure, error: error("E0910", message), usage: *usage }
+}
+
+/// Why a payload does not fit a schema.
+fn wrong(schema: &serde_json::Value, payload: &[u8]) -> Option<String> {
+    let value = match serde_json::from_slice(payload) {
+        Ok(value) => value,
+        Err(error) => return Some(format!("it is not JSON: {error}")),
+    };
+    match builtin::violations(schema, &value) {
+        Ok(wrong) => wrong.into_iter().next(),
+        Err(reason) => Some(format!("the schema is none: {reason}")),
+    }
+}
+
+async fn called(task: &Task) -> Returned {
     match &task.worker.definition.does {
-        Does::Command(run) => command::run(&task, run).await,
+        Does::Command(run) => command::run(task, run).await,
         #[cfg(feature = "models")]
-        Does::Model(ask) => model::run(&task, ask, &task.around.models).await,
+        Does::Model(ask) => model::run(task, ask, &task.around.models).await,
         #[cfg(not(feature = "models"))]
-        Does::Model(_) => not_here(&task, "E0732", "needs a model, and this build of aivm has none"),
-        Does::Http(_) => not_here(&task, "E0732", "asks over HTTP, and this version cannot"),
-        Does::Plugin(_) => not_here(&task, "E0732", "is a plugin, and this version runs none"),
-        Does::Human(_) => not_here(&task, "E0733", "asks a person, and nobody can be asked here"),
+        Does::Model(_) => not_here(task, "E0732", "needs a model, and this build of aivm has none"),
+        Does::Http(_) => not_here(task, "E0732", "asks over HTTP, and this version cannot"),
+        Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),
         Does::Builtin(_) => {
-            let returned = builtins::call(&task);
-            builtins::wait(&task, returned).await
+            let returned = builtins::call(task);
+            builtins::wait(task, returned).await
         }
-        Does::Mock => mock::run(&task, mock::Answering::default()).await,
+        Does::Mock => mock::run(task, mock::Answering::default()).await,
     }
 }
 

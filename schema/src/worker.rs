@@ -13,7 +13,7 @@ mod spelling;
 
 pub use http::{Http, Method};
 pub use mock::{MockAnswer, MockEntry};
-pub use model::{Ask, Example, Options, Rates, Reasoning, Tools};
+pub use model::{Ask, Example, Options, Reasoning};
 pub use spelling::DefinitionError;
 use spelling::Spelling;
 
@@ -58,12 +58,6 @@ pub struct WorkerDefinition {
     pub tokens: Option<Tokens>,
     /// How many parts its output has at most, when another step fans out over it.
     pub most: Option<u32>,
-    /// The most it may do over all runs of a process.
-    pub limits: Rates,
-    /// So long an answer to the same input may be given again.
-    pub cache: Option<Milliseconds>,
-    /// May a command do what its effect says it does not?
-    pub sandbox: Sandbox,
     /// What `--mock` answers instead of a call.
     pub mock: Option<Vec<MockEntry>>,
 }
@@ -79,23 +73,10 @@ pub enum Does {
     Model(Box<Ask>),
     /// A request over HTTP.
     Http(Box<Http>),
-    /// A program that stays and answers calls over its pipes: a program and its arguments.
-    Plugin(Vec<String>),
     /// A person is asked this question.
     Human(String),
     /// Nothing but its `mock` entries.
     Mock,
-}
-
-/// What holds a command to its effect.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Sandbox {
-    /// The system: what the effect does not allow is not there.
-    #[default]
-    On,
-    /// Nothing: it does what its user may do.
-    None,
 }
 
 /// How a command is started.
@@ -171,7 +152,7 @@ impl Does {
             Does::Builtin(_) | Does::Mock => Some(Milliseconds(MINUTE)),
             Does::Command(_) => Some(Milliseconds(10 * MINUTE)),
             Does::Model(_) => Some(Milliseconds(5 * MINUTE)),
-            Does::Http(_) | Does::Plugin(_) => Some(Milliseconds(MINUTE)),
+            Does::Http(_) => Some(Milliseconds(MINUTE)),
             Does::Human(_) => None,
         }
     }
@@ -183,7 +164,6 @@ impl Does {
             Does::Command(_) => "command",
             Does::Model(_) => "model",
             Does::Http(_) => "http",
-            Does::Plugin(_) => "plugin",
             Does::Human(_) => "human",
             Does::Mock => "mock",
         }
@@ -211,9 +191,6 @@ impl WorkerDefinition {
             cost: None,
             tokens: None,
             most: None,
-            limits: Rates::default(),
-            cache: None,
-            sandbox: Sandbox::On,
             mock: None,
         }
     }

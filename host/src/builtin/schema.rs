@@ -73,7 +73,6 @@ impl Violations {
 }
 
 /// What a value violates of a schema; the error says why the schema is none.
-#[cfg(feature = "models")]
 pub fn violations(schema: &Value, value: &Value) -> Result<Vec<String>, String> {
     Ok(Schema::read(schema)?.check(value).list)
 }

@@ -13,8 +13,6 @@ pub struct Ask {
     pub options: Options,
     /// What good answers look like.
     pub examples: Vec<Example>,
-    /// What it may use.
-    pub tools: Tools,
 }
 
 /// How a model answers. What is not set is the model's own default.
@@ -64,37 +62,4 @@ pub struct Example {
     /// The text of the answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
-}
-
-/// The tools that a model may call. What is denied stays denied, whatever allows it; without `allow` there are none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Tools {
-    /// Names; `*` at the end stands for any rest.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allow: Vec<String>,
-    /// Names that are refused, in the same way.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub deny: Vec<String>,
-    /// So often the model may call tools before it must answer; 8 unless set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub rounds: Option<u16>,
-}
-
-/// The most that one worker may do, over all runs of a process. What is not set is not limited.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Rates {
-    /// Calls that begin within a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requests_per_minute: Option<u32>,
-    /// Tokens, in and out, within a minute.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens_per_minute: Option<u64>,
-    /// Tokens, in and out, within 24 hours.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens_per_day: Option<u64>,
-    /// Calls at the same time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub concurrent: Option<u32>,
 }

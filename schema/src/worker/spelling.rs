@@ -20,12 +20,8 @@ pub(super) struct Spelling {
     options: Options,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     examples: Vec<Example>,
-    #[serde(skip_serializing_if = "is_default")]
-    tools: Tools,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<Http>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    plugin: Option<Vec<String>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     human: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -54,12 +50,6 @@ pub(super) struct Spelling {
     tokens: Option<Tokens>,
     #[serde(skip_serializing_if = "Option::is_none")]
     most: Option<u32>,
-    #[serde(skip_serializing_if = "is_default")]
-    limits: Rates,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache: Option<Milliseconds>,
-    #[serde(skip_serializing_if = "is_default")]
-    sandbox: Sandbox,
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<Vec<MockEntry>>,
 }
@@ -108,7 +98,6 @@ impl Spelling {
             && self.prompt.is_none()
             && self.human.is_none()
             && self.http.is_none()
-            && self.plugin.is_none()
     }
 }
 
@@ -116,14 +105,14 @@ impl Spelling {
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// None of the keys that say what a call does.
-    #[error("it does nothing: say one of `run`, `prompt`, `http`, `plugin`, `builtin`, `human` or `mock`")]
+    #[error("it does nothing: say one of `run`, `prompt`, `http`, `builtin`, `human` or `mock`")]
     Nothing,
     /// More than one of them.
     #[error("it does two things, `{0}` and `{1}`: a worker does one")]
     Two(&'static str, &'static str),
-    /// `run = []`, `run = ""` or `plugin = []`.
-    #[error("`{0}` is empty: name a program")]
-    Empty(&'static str),
+    /// `run = []` or `run = ""`.
+    #[error("`run` is empty: name a program")]
+    EmptyRun,
     /// A key that only a model hears.
     #[error("`{0}` is for a model: it needs `prompt` or `model`")]
     OfAModel(&'static str),
@@ -145,35 +134,25 @@ impl TryFrom<Spelling> for WorkerDefinition {
             ("run", spelling.run.is_some()),
             ("prompt", asks),
             ("http", spelling.http.is_some()),
-            ("plugin", spelling.plugin.is_some()),
             ("human", spelling.human.is_some()),
         ];
         let mut said = keys.iter().filter(|(_, said)| *said).map(|(key, _)| *key);
         if let (Some(first), Some(second)) = (said.next(), said.next()) {
             return Err(DefinitionError::Two(first, second));
         }
-        let of_a_model = [
-            ("options", spelling.options != Options::default()),
-            ("examples", !spelling.examples.is_empty()),
-            ("tools", spelling.tools != Tools::default()),
-        ];
+        let of_a_model =
+            [("options", spelling.options != Options::default()), ("examples", !spelling.examples.is_empty())];
         if let Some((key, _)) = of_a_model.iter().find(|(_, said)| *said && !asks) {
             return Err(DefinitionError::OfAModel(key));
         }
-        let is_empty = |program: &[String]| program.first().is_none_or(String::is_empty);
         let does = if let Some(name) = spelling.builtin {
             Does::Builtin(name)
         } else if let Some(run) = spelling.run {
             match &run {
-                Run::Shell(line) if line.trim().is_empty() => return Err(DefinitionError::Empty("run")),
-                Run::Argv(argv) if is_empty(argv) => return Err(DefinitionError::Empty("run")),
+                Run::Shell(line) if line.trim().is_empty() => return Err(DefinitionError::EmptyRun),
+                Run::Argv(argv) if argv.first().is_none_or(String::is_empty) => return Err(DefinitionError::EmptyRun),
                 _ => Does::Command(run),
             }
-        } else if let Some(plugin) = spelling.plugin {
-            if is_empty(&plugin) {
-                return Err(DefinitionError::Empty("plugin"));
-            }
-            Does::Plugin(plugin)
         } else if let Some(http) = spelling.http {
             Does::Http(Box::new(http))
         } else if let Some(question) = spelling.human {
@@ -185,7 +164,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
                 Some(Models::Several(models)) => models,
             };
             let (prompt, options) = (spelling.prompt.unwrap_or_default(), spelling.options);
-            Does::Model(Box::new(Ask { prompt, models, options, examples: spelling.examples, tools: spelling.tools }))
+            Does::Model(Box::new(Ask { prompt, models, options, examples: spelling.examples }))
         } else if spelling.mock.is_some() {
             Does::Mock
         } else {
@@ -230,9 +209,6 @@ impl TryFrom<Spelling> for WorkerDefinition {
             cost: spelling.cost,
             tokens: spelling.tokens,
             most: spelling.most,
-            limits: spelling.limits,
-            cache: spelling.cache,
-            sandbox: spelling.sandbox,
             mock: spelling.mock,
         })
     }
@@ -253,9 +229,6 @@ impl From<WorkerDefinition> for Spelling {
             cost: worker.cost,
             tokens: worker.tokens,
             most: worker.most,
-            limits: worker.limits,
-            cache: worker.cache,
-            sandbox: worker.sandbox,
             mock: worker.mock,
             ..Spelling::default()
         };
@@ -275,17 +248,16 @@ impl From<WorkerDefinition> for Spelling {
             Does::Builtin(name) => spelling.builtin = Some(name),
             Does::Command(run) => spelling.run = Some(run),
             Does::Model(ask) => {
-                let Ask { prompt, mut models, options, examples, tools } = *ask;
+                let Ask { prompt, mut models, options, examples } = *ask;
                 spelling.prompt = Some(prompt);
                 spelling.model = match models.len() {
                     0 => None,
                     1 => models.pop().map(Models::One),
                     _ => Some(Models::Several(models)),
                 };
-                (spelling.options, spelling.examples, spelling.tools) = (options, examples, tools);
+                (spelling.options, spelling.examples) = (options, examples);
             }
             Does::Http(http) => spelling.http = Some(*http),
-            Does::Plugin(plugin) => spelling.plugin = Some(plugin),
             Does::Human(question) => spelling.human = Some(question),
             Does::Mock => spelling.mock = Some(spelling.mock.unwrap_or_default()),
         }

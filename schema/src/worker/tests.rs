@@ -50,10 +50,10 @@ fn waits_grow_and_are_capped() {
 #[test]
 fn a_question_to_a_model_and_a_request_survive_their_canonical_json() {
     for text in [
-        "prompt = \"x\"\nmodel = [\"openai/a\", \"ollama/b:4b\"]\noptions = { temperature = 0.5, reasoning = \"low\" }\ntools = { allow = [\"files.*\"] }\ncache = \"7d\"\nlimits = { concurrent = 2 }\nexamples = [{ input = \"a\", verdict = \"b\" }]",
+        "prompt = \"x\"\nmodel = [\"openai/a\", \"ollama/b:4b\"]\noptions = { temperature = 0.5, reasoning = \"low\" }\nexamples = [{ input = \"a\", verdict = \"b\" }]",
         "http = \"https://example.org/a\"\nreturns = { schema = { type = \"object\" } }\naccepts = \"text/*\"",
         "http = { url = \"http://x/{{ input }}\", method = \"POST\", body = \"{}\", retry = [500], private = true }",
-        "plugin = [\"python3\", \"p.py\"]\nsandbox = \"none\"\naccepts = { type = \"application/x\", schema = true }",
+        "run = [\"python3\", \"p.py\"]\naccepts = { type = \"application/x\", schema = true }",
     ] {
         let worker = WorkerDefinition::from_toml(text).expect("valid");
         assert_eq!(WorkerDefinition::from_json(&worker.to_json()).expect("valid"), worker, "{text}");
@@ -61,6 +61,5 @@ fn a_question_to_a_model_and_a_request_survive_their_canonical_json() {
     let refused = |text: &str| WorkerDefinition::from_toml(text).expect_err("refused").to_string();
     assert!(refused("http = \"ftp://x\"").contains("no address"));
     assert!(refused("http = { url = \"http://x\", body = \"a\" }").contains("has no body"));
-    assert!(refused("run = \"ls\"\ntools = { allow = [\"*\"] }").contains("is for a model"));
-    assert!(refused("plugin = []").contains("`plugin` is empty"));
+    assert!(refused("run = \"ls\"\noptions = { temperature = 1 }").contains("is for a model"));
 }
