@@ -11,7 +11,7 @@ use crate::process::{Process, Reply};
 use crate::signals::Signals;
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
-use crate::work::{self, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
+use crate::work::{self, Piece, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, Module, RunLimits, StepId, WorkerId};
@@ -187,6 +187,9 @@ struct Driver<'a> {
     answers: VecDeque<(RequestId, Returned)>,
     returned: mpsc::UnboundedReceiver<(RequestId, Returned)>,
     sender: mpsc::UnboundedSender<(RequestId, Returned)>,
+    /// Pieces of answers, when somebody listens.
+    heard: mpsc::UnboundedReceiver<Piece>,
+    hears: Option<mpsc::UnboundedSender<Piece>>,
     interrupted: bool,
     /// When it is looked next whether another process asks the run to stop.
     listen: Instant,
@@ -217,7 +220,10 @@ impl<'a> Driver<'a> {
         observer: &'a mut dyn Observer,
     ) -> Driver<'a> {
         let (sender, returned) = mpsc::unbounded_channel();
+        let (hears, heard) = mpsc::unbounded_channel();
         Driver {
+            hears: observer.is_listening().then_some(hears),
+            heard,
             program: run.program().and_then(|program| store.get(program)),
             run,
             around: Arc::new(options.around),
@@ -283,6 +289,7 @@ impl<'a> Driver<'a> {
                     }
                     tokio::select! {
                         biased;
+                        Some(piece) = self.heard.recv() => self.observer.event(Event::Heard { key: &piece.key.to_string(), text: &piece.text }),
                         Some((request, returned)) = self.returned.recv() => self.answer(request, returned)?,
                         () = sleep_until(until, &self.mint) => drop(self.run.wake(self.mint.now())),
                         () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
@@ -400,6 +407,7 @@ impl<'a> Driver<'a> {
             parts: Arc::new(parts),
             words: self.words(call),
             around: self.around.clone(),
+            hears: self.hears.clone(),
             stop,
         })
     }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc::UnboundedSender;
 
 pub mod builtins;
 pub mod command;
@@ -108,15 +109,19 @@ pub struct Task {
     pub deadline_ms: Option<u64>,
     /// What all calls share.
     pub around: Arc<Surroundings>,
+    /// Who listens while it answers; none: nobody.
+    pub hears: Option<UnboundedSender<Piece>>,
     /// Set when the call should stop.
     pub stop: Arc<Stop>,
 }
 
-impl Task {
-    /// Who listens while it answers; none: nobody.
-    pub fn heard(&self) -> Option<&(dyn Fn(&str) + Sync)> {
-        None
-    }
+/// A piece of an answer.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Of which call.
+    pub key: StepKey,
+    /// As it came.
+    pub text: String,
 }
 
 /// Asks a call to stop: a flag for functions, a notification for what waits.

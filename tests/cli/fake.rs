@@ -11,6 +11,8 @@ use std::time::Duration;
 pub enum Reply {
     /// A text, and 10 tokens in and 5 out.
     Text(String),
+    /// The same, its second half so much later when it is streamed.
+    Slow(String, Duration),
     /// A status, a header and a body.
     Status(u16, &'static str, String),
     /// It says nothing for so long, and then goes.
@@ -89,21 +91,9 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Opti
         stream.write_all(body.as_bytes()).ok()
     };
     match script.get(nth).or(script.last())? {
-        Reply::Text(text) if streams => {
-            let mut out = String::new();
-            let halves = text.split_at(text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at));
-            for piece in [halves.0, halves.1] {
-                let chunk = json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
-                out.push_str(&format!("data: {chunk}\n\n"));
-            }
-            let end = json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}});
-            out.push_str(&format!("data: {end}\n\ndata: [DONE]\n\n"));
-            let head =
-                format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n", out.len());
-            stream.write_all(head.as_bytes()).ok()?;
-            stream.write_all(out.as_bytes()).ok()
-        }
-        Reply::Text(text) => {
+        Reply::Text(text) if streams => streamed(stream, text, Duration::ZERO),
+        Reply::Slow(text, pause) if streams => streamed(stream, text, *pause),
+        Reply::Text(text) | Reply::Slow(text, _) => {
             let body = json!({
                 "id": "1", "object": "chat.completion", "model": "fake",
                 "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": text}}],
@@ -124,4 +114,20 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Opti
             None
         }
     }
+}
+
+/// An answer in two pieces.
+fn streamed(mut stream: &TcpStream, text: &str, pause: Duration) -> Option<()> {
+    let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n").ok()?;
+    let mut event = |json: Value| stream.write_all(format!("data: {json}\n\n").as_bytes()).ok();
+    let piece = |piece: &str| json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
+    event(piece(text.get(..middle)?))?;
+    std::thread::sleep(pause);
+    event(piece(text.get(middle..)?))?;
+    let usage = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15});
+    event(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage}))?;
+    stream.write_all(b"data: [DONE]\n\n").ok()?;
+    stream.shutdown(std::net::Shutdown::Both).ok()?;
+    None
 }

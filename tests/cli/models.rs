@@ -186,3 +186,16 @@ fn images_are_shown_and_other_bytes_are_refused() {
     assert!(stderr(&refused).contains("E0908"), "{}", stderr(&refused));
     assert_eq!(fake.asked().len(), 1);
 }
+
+#[test]
+fn a_terminal_shows_an_answer_as_it_comes() {
+    let fake = Fake::new(vec![Reply::Slow("half an answer".into(), std::time::Duration::from_millis(700))]);
+    let dir = project(&[&fake], PLAIN);
+    let shown = super::display::written(dir.path(), 80, &["run", "p.aivm", "--in", "x"]);
+    let (before, _) = shown.split_once('✓').expect("the line that stays");
+    assert!(before.contains("half an") && !shown.contains("half an answer"), "{shown}");
+    assert_eq!(fake.asked()[0]["stream"], true);
+    // Nobody looks on: one answer, in one piece.
+    run(&dir, &[]);
+    assert_ne!(fake.asked()[1]["stream"], true);
+}

@@ -1,7 +1,7 @@
 //! Calls of models: the question is made of the call, models are asked in order of preference until one answers, and the answer
 //! becomes a value and a word. A model can only choose a word that its step allows: anything else is a failure.
 
-use super::{Returned, Task, error};
+use super::{Piece, Returned, Task, error};
 use crate::builtin::Body;
 use crate::models::{AskError, Models};
 use aivm_schema::module::EndKind;
@@ -82,8 +82,15 @@ async fn one(
 ) -> Result<Answer, AskError> {
     let mut request = question.request.clone();
     let mut repaired = false;
+    let tell = |text: &str| {
+        if let Some(hears) = &task.hears {
+            // The run may have stopped listening.
+            let _ = hears.send(Piece { key: task.key.clone(), text: text.to_owned() });
+        }
+    };
+    let heard: Option<&(dyn Fn(&str) + Sync)> = if task.hears.is_some() { Some(&tell) } else { None };
     loop {
-        let said = models.ask(name, request.clone(), &question.options, task.heard()).await?;
+        let said = models.ask(name, request.clone(), &question.options, heard).await?;
         let used = said.used.unwrap_or_else(|| question.guessed(&said.text));
         usage.tokens = usage.tokens.saturating_add(used.tokens());
         usage.money = usage.money.saturating_add(models.cost(name, used).unwrap_or_default().0);
