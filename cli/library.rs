@@ -98,6 +98,11 @@ impl Library for Files {
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
             Does::Builtin(name) => builtin::check(name, &definition.with).map_err(|failure| failure.to_string()),
+            #[cfg(feature = "http")]
+            Does::Http(http) => {
+                let told = |error: aivm_vm::action::CallError| format!("{}: {}", error.code, error.message);
+                aivm_host::work::http::check(http, &definition.with).map_err(told)
+            }
             _ => Ok(()),
         }
     }

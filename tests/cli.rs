@@ -9,7 +9,7 @@ mod display;
 mod durable;
 #[path = "cli/effects.rs"]
 mod effects;
-#[cfg(feature = "models")]
+#[cfg(feature = "http")]
 #[path = "cli/fake.rs"]
 mod fake;
 #[path = "cli/files.rs"]
@@ -18,6 +18,9 @@ mod files;
 mod gc;
 #[path = "cli/hostile.rs"]
 mod hostile;
+#[cfg(feature = "http")]
+#[path = "cli/http.rs"]
+mod http;
 #[cfg(feature = "models")]
 #[path = "cli/models.rs"]
 mod models;

@@ -19,6 +19,8 @@ use tokio::sync::mpsc::UnboundedSender;
 
 pub mod builtins;
 pub mod command;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod leftovers;
 pub mod mock;
 #[cfg(feature = "models")]
@@ -361,7 +363,10 @@ async fn called(task: &Task) -> Returned {
         Does::Model(ask) => model::run(task, ask, &task.around.models).await,
         #[cfg(not(feature = "models"))]
         Does::Model(_) => not_here(task, "E0732", "needs a model, and this build of aivm has none"),
-        Does::Http(_) => not_here(task, "E0732", "asks over HTTP, and this version cannot"),
+        #[cfg(feature = "http")]
+        Does::Http(request) => http::run(task, request).await,
+        #[cfg(not(feature = "http"))]
+        Does::Http(_) => not_here(task, "E0732", "sends a request, and this build of aivm cannot"),
         Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),
         Does::Builtin(_) => {
             let returned = builtins::call(task);

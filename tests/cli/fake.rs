@@ -1,4 +1,4 @@
-//! A server that speaks the protocol of OpenAI and answers by a script: what a real one will not do on command.
+//! A server that answers by a script, texts in the protocol of OpenAI: what a real one will not do on command.
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -21,6 +21,8 @@ pub enum Reply {
     Broken,
     /// This body, as it is.
     Raw(String),
+    /// A status, all headers but the length, and a body.
+    Whole(u16, String, Vec<u8>),
 }
 
 pub fn text(text: &str) -> Reply {
@@ -29,7 +31,27 @@ pub fn text(text: &str) -> Reply {
 
 pub struct Fake {
     pub url: String,
-    asked: Arc<Mutex<Vec<Value>>>,
+    asked: Arc<Mutex<Vec<Request>>>,
+}
+
+/// What it was asked.
+#[derive(Clone)]
+pub struct Request {
+    /// The first line and the headers, as they came.
+    pub head: String,
+    pub body: String,
+}
+
+impl Request {
+    /// The value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let mut headers = self.head.lines().filter_map(|line| line.split_once(": "));
+        headers.find(|(header, _)| header.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_default()
+    }
 }
 
 impl Fake {
@@ -37,7 +59,7 @@ impl Fake {
     pub fn new(script: Vec<Reply>) -> Fake {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let url = format!("http://{}/v1", listener.local_addr().expect("an address"));
-        let asked: Arc<Mutex<Vec<Value>>> = Arc::default();
+        let asked: Arc<Mutex<Vec<Request>>> = Arc::default();
         let all = asked.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -48,16 +70,27 @@ impl Fake {
         Fake { url, asked }
     }
 
-    /// The bodies of all requests so far.
+    /// The bodies of all requests so far, as JSON.
+    #[cfg_attr(not(feature = "models"), allow(dead_code))]
     pub fn asked(&self) -> Vec<Value> {
+        self.requests().iter().map(Request::json).collect()
+    }
+
+    /// All requests so far.
+    pub fn requests(&self) -> Vec<Request> {
         self.asked.lock().expect("whole").clone()
+    }
+
+    /// Its address without the path: `http://127.0.0.1:PORT`.
+    pub fn root(&self) -> &str {
+        self.url.trim_end_matches("/v1")
     }
 }
 
 /// One request of a connection; none: it is over.
-fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Option<()> {
+fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Request>>) -> Option<()> {
     let mut reader = BufReader::new(stream);
-    let (mut length, mut line) = (0, String::new());
+    let (mut length, mut line, mut head) = (0, String::new(), String::new());
     loop {
         line.clear();
         if reader.read_line(&mut line).ok()? == 0 {
@@ -70,14 +103,15 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Opti
         if line == "\r\n" {
             break;
         }
+        head.push_str(&line);
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    let streams = body["stream"] == true;
+    let request = Request { head, body: String::from_utf8_lossy(&body).into_owned() };
+    let streams = request.json()["stream"] == true;
     let nth = {
         let mut all = all.lock().expect("whole");
-        all.push(body);
+        all.push(request);
         all.len() - 1
     };
     let mut stream = stream;
@@ -103,6 +137,11 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Value>>) -> Opti
         }
         Reply::Raw(body) => send(200, "", body),
         Reply::Status(status, header, body) => send(*status, header, body),
+        Reply::Whole(status, headers, body) => {
+            let head = format!("HTTP/1.1 {status} x\r\n{headers}content-length: {}\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).ok()?;
+            stream.write_all(body).ok()
+        }
         Reply::Stall(wait) => {
             std::thread::sleep(*wait);
             None

@@ -7,10 +7,7 @@ use genai::adapter::AdapterKind;
 use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent, StopReason, Usage};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{ModelIden, ModelSpec, ServiceTarget};
-use std::time::Duration;
 
-/// How long a server may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(10);
 /// The longest part of a server's words that an error repeats, in bytes.
 const REASON: usize = 400;
 
@@ -20,10 +17,7 @@ pub struct Client(genai::Client);
 
 impl Client {
     fn new() -> Result<Client, String> {
-        // Somebody may have chosen already; that is as good.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder().connect_timeout(CONNECT).redirect(reqwest::redirect::Policy::none());
-        let http = http.build().map_err(|error| error.to_string())?;
+        let http = crate::work::http::client::builder().build().map_err(|error| error.to_string())?;
         genai::Client::builder().with_reqwest(http).build().map(Client).map_err(|error| error.to_string())
     }
 }

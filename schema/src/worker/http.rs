@@ -95,13 +95,16 @@ impl TryFrom<Spelled> for Http {
             Spelled::Full(full) => full,
         };
         // What comes of a template is checked again before it is asked.
-        if !full.url.starts_with("https://") && !full.url.starts_with("http://") {
-            return Err(format!("`{}` is no address: it begins with `https://` or `http://`", full.url));
+        if !["https://", "http://", "{{"].iter().any(|beginning| full.url.starts_with(beginning)) {
+            return Err(format!("`{}` is no address: it begins with `https://`, `http://` or a value in `{{{{ }}}}`", full.url));
         }
         if full.body.is_some() && !full.method.has_body() {
             return Err(format!("a {} request has no body: set `method`", full.method.word()));
         }
         let retry = full.retry.unwrap_or_else(|| RETRY.to_vec());
+        if let Some(status) = retry.iter().find(|status| !(300..=599).contains(*status)) {
+            return Err(format!("`retry` has {status}: the statuses that are no success are 300 to 599"));
+        }
         let Full { url, method, headers, body, path, private, .. } = full;
         Ok(Http { url, method, headers, body, path, retry, private })
     }
