@@ -1,4 +1,5 @@
 //! A server that answers by a script, texts in the protocol of OpenAI: what a real one will not do on command.
+#![cfg_attr(not(feature = "models"), allow(dead_code))]
 
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
@@ -71,7 +72,6 @@ impl Fake {
     }
 
     /// The bodies of all requests so far, as JSON.
-    #[cfg_attr(not(feature = "models"), allow(dead_code))]
     pub fn asked(&self) -> Vec<Value> {
         self.requests().iter().map(Request::json).collect()
     }

@@ -96,7 +96,10 @@ impl TryFrom<Spelled> for Http {
         };
         // What comes of a template is checked again before it is asked.
         if !["https://", "http://", "{{"].iter().any(|beginning| full.url.starts_with(beginning)) {
-            return Err(format!("`{}` is no address: it begins with `https://`, `http://` or a value in `{{{{ }}}}`", full.url));
+            return Err(format!(
+                "`{}` is no address: it begins with `https://`, `http://` or a value in `{{{{ }}}}`",
+                full.url
+            ));
         }
         if full.body.is_some() && !full.method.has_body() {
             return Err(format!("a {} request has no body: set `method`", full.method.word()));

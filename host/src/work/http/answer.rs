@@ -94,7 +94,9 @@ pub(super) async fn failure(response: Response, http: &Http, name: &str, secrets
     let host = response.url().host_str().unwrap_or("").to_owned();
     let again = http.retry.contains(&status.as_u16());
     let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
-    let after = after.filter(|_| again).map(|after| format!(", to be asked again after {}", shortened(after, 40)));
+    let after = after
+        .filter(|_| again)
+        .map(|after| format!(", to be asked again after {}", shortened(&secrets.mask(after), 40)));
     let mut message = format!("`{name}` got status {} from {host}{}", status.as_u16(), after.unwrap_or_default());
     let body = match read(response, MOST_SAID).await {
         Ok(Ok(body)) => body,
@@ -127,7 +129,7 @@ fn shortened(text: &str, most: usize) -> String {
     let line = text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty());
     let line = line.collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(most) {
-        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or("")),
+        Some((at, _)) => format!("{}…", line.get(..at).unwrap_or("").trim_end()),
         None => line,
     }
 }
