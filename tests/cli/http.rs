@@ -147,6 +147,22 @@ fn a_deadline_ends_a_request() {
 }
 
 #[test]
+fn an_interrupt_ends_a_request() {
+    let fake = Fake::new(vec![Reply::Stall(Duration::from_secs(30))]);
+    let dir = folder();
+    write(dir.path(), "p.aivm", &program(fake.root(), "", ""));
+    let mut command = command(dir.path(), &["run", "p.aivm", "--in", "x"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("aivm runs");
+    let began = Instant::now();
+    while fake.requests().is_empty() && began.elapsed() < Duration::from_secs(20) {
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill runs");
+    assert!(kill.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+}
+
+#[test]
 fn an_answer_has_a_largest_size() {
     let fake = Fake::new(vec![Reply::Whole(200, String::new(), vec![b'x'; (64 << 20) + 1])]);
     let (_dir, output) = run(&program(fake.root(), "", ""), "x", &[]);

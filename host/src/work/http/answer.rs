@@ -69,7 +69,8 @@ pub(super) fn pointer(path: &str) -> Result<String, String> {
     for step in path.split('.') {
         let (name, indices) = step.split_at(step.find('[').unwrap_or(step.len()));
         // Only a path that begins with an index has no name there.
-        if name.contains(']') || name.is_empty() && !(pointer.is_empty() && !indices.is_empty()) {
+        let may_be_nameless = pointer.is_empty() && !indices.is_empty();
+        if name.contains(']') || name.is_empty() && !may_be_nameless {
             return Err(wrong());
         }
         if !name.is_empty() {
