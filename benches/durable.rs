@@ -304,6 +304,7 @@ async fn go(
         principal: String::new(),
         version: String::new(),
         forked: None,
+        cassette: None,
     };
     let store: Rc<dyn Store> = Rc::new(Watching { kept, seen, appends: Cell::new(0) });
     let mut nobody = Nobody;

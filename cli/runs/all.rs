@@ -137,7 +137,8 @@ impl Resumer for All<'_> {
 
     fn how(&mut self, recovered: &mut Recovered) -> Options {
         resume::raise(&mut recovered.run, self.mint, self.args);
-        resume::options(&recovered.run, recovered.started.clone(), false, self.models.clone())
+        let process = crate::cassette::resume_one(recovered.started.cassette.as_ref());
+        resume::options(&recovered.run, recovered.started.clone(), false, self.models.clone(), process)
     }
 
     fn came(&mut self, row: &RunRow, came: Result<(Report, VerifiedModule), ResumeError>) -> bool {

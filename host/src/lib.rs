@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod builtin;
+pub mod cassette;
 pub mod driver;
 pub mod facts;
 pub mod kept;

@@ -301,6 +301,7 @@ impl Lives {
             principal: String::new(),
             version: String::new(),
             forked: None,
+            cassette: None,
         };
         kept.put(&self.program);
         let (store, mint, input) = (Rc::new(kept.clone()), self.mint.clone(), self.input.clone());
