@@ -30,7 +30,7 @@ pub fn refused(failure: Failure, ephemeral: bool) -> Failure {
 
 /// Who carries out the calls of a new run.
 pub fn begin(cassette: Option<&Cassette>) -> Result<Rc<dyn Process>, Failure> {
-    let began = process(cassette, |path, inner| Recorder::create(path, inner));
+    let began = process(cassette, Recorder::create);
     began.map_err(|error| match &error {
         CassetteError::There(_) => {
             coded(&error.to_string()).help("remove it or name another; only `aivm resume RUN --record` adds to one")
@@ -51,7 +51,7 @@ pub fn resume(tape: &Tape, begun: Option<&Cassette>) -> Result<Rc<dyn Process>, 
             Failure::usage("E0922", message).help("record a run from its beginning: aivm run FILE --record NEW")
         );
     }
-    let resumed = process(told.as_ref().or(begun), |path, inner| Recorder::append(path, inner));
+    let resumed = process(told.as_ref().or(begun), Recorder::append);
     resumed.map_err(|error| coded(&error.to_string()))
 }
 

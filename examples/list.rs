@@ -6,6 +6,7 @@ examples! {
     "inbox-triage": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "ask-documents": "README.md" "pipeline.aivm" "input.txt" "docs/operations.md" "docs/security.md" "docs/travel.md";
     "bake-off": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
+    "reply": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "race": "README.md" "pipeline.aivm";
     "undo": "README.md" "pipeline.aivm";
     "deploy": "README.md" "pipeline.aivm" "input.txt";

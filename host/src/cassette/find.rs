@@ -33,7 +33,7 @@ impl Recorded {
         };
         let own = equal().find(|(_, line)| line.step == step && line.attempt == task.attempt);
         let unused = || equal().find(|(at, _)| self.used.get(*at) == Some(&false));
-        let Some((at, line)) = own.or_else(unused).or_else(|| equal().last()) else {
+        let Some((at, line)) = own.or_else(unused).or_else(|| equal().next_back()) else {
             return Err(self.nearest(task, &step, request));
         };
         let answer = line.answer.clone();
