@@ -22,6 +22,13 @@ pub fn of(tape: &Tape) -> Result<Option<Cassette>, Failure> {
     Ok(Some(Cassette { file: file.display().to_string(), replay }))
 }
 
+/// What it does, in words.
+#[cfg(feature = "store")]
+pub fn text(Cassette { file, replay }: &Cassette) -> String {
+    let what = if *replay { "a replay of" } else { "recorded in" };
+    format!("{what} {}", crate::out::plain(file))
+}
+
 /// What to do about a call that is not carried out.
 pub fn refused(failure: Failure, ephemeral: bool) -> Failure {
     let goes_on = if ephemeral { "" } else { "; the run is left where it was, and goes on when the file answers" };

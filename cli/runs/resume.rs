@@ -2,7 +2,7 @@
 
 use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled, Tape};
 use crate::fail::{Exit, Failure, coded};
-use crate::out::plain;
+use crate::out::{plain, say};
 use crate::runs::journal::Records;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
@@ -158,6 +158,9 @@ fn go_on_by(
     let Recovered { mut run, started, history, module, .. } =
         aivm_host::resume::read(&kept, from, &mint).map_err(|error| coded(&error.to_string()))?;
     let process = crate::cassette::resume(tape, started.cassette.as_ref())?;
+    if let (Some(cassette), None, false) = (&started.cassette, crate::cassette::of(tape)?, quiet || global.json) {
+        say(&format!("it goes on as it began: {}", crate::cassette::text(cassette)));
+    }
     tell(&mut run, &mint, &kept, &row.id)?;
     let options = options(&run, started, global.json, crate::config::models()?, process);
     let store: Rc<dyn Store> = Rc::new(kept);

@@ -249,6 +249,13 @@ fn a_run_that_began_as_a_replay_goes_on_as_one() {
     assert!(String::from_utf8_lossy(&many.stdout).contains("E0921"), "{}", String::from_utf8_lossy(&many.stdout));
     write(dir.path(), "c.jsonl", &all);
     refused(&aivm(dir.path(), &["resume", "r", "--record", "d.jsonl", "--json"]), "E0922", "is a replay of");
+    let said = aivm(dir.path(), &["logs", "r"]);
+    assert!(String::from_utf8_lossy(&said.stdout).contains("a replay of"), "{}", String::from_utf8_lossy(&said.stdout));
+    let first = first.join("\n");
+    write(dir.path(), "c.jsonl", &format!("{first}\n"));
+    let said = stderr(&aivm(dir.path(), &["resume", "r"]));
+    assert!(said.contains("it goes on as it began: a replay of") && said.contains("E0920"), "{said}");
+    write(dir.path(), "c.jsonl", &all);
     let resumed = ends(&aivm(dir.path(), &["resume", "r", "--json"]), 0);
     assert_eq!(resumed["output"]["text"], "1\n2\n");
     assert_eq!(log(dir.path()), 2, "nothing was called but for the recording");

@@ -8,39 +8,54 @@ pub(super) struct Recorded {
     lines: Vec<Line>,
     /// Those that have answered.
     used: Vec<bool>,
+    /// The lines of each request, in order.
+    equal: HashMap<String, Equal>,
+    /// The line of each request at a step and attempt.
+    own: HashMap<(String, String, u32), usize>,
+}
+
+/// Lines of one request.
+#[derive(Default)]
+struct Equal {
+    places: Vec<usize>,
+    /// All before it have answered.
+    next: usize,
 }
 
 impl Recorded {
     pub fn new(mut lines: Vec<Line>) -> Recorded {
+        let call = |line: &Line| (line.request.identity(), line.step.clone(), line.attempt);
         // A call that a process was killed over is made again: with that answer the run went on.
-        let call = |line: &Line| {
-            let Line { step, attempt, request, .. } = line;
-            (step.clone(), *attempt, request.definition.clone(), request.input.clone())
-        };
         let latest: HashMap<_, _> = lines.iter().enumerate().map(|(at, line)| (call(line), at)).collect();
         let mut at = 0..;
         lines.retain(|line| at.next() == latest.get(&call(line)).copied());
-        let used = vec![false; lines.len()];
-        Recorded { lines, used }
+        let mut equal: HashMap<String, Equal> = HashMap::new();
+        for (at, line) in lines.iter().enumerate() {
+            equal.entry(line.request.identity()).or_default().places.push(at);
+        }
+        let own = lines.iter().enumerate().map(|(at, line)| (call(line), at)).collect();
+        Recorded { used: vec![false; lines.len()], lines, equal, own }
     }
 
     /// The answer and its place; or what differs from what is recorded.
     pub fn find(&mut self, task: &Task, request: &Request) -> Result<(usize, Answer), String> {
-        let step = task.key.to_string();
-        let equal = || {
-            let lines = self.lines.iter().enumerate();
-            lines.filter(|(_, line)| line.request.identity() == request.identity())
+        let (identity, step) = (request.identity(), task.key.to_string());
+        let used = &mut self.used;
+        let in_order = |equal: &mut Equal| {
+            while equal.places.get(equal.next).is_some_and(|at| used.get(*at) == Some(&true)) {
+                equal.next += 1;
+            }
+            equal.places.get(equal.next).or(equal.places.last()).copied()
         };
-        let own = equal().find(|(_, line)| line.step == step && line.attempt == task.attempt);
-        let unused = || equal().find(|(at, _)| self.used.get(*at) == Some(&false));
-        let Some((at, line)) = own.or_else(unused).or_else(|| equal().next_back()) else {
+        let own = self.own.get(&(identity.clone(), step.clone(), task.attempt)).copied();
+        let at = own.or_else(|| self.equal.get_mut(&identity).and_then(in_order));
+        let Some((at, line)) = at.and_then(|at| Some((at, self.lines.get(at)?))) else {
             return Err(self.nearest(task, &step, request));
         };
-        let answer = line.answer.clone();
         if let Some(used) = self.used.get_mut(at) {
             *used = true;
         }
-        Ok((at, answer))
+        Ok((at, line.answer.clone()))
     }
 
     /// What differs from the call that is most like it.

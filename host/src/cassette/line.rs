@@ -184,9 +184,9 @@ impl Request {
         }
     }
 
-    /// What makes it this question.
-    pub fn identity(&self) -> (&str, &str, &[String]) {
-        (&self.definition, &self.input, &self.words)
+    /// What makes it this question. No word has a space in it.
+    pub fn identity(&self) -> String {
+        format!("{} {} {}", self.definition, self.input, self.words.join(" "))
     }
 }
 
