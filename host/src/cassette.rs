@@ -260,3 +260,26 @@ impl Process for Refusing {
         self.inner.signals()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aivm_vm::action::RequestId;
+
+    #[test]
+    fn an_answer_that_cannot_be_written_down_is_not_given() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("c.jsonl");
+        std::fs::write(&path, line::first()).expect("a file");
+        let line = r#"{"worker":"w","step":"s/w#1","attempt":1,"request":{"definition":"d","input":"i","type":"text/plain","excerpt":""},"answer":"stopped"}"#;
+        let line: Line = serde_json::from_str(line).expect("a line");
+        // It may be read only.
+        let tape = Tape { path: path.clone(), file: Mutex::new(File::open(&path).expect("it")) };
+        let (sender, mut told) = tokio::sync::mpsc::unbounded_channel();
+        let reply = Reply::new(RequestId(1), sender).heard_by(move |_| tape.write(&line));
+        reply.send(Returned::stopped());
+        let (_, answer) = told.try_recv().expect("an answer");
+        let refused = answer.expect_err("refused").to_string();
+        assert!(refused.starts_with("E0921: the cassette ") && refused.contains("cannot be written"), "{refused}");
+    }
+}

@@ -2,7 +2,7 @@
 //! and the answer. No keys are in it, and no headers.
 
 use super::*;
-use crate::builtin::{Body, NewPart, is_text};
+use crate::builtin::{Body, NewPart};
 use crate::work::error;
 use aivm_schema::artifact::{Artifact, ContentDigest};
 use aivm_schema::unit::Money;
@@ -213,8 +213,8 @@ fn definition(task: &Task) -> String {
 
 fn excerpt(value: &Artifact) -> String {
     match std::str::from_utf8(value.payload()) {
-        Ok(text) if is_text(value.media_type()) => beginning(text),
-        _ => format!("{} bytes of {}", value.payload().len(), value.media_type()),
+        Ok(text) => beginning(text),
+        Err(_) => format!("{} bytes of {}", value.payload().len(), value.media_type()),
     }
 }
 
