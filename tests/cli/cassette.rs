@@ -129,6 +129,25 @@ mod models {
         assert_eq!(fake.asked().len(), 1);
     }
 
+    #[cfg(feature = "http")]
+    #[test]
+    fn requests_over_http_are_replayed_with_their_type_and_no_header_is_kept() {
+        let fake = Fake::new(vec![Reply::Whole(200, "content-type: application/x\r\n".into(), vec![0, 255])]);
+        let program = format!(
+            "+++\n[worker.w.http]\nurl = '{}/u'\nprivate = true\nheaders = {{ X-Key = 'hush-hush' }}\n+++\nout <= ( switch[s] <= ( w => send ) ) <= in\n",
+            fake.root()
+        );
+        let dir = project(&fake, &program);
+        both(dir.path(), "none", 0);
+        assert_eq!(fake.requests().len(), 1);
+        let done = lines(dir.path(), "c.jsonl")[0]["answer"]["done"].clone();
+        assert_eq!(
+            (&done["output"]["new"]["type"], &done["output"]["new"]["base64"]),
+            (&"application/x".into(), &"AP8=".into())
+        );
+        assert!(!std::fs::read_to_string(dir.path().join("c.jsonl")).expect("it").contains("hush"));
+    }
+
     #[test]
     fn failures_and_retries_are_answered_as_they_were() {
         let failing = || Reply::Status(500, "", r#"{"error": {"message": "out of order"}}"#.into());
