@@ -115,7 +115,10 @@ fn add_seeds(settings: &mut Settings, bundle: &Bundle) {
             }
             if let (Some(key), Some((provider, _))) = (&worker.key, model.split_once('/')) {
                 let provider = settings.provider.entry(provider.to_owned()).or_default();
-                provider.key.get_or_insert_with(|| key.clone());
+                // A server of one's own has what is said of it there.
+                if provider.url.is_none() {
+                    provider.key.get_or_insert_with(|| key.clone());
+                }
             }
         }
     }
