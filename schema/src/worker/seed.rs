@@ -1,10 +1,10 @@
 //! `ai_worker_definitions.json`: definitions as the AI worker manager of NeuroScript writes them, a list of them or a whole
 //! bundle, keys in snake_case or camelCase. What nothing here carries out yet is read, checked and noted, never dropped in silence.
 
-use super::WorkerDefinition;
+use super::{Does, WorkerDefinition};
 use crate::unit::Money;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 
 mod entry;
@@ -177,6 +177,7 @@ pub fn read(text: &str, policy: Policy) -> Result<Bundle, SeedError> {
         return Err(SeedError::Wrong(bundle.wrong));
     }
     bundle.once();
+    bundle.one_key_each();
     bundle.notes.extend(others.notes(&bundle.workers));
     Ok(bundle)
 }
@@ -211,6 +212,23 @@ impl Bundle {
         }
         kept.reverse();
         self.workers = kept;
+    }
+
+    /// A provider has one key here: that of the first worker that names one.
+    fn one_key_each(&mut self) {
+        let mut keys: BTreeMap<String, String> = BTreeMap::new();
+        for worker in &mut self.workers {
+            let Does::Model(ask) = &worker.definition.does else { continue };
+            let provider = ask.models.first().and_then(|model| model.split_once('/'));
+            let (Some((provider, _)), Some(key)) = (provider, &worker.key) else { continue };
+            let known = keys.entry(provider.to_owned()).or_insert_with(|| key.clone());
+            if known != key {
+                worker
+                    .notes
+                    .push(format!("its key is not `{key}`: `{provider}` is asked with `{known}` by all workers"));
+                worker.key = None;
+            }
+        }
     }
 
     /// The worker that a word calls.

@@ -83,6 +83,18 @@ fn a_key_is_named_and_never_kept() {
     assert_eq!(load(ollama).wrong, []);
 }
 
+#[test]
+fn a_provider_has_one_key() {
+    let entry = |name: &str, key: &str| {
+        let auth = format!(r#"{{"method": "env_var", "value": "{key}"}}"#);
+        format!(r#"{{"name": "{name}", "provider": "openai", "model_name": "m", "auth": {auth}}}"#)
+    };
+    let bundle = load(&format!("[{}, {}, {}]", entry("a", "ONE"), entry("b", "TWO"), entry("c", "ONE")));
+    let keys: Vec<Option<&str>> = bundle.workers.iter().map(|worker| worker.key.as_deref()).collect();
+    assert_eq!(keys, [Some("ONE"), None, Some("ONE")]);
+    assert!(bundle.workers[1].notes[0].contains("`openai` is asked with `ONE`"), "{:?}", bundle.workers[1].notes);
+}
+
 /// As the sample of the manager: no ids, a supervisor who is not there, a folder that is outside.
 const BUNDLE: &str = r#"{
     "globalDataSources": [
