@@ -227,3 +227,16 @@ impl Models {
         self.settings.provider.get(name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_stands_for_what_settings_say() {
+        let text = "[models]\ndefault = [\"fast\", \"a/b\"]\n[models.alias]\nfast = \"c/d\"";
+        let models = Models::new(toml::from_str(text).expect("settings"));
+        assert_eq!(models.in_order(&[]), ["c/d", "a/b"]);
+        assert_eq!(models.in_order(&["x/y".to_owned(), "fast".to_owned(), "slow".to_owned()]), ["x/y", "c/d", "slow"]);
+    }
+}
