@@ -18,7 +18,7 @@ pub fn of(tape: &Tape) -> Result<Option<Cassette>, Failure> {
         (None, None) => return Ok(None),
     };
     let file = std::path::absolute(file)
-        .map_err(|error| Failure::usage("E0921", format!("the cassette {}: {error}", file.display())))?;
+        .map_err(|error| Failure::usage("E0926", format!("the cassette {}: {error}", file.display())))?;
     Ok(Some(Cassette { file: file.display().to_string(), replay }))
 }
 
@@ -55,7 +55,7 @@ pub fn resume(tape: &Tape, begun: Option<&Cassette>) -> Result<Rc<dyn Process>, 
     {
         let message = format!("the run is a replay of {}: a recording would lack what that answered", begun.file);
         return Err(
-            Failure::usage("E0922", message).help("record a run from its beginning: aivm run FILE --record NEW")
+            Failure::usage("E0927", message).help("record a run from its beginning: aivm run FILE --record NEW")
         );
     }
     let resumed = process(told.as_ref().or(begun), Recorder::append);

@@ -6,7 +6,8 @@ use crate::project;
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
 use aivm_schema::unit::Milliseconds;
-use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
+use aivm_schema::worker::seed::{self, Bundle};
+use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -95,7 +96,31 @@ impl Project {
         let path = root.join("aivm.toml");
         let text = crate::library::read(&path).map_err(|error| Failure::usage("E0802", error.to_string()))?;
         let project = Project::parse(&text.unwrap_or_default());
-        project.map_err(|reason| Failure::usage("E0802", format!("{}: {reason}", path.display())))
+        let mut project = project.map_err(|reason| Failure::usage("E0802", format!("{}: {reason}", path.display())))?;
+        // A file that cannot be read is told of by whoever looks a word up in it.
+        if let Ok(Some(bundle)) = crate::library::read_seeds(&root.join(seed::FILE)) {
+            add_seeds(&mut project.models, &bundle);
+        }
+        Ok(project)
+    }
+}
+
+/// The keys and prices that a bundle names, where nothing else does.
+fn add_seeds(settings: &mut Settings, bundle: &Bundle) {
+    for worker in &bundle.workers {
+        let Does::Model(ask) = &worker.definition.does else { continue };
+        for model in &ask.models {
+            if let Some(seed::Price { input, output }) = worker.price {
+                settings.price.entry(model.clone()).or_insert(Price { input, output });
+            }
+            if let (Some(key), Some((provider, _))) = (&worker.key, model.split_once('/')) {
+                let provider = settings.provider.entry(provider.to_owned()).or_default();
+                // A server of one's own has what is said of it there.
+                if provider.url.is_none() {
+                    provider.key.get_or_insert_with(|| key.clone());
+                }
+            }
+        }
     }
 }
 

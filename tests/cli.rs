@@ -34,6 +34,8 @@ mod portable;
 mod resume;
 #[path = "cli/travel.rs"]
 mod travel;
+#[path = "cli/workers.rs"]
+mod workers;
 
 use serde_json::Value;
 use std::path::Path;

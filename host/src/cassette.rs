@@ -49,7 +49,7 @@ fn is_taken(worker: &Prepared, mock: Option<&mock::Answering>) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum CassetteError {
     /// The file.
-    #[error("E0921: the cassette {} cannot be {what}: {source}", path.display())]
+    #[error("E0926: the cassette {} cannot be {what}: {source}", path.display())]
     File {
         /// Which.
         path: PathBuf,
@@ -59,7 +59,7 @@ pub enum CassetteError {
         source: std::io::Error,
     },
     /// What it says.
-    #[error("E0921: the cassette {}, line {line}: {reason}", path.display())]
+    #[error("E0926: the cassette {}, line {line}: {reason}", path.display())]
     Line {
         /// Which.
         path: PathBuf,
@@ -69,7 +69,7 @@ pub enum CassetteError {
         reason: String,
     },
     /// It would be mixed with another run's.
-    #[error("E0922: {} is there already: a run is recorded in a file of its own", .0.display())]
+    #[error("E0927: {} is there already: a run is recorded in a file of its own", .0.display())]
     There(PathBuf),
 }
 
@@ -280,6 +280,6 @@ mod tests {
         reply.send(Returned::stopped());
         let (_, answer) = told.try_recv().expect("an answer");
         let refused = answer.expect_err("refused").to_string();
-        assert!(refused.starts_with("E0921: the cassette ") && refused.contains("cannot be written"), "{refused}");
+        assert!(refused.starts_with("E0926: the cassette ") && refused.contains("cannot be written"), "{refused}");
     }
 }

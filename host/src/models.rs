@@ -32,6 +32,8 @@ pub struct Settings {
 pub struct Defaults {
     /// Whom a worker asks that names no model: the preferred first.
     pub default: Vec<String>,
+    /// What a bare name stands for: `sonnet = "anthropic/claude-sonnet-4-5"`.
+    pub alias: BTreeMap<String, String>,
 }
 
 /// A server that answers for models.
@@ -203,7 +205,9 @@ impl Models {
     /// The models that are asked, in the order in which they are: those that a worker names, or the configured ones; those that
     /// have lately failed last.
     pub fn in_order(&self, named: &[String]) -> Vec<String> {
-        let mut models = if named.is_empty() { self.settings.models.default.clone() } else { named.to_vec() };
+        let Defaults { default, alias } = &self.settings.models;
+        let named = if named.is_empty() { default } else { named };
+        let mut models: Vec<String> = named.iter().map(|name| alias.get(name).unwrap_or(name).clone()).collect();
         self.health.sort(&mut models);
         models
     }
@@ -221,5 +225,18 @@ impl Models {
     /// The settings of a provider, when there are any.
     pub fn provider(&self, name: &str) -> Option<&Provider> {
         self.settings.provider.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_stands_for_what_settings_say() {
+        let text = "[models]\ndefault = [\"fast\", \"a/b\"]\n[models.alias]\nfast = \"c/d\"";
+        let models = Models::new(toml::from_str(text).expect("settings"));
+        assert_eq!(models.in_order(&[]), ["c/d", "a/b"]);
+        assert_eq!(models.in_order(&["x/y".to_owned(), "fast".to_owned(), "slow".to_owned()]), ["x/y", "c/d", "slow"]);
     }
 }

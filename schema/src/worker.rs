@@ -6,9 +6,11 @@ use crate::unit::{Milliseconds, Money, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod agent;
 mod http;
 mod mock;
 mod model;
+pub mod seed;
 mod spelling;
 
 pub use http::{Http, Method};
@@ -211,6 +213,24 @@ impl WorkerDefinition {
         WorkerDefinition::try_from(spelling).map_err(serde::de::Error::custom)
     }
 
+    /// As a worker file: [`WorkerDefinition::from_markdown`] reads the same definition from it.
+    pub fn to_markdown(&self) -> String {
+        let (settings, body) = match &self.does {
+            // Around a prompt, nothing that is in a file is kept.
+            Does::Model(ask) if !ask.prompt.is_empty() && ask.prompt.trim() == ask.prompt => {
+                let mut settings = self.clone();
+                if let Does::Model(ask) = &mut settings.does {
+                    ask.prompt = String::new();
+                }
+                (Spelling::from(settings).without_prompt(), ask.prompt.as_str())
+            }
+            _ => (Spelling::from(self.clone()), ""),
+        };
+        let settings = toml::to_string(&settings).unwrap_or_default();
+        let end = if body.is_empty() { "" } else { "\n" };
+        format!("+++\n{settings}+++\n{body}{end}")
+    }
+
     /// Canonical JSON: keys in a fixed order, nothing that is unset.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -242,9 +262,13 @@ impl WorkerDefinition {
 
 /// The text between two lines that are exactly `+++` at the start of a file, and what follows.
 pub fn split_front_matter(text: &str) -> (Option<&str>, &str) {
+    between(text, "+++")
+}
+
+fn between<'t>(text: &'t str, mark: &str) -> (Option<&'t str>, &'t str) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.split_inclusive('\n');
-    let fence = |line: &str| line.trim_end_matches(['\r', '\n']) == "+++";
+    let fence = |line: &str| line.trim_end_matches(['\r', '\n']) == mark;
     let Some(first) = lines.next().filter(|line| fence(line)) else { return (None, text) };
     let mut end = first.len();
     for line in lines {
@@ -254,6 +278,42 @@ pub fn split_front_matter(text: &str) -> (Option<&str>, &str) {
         end += line.len();
     }
     (None, text)
+}
+
+/// A definition that may have come from another program's file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The worker.
+    pub definition: WorkerDefinition,
+    /// What the file itself calls it.
+    pub name: Option<String>,
+    /// What was said of it that nothing is done with, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl From<WorkerDefinition> for Loaded {
+    fn from(definition: WorkerDefinition) -> Loaded {
+        Loaded { definition, name: None, notes: Vec::new() }
+    }
+}
+
+impl Loaded {
+    /// From a worker file in our own form, or in that of agents: YAML between two `---` lines, the prompt below. The models of an
+    /// agent may be bare names, `sonnet`: what they stand for, settings say.
+    pub fn from_markdown(text: &str) -> Result<Loaded, String> {
+        match agent::split(text) {
+            Some((settings, body)) => agent::read(settings, body),
+            None => {
+                let read = WorkerDefinition::from_markdown(text).map(Loaded::from);
+                read.map_err(|error| error.to_string().trim().to_owned())
+            }
+        }
+    }
+
+    /// Is this text one of an agent?
+    pub fn is_agent(text: &str) -> bool {
+        agent::split(text).is_some()
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -263,11 +263,11 @@ fn a_run_that_began_as_a_replay_goes_on_as_one() {
     let other = aivm(dir.path(), &["run", "p.aivm", "--in", "the input", "--id", "r", "--json"]);
     refused(&other, "E0777", "with other settings");
     std::fs::remove_file(dir.path().join("c.jsonl")).expect("it was there");
-    refused(&aivm(dir.path(), &["resume", "r", "--json"]), "E0921", "cannot be read");
+    refused(&aivm(dir.path(), &["resume", "r", "--json"]), "E0926", "cannot be read");
     let many = aivm(dir.path(), &["resume", "--all", "--json"]);
-    assert!(String::from_utf8_lossy(&many.stdout).contains("E0921"), "{}", String::from_utf8_lossy(&many.stdout));
+    assert!(String::from_utf8_lossy(&many.stdout).contains("E0926"), "{}", String::from_utf8_lossy(&many.stdout));
     write(dir.path(), "c.jsonl", &all);
-    refused(&aivm(dir.path(), &["resume", "r", "--record", "d.jsonl", "--json"]), "E0922", "is a replay of");
+    refused(&aivm(dir.path(), &["resume", "r", "--record", "d.jsonl", "--json"]), "E0927", "is a replay of");
     let said = aivm(dir.path(), &["logs", "r"]);
     assert!(String::from_utf8_lossy(&said.stdout).contains("a replay of"), "{}", String::from_utf8_lossy(&said.stdout));
     let first = first.join("\n");
@@ -301,18 +301,18 @@ fn a_file_that_is_no_cassette_is_refused_before_anything_is_called() {
     write(dir.path(), "p.aivm", LOGS);
     let text = "{\"cassette\":1}\n";
     for (file, code, why) in [
-        ("{\"cassette\":2}\n", "E0921", "line 1: it is of version 2"),
-        ("hello\n", "E0921", "line 1: no cassette begins so"),
-        (&format!("{text}{{}}\n"), "E0921", "line 2: missing field `worker`"),
+        ("{\"cassette\":2}\n", "E0926", "line 1: it is of version 2"),
+        ("hello\n", "E0926", "line 1: no cassette begins so"),
+        (&format!("{text}{{}}\n"), "E0926", "line 2: missing field `worker`"),
         (text, "E0920", "no call of `one` was recorded"),
         ("", "E0920", "no call of `one` was recorded"),
     ] {
         write(dir.path(), "c.jsonl", file);
         refused(&run(dir.path(), &["--replay", "c.jsonl"]), code, why);
     }
-    refused(&run(dir.path(), &["--record", "c.jsonl"]), "E0922", "is there already");
-    refused(&run(dir.path(), &["--record", "no/such/folder/c.jsonl"]), "E0921", "cannot be written");
-    refused(&run(dir.path(), &["--replay", "none.jsonl"]), "E0921", "cannot be read");
+    refused(&run(dir.path(), &["--record", "c.jsonl"]), "E0927", "is there already");
+    refused(&run(dir.path(), &["--record", "no/such/folder/c.jsonl"]), "E0926", "cannot be written");
+    refused(&run(dir.path(), &["--replay", "none.jsonl"]), "E0926", "cannot be read");
     for both in [["--mock", "--replay"], ["--mock", "--record"]] {
         assert_eq!(run(dir.path(), &[both[0], both[1], "x"]).status.code(), Some(2));
     }

@@ -43,7 +43,15 @@ impl Models {
     ) -> Result<Said, AskError> {
         let construction = |reason: String| AskError::Construction { model: model.to_owned(), reason };
         let client = self.client.get_or_init(Client::new).as_ref().map_err(|reason| construction(reason.clone()))?;
-        let target = self.target(model).map_err(construction)?;
+        let mut target = self.target(model).map_err(construction)?;
+        // Where the provider is the library knows; the key is another than it would take.
+        if let ModelSpec::Iden(iden) = &target
+            && let Some(key) = self.key_of(model)
+        {
+            let known = client.0.resolve_service_target(iden.clone()).await;
+            let known = known.map_err(|error| construction(error.to_string()))?;
+            target = ModelSpec::Target(ServiceTarget { auth: AuthData::from_single(key), ..known });
+        }
         let failed = |error| failure(model, error);
         let Some(heard) = heard else {
             let response = client.0.exec_chat(target, request, Some(options)).await.map_err(failed)?;
@@ -67,6 +75,12 @@ impl Models {
         };
         let used = end.captured_usage.as_ref().and_then(used);
         finish(model, text, used, end.captured_stop_reason)
+    }
+
+    /// The key that settings name for its provider.
+    fn key_of(&self, name: &str) -> Option<String> {
+        let settings = self.provider(&ModelName::parse(name).ok()?.provider)?;
+        std::env::var(settings.key.as_ref()?).ok().filter(|key| !key.is_empty())
     }
 
     /// Where a model is, which protocol it speaks, and the key.

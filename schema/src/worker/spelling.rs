@@ -99,6 +99,11 @@ impl Spelling {
             && self.human.is_none()
             && self.http.is_none()
     }
+
+    /// Its prompt stands elsewhere.
+    pub(super) fn without_prompt(self) -> Spelling {
+        Spelling { prompt: None, ..self }
+    }
 }
 
 /// Why a definition means nothing.
