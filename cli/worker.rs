@@ -139,17 +139,16 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (true, Does::Mock) => "A mock.".into(),
     };
     let mut out = wrapped(&format!("{word}: {about}"), 0);
-    let cannot = match &worker.does {
-        Does::Model(_) => Some("It needs a model"),
+    let asks = match &worker.does {
+        Does::Model(_) => Some("It asks a model: AIVM_MODEL says which, where its definition does not"),
         Does::Http(_) => Some("It asks a server"),
-        Does::Human(_) => Some("It asks a person, and this version cannot ask one"),
+        Does::Human(_) => Some("It asks a person"),
         _ => None,
     };
-    if let Some(cannot) = cannot {
-        let mock =
-            "run with --mock, then the entries of `mock` in its definition answer; without any, its input goes on.";
+    if let Some(asks) = asks {
+        let mock = "with --mock the entries of `mock` in its definition answer; without any, its input goes on.";
         out.push('\n');
-        out.push_str(&wrapped(&format!("{cannot}: {mock}"), 0));
+        out.push_str(&wrapped(&format!("{asks}; {mock}"), 0));
     }
     // A page describes the worker that stands on it, and no other that has its word.
     let page = stdlib::page(word)
