@@ -250,6 +250,7 @@ fn options(name: &str, limits: RunLimits) -> Options {
         workspace: std::env::temp_dir(),
         params: Default::default(),
         mock: false,
+        models: Default::default(),
         kept: aivm_host::kept::Kept::temporary(),
     };
     Options {
@@ -303,6 +304,7 @@ async fn go(
         principal: String::new(),
         version: String::new(),
         forked: None,
+        cassette: None,
     };
     let store: Rc<dyn Store> = Rc::new(Watching { kept, seen, appends: Cell::new(0) });
     let mut nobody = Nobody;

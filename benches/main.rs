@@ -294,6 +294,7 @@ fn options(trace: bool) -> Options {
             kept: aivm_host::kept::Kept::temporary(),
             params: Default::default(),
             mock: false,
+            models: Default::default(),
         },
         limits: RunLimits::default(),
         timeout_ms: None,

@@ -34,7 +34,7 @@ Look
   runs | show RUN | logs RUN   what ran, its steps, its journal (-f follows)
   why RUN STEP | diff RUN RUN  why a step led where it did; where two part
   export | import | verify RUN  a run as one file; is it what was written?
-  worker ls|show | artifact ls|show|cat|lineage   words, values
+  worker ls|show|try|stats…  artifact ls|show|cat|lineage   words, values
 Set up
   keys new|trust|ls|sign    sign artifacts; whom to trust
   gc | doctor | self-test   remove old runs; does all work here? does this disk?

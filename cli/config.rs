@@ -3,12 +3,15 @@
 use crate::args::{ConfigArgs, ConfigCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::project;
+use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
 use aivm_schema::unit::Milliseconds;
-use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
+use aivm_schema::worker::seed::{self, Bundle};
+use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// An `aivm.toml`: what front matter may say, and what is the project's alone.
 #[derive(Debug, Default, Deserialize)]
@@ -19,6 +22,20 @@ struct File {
     stage: BTreeMap<String, StageSettings>,
     limits: Limits,
     gc: Retention,
+    models: Defaults,
+    provider: BTreeMap<String, Provider>,
+    price: BTreeMap<String, Price>,
+}
+
+/// What an `aivm.toml` says.
+#[derive(Debug, Default)]
+pub struct Project {
+    /// What front matter may say, too.
+    pub front: FrontMatter,
+    /// What `aivm gc` does.
+    pub gc: Retention,
+    /// Models and their providers.
+    pub models: Settings,
 }
 
 /// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
@@ -59,26 +76,65 @@ impl Ended {
     }
 }
 
-/// The definitions of an `aivm.toml`, and what `aivm gc` does.
-pub fn split(text: &str) -> Result<(FrontMatter, Retention), String> {
-    let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
-    let File { worker, behaviour, stage, limits, gc } = file;
-    Ok((FrontMatter { worker, behaviour, stage, limits }, gc))
+impl Project {
+    /// From TOML text.
+    pub fn parse(text: &str) -> Result<Project, String> {
+        let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
+        let File { worker, behaviour, stage, limits, gc, models, provider, price } = file;
+        let front = FrontMatter { worker, behaviour, stage, limits };
+        Ok(Project { front, gc, models: Settings { models, provider, price } })
+    }
+
+    /// That of the nearest `aivm.toml` above the store; an empty one when there is none.
+    pub fn of_the_store() -> Result<Project, Failure> {
+        let state = project::state_folder();
+        let folder = match std::env::var_os("AIVM_STATE").filter(|folder| !folder.is_empty()) {
+            Some(_) => std::path::PathBuf::from("."),
+            None => state.parent().map(std::path::Path::to_path_buf).unwrap_or_default(),
+        };
+        let Some(root) = project::nearest(&folder, "aivm.toml") else { return Ok(Project::default()) };
+        let path = root.join("aivm.toml");
+        let text = crate::library::read(&path).map_err(|error| Failure::usage("E0802", error.to_string()))?;
+        let project = Project::parse(&text.unwrap_or_default());
+        let mut project = project.map_err(|reason| Failure::usage("E0802", format!("{}: {reason}", path.display())))?;
+        // A file that cannot be read is told of by whoever looks a word up in it.
+        if let Ok(Some(bundle)) = crate::library::read_seeds(&root.join(seed::FILE)) {
+            add_seeds(&mut project.models, &bundle);
+        }
+        Ok(project)
+    }
 }
 
-/// What the project of the store says about which runs stay.
-#[cfg(feature = "store")]
-pub fn retention() -> Result<Retention, Failure> {
-    let state = project::state_folder();
-    let folder = match std::env::var_os("AIVM_STATE").filter(|folder| !folder.is_empty()) {
-        Some(_) => std::path::PathBuf::from("."),
-        None => state.parent().map(std::path::Path::to_path_buf).unwrap_or_default(),
-    };
-    let Some(root) = project::nearest(&folder, "aivm.toml") else { return Ok(Retention::default()) };
-    let path = root.join("aivm.toml");
-    let text = crate::library::read(&path).map_err(|error| Failure::usage("E0802", error.to_string()))?;
-    let split = split(&text.unwrap_or_default());
-    split.map(|(_, gc)| gc).map_err(|reason| Failure::usage("E0802", format!("{}: {reason}", path.display())))
+/// The keys and prices that a bundle names, where nothing else does.
+fn add_seeds(settings: &mut Settings, bundle: &Bundle) {
+    for worker in &bundle.workers {
+        let Does::Model(ask) = &worker.definition.does else { continue };
+        for model in &ask.models {
+            if let Some(seed::Price { input, output }) = worker.price {
+                settings.price.entry(model.clone()).or_insert(Price { input, output });
+            }
+            if let (Some(key), Some((provider, _))) = (&worker.key, model.split_once('/')) {
+                let provider = settings.provider.entry(provider.to_owned()).or_default();
+                // A server of one's own has what is said of it there.
+                if provider.url.is_none() {
+                    provider.key.get_or_insert_with(|| key.clone());
+                }
+            }
+        }
+    }
+}
+
+/// Whom workers ask that ask a model.
+pub fn models() -> Result<Arc<Models>, Failure> {
+    let mut settings = Project::of_the_store()?.models;
+    if let Some(named) = model_named() {
+        settings.models.default = named.split(',').map(|name| name.trim().to_owned()).collect();
+    }
+    Ok(Arc::new(Models::new(settings)))
+}
+
+fn model_named() -> Option<String> {
+    std::env::var("AIVM_MODEL").ok().filter(|named| !named.trim().is_empty())
 }
 
 /// Where it is told that a person is asked.
@@ -117,9 +173,9 @@ fn settings() -> Vec<Setting> {
         value: project::user_folder().map_or("none".into(), |folder| folder.display().to_string()),
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
-    let (FrontMatter { limits, .. }, gc) = root
+    let Project { front: FrontMatter { limits, .. }, gc, models } = root
         .and_then(|root| crate::library::read(&root.join("aivm.toml")).ok().flatten())
-        .and_then(|text| split(&text).ok())
+        .and_then(|text| Project::parse(&text).ok())
         .unwrap_or_default();
     let mut limit = |name, value: Option<String>, default: &str| {
         let origin = if value.is_some() { "aivm.toml" } else { "default" };
@@ -133,6 +189,11 @@ fn settings() -> Vec<Setting> {
     limit("gc.keep", gc.keep.map(|n| n.to_string()), "none");
     let status: Vec<&str> = gc.status.iter().map(|status| status.word()).collect();
     limit("gc.status", Some(status.join(", ")).filter(|all| !all.is_empty()), "all");
+    let default = Some(models.models.default.join(", ")).filter(|names| !names.is_empty());
+    match model_named() {
+        Some(value) => settings.push(Setting { name: "model", value, origin: "AIVM_MODEL".into() }),
+        None => limit("model", default, "none"),
+    }
     settings.push(Setting {
         name: "webhook",
         value: webhook().unwrap_or("none".into()),

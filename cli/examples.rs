@@ -1,6 +1,6 @@
 //! `try`: the examples of `examples/`, carried along in the program. Each runs in a copy of its folder, with its input.
 
-use crate::args::{Global, How, TryArgs};
+use crate::args::{Global, How, Tape, TryArgs};
 use crate::fail::{Exit, Failure};
 use crate::{module, run};
 use serde_json::json;
@@ -47,11 +47,18 @@ impl Example {
         let file = |name: &str| folder.join(name).display().to_string();
         let input = self.input().map(|name| format!(" --in {}", quoted(&format!("@{}", file(name)))));
         let (program, workspace) = (file("pipeline.aivm"), folder.display().to_string());
-        format!("aivm run {} --workspace {}{}", quoted(&program), quoted(&workspace), input.unwrap_or_default())
+        let replay = self.cassette().map(|name| format!(" --replay {}", quoted(&file(name)))).unwrap_or_default();
+        let input = input.unwrap_or_default();
+        format!("aivm run {} --workspace {}{input}{replay}", quoted(&program), quoted(&workspace))
     }
 
     fn input(&self) -> Option<&'static str> {
         self.files.iter().map(|(path, _)| *path).find(|path| path.starts_with("input."))
+    }
+
+    /// What its models answered.
+    fn cassette(&self) -> Option<&'static str> {
+        self.files.iter().map(|(path, _)| *path).find(|path| *path == "cassette.jsonl")
     }
 
     fn write_to(&self, folder: &Path) -> std::io::Result<()> {
@@ -110,6 +117,11 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         input: args.input.clone().or_else(|| example.input().map(|file| format!("@{}", path(file)))),
         workspace: Some(folder.0.clone()),
         ephemeral: true,
+        // An input of one's own is none of the recorded ones.
+        tape: Tape {
+            record: None,
+            replay: example.cassette().filter(|_| args.input.is_none()).map(|file| folder.0.join(file)),
+        },
         ..How::default()
     };
     let exit = run::run_program(global, &how, None, &program)?;

@@ -1,18 +1,34 @@
-//! The compiler's library on a real machine: files beside a program, the project's `aivm.toml`, the standard library.
+//! The compiler's library on a real machine: files beside a program, the project's `aivm.toml`, `ai_worker_definitions.json` and
+//! agents, the standard library.
 
+use crate::config::Project;
 use crate::project;
 use aivm_host::{builtin, stdlib};
-use aivm_lang::front::{FrontMatter, Limits};
+use aivm_lang::front::Limits;
 use aivm_lang::library::{Found, Library, LibraryError};
 use aivm_schema::limits::SOURCE;
-use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_schema::worker::seed::{self, Bundle, Policy, Status};
+use aivm_schema::worker::{BehaviourDefinition, Does, Loaded, WorkerDefinition};
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 /// Looks names up in files.
 #[derive(Debug, Default)]
 pub struct Files {
-    /// What `aivm.toml` defines.
-    project: FrontMatter,
+    /// The folder of `aivm.toml`.
+    root: Option<PathBuf>,
+    /// What `aivm.toml` says.
+    project: Project,
+    /// What `ai_worker_definitions.json` beside it says, when somebody has looked.
+    seeds: OnceCell<Result<Bundle, LibraryError>>,
+}
+
+/// A worker, and where it is defined.
+pub struct Known {
+    /// What it is.
+    pub loaded: Loaded,
+    /// The file that defines it.
+    pub origin: String,
 }
 
 impl Files {
@@ -23,9 +39,125 @@ impl Files {
         let path = root.join("aivm.toml");
         let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
         let text = read(&path)?.ok_or_else(|| error("it is no plain file".to_owned()))?;
-        let (project, _) = crate::config::split(&text).map_err(error)?;
-        Ok(Files { project })
+        let project = Project::parse(&text).map_err(error)?;
+        Ok(Files { root: Some(root), project, seeds: OnceCell::new() })
     }
+
+    /// The workers of `ai_worker_definitions.json`, valid ones; and where it is.
+    pub fn seeds(&self) -> Result<Option<(PathBuf, &Bundle)>, LibraryError> {
+        let Some(path) = self.root.as_ref().map(|root| root.join(seed::FILE)) else { return Ok(None) };
+        let seeds = self.seeds.get_or_init(|| read_seeds(&path).map(Option::unwrap_or_default));
+        seeds.as_ref().map(|bundle| Some((path, bundle))).map_err(Clone::clone)
+    }
+
+    fn seeded(&self, name: &str) -> Result<Option<Known>, LibraryError> {
+        let Some((path, bundle)) = self.seeds()? else { return Ok(None) };
+        let origin = path.display().to_string();
+        let error = |reason: String| LibraryError { file: origin.clone(), reason };
+        match (bundle.worker(name), bundle.wrong(name)) {
+            (Some(worker), _) if worker.status != Status::Active => {
+                Err(error(format!("`{}` is {}, not active", worker.name, worker.status.word())))
+            }
+            (Some(worker), _) => {
+                let (definition, notes) = (worker.definition.clone(), worker.notes.clone());
+                let loaded = Loaded { definition, name: Some(worker.name.clone()), notes };
+                Ok(Some(Known { loaded, origin }))
+            }
+            (None, Some(wrong)) => Err(error(wrong.to_string())),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// Where agents are: beside `aivm.toml`, or beside the program where there is none.
+    fn agents(&self, file: &str) -> PathBuf {
+        self.root.clone().unwrap_or_else(|| folder(file)).join(".claude").join("agents")
+    }
+
+    fn read_worker(&self, path: &Path, name: &str, text: &str) -> Result<Known, LibraryError> {
+        let origin = path.display().to_string();
+        let error = |reason: String| LibraryError { file: origin.clone(), reason };
+        let markdown = path.extension().is_some_and(|extension| extension == "md");
+        let mut loaded = match markdown {
+            true => Loaded::from_markdown(text).map_err(error)?,
+            false => WorkerDefinition::from_toml(text).map_err(|e| error(e.to_string().trim().to_owned()))?.into(),
+        };
+        if markdown && Loaded::is_agent(text) {
+            self.name_models(&mut loaded, name);
+        }
+        Ok(Known { loaded, origin })
+    }
+
+    /// What the bare name of an agent's model stands for here: what `[models.alias]` says, else whoever is asked anyway.
+    fn name_models(&self, loaded: &mut Loaded, word: &str) {
+        if let Some(name) = loaded.name.as_ref().filter(|name| *name != word) {
+            loaded.notes.push(format!("its name is `{name}`, and its word that of its file, `{word}`"));
+        }
+        let Does::Model(ask) = &mut loaded.definition.does else { return };
+        for model in std::mem::take(&mut ask.models) {
+            match self.project.models.models.alias.get(&model) {
+                Some(known) => ask.models.push(known.clone()),
+                None if model.contains('/') => ask.models.push(model),
+                None => loaded
+                    .notes
+                    .push(format!("the configured model is asked: `{model}` is none in [models.alias] of aivm.toml")),
+            }
+        }
+    }
+
+    /// The worker of this name in the files around a program, with what is to be known of it; a program of that name is none.
+    pub fn known(&self, file: &str, name: &str) -> Result<Option<Known>, LibraryError> {
+        // No file and no definition is called by a path of several words.
+        if !name.contains('.') {
+            for extension in ["md", "toml"] {
+                let path = folder(file).join("workers").join(format!("{name}.{extension}"));
+                if let Some(text) = read(&path)? {
+                    return self.read_worker(&path, name, &text).map(Some);
+                }
+            }
+            if let Some(definition) = self.project.front.worker.get(name) {
+                let origin = self.root.clone().unwrap_or_default().join("aivm.toml").display().to_string();
+                return Ok(Some(Known { loaded: definition.clone().into(), origin }));
+            }
+            if let Some(known) = self.seeded(name)? {
+                return Ok(Some(known));
+            }
+            let path = self.agents(file).join(format!("{name}.md"));
+            if let Some(text) = read(&path)? {
+                return self.read_worker(&path, name, &text).map(Some);
+            }
+        }
+        let Some(page) = stdlib::page(name) else { return Ok(None) };
+        self.read_worker(Path::new(&format!("stdlib/workers/{name}.md")), name, page).map(Some)
+    }
+
+    /// The names of programs and workers that files around a program have, beside the standard library.
+    pub fn own_names(&self, file: &str) -> Vec<String> {
+        let mut names: Vec<String> = self.project.front.worker.keys().cloned().collect();
+        if let Ok(Some((_, bundle))) = self.seeds() {
+            names.extend(bundle.workers.iter().map(|worker| worker.word.clone()));
+        }
+        let folder = folder(file);
+        for (folder, extensions) in
+            [(folder.clone(), &["aivm"][..]), (folder.join("workers"), &["md", "toml"]), (self.agents(file), &["md"])]
+        {
+            let Ok(entries) = std::fs::read_dir(folder) else { continue };
+            for path in entries.flatten().take(10_000).map(|entry| entry.path()) {
+                let own = path.file_name() == Path::new(file).file_name();
+                let fits = path.extension().is_some_and(|extension| extensions.iter().any(|e| extension == *e)) && !own;
+                names.extend(path.file_stem().filter(|_| fits).and_then(|stem| stem.to_str()).map(str::to_owned));
+            }
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+}
+
+/// What an `ai_worker_definitions.json` says, what is valid of it; none: there is no such file.
+pub fn read_seeds(path: &Path) -> Result<Option<Bundle>, LibraryError> {
+    let Some(text) = read(path)? else { return Ok(None) };
+    let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
+    seed::read(&text, Policy::default()).map(Some).map_err(|reason| error(reason.to_string()))
 }
 
 fn folder(file: &str) -> PathBuf {
@@ -45,59 +177,35 @@ pub fn read(path: &Path) -> Result<Option<String>, LibraryError> {
     std::fs::read_to_string(path).map(Some).map_err(|e| error(e.to_string()))
 }
 
-fn worker(path: &Path, text: &str) -> Result<Found, LibraryError> {
-    let markdown = path.extension().is_some_and(|extension| extension == "md");
-    let definition = if markdown { WorkerDefinition::from_markdown(text) } else { WorkerDefinition::from_toml(text) };
-    let definition = definition
-        .map_err(|e| LibraryError { file: path.display().to_string(), reason: e.to_string().trim().to_owned() })?;
-    Ok(Found::Worker(Box::new(definition)))
-}
-
 impl Library for Files {
     fn find(&self, file: &str, name: &str) -> Result<Option<Found>, LibraryError> {
-        // No file and no definition is called by a path of several words.
         if !name.contains('.') {
-            let folder = folder(file);
             let program = Path::new(file).with_file_name(format!("{name}.aivm"));
             if let Some(source) = read(&program)? {
                 return Ok(Some(Found::Program { file: program.display().to_string(), source }));
             }
-            for extension in ["md", "toml"] {
-                let path = folder.join("workers").join(format!("{name}.{extension}"));
-                if let Some(text) = read(&path)? {
-                    return worker(&path, &text).map(Some);
-                }
-            }
-            if let Some(definition) = self.project.worker.get(name) {
-                return Ok(Some(Found::Worker(Box::new(definition.clone()))));
-            }
         }
-        let Some(page) = stdlib::page(name) else { return Ok(None) };
-        worker(Path::new(&format!("stdlib/workers/{name}.md")), page).map(Some)
+        Ok(self.known(file, name)?.map(|known| Found::Worker(Box::new(known.loaded.definition))))
     }
 
     fn find_behaviour(&self, _file: &str, name: &str) -> Result<Option<BehaviourDefinition>, LibraryError> {
-        Ok(self.project.behaviour.get(name).cloned())
+        Ok(self.project.front.behaviour.get(name).cloned())
     }
 
     fn names(&self, file: &str) -> Vec<String> {
         let mut names: Vec<String> = stdlib::names().map(str::to_owned).collect();
-        names.extend(self.project.worker.keys().cloned());
-        let folder = folder(file);
-        for (folder, extensions) in [(folder.clone(), &["aivm"][..]), (folder.join("workers"), &["md", "toml"])] {
-            let Ok(entries) = std::fs::read_dir(folder) else { continue };
-            for path in entries.flatten().take(10_000).map(|entry| entry.path()) {
-                let own = path.file_name() == Path::new(file).file_name();
-                let fits = path.extension().is_some_and(|extension| extensions.iter().any(|e| extension == *e)) && !own;
-                names.extend(path.file_stem().filter(|_| fits).and_then(|stem| stem.to_str()).map(str::to_owned));
-            }
-        }
+        names.extend(self.own_names(file));
         names
     }
 
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
             Does::Builtin(name) => builtin::check(name, &definition.with).map_err(|failure| failure.to_string()),
+            #[cfg(feature = "http")]
+            Does::Http(http) => {
+                let told = |error: aivm_vm::action::CallError| format!("{}: {}", error.code, error.message);
+                aivm_host::work::http::check(http, &definition.with).map_err(told)
+            }
             _ => Ok(()),
         }
     }
@@ -107,6 +215,6 @@ impl Library for Files {
     }
 
     fn limits(&self) -> Limits {
-        self.project.limits.clone()
+        self.project.front.limits.clone()
     }
 }

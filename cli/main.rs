@@ -9,6 +9,7 @@ mod out;
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
+mod cassette;
 mod check;
 mod compile;
 mod config;

@@ -22,6 +22,8 @@ use std::time::{Duration, Instant};
 const MOST_LINES: usize = 8;
 /// The widest column of keys.
 const MOST_KEY: usize = 56;
+/// So many characters are kept of what a call is saying: no line is longer.
+const MOST_SAID: usize = 400;
 /// What a line needs besides its key: the mark, the arrow, the outcome, the time.
 const BESIDES: usize = 23;
 
@@ -51,6 +53,19 @@ struct Running {
     worker: String,
     attempt: u32,
     began: Instant,
+    /// The end of what it has answered so far.
+    said: String,
+}
+
+impl Running {
+    /// It says more: the end of it is kept.
+    fn hear(&mut self, text: &str) {
+        self.said.push_str(&plain(text).replace('\n', " "));
+        let more = self.said.chars().count().saturating_sub(MOST_SAID);
+        if let Some((at, _)) = self.said.char_indices().nth(more) {
+            self.said.drain(..at);
+        }
+    }
 }
 
 impl Progress {
@@ -106,6 +121,10 @@ impl Observer for Progress {
         self.ask(questions)
     }
 
+    fn is_listening(&self) -> bool {
+        self.clock.is_some()
+    }
+
     fn event(&mut self, event: Event<'_>) {
         let now = self.now.clone();
         let Ok(mut now) = now.lock() else { return };
@@ -117,7 +136,18 @@ impl Observer for Progress {
                         self.around.insert(around.to_owned(), began);
                     }
                 }
-                now.running.push(Running { key: key.to_owned(), worker: worker.to_owned(), attempt, began });
+                now.running.push(Running {
+                    key: key.to_owned(),
+                    worker: worker.to_owned(),
+                    attempt,
+                    began,
+                    said: String::new(),
+                });
+            }
+            Event::Heard { key, text } => {
+                if let Some(running) = now.running.iter_mut().find(|running| running.key == key) {
+                    running.hear(text);
+                }
             }
             Event::Said(text) => match self.clock {
                 Some(_) => now.draw(&(wrap(&plain(text), size().0).join(MORE) + "\n")),
@@ -203,7 +233,7 @@ impl Now {
         let spinner = paint(self.colours, "36", frames.get(turn).copied().unwrap_or_default());
         let mut text = String::new();
         // All of them must stand on the screen, with the totals and the cursor below.
-        let most = MOST_LINES.min(height.saturating_sub(2));
+        let most = MOST_LINES.min(height.saturating_sub(2) / 2).max(1);
         for running in self.running.iter().take(most) {
             let time = time_text(since(running.began));
             let room = width.saturating_sub(4 + time.len());
@@ -214,6 +244,11 @@ impl Now {
                 name => name,
             };
             let _ = writeln!(text, "{spinner} {name} {}", paint(self.colours, "2", &time));
+            if !running.said.is_empty() {
+                let skip = running.said.chars().count().saturating_sub(width.saturating_sub(MORE.len()));
+                let end: String = running.said.chars().skip(skip).collect();
+                let _ = writeln!(text, "{MORE}{}", paint(self.colours, "2", &end));
+            }
         }
         let hidden = self.running.len().saturating_sub(most);
         let more = if hidden > 0 { format!("and {hidden} more · ") } else { String::new() };

@@ -9,7 +9,6 @@ use crate::progress::Progress;
 use aivm_host::driver::{self, DriverError, Ending, Options, Report};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
-use aivm_host::process::SystemProcess;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
@@ -70,7 +69,9 @@ pub fn run_program(
     let store = store(how.ephemeral)?;
     let module = keep(program, &mint, &*store)?;
     if !how.ephemeral {
-        options.started = Some(started(program, &options, module.checksum(), input.checksum()));
+        let cassette = crate::cassette::of(&how.tape)?;
+        let begun = started(program, &options, module.checksum(), input.checksum());
+        options.started = Some(RunStarted { cassette, ..begun });
         let row = RunRow {
             id: options.around.run.clone(),
             started: mint.now(),
@@ -102,6 +103,10 @@ pub fn carry(
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
     let mut report = runtime.block_on(drive(&mut *observer)).map_err(|error| {
         let failure = crate::fail::failed(&error.to_string());
+        let failure = match error {
+            DriverError::Refused(_) => crate::cassette::refused(failure, how.ephemeral),
+            _ => failure,
+        };
         match abandoned(&error) {
             Some(exit) => failure.ending_with(exit),
             None => failure,
@@ -172,14 +177,14 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
         false => Kept::of(&crate::project::state_folder(), &run),
     };
     Ok(Options {
-        around: Surroundings { run, workspace, kept, params, mock: how.mock },
+        around: Surroundings { run, workspace, kept, params, mock: how.mock, models: crate::config::models()? },
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
         trace: global.json,
         started: None,
         webhook: crate::config::webhook(),
         reuse: None,
-        process: Rc::new(SystemProcess),
+        process: crate::cassette::begin(crate::cassette::of(&how.tape)?.as_ref())?,
     })
 }
 
@@ -213,6 +218,7 @@ fn started(program: &Program, options: &Options, module: Checksum, input: Checks
         principal: crate::project::who(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         forked: None,
+        cassette: None,
     }
 }
 

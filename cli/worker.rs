@@ -3,12 +3,19 @@
 use crate::args::{Global, WorkerArgs, WorkerCommand};
 use crate::fail::{Exit, Failure};
 use crate::library::Files;
+use crate::out::say;
 use aivm_host::builtin::{self, Setting};
 use aivm_host::stdlib;
 use aivm_lang::library::{Found, Library};
 use aivm_schema::worker::{Does, WorkerDefinition, split_front_matter};
 use serde_json::json;
 use std::fmt::Write;
+
+mod attempt;
+mod import;
+mod reload;
+#[cfg(feature = "store")]
+mod stats;
 
 /// Text is broken at this column.
 const WIDTH: usize = 100;
@@ -17,10 +24,21 @@ const WIDTH: usize = 100;
 pub fn worker(global: &Global, args: &WorkerArgs) -> Result<Exit, Failure> {
     // As a program in the current folder would see it.
     let file = "program.aivm";
+    match &args.command {
+        // They need nothing of what is defined here.
+        WorkerCommand::Import(args) => return import::import(global, args),
+        #[cfg(feature = "store")]
+        WorkerCommand::Stats(args) => return stats::stats(global, args),
+        #[cfg(not(feature = "store"))]
+        WorkerCommand::Stats(_) => return Err(Failure::no_store()),
+        WorkerCommand::Try(args) => return attempt::attempt(global, file, args),
+        WorkerCommand::Ls | WorkerCommand::Show { .. } | WorkerCommand::Reload => {}
+    }
     let library = Files::around(file).map_err(|error| Failure::usage("E0802", error.to_string()))?;
     match &args.command {
         WorkerCommand::Ls => list(global, &library, file),
         WorkerCommand::Show { word } => show(global, &library, file, word),
+        _ => reload::reload(global, &library, file),
     }
 }
 
@@ -28,25 +46,44 @@ fn list(global: &Global, library: &Files, file: &str) -> Result<Exit, Failure> {
     let mut names = library.names(file);
     names.sort();
     names.dedup();
-    let rows: Vec<(String, String, String)> = names
-        .into_iter()
-        .filter_map(|name| {
-            let found = library.find(file, &name).ok().flatten()?;
-            Some(match found {
-                Found::Worker(worker) => (name, worker.does.kind().to_owned(), worker.about),
-                Found::Program { file, .. } => (name, "pipeline".to_owned(), format!("The pipeline in {file}.")),
-            })
-        })
-        .collect();
+    let own = library.own_names(file);
+    let recorded = reload::recorded();
+    let mut now = reload::Set::new();
+    let mut rows: Vec<(String, String, String)> = Vec::new();
+    for name in names {
+        match library.find(file, &name) {
+            Ok(None) => {}
+            Ok(Some(Found::Worker(worker))) => {
+                if own.contains(&name) {
+                    now.insert(name.clone(), reload::digest(&worker));
+                }
+                rows.push((name, worker.does.kind().to_owned(), worker.about));
+            }
+            Ok(Some(Found::Program { file, .. })) => {
+                rows.push((name, "pipeline".to_owned(), format!("The pipeline in {file}.")));
+            }
+            Err(error) => rows.push((name, "error".to_owned(), error.to_string().replace('\n', " "))),
+        }
+    }
+    let changes = recorded.map(|recorded| reload::changes(&recorded, &now)).unwrap_or_default();
+    let wrong: Vec<String> = match library.seeds() {
+        Ok(Some((path, bundle))) => bundle.wrong.iter().map(|entry| format!("{}: {entry}", path.display())).collect(),
+        _ => Vec::new(),
+    };
     if global.json {
         let rows: Vec<_> =
             rows.iter().map(|(word, kind, about)| json!({"word": word, "kind": kind, "about": about})).collect();
-        println!("{}", json!({"v": 1, "workers": rows}));
+        let changes: Vec<_> = changes.iter().map(|(word, change)| json!({"word": word, "change": change})).collect();
+        println!("{}", json!({"v": 1, "workers": rows, "changes": changes, "wrong": wrong}));
         return Ok(Exit::SENT);
     }
     let width = rows.iter().map(|(word, ..)| word.len()).max().unwrap_or(0);
     for (word, kind, about) in rows {
         println!("{}", format!("{word:<width$}  {kind:<8}  {about}").trim_end());
+    }
+    wrong.iter().for_each(|wrong| say(&format!("not loaded: {wrong}")));
+    for (word, change) in changes {
+        say(&format!("since the last reload: {word} is {change}"));
     }
     Ok(Exit::SENT)
 }
@@ -61,15 +98,27 @@ fn show(global: &Global, library: &Files, file: &str, word: &str) -> Result<Exit
             failure.help(near.map_or("list all: aivm worker ls".to_owned(), |near| format!("did you mean `{near}`?")))
         );
     };
+    // Of a pipeline there is nothing more to tell.
+    let known = match &found {
+        Found::Worker(_) => library.known(file, word).ok().flatten(),
+        Found::Program { .. } => None,
+    };
+    let (origin, notes) = known.map_or((None, Vec::new()), |known| (Some(known.origin), known.loaded.notes));
     match found {
         Found::Worker(worker) if global.json => {
             let definition: serde_json::Value = serde_json::from_str(&worker.to_json()).unwrap_or_default();
             println!(
                 "{}",
-                json!({"v": 1, "word": word, "kind": worker.does.kind(), "digest": worker.digest(), "definition": definition})
+                json!({"v": 1, "word": word, "kind": worker.does.kind(), "digest": worker.digest(), "definition": definition, "origin": origin, "notes": notes})
             );
         }
-        Found::Worker(worker) => print!("{}", page(word, &worker)),
+        Found::Worker(worker) => {
+            print!("{}", page(word, &worker));
+            if !notes.is_empty() {
+                println!("\nnot as {} says", origin.unwrap_or_default());
+                notes.iter().for_each(|note| print!("{}", wrapped(note, 2)));
+            }
+        }
         Found::Program { file, source } if global.json => {
             println!("{}", json!({"v": 1, "word": word, "kind": "pipeline", "file": file, "source": source}));
         }
@@ -84,21 +133,22 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (false, _) => worker.about.trim().to_owned(),
         (true, Does::Builtin(name)) => format!("The built-in `{name}` with settings of its own."),
         (true, Does::Command(_)) => "A command.".into(),
-        (true, Does::Model { .. }) => "A question to a model.".into(),
+        (true, Does::Model(_)) => "A question to a model.".into(),
+        (true, Does::Http(_)) => "A request over HTTP.".into(),
         (true, Does::Human(_)) => "A question to a person.".into(),
         (true, Does::Mock) => "A mock.".into(),
     };
     let mut out = wrapped(&format!("{word}: {about}"), 0);
-    let cannot = match &worker.does {
-        Does::Model { .. } => Some("It needs a model, and this version cannot call one"),
-        Does::Human(_) => Some("It asks a person, and this version cannot ask one"),
+    let asks = match &worker.does {
+        Does::Model(_) => Some("It asks a model: AIVM_MODEL says which, where its definition does not"),
+        Does::Http(_) => Some("It asks a server"),
+        Does::Human(_) => Some("It asks a person"),
         _ => None,
     };
-    if let Some(cannot) = cannot {
-        let mock =
-            "run with --mock, then the entries of `mock` in its definition answer; without any, its input goes on.";
+    if let Some(asks) = asks {
+        let mock = "with --mock the entries of `mock` in its definition answer; without any, its input goes on.";
         out.push('\n');
-        out.push_str(&wrapped(&format!("{cannot}: {mock}"), 0));
+        out.push_str(&wrapped(&format!("{asks}; {mock}"), 0));
     }
     // A page describes the worker that stands on it, and no other that has its word.
     let page = stdlib::page(word)
@@ -112,8 +162,8 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
             out.push_str(&settings(name));
             out.push_str(&example(body));
         }
-        (Does::Model { prompt, .. }, Some(_)) => {
-            let _ = write!(out, "\nits prompt\n{}", indented(prompt));
+        (Does::Model(ask), Some(_)) => {
+            let _ = write!(out, "\nits prompt\n{}", indented(&ask.prompt));
             if !worker.with.is_empty() {
                 let filled = toml::to_string(&worker.with).unwrap_or_default();
                 let _ = write!(out, "\nwhat `with` fills in\n{}", indented(&filled));

@@ -3,9 +3,10 @@ examples! {
     "fix-until-green": "README.md" "pipeline.aivm" "input.txt" "calc/calc.sh" "calc/test.sh";
     "release-notes": "README.md" "pipeline.aivm" "input.txt";
     "csv-quarantine": "README.md" "pipeline.aivm" "input.csv";
-    "inbox-triage": "README.md" "pipeline.aivm" "input.txt";
+    "inbox-triage": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "ask-documents": "README.md" "pipeline.aivm" "input.txt" "docs/operations.md" "docs/security.md" "docs/travel.md";
-    "bake-off": "README.md" "pipeline.aivm" "input.txt";
+    "bake-off": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
+    "reply": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "race": "README.md" "pipeline.aivm";
     "undo": "README.md" "pipeline.aivm";
     "deploy": "README.md" "pipeline.aivm" "input.txt";

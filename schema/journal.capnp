@@ -38,6 +38,12 @@ struct RunStarted {
   principal @9 :Text;
   version @10 :Text;
   forked @11 :Forked;
+  cassette @12 :Cassette;
+}
+
+struct Cassette {
+  file @0 :Text;
+  replay @1 :Bool;
 }
 
 struct Forked {

@@ -144,6 +144,38 @@ fn documents_answer_what_they_hold_and_nothing_else() {
     }
 }
 
+#[test]
+fn every_example_with_a_model_runs_without_one() {
+    let mut seen = 0;
+    for folder in folders() {
+        let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
+        let source = std::fs::read_to_string(folder.join("pipeline.aivm")).expect("a pipeline");
+        if !source.contains("\nprompt = ") {
+            continue;
+        }
+        seen += 1;
+        // That it is replayed, and how it ends, is held against `expected.txt`.
+        assert!(folder.join("cassette.jsonl").exists(), "{name} has no cassette");
+        let page = std::fs::read_to_string(folder.join("README.md")).expect("a page");
+        assert!(page.contains("AIVM_MODEL=") && page.contains("cassette.jsonl"), "{name}");
+        // An input of one's own is for a real one.
+        let own = Command::new(env!("CARGO_BIN_EXE_aivm"))
+            .args(["try", name, "--in", "something else", "--json"])
+            .env_remove("AIVM_MODEL")
+            .output()
+            .expect("aivm runs");
+        let report: Value = serde_json::from_slice(&own.stdout).expect("JSON");
+        let codes: Vec<&str> = report["steps"]
+            .as_array()
+            .expect("steps")
+            .iter()
+            .filter_map(|step| step["error"]["code"].as_str())
+            .collect();
+        assert!(codes.iter().any(|code| ["E0900", "E0732"].contains(code)), "{name}: {report}");
+    }
+    assert!(seen >= 2);
+}
+
 fn files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {

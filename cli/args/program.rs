@@ -28,8 +28,11 @@ pub struct How {
     #[arg(long = "param", value_name = "KEY=VALUE")]
     pub params: Vec<String>,
     /// Call nothing but pure built-ins: every other worker answers its `mock` entries
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["record", "replay"])]
     pub mock: bool,
+    /// What is recorded or replayed
+    #[command(flatten)]
+    pub tape: Tape,
     /// Keep nothing on disk
     #[arg(long)]
     pub ephemeral: bool,
@@ -51,6 +54,17 @@ pub struct How {
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// What becomes of calls of models, over HTTP and of commands that are not pure.
+#[derive(Clone, Debug, Default, Group)]
+pub struct Tape {
+    /// Write every call of a model, over HTTP, of a command that is not pure, and its answer into this file
+    #[arg(long, value_name = "FILE", conflicts_with = "replay")]
+    pub record: Option<std::path::PathBuf>,
+    /// Answer these calls from a file that was recorded, and make none
+    #[arg(long, value_name = "FILE")]
+    pub replay: Option<std::path::PathBuf>,
 }
 
 /// `try`

@@ -97,11 +97,14 @@ pub struct ResumeArgs {
     #[arg(required_unless_present = "all", conflicts_with = "all", default_value = "", hide_default_value = true)]
     pub run: String,
     /// Every run that can go on: those that were interrupted, or whose time has come; not those that wait for somebody
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["record", "replay"])]
     pub all: bool,
     /// With --all: only those of this program, its file or a part of its path
     #[arg(long, value_name = "NAME", requires = "all")]
     pub program: Option<String>,
+    /// What is recorded or replayed
+    #[command(flatten)]
+    pub tape: super::Tape,
     /// A new limit of calls
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
@@ -199,6 +202,9 @@ pub struct ForkArgs {
     /// And returns this: TEXT, @FILE, or - for standard input (its input otherwise)
     #[arg(long, value_name = "TEXT|@FILE|-", requires = "outcome")]
     pub output: Option<String>,
+    /// What is recorded or replayed
+    #[command(flatten)]
+    pub tape: super::Tape,
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,

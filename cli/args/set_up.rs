@@ -28,6 +28,56 @@ pub enum WorkerCommand {
         /// The word
         word: String,
     },
+    /// Call one worker alone, and keep nothing
+    Try(WorkerTryArgs),
+    /// How often each worker was called, how well that went, what it took
+    Stats(WorkerStatsArgs),
+    /// Read all workers anew: are all sound? Notes which they are
+    Reload,
+    /// Write the definitions of another program as workers/WORD.md
+    Import(WorkerImportArgs),
+}
+
+/// `worker try`
+#[derive(Debug, Group)]
+pub struct WorkerTryArgs {
+    /// The word
+    pub word: String,
+    /// The input: TEXT, @FILE, or - for standard input
+    #[arg(long = "in", value_name = "TEXT|@FILE|-")]
+    pub input: Option<String>,
+    /// The media type of the input (told from the file's name otherwise)
+    #[arg(long = "type", value_name = "TYPE")]
+    pub media_type: Option<String>,
+    /// Verdicts that it may answer, with commas between them
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    pub words: Vec<String>,
+    /// Answer its `mock` entries instead
+    #[arg(long)]
+    pub mock: bool,
+}
+
+/// `worker stats`
+#[derive(Debug, Group)]
+pub struct WorkerStatsArgs {
+    /// Only this worker
+    pub word: Option<String>,
+}
+
+/// `worker import`
+#[derive(Debug, Group)]
+pub struct WorkerImportArgs {
+    /// ai_worker_definitions.json, a bundle, or an agent's .md
+    pub file: String,
+    /// When an entry is wrong: FailFastOnError writes nothing, LoadValidAndReportErrors the others
+    #[arg(long, default_value = "LoadValidAndReportErrors")]
+    pub policy: String,
+    /// Into this folder
+    #[arg(long, value_name = "FOLDER", default_value = "workers")]
+    pub out: std::path::PathBuf,
+    /// Write over files that are there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `artifact`

@@ -10,6 +10,7 @@ use crate::runs::{journal, resume};
 use crate::{fail, store};
 use aivm_host::driver::{Options, Report};
 use aivm_host::mint::Mint;
+use aivm_host::models::Models;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::resume::{ResumeError, Resumer};
 use aivm_host::store::disk::Disk;
@@ -31,6 +32,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
     let mut all = All {
         disk: &disk,
         mint: &mint,
+        models: crate::config::models()?,
         args,
         json: global.json,
         colours,
@@ -60,6 +62,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
 struct All<'a> {
     disk: &'a Disk,
     mint: &'a Arc<Mint>,
+    models: Arc<Models>,
     args: &'a ResumeArgs,
     json: bool,
     colours: bool,
@@ -134,7 +137,8 @@ impl Resumer for All<'_> {
 
     fn how(&mut self, recovered: &mut Recovered) -> Options {
         resume::raise(&mut recovered.run, self.mint, self.args);
-        resume::options(&recovered.run, recovered.started.clone(), false)
+        let process = crate::cassette::resume_one(recovered.started.cassette.as_ref());
+        resume::options(&recovered.run, recovered.started.clone(), false, self.models.clone(), process)
     }
 
     fn came(&mut self, row: &RunRow, came: Result<(Report, VerifiedModule), ResumeError>) -> bool {

@@ -8,7 +8,6 @@ use aivm_host::driver::{self, Options, Reuse};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::parts;
-use aivm_host::process::SystemProcess;
 use aivm_host::recovery::{From, Recovered};
 use aivm_host::store::{RunRow, Store, StoreError};
 use aivm_host::work::Surroundings;
@@ -60,6 +59,8 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     };
     let flowing = find(source.started.input, "its input")?;
     let id = mint.run_id();
+    // What a replay answered is taken over; what is called from here on is called.
+    let cassette = crate::cassette::of(&args.tape)?;
     let started = RunStarted {
         run: id.clone(),
         program: program.checksum(),
@@ -70,6 +71,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
             key: args.at.clone(),
             input: reuse.input.as_ref().map(Artifact::checksum),
         }),
+        cassette: cassette.clone(),
         ..source.started
     };
     let options = Options {
@@ -79,13 +81,14 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
             kept: Kept::of(&crate::project::state_folder(), &id),
             params: started.params.clone().into_iter().collect(),
             mock: started.mock,
+            models: crate::config::models()?,
         },
         limits: started.limits,
         timeout_ms: started.timeout_ms,
         trace: global.json,
         webhook: crate::config::webhook(),
         reuse: Some(reuse),
-        process: Rc::new(SystemProcess),
+        process: crate::cassette::begin(cassette.as_ref())?,
         started: Some(started),
     };
     let began = RunRow {

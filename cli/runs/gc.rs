@@ -2,7 +2,7 @@
 
 use crate::args::{GcArgs, Global};
 use crate::artifact::{size_text, time_text};
-use crate::config::{self, Retention};
+use crate::config::{Project, Retention};
 use crate::fail::{Exit, Failure, coded};
 use crate::out::one_line;
 use crate::runs::resume;
@@ -17,7 +17,7 @@ pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
     let told = args.older_than.is_some() || args.keep.is_some() || !args.status.is_empty() || !args.run.is_empty();
     let Retention { older_than, keep, status } = match told {
         true => Retention { older_than: args.older_than, keep: args.keep, status: args.status.clone() },
-        false => config::retention()?,
+        false => Project::of_the_store()?.gc,
     };
     let status = status.into_iter().map(|status| status.word().to_owned()).collect();
     let mut policy = Policy { keep, status, ..Policy::default() };

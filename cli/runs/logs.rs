@@ -82,7 +82,10 @@ impl Printer {
             Body::RunStarted(started) => {
                 let by =
                     if started.principal.is_empty() { String::new() } else { format!(" by {}", started.principal) };
-                let text = format!("{}{by}, input {}", started.file, short(started.input));
+                let cassette = started.cassette.as_ref();
+                let cassette =
+                    cassette.map_or(String::new(), |cassette| format!(", {}", crate::cassette::text(cassette)));
+                let text = format!("{}{by}, input {}{cassette}", started.file, short(started.input));
                 Line::new("started", None, text, "")
             }
             Body::Intent(intent) => {

@@ -8,6 +8,7 @@ use crate::{input, run};
 use aivm_host::recovery::From;
 use aivm_host::store::disk::Disk;
 use aivm_schema::artifact::{ContentDigest, Draft};
+use aivm_schema::journal::Cassette;
 use aivm_schema::module::drafts;
 use std::time::Duration;
 
@@ -29,11 +30,12 @@ pub fn run(global: &Global, args: &RunArgs, id: &str, program: &Program) -> Resu
     }
     let input = input::draft(args.how.input.as_deref(), args.how.media_type.as_deref())?;
     let params = run::params(&args.how)?;
+    let tape = crate::cassette::of(&args.how.tape)?;
     let disk = crate::store::open()?;
     loop {
         let there = disk.run(id).map_err(|error| coded(&error.to_string()))?.is_some();
         if there {
-            same(&disk, id, program, &input, args.how.mock, params.clone().into_iter().collect())?;
+            same(&disk, id, program, &input, args.how.mock, params.clone().into_iter().collect(), &tape)?;
             while disk.is_carried(id) {
                 std::thread::sleep(PAUSE);
             }
@@ -58,6 +60,7 @@ fn same(
     input: &Draft,
     mock: bool,
     params: Vec<(String, String)>,
+    tape: &Option<Cassette>,
 ) -> Result<(), Failure> {
     let content = |draft: &Draft| ContentDigest::of(&draft.media_type, &draft.payload);
     let refuse = |what: &str| {
@@ -70,7 +73,9 @@ fn same(
     match () {
         () if found(there.started.program) != Some(content(&module)) => refuse("of another program"),
         () if found(there.started.input) != Some(content(input)) => refuse("with another input"),
-        () if there.started.params != params || there.started.mock != mock => refuse("with other settings"),
+        () if there.started.params != params || there.started.mock != mock || there.started.cassette != *tape => {
+            refuse("with other settings")
+        }
         () => Ok(()),
     }
 }

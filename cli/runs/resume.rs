@@ -1,14 +1,15 @@
 //! `resume`, `settle`: how a run goes on that was interrupted or waits for somebody.
 
-use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled};
+use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled, Tape};
 use crate::fail::{Exit, Failure, coded};
-use crate::out::plain;
+use crate::out::{plain, say};
 use crate::runs::journal::Records;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
-use aivm_host::process::SystemProcess;
+use aivm_host::models::Models;
+use aivm_host::process::Process;
 use aivm_host::recovery::{self, From, Recovered};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store, StoreError};
@@ -43,7 +44,7 @@ pub fn none(name: &str) -> Failure {
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
-    go_on(global, &args.run, args.quiet, |run, mint, _, _| {
+    go_on_by(global, &args.run, args.quiet, &args.tape, |run, mint, _, _| {
         raise(run, mint, args);
         Ok(())
     })
@@ -137,6 +138,16 @@ pub fn go_on(
     quiet: bool,
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
+    go_on_by(global, name, quiet, &Tape::default(), tell)
+}
+
+fn go_on_by(
+    global: &Global,
+    name: &str,
+    quiet: bool,
+    tape: &Tape,
+    tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
+) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
     let row = find(&disk, name)?;
     // Whoever owns it may still be at it: nothing is read before it is ours.
@@ -146,8 +157,12 @@ pub fn go_on(
     let mint = Arc::new(mint);
     let Recovered { mut run, started, history, module, .. } =
         aivm_host::resume::read(&kept, from, &mint).map_err(|error| coded(&error.to_string()))?;
+    let process = crate::cassette::resume(tape, started.cassette.as_ref())?;
+    if let (Some(cassette), None, false) = (&started.cassette, crate::cassette::of(tape)?, quiet || global.json) {
+        say(&format!("it goes on as it began: {}", crate::cassette::text(cassette)));
+    }
     tell(&mut run, &mint, &kept, &row.id)?;
-    let options = options(&run, started, global.json);
+    let options = options(&run, started, global.json, crate::config::models()?, process);
     let store: Rc<dyn Store> = Rc::new(kept);
     let how = How { quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
@@ -156,7 +171,13 @@ pub fn go_on(
 }
 
 /// How a run goes on that began so.
-pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool) -> Options {
+pub fn options(
+    run: &aivm_vm::Run,
+    started: RunStarted,
+    trace: bool,
+    models: Arc<Models>,
+    process: Rc<dyn Process>,
+) -> Options {
     Options {
         around: Surroundings {
             kept: Kept::of(&crate::project::state_folder(), &started.run),
@@ -164,6 +185,7 @@ pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool) -> Options 
             workspace: started.workspace.into(),
             params: started.params.into_iter().collect(),
             mock: started.mock,
+            models,
         },
         limits: run.limits(),
         timeout_ms: started.timeout_ms,
@@ -171,6 +193,6 @@ pub fn options(run: &aivm_vm::Run, started: RunStarted, trace: bool) -> Options 
         started: None,
         webhook: crate::config::webhook(),
         reuse: None,
-        process: Rc::new(SystemProcess),
+        process,
     }
 }

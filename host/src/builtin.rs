@@ -51,7 +51,18 @@ mod validate;
 
 pub use failure::Failure;
 pub use input::{Call, Context, Input, Part};
+pub(crate) use schema::violations;
 pub use setting::{Kind, Options, Preset, Setting, settings_table};
+
+/// What models are asked with, and what their answers are held against.
+#[cfg(feature = "models")]
+pub(crate) use {media::is_text, template::render};
+/// What requests are made of.
+#[cfg(feature = "http")]
+pub(crate) use {
+    media::{essence, is_json, is_parts},
+    template::{names, render_with},
+};
 
 use aivm_schema::worker::{Effect, Settings};
 

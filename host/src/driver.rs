@@ -7,11 +7,11 @@ use crate::facts;
 use crate::mint::Mint;
 use crate::parts::{self, PartsError, Recipes};
 use crate::pool::Pool;
-use crate::process::{Process, Reply};
+use crate::process::{Process, Refused, Reply};
 use crate::signals::Signals;
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
-use crate::work::{self, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
+use crate::work::{self, Piece, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, Module, RunLimits, StepId, WorkerId};
@@ -110,6 +110,9 @@ pub enum DriverError {
         /// Does the program have undoers?
         undo: bool,
     },
+    /// Whoever carries out the calls does not carry out this one.
+    #[error(transparent)]
+    Refused(#[from] Refused),
 }
 
 /// Runs a program to its end. Must be called within a tokio runtime of one thread. The store is the caller's to flush.
@@ -122,7 +125,7 @@ pub async fn run(
     observer: &mut dyn Observer,
 ) -> Result<Report, DriverError> {
     store.put(&input);
-    let facts = facts::of(module.module(), options.around.mock);
+    let facts = facts::of(module.module(), options.around.mock, options.process.replays());
     let started = options.started.clone();
     let mut run = Run::start(module, input, options.limits, options.timeout_ms, facts, mint.now(), started);
     if let Some(reuse) = &options.reuse {
@@ -185,8 +188,11 @@ struct Driver<'a> {
     recipes: Recipes,
     /// Answers that came at once; the run is told when it waits.
     answers: VecDeque<(RequestId, Returned)>,
-    returned: mpsc::UnboundedReceiver<(RequestId, Returned)>,
-    sender: mpsc::UnboundedSender<(RequestId, Returned)>,
+    returned: mpsc::UnboundedReceiver<(RequestId, Result<Returned, Refused>)>,
+    sender: mpsc::UnboundedSender<(RequestId, Result<Returned, Refused>)>,
+    /// Pieces of answers, when somebody listens.
+    heard: mpsc::UnboundedReceiver<Piece>,
+    hears: Option<mpsc::UnboundedSender<Piece>>,
     interrupted: bool,
     /// When it is looked next whether another process asks the run to stop.
     listen: Instant,
@@ -217,7 +223,10 @@ impl<'a> Driver<'a> {
         observer: &'a mut dyn Observer,
     ) -> Driver<'a> {
         let (sender, returned) = mpsc::unbounded_channel();
+        let (hears, heard) = mpsc::unbounded_channel();
         Driver {
+            hears: observer.is_listening().then_some(hears),
+            heard,
             program: run.program().and_then(|program| store.get(program)),
             run,
             around: Arc::new(options.around),
@@ -275,7 +284,7 @@ impl<'a> Driver<'a> {
                     // What has come meanwhile is told together.
                     let mut told = false;
                     while let Some((request, returned)) = self.come() {
-                        self.answer(request, returned)?;
+                        self.answer(request, returned?)?;
                         told = true;
                     }
                     if told {
@@ -283,7 +292,8 @@ impl<'a> Driver<'a> {
                     }
                     tokio::select! {
                         biased;
-                        Some((request, returned)) = self.returned.recv() => self.answer(request, returned)?,
+                        Some(piece) = self.heard.recv() => self.observer.event(Event::Heard { key: &piece.key.to_string(), text: &piece.text }),
+                        Some((request, returned)) = self.returned.recv() => self.answer(request, returned?)?,
                         () = sleep_until(until, &self.mint) => drop(self.run.wake(self.mint.now())),
                         () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
                         () = tokio::time::sleep_until(self.listen) => drop(self.hear()),
@@ -304,8 +314,9 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn come(&mut self) -> Option<(RequestId, Returned)> {
-        self.answers.pop_front().or_else(|| self.returned.try_recv().ok())
+    fn come(&mut self) -> Option<(RequestId, Result<Returned, Refused>)> {
+        let at_once = self.answers.pop_front().map(|(request, returned)| (request, Ok(returned)));
+        at_once.or_else(|| self.returned.try_recv().ok())
     }
 
     /// While there is always something to do: hears signals, fires timers. Was the run told something?
@@ -400,6 +411,7 @@ impl<'a> Driver<'a> {
             parts: Arc::new(parts),
             words: self.words(call),
             around: self.around.clone(),
+            hears: self.hears.clone(),
             stop,
         })
     }
@@ -466,7 +478,7 @@ impl<'a> Driver<'a> {
                     format!("the built-in `{}` crashed: please report this with its input", task.worker.name),
                 ),
             };
-            let _ = sender.send((request, returned));
+            let _ = sender.send((request, Ok(returned)));
         };
         if let Some(pool) = &self.pool {
             pool.run(Box::new(job));

@@ -2,15 +2,16 @@
 
 use crate::builtin;
 use aivm_schema::module::{Module, Worker};
-use aivm_schema::worker::{Backoff, Does, Effect, WorkerDefinition};
+use aivm_schema::worker::{Backoff, Does, Effect, Method, WorkerDefinition};
 use aivm_vm::run::Facts;
 
-/// The facts of all workers of a module. With `mock` only pure built-ins are called; everything else is scripted.
-pub fn of(module: &Module, mock: bool) -> Vec<Facts> {
-    module.workers.iter().map(|worker| facts(worker, mock)).collect()
+/// The facts of all workers of a module. With `mock` only pure built-ins are called; everything else is scripted. When it
+/// `replays`, calls of the world are answered and not made: one that was interrupted is asked for again, and no retry waits.
+pub fn of(module: &Module, mock: bool, replays: bool) -> Vec<Facts> {
+    module.workers.iter().map(|worker| facts(worker, mock, replays)).collect()
 }
 
-fn facts(worker: &Worker, mock: bool) -> Facts {
+fn facts(worker: &Worker, mock: bool, replays: bool) -> Facts {
     let name = worker.name.clone();
     let Ok(definition) = WorkerDefinition::from_json(&worker.definition) else {
         // It will not even begin.
@@ -29,6 +30,8 @@ fn facts(worker: &Worker, mock: bool) -> Facts {
         };
     };
     let declared = effect(&definition);
+    let replayed = replays && crate::cassette::is_recorded(&definition);
+    let declared = if replayed { declared.min(Effect::Read) } else { declared };
     let scripted = matches!(definition.does, Does::Mock) || mock && declared != Effect::Pure;
     Facts {
         name,
@@ -36,9 +39,13 @@ fn facts(worker: &Worker, mock: bool) -> Facts {
         effect: if scripted { Effect::Pure } else { declared },
         scripted,
         // A scripted failure does not go away by waiting.
-        backoff: if scripted { Backoff { wait: Default::default(), ..definition.backoff } } else { definition.backoff },
+        backoff: if scripted || replayed {
+            Backoff { wait: Default::default(), ..definition.backoff }
+        } else {
+            definition.backoff
+        },
         key_ms: definition.key_ttl.map(|ttl| ttl.0),
-        probed: !scripted && definition.probe.is_some(),
+        probed: !scripted && !replayed && definition.probe.is_some(),
         question: match &definition.does {
             Does::Human(question) if !scripted => Some(question.clone()),
             _ => None,
@@ -52,7 +59,13 @@ pub fn effect(definition: &WorkerDefinition) -> Effect {
     let of_kind = match &definition.does {
         Does::Builtin(name) => builtin::find(name).map_or(Effect::Irreversible, |builtin| builtin.effect),
         Does::Mock => Effect::Pure,
-        Does::Model { .. } | Does::Human(_) => Effect::Read,
+        Does::Model(_) | Does::Human(_) => Effect::Read,
+        // What the methods of HTTP promise.
+        Does::Http(http) => match http.method {
+            Method::Get | Method::Head => Effect::Read,
+            Method::Put | Method::Delete => Effect::Idempotent,
+            Method::Post | Method::Patch => Effect::Irreversible,
+        },
         Does::Command(_) => Effect::Irreversible,
     };
     match &definition.does {

@@ -4,10 +4,12 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod builtin;
+pub mod cassette;
 pub mod driver;
 pub mod facts;
 pub mod kept;
 pub mod mint;
+pub mod models;
 pub mod parts;
 pub mod pool;
 #[cfg(feature = "store")]

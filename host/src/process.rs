@@ -16,17 +16,41 @@ pub trait Process {
 
     /// What asks this process to stop, from now on.
     fn signals(&self) -> Signals;
+
+    /// Are calls of the world answered without being made?
+    fn replays(&self) -> bool {
+        false
+    }
 }
+
+/// Why a call is not carried out and the run cannot go on in this process: no failure of the call, so that no edge is taken
+/// for it.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(pub String);
+
+/// Hears the answer to a call before the driver does; none: there is none, and will not be.
+type Ear = Box<dyn FnOnce(Option<&Returned>) -> Result<(), Refused> + Send>;
 
 /// Where the answer to a call goes.
 pub struct Reply {
     request: RequestId,
-    sender: UnboundedSender<(RequestId, Returned)>,
+    sender: UnboundedSender<(RequestId, Result<Returned, Refused>)>,
+    ear: Option<Ear>,
 }
 
 impl Reply {
-    pub(crate) fn new(request: RequestId, sender: UnboundedSender<(RequestId, Returned)>) -> Reply {
-        Reply { request, sender }
+    pub(crate) fn new(request: RequestId, sender: UnboundedSender<(RequestId, Result<Returned, Refused>)>) -> Reply {
+        Reply { request, sender, ear: None }
+    }
+
+    /// The same, and `ear` hears the answer first.
+    pub(crate) fn heard_by(
+        mut self,
+        ear: impl FnOnce(Option<&Returned>) -> Result<(), Refused> + Send + 'static,
+    ) -> Reply {
+        self.ear = Some(Box::new(ear));
+        self
     }
 
     /// The machine's number of the call.
@@ -35,8 +59,23 @@ impl Reply {
     }
 
     /// Answers. Nobody hears it when the run is not carried on any more.
-    pub fn send(self, returned: Returned) {
-        let _ = self.sender.send((self.request, returned));
+    pub fn send(mut self, returned: Returned) {
+        let heard = self.ear.take().map_or(Ok(()), |ear| ear(Some(&returned)));
+        let _ = self.sender.send((self.request, heard.map(|()| returned)));
+    }
+
+    /// The call is not carried out, and the run does not go on in this process.
+    pub fn refuse(self, refused: Refused) {
+        let _ = self.sender.send((self.request, Err(refused)));
+    }
+}
+
+impl Drop for Reply {
+    fn drop(&mut self) {
+        if let Some(ear) = self.ear.take() {
+            // Nobody is left who could be told that it is not written.
+            let _ = ear(None);
+        }
     }
 }
 

@@ -211,7 +211,8 @@ impl<'a> Reading<'a> {
                 verify(module).map_err(|error| refused(format!("its program is refused: {error}")))?
             }
         };
-        let facts = facts::of(module.module(), started.mock);
+        let replays = started.cassette.as_ref().is_some_and(|cassette| cassette.replay);
+        let facts = facts::of(module.module(), started.mock, replays);
         let mut find = |checksum| store.get(checksum);
         let run = match saved {
             Some(saved) => {

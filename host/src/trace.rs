@@ -156,6 +156,13 @@ pub enum Event<'a> {
         /// 1, and one more for each retry.
         attempt: u32,
     },
+    /// A piece of what a call answers, as it comes.
+    Heard {
+        /// Its place in the run.
+        key: &'a str,
+        /// The piece.
+        text: &'a str,
+    },
     /// A call has ended.
     Ended(&'a StepRecord),
     /// Something that is no call's and that somebody should know.
@@ -166,6 +173,11 @@ pub enum Event<'a> {
 pub trait Observer {
     /// Something happened. Must not take long: the run waits for it.
     fn event(&mut self, event: Event<'_>);
+
+    /// Are answers to be told piece by piece, where they come so?
+    fn is_listening(&self) -> bool {
+        false
+    }
 
     /// The run waits for a person: is there one here who decides? None: the run is left parked.
     fn decide(&mut self, _questions: &[Question]) -> Option<(RequestId, Decided)> {

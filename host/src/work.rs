@@ -4,6 +4,7 @@
 use crate::builtin::{self, Builtin};
 use crate::kept::Kept;
 use crate::mint::Mint;
+use crate::models::Models;
 use crate::store::Store;
 use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest, Draft};
 use aivm_schema::module::{Behaviour, EndKind, Worker};
@@ -14,11 +15,16 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tokio::sync::mpsc::UnboundedSender;
 
 pub mod builtins;
 pub mod command;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod leftovers;
 pub mod mock;
+#[cfg(feature = "models")]
+pub mod model;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.
 #[derive(Debug)]
@@ -43,9 +49,9 @@ impl Prepared {
             let shape: BehaviourDefinition =
                 serde_json::from_str(&behaviour.definition).map_err(|e| broken(e.to_string()))?;
             definition.with.extend(shape.with);
-            if let Does::Model { prompt, .. } = &mut definition.does {
-                prompt.push_str("\n\n");
-                prompt.push_str(&shape.prompt);
+            if let Does::Model(ask) = &mut definition.does {
+                ask.prompt.push_str("\n\n");
+                ask.prompt.push_str(&shape.prompt);
             }
         }
         let builtin = match &definition.does {
@@ -82,6 +88,8 @@ pub struct Surroundings {
     pub params: BTreeMap<String, String>,
     /// `--mock`: nothing is called but pure built-ins.
     pub mock: bool,
+    /// Whom workers ask that ask a model.
+    pub models: Arc<Models>,
 }
 
 /// One call.
@@ -103,8 +111,19 @@ pub struct Task {
     pub deadline_ms: Option<u64>,
     /// What all calls share.
     pub around: Arc<Surroundings>,
+    /// Who listens while it answers; none: nobody.
+    pub hears: Option<UnboundedSender<Piece>>,
     /// Set when the call should stop.
     pub stop: Arc<Stop>,
+}
+
+/// A piece of an answer.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    /// Of which call.
+    pub key: StepKey,
+    /// As it came.
+    pub text: String,
 }
 
 /// Asks a call to stop: a flag for functions, a notification for what waits.
@@ -297,15 +316,63 @@ pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
     if let Some(answering) = mock {
         return mock::run(&task, answering).await;
     }
+    if let Err(failed) = fits(&task) {
+        return failed;
+    }
+    let returned = called(&task).await;
+    checked(&task, returned)
+}
+
+/// Is its input what it accepts?
+fn fits(task: &Task) -> Result<(), Returned> {
+    let Some(schema) = &task.worker.definition.accepts_schema else { return Ok(()) };
+    let wrong = wrong(schema, task.input.payload());
+    let failed =
+        |wrong| Returned::failed("E0909", format!("`{}` does not accept its input: {wrong}", task.worker.name));
+    wrong.map_or(Ok(()), |wrong| Err(failed(wrong)))
+}
+
+/// A failure, when its output is not what it says that it returns.
+fn checked(task: &Task, returned: Returned) -> Returned {
+    let (Some(schema), Returned::Done { body: builtin::Body::New { payload, .. }, usage, .. }) =
+        (&task.worker.definition.returns_schema, &returned)
+    else {
+        return returned;
+    };
+    let Some(wrong) = wrong(schema, payload) else { return returned };
+    let message = format!("`{}` did not return what it says: {wrong}", task.worker.name);
+    Returned::Failed { kind: EndKind::Failure, error: error("E0910", message), usage: *usage }
+}
+
+/// Why a payload does not fit a schema.
+fn wrong(schema: &serde_json::Value, payload: &[u8]) -> Option<String> {
+    let value = match serde_json::from_slice(payload) {
+        Ok(value) => value,
+        Err(error) => return Some(format!("it is not JSON: {error}")),
+    };
+    match builtin::violations(schema, &value) {
+        Ok(wrong) => wrong.into_iter().next(),
+        Err(reason) => Some(format!("the schema is none: {reason}")),
+    }
+}
+
+async fn called(task: &Task) -> Returned {
     match &task.worker.definition.does {
-        Does::Command(run) => command::run(&task, run).await,
-        Does::Model { .. } => not_here(&task, "E0732", "needs a model, and this version cannot call one"),
-        Does::Human(_) => not_here(&task, "E0733", "asks a person, and nobody can be asked here"),
+        Does::Command(run) => command::run(task, run).await,
+        #[cfg(feature = "models")]
+        Does::Model(ask) => model::run(task, ask, &task.around.models).await,
+        #[cfg(not(feature = "models"))]
+        Does::Model(_) => not_here(task, "E0732", "needs a model, and this build of aivm has none"),
+        #[cfg(feature = "http")]
+        Does::Http(request) => http::run(task, request).await,
+        #[cfg(not(feature = "http"))]
+        Does::Http(_) => not_here(task, "E0732", "sends a request, and this build of aivm cannot"),
+        Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),
         Does::Builtin(_) => {
-            let returned = builtins::call(&task);
-            builtins::wait(&task, returned).await
+            let returned = builtins::call(task);
+            builtins::wait(task, returned).await
         }
-        Does::Mock => mock::run(&task, mock::Answering::default()).await,
+        Does::Mock => mock::run(task, mock::Answering::default()).await,
     }
 }
 

@@ -146,6 +146,17 @@ pub struct RunStarted {
     pub version: String,
     /// Of which run it is a fork.
     pub forked: Option<Forked>,
+    /// What its calls are written to or answered from.
+    pub cassette: Option<Cassette>,
+}
+
+/// A file of recorded calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Cassette {
+    /// Where it is.
+    pub file: String,
+    /// It answers the calls; else it is written.
+    pub replay: bool,
 }
 
 /// Where a run parted from another.

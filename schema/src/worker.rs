@@ -6,6 +6,19 @@ use crate::unit::{Milliseconds, Money, Tokens};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+mod agent;
+mod http;
+mod mock;
+mod model;
+pub mod seed;
+mod spelling;
+
+pub use http::{Http, Method};
+pub use mock::{MockAnswer, MockEntry};
+pub use model::{Ask, Example, Options, Reasoning};
+pub use spelling::DefinitionError;
+use spelling::Spelling;
+
 /// Settings by name, as TOML and JSON have them.
 pub type Settings = BTreeMap<String, serde_json::Value>;
 
@@ -31,8 +44,12 @@ pub struct WorkerDefinition {
     pub probe: Option<String>,
     /// The media types it reads; none: any. `text/*` stands for all of text.
     pub accepts: Vec<String>,
+    /// The JSON Schema that its input must fit.
+    pub accepts_schema: Option<serde_json::Value>,
     /// The media type it returns; none: that of its input.
     pub returns: Option<String>,
+    /// The JSON Schema that its output must fit.
+    pub returns_schema: Option<serde_json::Value>,
     /// The deadline of one call; none: its kind's default.
     pub timeout: Option<Milliseconds>,
     /// How long to wait before each retry.
@@ -54,13 +71,10 @@ pub enum Does {
     Builtin(String),
     /// A program on this machine.
     Command(Run),
-    /// A model is asked with this prompt.
-    Model {
-        /// The instructions.
-        prompt: String,
-        /// Which model; none: the configured one.
-        model: Option<String>,
-    },
+    /// A model is asked.
+    Model(Box<Ask>),
+    /// A request over HTTP.
+    Http(Box<Http>),
     /// A person is asked this question.
     Human(String),
     /// Nothing but its `mock` entries.
@@ -119,56 +133,6 @@ impl Backoff {
     }
 }
 
-/// One answer of a mock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    untagged,
-    expecting = "a mock entry is a word, or a table with some of `verdict`, `output`, `type`, `fail`, `sleep` and `cost`"
-)]
-pub enum MockEntry {
-    /// Just a verdict; the output is the input.
-    Verdict(String),
-    /// Anything else; `{}` succeeds without a word.
-    Full(MockAnswer),
-}
-
-/// The long spelling of a [`MockEntry`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct MockAnswer {
-    /// What it says.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub verdict: Option<String>,
-    /// The text it returns; none: its input.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub output: Option<String>,
-    /// The media type of `output`; none: the worker's `returns`, else `text/plain`.
-    #[serde(rename = "type", skip_serializing_if = "Option::is_none")]
-    pub media_type: Option<String>,
-    /// It fails, for this reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fail: Option<String>,
-    /// How long it takes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub sleep: Option<Milliseconds>,
-    /// What it says it cost.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cost: Option<Money>,
-    /// What it says it used.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub tokens: Option<Tokens>,
-}
-
-impl MockEntry {
-    /// The long form.
-    pub fn answer(&self) -> MockAnswer {
-        match self {
-            MockEntry::Verdict(word) => MockAnswer { verdict: Some(word.clone()), ..MockAnswer::default() },
-            MockEntry::Full(answer) => answer.clone(),
-        }
-    }
-}
-
 /// A behaviour: a named prompt or parameter set that shapes a worker.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -183,13 +147,14 @@ pub struct BehaviourDefinition {
 
 /// How long a call of each kind may take when nothing else says.
 impl Does {
-    /// The default deadline: a command 10 minutes, a model 5, a built-in 1; a person has none (the run parks).
+    /// The default deadline: a command 10 minutes, a model 5, everything else 1; a person has none (the run parks).
     pub fn default_timeout(&self) -> Option<Milliseconds> {
         const MINUTE: u64 = 60_000;
         match self {
             Does::Builtin(_) | Does::Mock => Some(Milliseconds(MINUTE)),
             Does::Command(_) => Some(Milliseconds(10 * MINUTE)),
-            Does::Model { .. } => Some(Milliseconds(5 * MINUTE)),
+            Does::Model(_) => Some(Milliseconds(5 * MINUTE)),
+            Does::Http(_) => Some(Milliseconds(MINUTE)),
             Does::Human(_) => None,
         }
     }
@@ -199,7 +164,8 @@ impl Does {
         match self {
             Does::Builtin(_) => "builtin",
             Does::Command(_) => "command",
-            Does::Model { .. } => "model",
+            Does::Model(_) => "model",
+            Does::Http(_) => "http",
             Does::Human(_) => "human",
             Does::Mock => "mock",
         }
@@ -219,7 +185,9 @@ impl WorkerDefinition {
             undo: None,
             probe: None,
             accepts: Vec::new(),
+            accepts_schema: None,
             returns: None,
+            returns_schema: None,
             timeout: None,
             backoff: Backoff::default(),
             cost: None,
@@ -245,6 +213,24 @@ impl WorkerDefinition {
         WorkerDefinition::try_from(spelling).map_err(serde::de::Error::custom)
     }
 
+    /// As a worker file: [`WorkerDefinition::from_markdown`] reads the same definition from it.
+    pub fn to_markdown(&self) -> String {
+        let (settings, body) = match &self.does {
+            // Around a prompt, nothing that is in a file is kept.
+            Does::Model(ask) if !ask.prompt.is_empty() && ask.prompt.trim() == ask.prompt => {
+                let mut settings = self.clone();
+                if let Does::Model(ask) = &mut settings.does {
+                    ask.prompt = String::new();
+                }
+                (Spelling::from(settings).without_prompt(), ask.prompt.as_str())
+            }
+            _ => (Spelling::from(self.clone()), ""),
+        };
+        let settings = toml::to_string(&settings).unwrap_or_default();
+        let end = if body.is_empty() { "" } else { "\n" };
+        format!("+++\n{settings}+++\n{body}{end}")
+    }
+
     /// Canonical JSON: keys in a fixed order, nothing that is unset.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -268,7 +254,7 @@ impl WorkerDefinition {
     /// What one call costs at most: a built-in or a command that declares nothing costs nothing; a model that declares nothing is unknown.
     pub fn price(&self) -> (Option<Money>, Option<Tokens>) {
         match self.does {
-            Does::Model { .. } => (self.cost, self.tokens),
+            Does::Model(_) => (self.cost, self.tokens),
             _ => (Some(self.cost.unwrap_or_default()), Some(self.tokens.unwrap_or_default())),
         }
     }
@@ -276,9 +262,13 @@ impl WorkerDefinition {
 
 /// The text between two lines that are exactly `+++` at the start of a file, and what follows.
 pub fn split_front_matter(text: &str) -> (Option<&str>, &str) {
+    between(text, "+++")
+}
+
+fn between<'t>(text: &'t str, mark: &str) -> (Option<&'t str>, &'t str) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut lines = text.split_inclusive('\n');
-    let fence = |line: &str| line.trim_end_matches(['\r', '\n']) == "+++";
+    let fence = |line: &str| line.trim_end_matches(['\r', '\n']) == mark;
     let Some(first) = lines.next().filter(|line| fence(line)) else { return (None, text) };
     let mut end = first.len();
     for line in lines {
@@ -290,222 +280,45 @@ pub fn split_front_matter(text: &str) -> (Option<&str>, &str) {
     (None, text)
 }
 
-/// The keys as they are written; [`WorkerDefinition`] is what they mean.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Spelling {
-    #[serde(skip_serializing_if = "String::is_empty")]
-    about: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    builtin: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    run: Option<Run>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    prompt: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    human: Option<String>,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    with: Settings,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    words: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    effect: Option<Effect>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_ttl: Option<Milliseconds>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    undo: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    probe: Option<String>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    accepts: Vec<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    returns: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    timeout: Option<Milliseconds>,
-    #[serde(skip_serializing_if = "is_default")]
-    backoff: Backoff,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost: Option<Money>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    tokens: Option<Tokens>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    most: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    mock: Option<Vec<MockEntry>>,
+/// A definition that may have come from another program's file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Loaded {
+    /// The worker.
+    pub definition: WorkerDefinition,
+    /// What the file itself calls it.
+    pub name: Option<String>,
+    /// What was said of it that nothing is done with, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl From<WorkerDefinition> for Loaded {
+    fn from(definition: WorkerDefinition) -> Loaded {
+        Loaded { definition, name: None, notes: Vec::new() }
+    }
+}
+
+impl Loaded {
+    /// From a worker file in our own form, or in that of agents: YAML between two `---` lines, the prompt below. The models of an
+    /// agent may be bare names, `sonnet`: what they stand for, settings say.
+    pub fn from_markdown(text: &str) -> Result<Loaded, String> {
+        match agent::split(text) {
+            Some((settings, body)) => agent::read(settings, body),
+            None => {
+                let read = WorkerDefinition::from_markdown(text).map(Loaded::from);
+                read.map_err(|error| error.to_string().trim().to_owned())
+            }
+        }
+    }
+
+    /// Is this text one of an agent?
+    pub fn is_agent(text: &str) -> bool {
+        agent::split(text).is_some()
+    }
 }
 
 fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-impl Spelling {
-    fn does_nothing(&self) -> bool {
-        self.builtin.is_none() && self.run.is_none() && self.prompt.is_none() && self.human.is_none()
-    }
-}
-
-/// Why a definition means nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum DefinitionError {
-    /// None of the keys that say what a call does.
-    #[error("it does nothing: say one of `run`, `prompt`, `builtin`, `human` or `mock`")]
-    Nothing,
-    /// More than one of them.
-    #[error("it does two things, `{0}` and `{1}`: a worker does one")]
-    Two(&'static str, &'static str),
-    /// `run = []` or `run = ""`.
-    #[error("`run` is empty: name a program")]
-    EmptyRun,
-    /// A word that the language could not name.
-    #[error("`{0}` in `words` is not a word: a letter or `_`, then letters, digits, `_` and `-`")]
-    NotAWord(String),
-    /// `key_ttl` of a worker that is given no key to be known.
-    #[error("`key_ttl` says how long an idempotency key is known: it needs `effect = \"idempotent\"`")]
-    KeyTtl,
-}
-
-impl TryFrom<Spelling> for WorkerDefinition {
-    type Error = DefinitionError;
-
-    fn try_from(spelling: Spelling) -> Result<WorkerDefinition, DefinitionError> {
-        let keys = [
-            ("builtin", spelling.builtin.is_some()),
-            ("run", spelling.run.is_some()),
-            ("prompt", spelling.prompt.is_some() || spelling.model.is_some()),
-            ("human", spelling.human.is_some()),
-        ];
-        let mut said = keys.iter().filter(|(_, said)| *said).map(|(key, _)| *key);
-        if let (Some(first), Some(second)) = (said.next(), said.next()) {
-            return Err(DefinitionError::Two(first, second));
-        }
-        let does = match (spelling.builtin, spelling.run, spelling.human) {
-            (Some(name), _, _) => Does::Builtin(name),
-            (_, Some(run), _) => {
-                let empty = match &run {
-                    Run::Shell(line) => line.trim().is_empty(),
-                    Run::Argv(argv) => argv.first().is_none_or(String::is_empty),
-                };
-                if empty {
-                    return Err(DefinitionError::EmptyRun);
-                }
-                Does::Command(run)
-            }
-            (_, _, Some(question)) => Does::Human(question),
-            _ if spelling.prompt.is_some() || spelling.model.is_some() => {
-                Does::Model { prompt: spelling.prompt.unwrap_or_default(), model: spelling.model }
-            }
-            _ if spelling.mock.is_some() => Does::Mock,
-            _ => return Err(DefinitionError::Nothing),
-        };
-        if let Some(word) = spelling.words.iter().find(|word| !crate::word::is_word(word)) {
-            return Err(DefinitionError::NotAWord(word.clone()));
-        }
-        if spelling.key_ttl.is_some() && spelling.effect != Some(Effect::Idempotent) {
-            return Err(DefinitionError::KeyTtl);
-        }
-        Ok(WorkerDefinition {
-            about: spelling.about,
-            does,
-            with: spelling.with,
-            words: spelling.words,
-            effect: spelling.effect,
-            key_ttl: spelling.key_ttl,
-            undo: spelling.undo,
-            probe: spelling.probe,
-            accepts: spelling.accepts,
-            returns: spelling.returns,
-            timeout: spelling.timeout,
-            backoff: spelling.backoff,
-            cost: spelling.cost,
-            tokens: spelling.tokens,
-            most: spelling.most,
-            mock: spelling.mock,
-        })
-    }
-}
-
-impl From<WorkerDefinition> for Spelling {
-    fn from(worker: WorkerDefinition) -> Spelling {
-        let mut spelling = Spelling {
-            about: worker.about,
-            with: worker.with,
-            words: worker.words,
-            effect: worker.effect,
-            key_ttl: worker.key_ttl,
-            undo: worker.undo,
-            probe: worker.probe,
-            accepts: worker.accepts,
-            returns: worker.returns,
-            timeout: worker.timeout,
-            backoff: worker.backoff,
-            cost: worker.cost,
-            tokens: worker.tokens,
-            most: worker.most,
-            mock: worker.mock,
-            ..Spelling::default()
-        };
-        match worker.does {
-            Does::Builtin(name) => spelling.builtin = Some(name),
-            Does::Command(run) => spelling.run = Some(run),
-            Does::Model { prompt, model } => (spelling.prompt, spelling.model) = (Some(prompt), model),
-            Does::Human(question) => spelling.human = Some(question),
-            Does::Mock => spelling.mock = Some(spelling.mock.unwrap_or_default()),
-        }
-        spelling
-    }
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_definition_survives_its_canonical_json() {
-        let text = "about = \"x\"\nrun = [\"tr\", \"a-z\", \"A-Z\"]\nwords = [\"loud\"]\ntimeout = \"3s\"\ncost = \"$0.25\"\nmock = [\"loud\", { fail = \"no\" }, { sleep = \"40ms\" }, {}]\n";
-        let worker = WorkerDefinition::from_toml(text).expect("valid");
-        assert_eq!(worker.timeout, Some(Milliseconds(3_000)));
-        assert_eq!(worker.cost, Some(Money(250_000)));
-        let again = WorkerDefinition::from_json(&worker.to_json()).expect("valid");
-        assert_eq!(worker, again);
-        assert_eq!(worker.digest(), again.digest());
-    }
-
-    #[test]
-    fn a_worker_does_exactly_one_thing() {
-        assert!(WorkerDefinition::from_toml("about = \"x\"").is_err());
-        assert!(WorkerDefinition::from_toml("run = \"ls\"\nhuman = \"ok?\"").is_err());
-        assert!(WorkerDefinition::from_toml("run = []").is_err());
-        assert!(WorkerDefinition::from_toml("run = \"ls\"\ncolour = 1").is_err());
-    }
-
-    #[test]
-    fn only_an_idempotent_worker_has_a_key_that_ends() {
-        let text = "run = \"pay\"\nkey_ttl = \"24h\"\neffect = \"idempotent\"";
-        let worker = WorkerDefinition::from_toml(text).expect("valid");
-        assert_eq!(worker.key_ttl, Some(Milliseconds(86_400_000)));
-        assert_eq!(WorkerDefinition::from_json(&worker.to_json()).expect("valid"), worker);
-        for effect in ["", "effect = \"irreversible\""] {
-            let told =
-                WorkerDefinition::from_toml(&text.replace("effect = \"idempotent\"", effect)).expect_err("no key");
-            assert!(told.to_string().contains("it needs `effect = \"idempotent\"`"), "{told}");
-        }
-    }
-
-    #[test]
-    fn a_worker_file_has_settings_above_and_a_prompt_below() {
-        let worker = WorkerDefinition::from_markdown("+++\nabout = \"Plans.\"\n+++\n\nMake a plan.\n").expect("valid");
-        assert_eq!(worker.does, Does::Model { prompt: "Make a plan.".into(), model: None });
-        let builtin = WorkerDefinition::from_markdown("+++\nbuiltin = \"clean\"\n+++\nIts page.\n").expect("valid");
-        assert_eq!(builtin.does, Does::Builtin("clean".into()));
-    }
-
-    #[test]
-    fn waits_grow_and_are_capped() {
-        let backoff = Backoff::default();
-        assert_eq!(backoff.before(1), Milliseconds(200));
-        assert_eq!(backoff.before(3), Milliseconds(800));
-        assert_eq!(backoff.before(4_000_000_000), Milliseconds(30_000));
-    }
-}
+mod tests;

@@ -111,8 +111,8 @@ fn input_that_is_not_read_is_named_and_a_type_is_a_type() {
     }
 }
 
-/// What a terminal of so many columns shows when a run has ended. It knows what the display uses: up, and clear below.
-fn screen(dir: &Path, columns: u16, args: &[&str]) -> String {
+/// All that is written to a terminal of so many columns.
+pub fn written(dir: &Path, columns: u16, args: &[&str]) -> String {
     let size = nix::pty::Winsize { ws_row: 50, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
     let terminal = nix::pty::openpty(&size, None).expect("a terminal");
     let mut run = command(dir, args);
@@ -123,8 +123,13 @@ fn screen(dir: &Path, columns: u16, args: &[&str]) -> String {
     // A terminal that nobody writes to any more is an error on some systems, an end on others.
     let _ = std::fs::File::from(terminal.master).read_to_end(&mut bytes);
     child.wait().expect("it ends");
+    String::from_utf8(bytes).expect("text").replace('\r', "")
+}
+
+/// What such a terminal shows when a run has ended. It knows what the display uses: up, and clear below.
+fn screen(dir: &Path, columns: u16, args: &[&str]) -> String {
     let mut lines = vec![String::new()];
-    let text = String::from_utf8(bytes).expect("text").replace('\r', "");
+    let text = written(dir, columns, args);
     for (at, part) in text.split("\x1b[").enumerate() {
         let mut shown = part;
         if let Some((up, rest)) = part.split_once('A').filter(|(up, _)| at > 0 && up.parse::<usize>().is_ok()) {

@@ -178,7 +178,7 @@ fn every_word_is_shown_with_one_sentence_its_settings_and_an_example_that_compil
         assert_eq!(flowing.matches(text("about")).count(), 1, "{shown}");
         assert!(!shown.contains("```") && !shown.contains("| --- |\n|") && !shown.contains("\n## "), "{shown}");
         if text("kind") == "model" {
-            assert!(shown.contains("needs a model") && shown.contains("--mock"), "{shown}");
+            assert!(shown.contains("asks a model") && shown.contains("--mock"), "{shown}");
             continue;
         }
         assert!(shown.contains("settings\n"), "{shown}");
@@ -220,7 +220,7 @@ fn a_worker_of_the_project_is_shown_as_it_is() {
     let sort = shown(dir.path(), "clean");
     assert!(sort.starts_with("clean: Not the library's.\n") && sort.contains("numeric"), "{sort}");
     let judge = shown(dir.path(), "judge");
-    assert!(judge.contains("needs a model") && judge.contains("Is it good?"), "{judge}");
+    assert!(judge.contains("asks a model") && judge.contains("Is it good?"), "{judge}");
 }
 
 #[test]

@@ -168,6 +168,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
             kept: aivm_host::kept::Kept::temporary(),
             params: Default::default(),
             mock: directives.contains(&"mock"),
+            models: Default::default(),
         },
         limits,
         timeout_ms: value("timeout").map(|time| time.parse::<aivm_schema::unit::Milliseconds>().expect("a time").0),

@@ -41,7 +41,7 @@ impl Case {
             Err(errors) => panic!("{source}\n{errors:#?}"),
         };
         let module = verify(compiled.module).expect("it is verified");
-        let facts = facts::of(module.module(), false);
+        let facts = facts::of(module.module(), false, false);
         let mut dice = Dice::new(number ^ 0x5e7);
         let limits = RunLimits { calls: dice.chance(15).then(|| 1 + dice.next() % 3), ..RunLimits::default() };
         let timeout_ms = dice.chance(8).then_some(1 << 12);

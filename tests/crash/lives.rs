@@ -278,6 +278,7 @@ impl Lives {
             kept: aivm_host::kept::Kept::of("/nowhere".as_ref(), "run"),
             params: Default::default(),
             mock: false,
+            models: Default::default(),
         };
         let (timeout_ms, trace) = (ground.case.timeout_ms, ground.dice.chance(50));
         let process = Rc::new(kept.clone());
@@ -300,6 +301,7 @@ impl Lives {
             principal: String::new(),
             version: String::new(),
             forked: None,
+            cassette: None,
         };
         kept.put(&self.program);
         let (store, mint, input) = (Rc::new(kept.clone()), self.mint.clone(), self.input.clone());

@@ -328,6 +328,7 @@ impl<'a> World<'a> {
             principal: String::new(),
             version: String::new(),
             forked: None,
+            cassette: None,
         };
         let (module, facts) = (self.setup.module.clone(), self.setup.facts.clone());
         let mut run = Run::start(module, input, limits, timeout_ms, facts, at, Some(started));

@@ -72,6 +72,11 @@ impl Violations {
     }
 }
 
+/// What a value violates of a schema; the error says why the schema is none.
+pub fn violations(schema: &Value, value: &Value) -> Result<Vec<String>, String> {
+    Ok(Schema::read(schema)?.check(value).list)
+}
+
 impl<'s> Schema<'s> {
     /// Checks a schema. The error says what and where.
     pub fn read(root: &'s Value) -> Result<Schema<'s>, String> {

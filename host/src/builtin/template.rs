@@ -64,6 +64,41 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
     template.map(|_| ()).map_err(|error| with.wrong("text", format!("does not parse: {}", brief(&error))))
 }
 
+/// A text with these values filled in.
+#[cfg(feature = "models")]
+pub fn render(text: &str, vars: &serde_json::Value) -> Result<String, String> {
+    render_with(text, vars, |_| {})
+}
+
+/// A text with these values filled in; `prepare` says how they are written, or adds functions.
+#[cfg(feature = "http")]
+pub fn render_with(
+    text: &str,
+    vars: &serde_json::Value,
+    prepare: impl FnOnce(&mut Environment<'static>),
+) -> Result<String, String> {
+    if has_long_tag(text) {
+        return Err(format!("an expression has more than {MOST_TAG} characters: divide it"));
+    }
+    let mut environment = environment();
+    prepare(&mut environment);
+    let template = environment.template_from_str(text).map_err(|error| brief(&error))?;
+    let mut out = Buffer::default();
+    template.render_captured_to(minijinja::Value::from(Serde(vars)), &mut out).map_err(|error| brief(&error))?;
+    String::from_utf8(out.into_bytes()).map_err(|error| error.to_string())
+}
+
+/// The names that a text asks for; an error when it is no template.
+#[cfg(feature = "http")]
+pub fn names(text: &str) -> Result<std::collections::HashSet<String>, String> {
+    if has_long_tag(text) {
+        return Err(format!("an expression has more than {MOST_TAG} characters: divide it"));
+    }
+    let environment = environment();
+    let template = environment.template_from_str(text).map_err(|error| brief(&error))?;
+    Ok(template.undeclared_variables(false))
+}
+
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
     let environment = environment();
     let template = environment.template_from_str(call.with.text("text"));

@@ -162,6 +162,11 @@ fn put_started(mut row: wire::run_started::Builder<'_>, started: &RunStarted) {
             row.set_input(&input.0);
         }
     }
+    if let Some(cassette) = &started.cassette {
+        let mut row = row.reborrow().init_cassette();
+        set!(row.set_file = cassette.file);
+        row.set_replay(cassette.replay);
+    }
 }
 
 fn started(row: wire::run_started::Reader<'_>) -> Result<RunStarted, RecordError> {
@@ -179,7 +184,12 @@ fn started(row: wire::run_started::Reader<'_>) -> Result<RunStarted, RecordError
         principal: text(row.get_principal())?,
         version: text(row.get_version())?,
         forked: if row.has_forked() { Some(forked(row.get_forked()?)?) } else { None },
+        cassette: if row.has_cassette() { Some(cassette(row.get_cassette()?)?) } else { None },
     })
+}
+
+fn cassette(row: wire::cassette::Reader<'_>) -> Result<Cassette, RecordError> {
+    Ok(Cassette { file: text(row.get_file())?, replay: row.get_replay() })
 }
 
 fn forked(row: wire::forked::Reader<'_>) -> Result<Forked, RecordError> {

@@ -41,8 +41,11 @@ prop_compose! {
         params in proptest::collection::vec((words(), words()), 0..3),
         (mock, principal, version) in (any::<bool>(), words(), words()),
         forked in option((words(), words(), option(checksum())).prop_map(|(run, key, input)| Forked { run, key, input })),
+        cassette in option((words(), any::<bool>()).prop_map(|(file, replay)| Cassette { file, replay })),
     ) -> RunStarted {
-        RunStarted { run, program, file, input, limits, timeout_ms, workspace, params, mock, principal, version, forked }
+        RunStarted {
+            run, program, file, input, limits, timeout_ms, workspace, params, mock, principal, version, forked, cassette,
+        }
     }
 }
 

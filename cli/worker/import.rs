@@ -1,0 +1,105 @@
+//! `worker import`: definitions of other programs as `workers/WORD.md`, all or none.
+
+use crate::args::{Global, WorkerImportArgs};
+use crate::fail::{Exit, Failure};
+use crate::library;
+use crate::out::say;
+use aivm_schema::worker::seed::{self, Bundle, Policy, Seeded, Status};
+use aivm_schema::worker::{Does, Loaded};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// `aivm worker import FILE`.
+pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure> {
+    let policy: Policy = args.policy.parse().map_err(|reason: String| Failure::usage("E0922", reason))?;
+    let path = Path::new(&args.file);
+    let text = library::read(path).map_err(|error| Failure::usage("E0801", error.to_string()))?;
+    let text =
+        text.ok_or_else(|| Failure::usage("E0801", format!("cannot read {}: it is no plain file", args.file)))?;
+    let refused = |reason: String| Failure::usage("E0922", format!("{}: {reason}", args.file));
+    let bundle = match path.extension().is_some_and(|extension| extension == "md") {
+        true => agent(path, &text).map_err(refused)?,
+        false => seed::read(&text, policy).map_err(|error| refused(error.to_string()))?,
+    };
+    let (workers, mut notes) = (&bundle.workers, bundle.notes.clone());
+    let mut files = Vec::new();
+    for worker in workers {
+        match worker.status {
+            Status::Active => {
+                files.push((args.out.join(format!("{}.md", worker.word)), worker.definition.to_markdown()))
+            }
+            status => notes.push(format!("`{}` is {}: it is not written", worker.name, status.word())),
+        }
+        notes.extend(worker.notes.iter().map(|note| format!("{}: {note}", worker.word)));
+    }
+    let there = files.iter().find(|(path, _)| path.symlink_metadata().is_ok());
+    if let Some((path, _)) = there.filter(|_| !args.force) {
+        return Err(Failure::usage("E0923", format!("{} is there already, and nothing was written", path.display()))
+            .help("--force writes over it"));
+    }
+    write(&args.out, &files)
+        .map_err(|error| Failure::failed("E0924", format!("{}: nothing was written: {error}", args.out.display())))?;
+    let settings = settings(workers);
+    if global.json {
+        let written: Vec<_> = files.iter().map(|(path, _)| path.display().to_string()).collect();
+        let wrong: Vec<_> = bundle
+            .wrong
+            .iter()
+            .map(|wrong| json!({"at": wrong.at, "name": wrong.name, "reason": wrong.reason}))
+            .collect();
+        println!("{}", json!({"v": 1, "written": written, "wrong": wrong, "notes": notes, "settings": settings}));
+        return Ok(Exit::SENT);
+    }
+    for (path, _) in &files {
+        println!("{}", path.display());
+    }
+    for wrong in &bundle.wrong {
+        say(&format!("not loaded: {wrong}"));
+    }
+    notes.iter().for_each(|note| say(note));
+    if !settings.is_empty() {
+        say(&format!("for aivm.toml:\n\n{settings}"));
+    }
+    Ok(Exit::SENT)
+}
+
+fn agent(path: &Path, text: &str) -> Result<Bundle, String> {
+    let Loaded { definition, name, notes } = Loaded::from_markdown(text)?;
+    let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
+    let name = name.unwrap_or(stem);
+    let word = seed::word(&name).ok_or_else(|| format!("no word can be made of the name `{name}`"))?;
+    let (id, status, price, key) = (None, Status::Active, None, None);
+    Ok(Bundle { workers: vec![Seeded { word, name, id, definition, status, price, key, notes }], ..Bundle::default() })
+}
+
+/// Everything beside its place first; only then does anything take its place.
+fn write(folder: &Path, files: &[(PathBuf, String)]) -> std::io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    let beside = |path: &Path| path.with_extension("md.new");
+    let written = files.iter().try_for_each(|(path, text)| std::fs::write(beside(path), text));
+    if let Err(error) = written {
+        for (path, _) in files {
+            let _ = std::fs::remove_file(beside(path));
+        }
+        return Err(error);
+    }
+    files.iter().try_for_each(|(path, _)| std::fs::rename(beside(path), path))
+}
+
+/// What the definitions say that belongs to the project: keys and prices.
+fn settings(workers: &[Seeded]) -> String {
+    let mut lines = BTreeSet::new();
+    for worker in workers {
+        let Does::Model(ask) = &worker.definition.does else { continue };
+        for model in &ask.models {
+            if let (Some(key), Some((provider, _))) = (&worker.key, model.split_once('/')) {
+                lines.insert(format!("[provider.{provider:?}]\nkey = {key:?}\n"));
+            }
+            if let Some(seed::Price { input, output }) = worker.price {
+                lines.insert(format!("[price.{model:?}]\ninput = \"{input}\"\noutput = \"{output}\"\n"));
+            }
+        }
+    }
+    lines.into_iter().collect()
+}

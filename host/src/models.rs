@@ -1,0 +1,242 @@
+//! Models: who is asked, where, under which key and at what price; which of several is asked first. One for all runs of a
+//! process. What is asked and what the answer means is `work::model`'s.
+
+use aivm_schema::unit::Money;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+mod health;
+mod price;
+
+#[cfg(feature = "models")]
+pub mod client;
+
+pub use health::Health;
+pub use price::{Price, Prices};
+
+/// What `aivm.toml` says of models.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// `[models]`.
+    pub models: Defaults,
+    /// `[provider.NAME]`: servers of one's own, and other keys for those that are known.
+    pub provider: BTreeMap<String, Provider>,
+    /// `[price."provider/model"]`.
+    pub price: BTreeMap<String, Price>,
+}
+
+/// `[models]`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Defaults {
+    /// Whom a worker asks that names no model: the preferred first.
+    pub default: Vec<String>,
+    /// What a bare name stands for: `sonnet = "anthropic/claude-sonnet-4-5"`.
+    pub alias: BTreeMap<String, String>,
+}
+
+/// A server that answers for models.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Provider {
+    /// The protocol that it speaks, by the name of a provider that is known; `openai` unless set or the name is one.
+    pub kind: Option<String>,
+    /// Where it is; none: where the provider of that name is.
+    pub url: Option<String>,
+    /// The name of the secret that is its key; none: the usual one of its kind, or none where `url` is set.
+    pub key: Option<String>,
+}
+
+/// A model's name, as it is written: `provider/model`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ModelName {
+    /// Whom to ask.
+    pub provider: String,
+    /// For which model.
+    pub model: String,
+}
+
+impl ModelName {
+    /// Reads `provider/model`.
+    pub fn parse(text: &str) -> Result<ModelName, String> {
+        match text.split_once('/') {
+            Some((provider, model)) if !provider.is_empty() && !model.is_empty() => {
+                Ok(ModelName { provider: provider.to_owned(), model: model.to_owned() })
+            }
+            _ => Err(format!(
+                "`{text}` is no model: write `provider/model`, for example `ollama/{}`",
+                if text.is_empty() { "qwen3" } else { text }
+            )),
+        }
+    }
+}
+
+impl std::fmt::Display for ModelName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.provider, self.model)
+    }
+}
+
+/// What a question used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Tokens of the question.
+    pub input: u64,
+    /// Tokens of the answer.
+    pub output: u64,
+}
+
+impl Used {
+    /// All tokens.
+    pub fn tokens(self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
+/// Why a model gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AskError {
+    /// It was not even asked: no key, no such provider, a request that cannot be made.
+    #[error("E0901: {model} cannot be asked: {reason}")]
+    Construction {
+        /// Which.
+        model: String,
+        /// Why not.
+        reason: String,
+    },
+    /// It could not be reached, or the connection broke.
+    #[error("E0902: {model} was not reached: {reason}")]
+    Transport {
+        /// Which.
+        model: String,
+        /// Why not.
+        reason: String,
+    },
+    /// It asks to be left alone for a while.
+    #[error("E0903: {model} refused for its rate limit{}", after.map_or(String::new(), |after| format!(": again in {after} s")))]
+    RateLimited {
+        /// Which.
+        model: String,
+        /// In so many seconds, when it says so.
+        after: Option<u64>,
+    },
+    /// It answered with an error.
+    #[error("E0904: {model} answered with status {status}: {reason}")]
+    Status {
+        /// Which.
+        model: String,
+        /// Of HTTP.
+        status: u16,
+        /// What it said, shortened.
+        reason: String,
+    },
+    /// It will not answer this.
+    #[error("E0905: {model} refused to answer: {reason}")]
+    Refused {
+        /// Which.
+        model: String,
+        /// Why not, as far as it says.
+        reason: String,
+    },
+    /// What it answered cannot be read, twice.
+    #[error("E0906: the answer of {model} cannot be used: {reason}")]
+    Unparsable {
+        /// Which.
+        model: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+impl AskError {
+    /// Its stable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            AskError::Construction { .. } => "E0901",
+            AskError::Transport { .. } => "E0902",
+            AskError::RateLimited { .. } => "E0903",
+            AskError::Status { .. } => "E0904",
+            AskError::Refused { .. } => "E0905",
+            AskError::Unparsable { .. } => "E0906",
+        }
+    }
+
+    /// Does it say something about the model's health, and for how many seconds it is better left alone?
+    pub fn ails_for(&self) -> Option<u64> {
+        match self {
+            AskError::RateLimited { after, .. } => Some(after.unwrap_or(10)),
+            AskError::Transport { .. } => Some(30),
+            AskError::Status { status, .. } if *status >= 500 => Some(30),
+            _ => None,
+        }
+    }
+}
+
+/// Everything about models that the runs of a process share.
+#[derive(Debug)]
+pub struct Models {
+    settings: Settings,
+    prices: Prices,
+    health: Health,
+    #[cfg(feature = "models")]
+    client: std::sync::OnceLock<Result<client::Client, String>>,
+}
+
+impl Default for Models {
+    fn default() -> Models {
+        Models::new(Settings::default())
+    }
+}
+
+impl Models {
+    /// With these settings; what they price goes before what is known.
+    pub fn new(settings: Settings) -> Models {
+        let prices = Prices::known().with(settings.price.clone());
+        Models {
+            settings,
+            prices,
+            health: Health::default(),
+            #[cfg(feature = "models")]
+            client: std::sync::OnceLock::new(),
+        }
+    }
+
+    /// The models that are asked, in the order in which they are: those that a worker names, or the configured ones; those that
+    /// have lately failed last.
+    pub fn in_order(&self, named: &[String]) -> Vec<String> {
+        let Defaults { default, alias } = &self.settings.models;
+        let named = if named.is_empty() { default } else { named };
+        let mut models: Vec<String> = named.iter().map(|name| alias.get(name).unwrap_or(name).clone()).collect();
+        self.health.sort(&mut models);
+        models
+    }
+
+    /// What this costs; none: the price is not known.
+    pub fn cost(&self, model: &str, used: Used) -> Option<Money> {
+        self.prices.of(model).map(|price| price.of(used))
+    }
+
+    /// Its health.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// The settings of a provider, when there are any.
+    pub fn provider(&self, name: &str) -> Option<&Provider> {
+        self.settings.provider.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bare_name_stands_for_what_settings_say() {
+        let text = "[models]\ndefault = [\"fast\", \"a/b\"]\n[models.alias]\nfast = \"c/d\"";
+        let models = Models::new(toml::from_str(text).expect("settings"));
+        assert_eq!(models.in_order(&[]), ["c/d", "a/b"]);
+        assert_eq!(models.in_order(&["x/y".to_owned(), "fast".to_owned(), "slow".to_owned()]), ["x/y", "c/d", "slow"]);
+    }
+}

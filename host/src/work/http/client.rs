@@ -1,0 +1,56 @@
+//! The clients of the process: one that asks only what is public, and one for definitions that may ask more. Each keeps its own
+//! connections, so none that was made unchecked is ever used by a request that is checked.
+
+use super::guard;
+use reqwest::Client;
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+/// How long a server may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(10);
+
+static PUBLIC: LazyLock<Result<Client, String>> = LazyLock::new(|| new(true));
+static ANY: LazyLock<Result<Client, String>> = LazyLock::new(|| new(false));
+
+/// What every client of this program begins with: its cryptography, no redirect that nobody looked at.
+pub(crate) fn builder() -> reqwest::ClientBuilder {
+    // Somebody may have chosen already; that is as good.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder().connect_timeout(CONNECT).redirect(reqwest::redirect::Policy::none())
+}
+
+/// The client for requests to public addresses, or to any.
+pub(super) fn client(public: bool) -> Result<&'static Client, String> {
+    let client = if public { &PUBLIC } else { &ANY };
+    client.as_ref().map_err(Clone::clone)
+}
+
+fn new(public: bool) -> Result<Client, String> {
+    // A proxy would look names up by itself. Whether to try again is for the step to say.
+    let mut builder = builder().no_proxy().referer(false).retry(reqwest::retry::never());
+    builder = builder.user_agent(concat!("aivm/", env!("CARGO_PKG_VERSION")));
+    if public {
+        builder = builder.dns_resolver(Arc::new(Public));
+    }
+    builder.build().map_err(|error| error.to_string())
+}
+
+/// Looks a name up once. What it gives is what is connected to: nothing is looked up between the check and the connection.
+struct Public;
+
+impl Resolve for Public {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        Box::pin(async move {
+            let looked_up = tokio::task::spawn_blocking(move || {
+                let addresses: Vec<SocketAddr> = (host.as_str(), 0).to_socket_addrs()?.collect();
+                std::io::Result::Ok((host, addresses))
+            });
+            let (host, addresses) = looked_up.await??;
+            guard::check(&host, &addresses.iter().map(SocketAddr::ip).collect::<Vec<IpAddr>>())?;
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}

@@ -1,0 +1,106 @@
+//! Calls of models: the question is made of the call, models are asked in order of preference until one answers, and the answer
+//! becomes a value and a word. A model can only choose a word that its step allows: anything else is a failure.
+
+use super::{Piece, Returned, Task, error};
+use crate::builtin::Body;
+use crate::models::{AskError, Models};
+use aivm_schema::module::EndKind;
+use aivm_schema::worker::Ask;
+use aivm_vm::action::Usage;
+use std::time::Duration;
+
+mod answer;
+mod question;
+
+use answer::Answer;
+use question::Question;
+
+/// Asks.
+pub async fn run(task: &Task, ask: &Ask, models: &Models) -> Returned {
+    let deadline = task.deadline_ms.map(Duration::from_millis);
+    let asked = asked(task, ask, models);
+    let in_time = async {
+        match deadline {
+            Some(deadline) => tokio::time::timeout(deadline, asked).await.ok(),
+            None => Some(asked.await),
+        }
+    };
+    tokio::select! {
+        returned = in_time => returned.unwrap_or_else(|| Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0))),
+        () = task.stop.asked() => Returned::stopped(),
+    }
+}
+
+async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
+    let names = models.in_order(&ask.models);
+    if names.is_empty() {
+        return Returned::failed(
+            "E0900",
+            format!(
+                "`{}` asks a model, and none is configured: set AIVM_MODEL=provider/model, or [models] default in aivm.toml, or run with `--mock`",
+                task.worker.name
+            ),
+        );
+    }
+    let question = match Question::of(task, ask) {
+        Ok(question) => question,
+        Err(error) => return Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() },
+    };
+    let (mut usage, mut failures) = (Usage::default(), Vec::new());
+    for name in &names {
+        match one(task, models, name, &question, &mut usage).await {
+            Ok(answer) => {
+                models.health().answered(name);
+                let attributes = vec![("model".to_owned(), name.clone())];
+                let Answer { verdict, output } = answer;
+                let body = Body::New { media_type: question.form.media_type.clone(), payload: output.into_bytes() };
+                return Returned::Done { body, verdict, attributes, usage };
+            }
+            Err(failure) => {
+                if let Some(seconds) = failure.ails_for() {
+                    models.health().failed(name, seconds);
+                }
+                failures.push(failure);
+            }
+        }
+    }
+    // The exact cause of each: the code is that of the preferred one.
+    let code = failures.first().map_or("E0900", AskError::code);
+    let reasons: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    let message = reasons.join("; ");
+    let message = message.strip_prefix(&format!("{code}: ")).map(str::to_owned).unwrap_or(message);
+    Returned::Failed { kind: EndKind::Failure, error: error(code, message), usage }
+}
+
+/// Asks one model; an answer that cannot be read is given back to it once.
+async fn one(
+    task: &Task,
+    models: &Models,
+    name: &str,
+    question: &Question,
+    usage: &mut Usage,
+) -> Result<Answer, AskError> {
+    let mut request = question.request.clone();
+    let mut repaired = false;
+    let tell = |text: &str| {
+        if let Some(hears) = &task.hears {
+            // The run may have stopped listening.
+            let _ = hears.send(Piece { key: task.key.clone(), text: text.to_owned() });
+        }
+    };
+    let heard: Option<&(dyn Fn(&str) + Sync)> = if task.hears.is_some() { Some(&tell) } else { None };
+    loop {
+        let said = models.ask(name, request.clone(), &question.options, heard).await?;
+        let used = said.used.unwrap_or_else(|| question.guessed(&said.text));
+        usage.tokens = usage.tokens.saturating_add(used.tokens());
+        usage.money = usage.money.saturating_add(models.cost(name, used).unwrap_or_default().0);
+        match question.form.read(&said.text, said.cut) {
+            Ok(answer) => return Ok(answer),
+            Err(reason) if repaired => return Err(AskError::Unparsable { model: name.to_owned(), reason }),
+            Err(reason) => {
+                request = question.again(request, &said.text, &reason);
+                repaired = true;
+            }
+        }
+    }
+}

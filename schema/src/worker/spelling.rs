@@ -1,0 +1,271 @@
+//! The keys of a definition as they are written, and why some mean nothing.
+
+use super::*;
+
+/// The keys as they are written; [`WorkerDefinition`] is what they mean.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Spelling {
+    #[serde(skip_serializing_if = "String::is_empty")]
+    about: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    builtin: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<Run>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) prompt: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model: Option<Models>,
+    #[serde(skip_serializing_if = "is_default")]
+    options: Options,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    examples: Vec<Example>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    http: Option<Http>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    human: Option<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    with: Settings,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    words: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    effect: Option<Effect>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key_ttl: Option<Milliseconds>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    undo: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    probe: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accepts: Option<Accepts>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    returns: Option<Returns>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<Milliseconds>,
+    #[serde(skip_serializing_if = "is_default")]
+    backoff: Backoff,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<Money>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tokens: Option<Tokens>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    most: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mock: Option<Vec<MockEntry>>,
+}
+
+/// One model, or several in order of preference.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`model` is `provider/model`, or a list of them, the preferred first")]
+enum Models {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// Media types, or a schema of the JSON that is read.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`accepts` is a media type, a list of them, or a table with `schema`")]
+enum Accepts {
+    Type(String),
+    Types(Vec<String>),
+    Schema(Schema),
+}
+
+/// A media type, or a schema of the JSON that is returned.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`returns` is a media type, or a table with `schema`")]
+enum Returns {
+    Type(String),
+    Schema(Schema),
+}
+
+/// A media type of JSON, and its schema.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Schema {
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    media_type: Option<String>,
+    schema: serde_json::Value,
+}
+
+/// The media type of a schema that names none.
+const JSON: &str = "application/json";
+
+impl Spelling {
+    pub(super) fn does_nothing(&self) -> bool {
+        self.builtin.is_none()
+            && self.run.is_none()
+            && self.prompt.is_none()
+            && self.human.is_none()
+            && self.http.is_none()
+    }
+
+    /// Its prompt stands elsewhere.
+    pub(super) fn without_prompt(self) -> Spelling {
+        Spelling { prompt: None, ..self }
+    }
+}
+
+/// Why a definition means nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum DefinitionError {
+    /// None of the keys that say what a call does.
+    #[error("it does nothing: say one of `run`, `prompt`, `http`, `builtin`, `human` or `mock`")]
+    Nothing,
+    /// More than one of them.
+    #[error("it does two things, `{0}` and `{1}`: a worker does one")]
+    Two(&'static str, &'static str),
+    /// `run = []` or `run = ""`.
+    #[error("`run` is empty: name a program")]
+    EmptyRun,
+    /// A key that only a model hears.
+    #[error("`{0}` is for a model: it needs `prompt` or `model`")]
+    OfAModel(&'static str),
+    /// A word that the language could not name.
+    #[error("`{0}` in `words` is not a word: a letter or `_`, then letters, digits, `_` and `-`")]
+    NotAWord(String),
+    /// `key_ttl` of a worker that is given no key to be known.
+    #[error("`key_ttl` says how long an idempotency key is known: it needs `effect = \"idempotent\"`")]
+    KeyTtl,
+}
+
+impl TryFrom<Spelling> for WorkerDefinition {
+    type Error = DefinitionError;
+
+    fn try_from(spelling: Spelling) -> Result<WorkerDefinition, DefinitionError> {
+        let asks = spelling.prompt.is_some() || spelling.model.is_some();
+        let keys = [
+            ("builtin", spelling.builtin.is_some()),
+            ("run", spelling.run.is_some()),
+            ("prompt", asks),
+            ("http", spelling.http.is_some()),
+            ("human", spelling.human.is_some()),
+        ];
+        let mut said = keys.iter().filter(|(_, said)| *said).map(|(key, _)| *key);
+        if let (Some(first), Some(second)) = (said.next(), said.next()) {
+            return Err(DefinitionError::Two(first, second));
+        }
+        let of_a_model =
+            [("options", spelling.options != Options::default()), ("examples", !spelling.examples.is_empty())];
+        if let Some((key, _)) = of_a_model.iter().find(|(_, said)| *said && !asks) {
+            return Err(DefinitionError::OfAModel(key));
+        }
+        let does = if let Some(name) = spelling.builtin {
+            Does::Builtin(name)
+        } else if let Some(run) = spelling.run {
+            match &run {
+                Run::Shell(line) if line.trim().is_empty() => return Err(DefinitionError::EmptyRun),
+                Run::Argv(argv) if argv.first().is_none_or(String::is_empty) => return Err(DefinitionError::EmptyRun),
+                _ => Does::Command(run),
+            }
+        } else if let Some(http) = spelling.http {
+            Does::Http(Box::new(http))
+        } else if let Some(question) = spelling.human {
+            Does::Human(question)
+        } else if asks {
+            let models = match spelling.model {
+                None => Vec::new(),
+                Some(Models::One(model)) => vec![model],
+                Some(Models::Several(models)) => models,
+            };
+            let (prompt, options) = (spelling.prompt.unwrap_or_default(), spelling.options);
+            Does::Model(Box::new(Ask { prompt, models, options, examples: spelling.examples }))
+        } else if spelling.mock.is_some() {
+            Does::Mock
+        } else {
+            return Err(DefinitionError::Nothing);
+        };
+        if let Some(word) = spelling.words.iter().find(|word| !crate::word::is_word(word)) {
+            return Err(DefinitionError::NotAWord(word.clone()));
+        }
+        if spelling.key_ttl.is_some() && spelling.effect != Some(Effect::Idempotent) {
+            return Err(DefinitionError::KeyTtl);
+        }
+        let (accepts, accepts_schema) = match spelling.accepts {
+            None => (Vec::new(), None),
+            Some(Accepts::Type(one)) => (vec![one], None),
+            Some(Accepts::Types(types)) => (types, None),
+            Some(Accepts::Schema(Schema { media_type, schema })) => {
+                (vec![media_type.unwrap_or_else(|| JSON.to_owned())], Some(schema))
+            }
+        };
+        let (returns, returns_schema) = match spelling.returns {
+            None => (None, None),
+            Some(Returns::Type(media_type)) => (Some(media_type), None),
+            Some(Returns::Schema(Schema { media_type, schema })) => {
+                (Some(media_type.unwrap_or_else(|| JSON.to_owned())), Some(schema))
+            }
+        };
+        Ok(WorkerDefinition {
+            about: spelling.about,
+            does,
+            with: spelling.with,
+            words: spelling.words,
+            effect: spelling.effect,
+            key_ttl: spelling.key_ttl,
+            undo: spelling.undo,
+            probe: spelling.probe,
+            accepts,
+            accepts_schema,
+            returns,
+            returns_schema,
+            timeout: spelling.timeout,
+            backoff: spelling.backoff,
+            cost: spelling.cost,
+            tokens: spelling.tokens,
+            most: spelling.most,
+            mock: spelling.mock,
+        })
+    }
+}
+
+impl From<WorkerDefinition> for Spelling {
+    fn from(worker: WorkerDefinition) -> Spelling {
+        let mut spelling = Spelling {
+            about: worker.about,
+            with: worker.with,
+            words: worker.words,
+            effect: worker.effect,
+            key_ttl: worker.key_ttl,
+            undo: worker.undo,
+            probe: worker.probe,
+            timeout: worker.timeout,
+            backoff: worker.backoff,
+            cost: worker.cost,
+            tokens: worker.tokens,
+            most: worker.most,
+            mock: worker.mock,
+            ..Spelling::default()
+        };
+        let typed = |media_type: Option<String>, schema| {
+            // JSON goes without saying.
+            Schema { media_type: media_type.filter(|media_type| media_type != JSON), schema }
+        };
+        spelling.accepts = match worker.accepts_schema {
+            Some(schema) => Some(Accepts::Schema(typed(worker.accepts.into_iter().next(), schema))),
+            None => Some(worker.accepts).filter(|types| !types.is_empty()).map(Accepts::Types),
+        };
+        spelling.returns = match worker.returns_schema {
+            Some(schema) => Some(Returns::Schema(typed(worker.returns, schema))),
+            None => worker.returns.map(Returns::Type),
+        };
+        match worker.does {
+            Does::Builtin(name) => spelling.builtin = Some(name),
+            Does::Command(run) => spelling.run = Some(run),
+            Does::Model(ask) => {
+                let Ask { prompt, mut models, options, examples } = *ask;
+                spelling.prompt = Some(prompt);
+                spelling.model = match models.len() {
+                    0 => None,
+                    1 => models.pop().map(Models::One),
+                    _ => Some(Models::Several(models)),
+                };
+                (spelling.options, spelling.examples) = (options, examples);
+            }
+            Does::Http(http) => spelling.http = Some(*http),
+            Does::Human(question) => spelling.human = Some(question),
+            Does::Mock => spelling.mock = Some(spelling.mock.unwrap_or_default()),
+        }
+        spelling
+    }
+}

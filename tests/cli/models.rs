@@ -1,0 +1,201 @@
+//! Models as workers: who is asked and with what, what an answer may be, and what happens when there is none.
+
+use super::fake::{Fake, Reply, text};
+use super::*;
+use std::process::Output;
+
+const ASK: &str = "+++\n[worker.judge]\nprompt = \"Judge.\"\nmodel = [\"a/m\", \"b/m\"]\n+++\n\
+    out <= ( switch[s] <= ( judge => send | cancel ) <= match <= ( fine => send  default => cancel ) ) <= in\n";
+
+/// A project that knows these servers as `a`, `b`, ….
+fn project(servers: &[&Fake], program: &str) -> tempfile::TempDir {
+    let dir = folder();
+    let mut settings = String::new();
+    for (name, server) in ["a", "b", "c"].iter().zip(servers) {
+        settings.push_str(&format!("[provider.{name}]\nurl = \"{}\"\n", server.url));
+    }
+    settings.push_str("[price.\"a/*\"]\ninput = \"$1\"\noutput = \"$2\"\n");
+    write(dir.path(), "aivm.toml", &settings);
+    write(dir.path(), "p.aivm", program);
+    dir
+}
+
+fn run(dir: &tempfile::TempDir, more: &[&str]) -> Output {
+    let args = ["run", "p.aivm", "--in", "the input", "--json"];
+    aivm(dir.path(), &[&args, more].concat())
+}
+
+const PLAIN: &str =
+    "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\n+++\nout <= ( switch[s] <= ( w => send ) ) <= in\n";
+
+#[test]
+fn a_model_is_asked_with_its_prompt_and_what_flows() {
+    let fake = Fake::new(vec![text("said")]);
+    let dir = project(&[&fake], PLAIN);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report = json(&output);
+    assert_eq!(report["output"]["text"], "said", "{report}");
+    let step = &report["steps"][0];
+    assert_eq!((step["tokens"].as_u64(), step["cost_usd"].as_f64()), (Some(15), Some(0.00002)), "{step}");
+    let asked = &fake.asked()[0];
+    assert_eq!(asked["model"], "m");
+    assert_eq!(asked["messages"][0]["content"], "Say it.");
+    assert_eq!(asked["messages"][1]["content"], "the input");
+}
+
+#[test]
+fn a_model_chooses_among_the_words_of_its_step_and_no_others() {
+    let cases: [(&str, u16, Option<&str>); 4] = [
+        (r#"{"verdict": "fine", "output": "good"}"#, 0, Some("good")),
+        ("```json\n{\"verdict\": \"Fine\", \"output\": \"good\"}\n```", 0, Some("good")),
+        (r#"{"verdict": "cancel", "output": "bad"}"#, 1, None),
+        (r#"{"verdict": "default", "output": "good"}"#, 1, None),
+    ];
+    for (said, code, sent) in cases {
+        let fake = Fake::new(vec![text(said)]);
+        let dir = project(&[&fake], ASK);
+        let output = run(&dir, &[]);
+        assert_eq!(output.status.code(), Some(i32::from(code)), "{said}: {}", stderr(&output));
+        assert_eq!(json(&output)["output"]["text"].as_str(), sent, "{said}");
+        let asked = &fake.asked()[0];
+        let words = asked.pointer("/response_format/json_schema/schema/properties/verdict/enum");
+        assert_eq!(words, Some(&serde_json::json!(["send", "cancel", "fine"])), "{asked}");
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_read_is_given_back_once() {
+    let fake = Fake::new(vec![text("I think it is fine."), text(r#"{"verdict": "fine", "output": "good"}"#)]);
+    let dir = project(&[&fake], ASK);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(json(&output)["steps"][0]["tokens"], 30, "both are counted");
+    let again = fake.asked()[1]["messages"].as_array().expect("messages").clone();
+    assert_eq!(again[2]["content"], "I think it is fine.");
+    assert!(again[3]["content"].as_str().is_some_and(|told| told.contains("`send`, `cancel`, `fine`")), "{again:?}");
+
+    // Twice is a failure, and the next model is asked.
+    let (first, second) = (Fake::new(vec![text("hm")]), Fake::new(vec![text(r#"{"verdict": "fine"}"#)]));
+    let dir = project(&[&first, &second], ASK);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!((first.asked().len(), second.asked().len()), (2, 1));
+}
+
+#[test]
+fn each_failure_of_a_model_says_what_it_was() {
+    let cases = [
+        (Reply::Status(429, "retry-after: 7", "{}".into()), "E0903", "again in 7 s"),
+        (
+            Reply::Status(500, "", r#"{"error": {"message": "out of order"}}"#.into()),
+            "E0904",
+            "status 500: out of order",
+        ),
+        (Reply::Status(401, "", r#"{"error": {"message": "no such key"}}"#.into()), "E0904", "no such key"),
+        (Reply::Broken, "E0902", "not reached"),
+        (Reply::Raw("not json at all".into()), "E0902", "a/m"),
+        (Reply::Raw("{\"choices\": []}".into()), "E0906", "a/m"),
+        (text(""), "E0906", "it is empty"),
+    ];
+    let program = PLAIN.replace("=> send", "=> send | cancel");
+    for (reply, code, why) in cases {
+        let fake = Fake::new(vec![reply]);
+        let dir = project(&[&fake], PLAIN);
+        let output = run(&dir, &[]);
+        assert_eq!(output.status.code(), Some(1), "{code}: {}", stderr(&output));
+        let error = json(&output)["steps"][0]["error"].clone();
+        assert_eq!(error["code"], code, "{error}");
+        assert!(error["message"].as_str().is_some_and(|message| message.contains(why)), "{error}");
+    }
+    // The next is asked whatever the first one's failure was, and the trace of a failure names the cause of each.
+    let broken = || Fake::new(vec![Reply::Status(503, "", "{}".into())]);
+    let (first, second) = (broken(), broken());
+    let program = program.replace("\"a/m\"", "[\"a/m\", \"b/m\"]").replace("=> send | cancel", "=> send");
+    let dir = project(&[&first, &second], &program);
+    let message = json(&run(&dir, &[]))["steps"][0]["error"]["message"].to_string();
+    assert!(message.contains("a/m answered with status 503") && message.contains("b/m answered"), "{message}");
+}
+
+#[test]
+fn a_model_that_hangs_ends_with_its_deadline() {
+    let fake = Fake::new(vec![Reply::Stall(std::time::Duration::from_secs(600))]);
+    let dir = project(&[&fake], &PLAIN.replace("( w =>", "( w<300ms> =>"));
+    let output = run(&dir, &[]);
+    assert_eq!(json(&output)["steps"][0]["error"]["code"], "E0712", "{}", stderr(&output));
+}
+
+#[test]
+fn without_a_model_or_a_key_it_is_said_what_to_do() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", &PLAIN.replace("model = \"a/m\"\n", ""));
+    let output = run(&dir, &[]);
+    let error = json(&output)["steps"][0]["error"].clone();
+    assert_eq!(error["code"], "E0900", "{}", stderr(&output));
+    assert!(error["message"].as_str().is_some_and(|message| message.contains("AIVM_MODEL")), "{error}");
+    for (model, why) in
+        [("openai/gpt-5", "set OPENAI_API_KEY"), ("nobody/x", "[provider.nobody]"), ("x", "provider/model")]
+    {
+        let output = command(dir.path(), &["run", "p.aivm", "--in", "x", "--json"])
+            .env("AIVM_MODEL", model)
+            .env_remove("OPENAI_API_KEY")
+            .output()
+            .expect("aivm runs");
+        let error = json(&output)["steps"][0]["error"].clone();
+        assert_eq!(error["code"], "E0901", "{error}");
+        assert!(error["message"].as_str().is_some_and(|message| message.contains(why)), "{error}");
+    }
+}
+
+#[test]
+fn examples_behaviours_and_schemas_shape_the_question() {
+    let fake = Fake::new(vec![text("{\"n\": \"one\"}"), text("Here: {\"n\": 1}")]);
+    let program = "+++\n[worker.w]\nprompt = \"Count for {{ with.who }}.\"\nwith = { who = \"Ada\" }\nmodel = \"a/m\"\noptions = { temperature = 0.5, max_tokens = 50 }\n\
+        returns = { schema = { type = \"object\", required = [\"n\"], properties = { n = { type = \"integer\" } } } }\n\
+        examples = [{ input = \"two\", output = \"{\\\"n\\\": 2}\" }]\n\
+        [behaviour.terse]\nprompt = \"Be terse.\"\n+++\nout <= ( switch[s] <= ( w<terse> => send ) ) <= in\n";
+    let dir = project(&[&fake], program);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(json(&output)["output"]["text"], "{\"n\":1}");
+    let asked = fake.asked();
+    let first = &asked[0];
+    let system = first["messages"][0]["content"].as_str().expect("instructions");
+    assert!(system.starts_with("Count for Ada.\n\nBe terse."), "{system}");
+    assert_eq!(
+        (&first["messages"][1]["content"], &first["messages"][2]["content"]),
+        (&"two".into(), &"{\"n\": 2}".into())
+    );
+    assert_eq!((first["temperature"].as_f64(), first["max_tokens"].as_u64()), (Some(0.5), Some(50)));
+    assert_eq!(first.pointer("/response_format/json_schema/schema/required"), Some(&serde_json::json!(["n"])));
+    let why = asked[1]["messages"][5]["content"].as_str().expect("why").to_owned();
+    assert!(why.contains("does not fit the schema"), "{why}");
+}
+
+#[test]
+fn images_are_shown_and_other_bytes_are_refused() {
+    let fake = Fake::new(vec![text("a dot")]);
+    let dir = project(&[&fake], PLAIN);
+    std::fs::write(dir.path().join("dot.png"), b"\x89PNG\r\n\x1a\n").expect("a file");
+    std::fs::write(dir.path().join("x.bin"), b"\x00\xff\x00").expect("a file");
+    let shown = aivm(dir.path(), &["run", "p.aivm", "--in", "@dot.png"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", stderr(&shown));
+    let url = fake.asked()[0].pointer("/messages/1/content/0/image_url/url").cloned();
+    assert_eq!(url, Some("data:image/png;base64,iVBORw0KGgo=".into()), "{}", fake.asked()[0]);
+    let refused = aivm(dir.path(), &["run", "p.aivm", "--in", "@x.bin"]);
+    assert!(stderr(&refused).contains("E0908"), "{}", stderr(&refused));
+    assert_eq!(fake.asked().len(), 1);
+}
+
+#[test]
+fn a_terminal_shows_an_answer_as_it_comes() {
+    let fake = Fake::new(vec![Reply::Slow("half an answer".into(), std::time::Duration::from_millis(700))]);
+    let dir = project(&[&fake], PLAIN);
+    let shown = super::display::written(dir.path(), 80, &["run", "p.aivm", "--in", "x"]);
+    let (before, _) = shown.split_once('✓').expect("the line that stays");
+    assert!(before.contains("half an") && !shown.contains("half an answer"), "{shown}");
+    assert_eq!(fake.asked()[0]["stream"], true);
+    // Nobody looks on: one answer, in one piece.
+    run(&dir, &[]);
+    assert_ne!(fake.asked()[1]["stream"], true);
+}

@@ -1,0 +1,167 @@
+//! Where workers come from: agents, definitions of other programs; and what is known of them.
+
+use super::*;
+
+const AGENT: &str =
+    "---\nname: reviewer\ndescription: Reviews code.\ntools: Read, Grep\nmodel: sonnet\n---\n\nYou review.\n";
+
+const DEFINITIONS: &str = r#"[
+    {"name": "GPT 4o.mini", "provider": "openai", "model_name": "gpt-4o-mini", "base_config": {"temperature": 0.5},
+     "auth": {"method": "env_var", "value": "CORP_KEY"}, "cost_metrics": {"input_tokens_usd_per_1k": 0.001},
+     "tool_allowlist": ["tool.ReadFile"]},
+    {"name": "off", "provider": "openai", "modelName": "x", "status": "disabled"},
+    {"name": "broken", "provider": "openai"}
+]"#;
+
+fn show(dir: &Path, word: &str) -> Value {
+    json(&aivm(dir, &["worker", "show", word, "--json"]))
+}
+
+#[test]
+fn an_agent_of_the_project_is_a_worker() {
+    let dir = folder();
+    write(dir.path(), "aivm.toml", "[models.alias]\nsonnet = \"anthropic/claude-sonnet-4-5\"\n");
+    write(dir.path(), ".claude/agents/reviewer.md", AGENT);
+    write(dir.path(), "workers/own.md", &AGENT.replace("sonnet", "haiku"));
+    let shown = show(dir.path(), "reviewer");
+    assert_eq!(shown["definition"]["model"], "anthropic/claude-sonnet-4-5", "{shown}");
+    assert_eq!(shown["notes"], serde_json::json!(["tools that it is not given: Read, Grep"]));
+    let own = show(dir.path(), "own");
+    assert!(own["definition"]["model"].is_null(), "an unknown alias is the configured model: {own}");
+    assert_eq!(own["notes"].as_array().map(Vec::len), Some(3), "{own}");
+    let told = aivm(dir.path(), &["worker", "show", "reviewer"]);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("tools that it is not given: Read, Grep"));
+    // From a folder below, with `workers/` before it.
+    write(dir.path(), "sub/p.aivm", "out <= ( switch <= ( reviewer => send ) ) <= in\n");
+    assert_eq!(aivm(&dir.path().join("sub"), &["check", "p.aivm"]).status.code(), Some(0));
+    write(dir.path(), "workers/reviewer.md", "+++\nrun = \"cat\"\n+++\n");
+    assert_eq!(show(dir.path(), "reviewer")["kind"], "command");
+}
+
+#[test]
+fn definitions_of_another_program_are_found_and_the_wrong_ones_told_of() {
+    let dir = folder();
+    write(dir.path(), "aivm.toml", "");
+    write(dir.path(), "ai_worker_definitions.json", DEFINITIONS);
+    let shown = show(dir.path(), "gpt-4o-mini");
+    assert_eq!(shown["definition"]["model"], "openai/gpt-4o-mini", "{shown}");
+    assert_eq!(shown["definition"]["options"]["temperature"], 0.5);
+    for (word, reason) in
+        [("off", "is disabled, not active"), ("broken", "aiWorkerDefinitions[2] `broken`: it has no `model_name`")]
+    {
+        let output = aivm(dir.path(), &["worker", "show", word]);
+        assert_eq!(output.status.code(), Some(2));
+        assert!(stderr(&output).contains(reason), "{word}: {}", stderr(&output));
+    }
+    let listed = aivm(dir.path(), &["worker", "ls"]);
+    assert!(
+        stderr(&listed).contains("not loaded: ") && stderr(&listed).contains("[2] `broken`"),
+        "{}",
+        stderr(&listed)
+    );
+    // The key that the file names is the one that is missing.
+    write(dir.path(), "p.aivm", "out <= ( switch <= ( gpt-4o-mini => send ) ) <= in\n");
+    let mut run = command(dir.path(), &["run", "p.aivm", "--in", "x"]);
+    let failed = run.env_remove("CORP_KEY").output().expect("aivm runs");
+    if cfg!(feature = "models") {
+        assert!(stderr(&failed).contains("CORP_KEY"), "{}", stderr(&failed));
+    }
+}
+
+#[test]
+fn an_import_writes_all_or_nothing_and_over_nothing() {
+    let dir = folder();
+    write(dir.path(), "defs.json", DEFINITIONS);
+    let there = |name: &str| dir.path().join(name).exists();
+    let strict = aivm(dir.path(), &["worker", "import", "defs.json", "--policy", "FailFastOnError"]);
+    assert_eq!(strict.status.code(), Some(2));
+    assert!(stderr(&strict).contains("error[E0922]") && stderr(&strict).contains("`broken`"), "{}", stderr(&strict));
+    assert!(!there("workers"));
+    let imported = json(&aivm(dir.path(), &["worker", "import", "defs.json", "--json"]));
+    assert_eq!(imported["written"], serde_json::json!(["workers/gpt-4o-mini.md"]), "{imported}");
+    assert_eq!(imported["wrong"][0]["at"], "aiWorkerDefinitions[2]");
+    let settings = imported["settings"].as_str().expect("settings");
+    assert!(settings.contains("key = \"CORP_KEY\"") && settings.contains("input = \"$1.00\""), "{settings}");
+    assert_eq!(show(dir.path(), "gpt-4o-mini")["definition"]["model"], "openai/gpt-4o-mini");
+    write(dir.path(), "workers/gpt-4o-mini.md", "mine");
+    let again = aivm(dir.path(), &["worker", "import", "defs.json"]);
+    assert!(stderr(&again).contains("error[E0923]"), "{}", stderr(&again));
+    assert_eq!(std::fs::read_to_string(dir.path().join("workers/gpt-4o-mini.md")).expect("a file"), "mine");
+    assert_eq!(aivm(dir.path(), &["worker", "import", "defs.json", "--force"]).status.code(), Some(0));
+    assert_eq!(show(dir.path(), "gpt-4o-mini")["kind"], "model");
+    write(dir.path(), "agent.md", AGENT);
+    assert_eq!(aivm(dir.path(), &["worker", "import", "agent.md"]).status.code(), Some(0));
+    assert_eq!(show(dir.path(), "reviewer")["definition"]["prompt"], "You review.");
+}
+
+#[test]
+fn a_reload_is_all_or_nothing_and_shows_what_changed() {
+    let dir = folder();
+    write(dir.path(), "workers/a.toml", "run = \"cat\"\n");
+    write(dir.path(), "workers/b.toml", "run = \"cat\"\n");
+    let first = json(&aivm(dir.path(), &["worker", "reload", "--json"]));
+    assert_eq!(first["new"], serde_json::json!(["a", "b"]), "{first}");
+    let changes = || json(&aivm(dir.path(), &["worker", "ls", "--json"]))["changes"].clone();
+    assert_eq!(changes(), serde_json::json!([]));
+    write(dir.path(), "workers/a.toml", "run = \"tac\"\n");
+    write(dir.path(), "workers/b.toml", "rum = \"cat\"\n");
+    write(dir.path(), "workers/c.toml", "builtin = \"no-such\"\n");
+    let wrong = aivm(dir.path(), &["worker", "reload"]);
+    assert_eq!(wrong.status.code(), Some(2));
+    for said in ["error[E0921]", "b.toml", "c: ", "no-such"] {
+        assert!(stderr(&wrong).contains(said), "{said}: {}", stderr(&wrong));
+    }
+    std::fs::remove_file(dir.path().join("workers/b.toml")).expect("a file");
+    std::fs::remove_file(dir.path().join("workers/c.toml")).expect("a file");
+    let changed = serde_json::json!([{"word": "a", "change": "changed"}, {"word": "b", "change": "gone"}]);
+    assert_eq!(changes(), changed, "what was wrong was not noted");
+    assert_eq!(aivm(dir.path(), &["worker", "reload"]).status.code(), Some(0));
+    assert_eq!(changes(), serde_json::json!([]));
+}
+
+#[test]
+fn a_worker_is_tried_alone() {
+    let dir = folder();
+    write(dir.path(), "workers/shout.toml", "run = \"tr a-z A-Z\"\n");
+    write(dir.path(), "workers/judge.toml", "mock = [\"good\"]\n");
+    let tried = json(&aivm(dir.path(), &["worker", "try", "shout", "--in", "hello", "--json"]));
+    assert_eq!((&tried["status"], &tried["output"]["text"]), (&"sent".into(), &"HELLO".into()), "{tried}");
+    assert_eq!(tried["steps"].as_array().map(Vec::len), Some(1));
+    let judged = json(&aivm(dir.path(), &["worker", "try", "judge", "--words", "good,bad", "--in", "x", "--json"]));
+    assert_eq!((&judged["status"], &judged["steps"][0]["verdict"]), (&"sent".into(), &"good".into()), "{judged}");
+    assert!(!dir.path().join(".aivm").exists(), "nothing is kept");
+    for args in [["shout", "--words", "in"], ["a b", "--words", "x"]] {
+        let output = aivm(dir.path(), &[&["worker", "try"], &args[..]].concat());
+        assert!(stderr(&output).contains("error[E0925]"), "{}", stderr(&output));
+    }
+}
+
+#[cfg(feature = "store")]
+#[test]
+fn the_journals_tell_how_workers_do() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", SHOUT);
+    write(
+        dir.path(),
+        "f.aivm",
+        "+++\n[worker.shout]\nrun = \"exit 3\"\n+++\nout <= ( switch <= ( shout => send ) ) <= in\n",
+    );
+    for (file, code) in [("p.aivm", 0), ("p.aivm", 0), ("f.aivm", 1)] {
+        assert_eq!(aivm(dir.path(), &["run", file, "--in", "x"]).status.code(), Some(code), "{file}");
+    }
+    let stats = json(&aivm(dir.path(), &["worker", "stats", "shout", "--json"]));
+    let shout = &stats["workers"][0];
+    let count = |key: &str| shout[key].as_u64();
+    assert_eq!(
+        (count("total_tasks_attempted"), count("successful_tasks"), count("failed_tasks")),
+        (Some(3), Some(2), Some(1)),
+        "{stats}"
+    );
+    assert!((shout["average_success_rate"].as_f64().expect("a rate") - 2.0 / 3.0).abs() < 1e-9);
+    assert!(shout["p95_duration_ms"].as_f64() >= shout["average_duration_ms"].as_f64());
+    let table = aivm(dir.path(), &["worker", "stats"]);
+    let table = String::from_utf8_lossy(&table.stdout);
+    assert!(table.lines().any(|line| line.starts_with("shout") && line.contains("67 %")), "{table}");
+    let other = json(&aivm(dir.path(), &["worker", "stats", "nobody", "--json"]));
+    assert_eq!(other["workers"], serde_json::json!([]));
+}

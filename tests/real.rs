@@ -1,0 +1,95 @@
+//! Models as workers against a real server of the protocol of OpenAI: llama.cpp with a model of random weights, which says anything
+//! at all and can be held to a schema. Only where `AIVM_REAL` names a folder for the server, as `.ci/run` does: it is fetched.
+#![cfg(feature = "models")]
+#![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
+
+use serde_json::Value;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+/// The server; it ends with the test.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The server and its port; none where it is not wanted or not to be had, and then it is said why.
+fn server() -> Option<(Server, u16)> {
+    let Some(folder) = std::env::var_os("AIVM_REAL") else {
+        println!("skipped: AIVM_REAL names no folder for the server");
+        return None;
+    };
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/llama");
+    let mut command = Command::new(script);
+    command.arg(folder).arg(port.to_string()).stderr(Stdio::null());
+    let mut server = Server(command.spawn().expect("the server's script"));
+    // Fetching takes as long as the network does.
+    for _ in 0..1_800 {
+        if let Some(status) = server.0.try_wait().expect("the script") {
+            assert_eq!(status.code(), Some(77), "the server has ended");
+            return None;
+        }
+        if is_ready(port) {
+            return Some((server, port));
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    panic!("the server does not come up");
+}
+
+fn is_ready(port: u16) -> bool {
+    use std::io::{Read, Write};
+    let ask = || -> std::io::Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.write_all(b"GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    ask().is_ok_and(|answer| answer.contains("\"ok\""))
+}
+
+fn run(folder: &Path, program: &str) -> Output {
+    std::fs::write(folder.join("p.aivm"), program).expect("a file");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aivm"));
+    command.args(["run", "p.aivm", "--in", "hello", "--json"]).current_dir(folder).env("HOME", folder);
+    command.env_remove("AIVM_STATE").env_remove("AIVM_MODEL").output().expect("aivm runs")
+}
+
+#[test]
+fn a_real_model_is_held_to_its_words_and_its_schema() {
+    let Some((_server, port)) = server() else { return };
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::write(dir.path().join("aivm.toml"), format!("[provider.local]\nurl = \"http://127.0.0.1:{port}/v1\"\n"))
+        .expect("a file");
+    // Random weights never come to an end by themselves: what is asked for does.
+    let shape = "{ type = \"object\", required = [\"n\", \"ok\"], additionalProperties = false, \
+        properties = { n = { type = \"integer\", minimum = 0, maximum = 9 }, ok = { type = \"boolean\" } } }";
+    for seed in 0..8 {
+        let worker = format!(
+            "prompt = \"Judge it.\"\nmodel = \"local/tiny\"\noptions = {{ max_tokens = 300, seed = {seed} }}\nreturns = {{ schema = {shape} }}"
+        );
+        let program = format!(
+            "+++\n[worker.judge]\n{worker}\n+++\nout <= (\n switch[j] <= ( judge => send )\n <= match <= ( good => send  bad => send  success => send )\n) <= in\n"
+        );
+        let output = run(dir.path(), &program);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        let step = &report["steps"][0];
+        assert_eq!(output.status.code(), Some(0), "{report}");
+        assert!(["good", "bad", "send", "success"].contains(&step["verdict"].as_str().unwrap_or("none")), "{step}");
+        let said: Value = serde_json::from_str(report["output"]["text"].as_str().expect("text")).expect("JSON");
+        assert!(said["n"].as_u64().is_some_and(|n| n <= 9) && said["ok"].is_boolean(), "{said}");
+        assert!(step["tokens"].as_u64().is_some_and(|tokens| tokens > 10), "the server counts: {step}");
+    }
+    // Free text of a model that says anything: whatever it is, it is the output, cut where the tokens end.
+    let free = "+++\n[worker.talk]\nprompt = \"Talk.\"\nmodel = \"local/tiny\"\noptions = { max_tokens = 20, seed = 3 }\n+++\nout <= ( switch <= ( talk => send ) ) <= in\n";
+    let output = run(dir.path(), free);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
