@@ -5,12 +5,14 @@ use crate::fail::{Exit, Failure};
 use crate::project;
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
+use aivm_lang::library::LibraryError;
 use aivm_schema::unit::Milliseconds;
-use aivm_schema::worker::seed::{self, Bundle};
+use aivm_schema::worker::seed::{self, Bundle, Policy};
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// An `aivm.toml`: what front matter may say, and what is the project's alone.
@@ -94,11 +96,11 @@ impl Project {
         };
         let Some(root) = project::nearest(&folder, "aivm.toml") else { return Ok(Project::default()) };
         let path = root.join("aivm.toml");
-        let text = crate::library::read(&path).map_err(|error| Failure::usage("E0802", error.to_string()))?;
+        let text = project::read_plain(&path).map_err(|error| Failure::usage("E0802", error.to_string()))?;
         let project = Project::parse(&text.unwrap_or_default());
         let mut project = project.map_err(|reason| Failure::usage("E0802", format!("{}: {reason}", path.display())))?;
         // A file that cannot be read is told of by whoever looks a word up in it.
-        if let Ok(Some(bundle)) = crate::library::read_seeds(&root.join(seed::FILE)) {
+        if let Ok(Some(bundle)) = read_seeds(&root.join(seed::FILE)) {
             add_seeds(&mut project.models, &bundle);
         }
         Ok(project)
@@ -135,6 +137,13 @@ pub fn models() -> Result<Arc<Models>, Failure> {
 
 fn model_named() -> Option<String> {
     std::env::var("AIVM_MODEL").ok().filter(|named| !named.trim().is_empty())
+}
+
+/// What an `ai_worker_definitions.json` says, what is valid of it; none: there is no such file.
+pub fn read_seeds(path: &Path) -> Result<Option<Bundle>, LibraryError> {
+    let Some(text) = project::read_plain(path)? else { return Ok(None) };
+    let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
+    seed::read(&text, Policy::default()).map(Some).map_err(|reason| error(reason.to_string()))
 }
 
 /// Where it is told that a person is asked.
@@ -174,7 +183,7 @@ fn settings() -> Vec<Setting> {
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
     let Project { front: FrontMatter { limits, .. }, gc, models } = root
-        .and_then(|root| crate::library::read(&root.join("aivm.toml")).ok().flatten())
+        .and_then(|root| project::read_plain(&root.join("aivm.toml")).ok().flatten())
         .and_then(|text| Project::parse(&text).ok())
         .unwrap_or_default();
     let mut limit = |name, value: Option<String>, default: &str| {

@@ -109,7 +109,11 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
     let folder = Folder::new().map_err(failed)?;
     example.write_to(&folder.0).map_err(failed)?;
     if !global.json {
-        eprintln!("{}: {}\n", example.name, example.about());
+        let recorded = match example.cassette().filter(|_| args.input.is_none()) {
+            Some(file) => format!("\nits models answer from {file}: none is asked"),
+            None => String::new(),
+        };
+        eprintln!("{}: {}{recorded}\n", example.name, example.about());
     }
     let path = |file: &str| folder.0.join(file).display().to_string();
     let program = module::load(&path("pipeline.aivm"))?;

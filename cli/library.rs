@@ -1,13 +1,12 @@
 //! The compiler's library on a real machine: files beside a program, the project's `aivm.toml`, `ai_worker_definitions.json` and
 //! agents, the standard library.
 
-use crate::config::Project;
+use crate::config::{self, Project};
 use crate::project;
 use aivm_host::{builtin, stdlib};
 use aivm_lang::front::Limits;
 use aivm_lang::library::{Found, Library, LibraryError};
-use aivm_schema::limits::SOURCE;
-use aivm_schema::worker::seed::{self, Bundle, Policy, Status};
+use aivm_schema::worker::seed::{self, Bundle, Status};
 use aivm_schema::worker::{BehaviourDefinition, Does, Loaded, WorkerDefinition};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
@@ -38,7 +37,7 @@ impl Files {
         let Some(root) = project::nearest(&folder, "aivm.toml") else { return Ok(Files::default()) };
         let path = root.join("aivm.toml");
         let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
-        let text = read(&path)?.ok_or_else(|| error("it is no plain file".to_owned()))?;
+        let text = project::read_plain(&path)?.ok_or_else(|| error("it is no plain file".to_owned()))?;
         let project = Project::parse(&text).map_err(error)?;
         Ok(Files { root: Some(root), project, seeds: OnceCell::new() })
     }
@@ -46,7 +45,7 @@ impl Files {
     /// The workers of `ai_worker_definitions.json`, valid ones; and where it is.
     pub fn seeds(&self) -> Result<Option<(PathBuf, &Bundle)>, LibraryError> {
         let Some(path) = self.root.as_ref().map(|root| root.join(seed::FILE)) else { return Ok(None) };
-        let seeds = self.seeds.get_or_init(|| read_seeds(&path).map(Option::unwrap_or_default));
+        let seeds = self.seeds.get_or_init(|| config::read_seeds(&path).map(Option::unwrap_or_default));
         seeds.as_ref().map(|bundle| Some((path, bundle))).map_err(Clone::clone)
     }
 
@@ -110,7 +109,7 @@ impl Files {
         if !name.contains('.') {
             for extension in ["md", "toml"] {
                 let path = folder(file).join("workers").join(format!("{name}.{extension}"));
-                if let Some(text) = read(&path)? {
+                if let Some(text) = project::read_plain(&path)? {
                     return self.read_worker(&path, name, &text).map(Some);
                 }
             }
@@ -122,7 +121,7 @@ impl Files {
                 return Ok(Some(known));
             }
             let path = self.agents(file).join(format!("{name}.md"));
-            if let Some(text) = read(&path)? {
+            if let Some(text) = project::read_plain(&path)? {
                 return self.read_worker(&path, name, &text).map(Some);
             }
         }
@@ -153,35 +152,16 @@ impl Files {
     }
 }
 
-/// What an `ai_worker_definitions.json` says, what is valid of it; none: there is no such file.
-pub fn read_seeds(path: &Path) -> Result<Option<Bundle>, LibraryError> {
-    let Some(text) = read(path)? else { return Ok(None) };
-    let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
-    seed::read(&text, Policy::default()).map(Some).map_err(|reason| error(reason.to_string()))
-}
-
 fn folder(file: &str) -> PathBuf {
     let parent = Path::new(file).parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
-}
-
-/// The text of a file that may not be there. Only a plain file is opened: reading another may never end.
-pub fn read(path: &Path) -> Result<Option<String>, LibraryError> {
-    let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
-    match std::fs::metadata(path) {
-        Ok(about) if about.len() > SOURCE as u64 => return Err(error(format!("it is larger than {SOURCE} bytes"))),
-        Ok(about) if !about.is_file() => return Ok(None),
-        Ok(_) => {}
-        Err(_) => return Ok(None),
-    }
-    std::fs::read_to_string(path).map(Some).map_err(|e| error(e.to_string()))
 }
 
 impl Library for Files {
     fn find(&self, file: &str, name: &str) -> Result<Option<Found>, LibraryError> {
         if !name.contains('.') {
             let program = Path::new(file).with_file_name(format!("{name}.aivm"));
-            if let Some(source) = read(&program)? {
+            if let Some(source) = project::read_plain(&program)? {
                 return Ok(Some(Found::Program { file: program.display().to_string(), source }));
             }
         }

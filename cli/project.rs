@@ -1,6 +1,8 @@
 //! Where things are: the project around a folder, its `.aivm/`, the user's own files; and reading a program's text.
 
 use crate::fail::{Failure, Source};
+use aivm_lang::library::LibraryError;
+use aivm_schema::limits::SOURCE;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -99,4 +101,16 @@ pub fn user_folder() -> Option<PathBuf> {
 pub fn who() -> String {
     let named = ["USER", "LOGNAME"].into_iter().find_map(|name| std::env::var(name).ok().filter(|who| !who.is_empty()));
     named.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
+}
+
+/// The text of a file that may not be there. Only a plain file is opened: reading another may never end.
+pub fn read_plain(path: &Path) -> Result<Option<String>, LibraryError> {
+    let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
+    match std::fs::metadata(path) {
+        Ok(about) if about.len() > SOURCE as u64 => return Err(error(format!("it is larger than {SOURCE} bytes"))),
+        Ok(about) if !about.is_file() => return Ok(None),
+        Ok(_) => {}
+        Err(_) => return Ok(None),
+    }
+    std::fs::read_to_string(path).map(Some).map_err(|e| error(e.to_string()))
 }

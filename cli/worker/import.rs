@@ -2,8 +2,8 @@
 
 use crate::args::{Global, WorkerImportArgs};
 use crate::fail::{Exit, Failure};
-use crate::library;
 use crate::out::say;
+use crate::project;
 use aivm_schema::worker::seed::{self, Bundle, Policy, Seeded, Status};
 use aivm_schema::worker::{Does, Loaded};
 use serde_json::json;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure> {
     let policy: Policy = args.policy.parse().map_err(|reason: String| Failure::usage("E0922", reason))?;
     let path = Path::new(&args.file);
-    let text = library::read(path).map_err(|error| Failure::usage("E0801", error.to_string()))?;
+    let text = project::read_plain(path).map_err(|error| Failure::usage("E0801", error.to_string()))?;
     let text =
         text.ok_or_else(|| Failure::usage("E0801", format!("cannot read {}: it is no plain file", args.file)))?;
     let refused = |reason: String| Failure::usage("E0922", format!("{}: {reason}", args.file));

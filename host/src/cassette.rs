@@ -13,11 +13,11 @@
 //!
 //! **What was not recorded** is no failure of its step, which an edge could hide: the run is left where it was.
 
+use crate::facts;
 use crate::process::{Process, Refused, Reply};
 use crate::signals::Signals;
 use crate::work::{Prepared, Returned, Surroundings, Task, mock};
 use aivm_schema::module::EndKind;
-use aivm_schema::worker::{Does, Effect, WorkerDefinition};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -32,17 +32,8 @@ mod line;
 use find::Recorded;
 use line::{Answer, Line, Request};
 
-/// Does it reach outside, so that its calls are recorded?
-pub fn is_recorded(definition: &WorkerDefinition) -> bool {
-    match definition.does {
-        Does::Model(_) | Does::Http(_) => true,
-        Does::Command(_) => definition.effect != Some(Effect::Pure),
-        Does::Builtin(_) | Does::Human(_) | Does::Mock => false,
-    }
-}
-
 fn is_taken(worker: &Prepared, mock: Option<&mock::Answering>) -> bool {
-    mock.is_none() && is_recorded(&worker.definition)
+    mock.is_none() && facts::reaches_outside(&worker.definition)
 }
 
 /// Why a cassette is none.

@@ -30,7 +30,7 @@ fn facts(worker: &Worker, mock: bool, replays: bool) -> Facts {
         };
     };
     let declared = effect(&definition);
-    let replayed = replays && crate::cassette::is_recorded(&definition);
+    let replayed = replays && reaches_outside(&definition);
     let declared = if replayed { declared.min(Effect::Read) } else { declared };
     let scripted = matches!(definition.does, Does::Mock) || mock && declared != Effect::Pure;
     Facts {
@@ -72,5 +72,14 @@ pub fn effect(definition: &WorkerDefinition) -> Effect {
         // What a built-in does is known; nobody can declare it away.
         Does::Builtin(_) | Does::Mock => of_kind,
         _ => definition.effect.unwrap_or(of_kind),
+    }
+}
+
+/// Does a call reach outside, so that a cassette records it?
+pub fn reaches_outside(definition: &WorkerDefinition) -> bool {
+    match definition.does {
+        Does::Model(_) | Does::Http(_) => true,
+        Does::Command(_) => definition.effect != Some(Effect::Pure),
+        Does::Builtin(_) | Does::Human(_) | Does::Mock => false,
     }
 }

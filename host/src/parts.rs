@@ -3,7 +3,6 @@
 
 use crate::mint::{Derived, Seal};
 use crate::store::Store;
-use crate::work;
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, parts};
 use aivm_schema::limits::ITEMS;
 use aivm_schema::module;
@@ -136,7 +135,7 @@ impl Recipes {
             Recipe::Count(of) => {
                 return match self.items(of, store).map(Items::len) {
                     Ok(count) => run.counted(make.request, count as u32),
-                    Err(error) => run.not_made(make.request, work::error("E0741", error.to_string())),
+                    Err(error) => run.not_made(make.request, refused(&error)),
                 };
             }
         };
@@ -145,7 +144,7 @@ impl Recipes {
                 store.put(&artifact);
                 run.made(make.request, artifact)
             }
-            Err(error) => run.not_made(make.request, work::error("E0741", error.to_string())),
+            Err(error) => run.not_made(make.request, refused(&error)),
         }
     }
 
@@ -242,4 +241,8 @@ pub fn with_error(value: &Artifact, error: &CallError, seal: &dyn Seal) -> Resul
         draft.attributes.remove(0);
     }
     Ok(seal.seal(draft)?)
+}
+
+fn refused(error: &PartsError) -> CallError {
+    CallError { code: "E0741".to_owned(), message: error.to_string(), step: String::new() }
 }

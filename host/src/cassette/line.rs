@@ -6,7 +6,7 @@ use crate::builtin::{Body, NewPart};
 use crate::work::error;
 use aivm_schema::artifact::{Artifact, ContentDigest};
 use aivm_schema::unit::Money;
-use aivm_schema::worker::Backoff;
+use aivm_schema::worker::{Backoff, WorkerDefinition};
 use aivm_vm::action::Usage;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
