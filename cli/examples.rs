@@ -128,7 +128,7 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         },
         ..How::default()
     };
-    let exit = run::run_program(global, &how, None, &program)?;
+    let exit = run::run(global, &how, None, &program)?;
     if !global.json {
         eprintln!("\nits files, to change: aivm try {} --copy FOLDER    the others: aivm try --list", example.name);
     }

@@ -79,7 +79,7 @@ fn compiled(file: &str) -> Result<Compiled, Failure> {
 #[cfg(feature = "store")]
 fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
     let disk = crate::store::existing()?;
-    let row = crate::runs::resume::find(&disk, run)?;
+    let row = crate::runs::find::run(&disk, run)?;
     let file = file.unwrap_or(&row.program);
     let compiled = compiled(file).map_err(|error| match FilePath::new(file).exists() {
         false => error.help(format!("its text is needed; say where it is now: aivm graph FILE --run {run}")),
@@ -91,7 +91,7 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
         eprintln!("{file} is not what it was in this run: the path is drawn as far as it fits");
     }
     let flow = compiled.flow;
-    let calls = crate::runs::resume::look(&disk, &row.id, From::Start)?.path();
+    let calls = crate::runs::find::look(&disk, &row.id, From::Start)?.path();
     let path = Path::of(&flow, &row.status, calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str())));
     Ok((flow, Some(path)))
 }

@@ -72,7 +72,7 @@ fn usage(error: &clap::Error) -> Exit {
 fn command(args: Args) -> Result<Exit, Failure> {
     let global = &args.global;
     match args.command {
-        Command::Run(args) => run::run(global, &args),
+        Command::Run(args) => run_file(global, &args),
         Command::Try(args) => examples::try_one(global, &args),
         Command::Check(args) => check::check(global, &args),
         Command::Fmt(args) => check::fmt(global, &args),
@@ -107,6 +107,17 @@ fn command(args: Args) -> Result<Exit, Failure> {
             }
             Ok(Exit::SENT)
         }
+    }
+}
+
+fn run_file(global: &args::Global, args: &args::RunArgs) -> Result<Exit, Failure> {
+    let program = run::load(global, args)?;
+    match &args.id {
+        #[cfg(feature = "store")]
+        Some(id) => runs::once::run(global, args, id, &program),
+        #[cfg(not(feature = "store"))]
+        Some(_) => Err(Failure::no_store()),
+        None => run::run(global, &args.how, None, &program),
     }
 }
 

@@ -24,8 +24,8 @@ use std::io::IsTerminal;
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// `aivm run FILE`.
-pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
+/// The program of `aivm run FILE`, with what there is to say of it.
+pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
     let program = module::load(&args.file)?;
     if let Some((source, compiled)) = &program.compiled
         && !global.json
@@ -36,22 +36,11 @@ pub fn run(global: &Global, args: &RunArgs) -> Result<Exit, Failure> {
     if args.how.input.is_none() && !global.json && !args.how.quiet && input::is_waiting() {
         say("standard input is not read: add `--in -` to make it the input");
     }
-    match &args.id {
-        #[cfg(feature = "store")]
-        Some(id) => crate::runs::once::run(global, args, id, &program),
-        #[cfg(not(feature = "store"))]
-        Some(_) => Err(Failure::no_store()),
-        None => run_program(global, &args.how, None, &program),
-    }
+    Ok(program)
 }
 
 /// Runs a program that has been loaded. `named`: under a name of its own, with an input that has been read.
-pub fn run_program(
-    global: &Global,
-    how: &How,
-    named: Option<(&str, Draft)>,
-    program: &Program,
-) -> Result<Exit, Failure> {
+pub fn run(global: &Global, how: &How, named: Option<(&str, Draft)>, program: &Program) -> Result<Exit, Failure> {
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);
     let (id, draft) = match named {

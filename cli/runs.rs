@@ -1,10 +1,11 @@
-//! The commands on runs. All but `self_test` work on the store of the project: `journal` opens and finds a run for those that
-//! look, `resume` lets one go on for those that change it.
+//! The commands on runs. All but `self_test` work on the store of the project: `find` finds a run, `journal` opens it for those
+//! that look, `resume` lets one go on for those that change it.
 
 pub mod all;
 pub mod approve;
 pub mod cancel;
 pub mod diff;
+pub mod find;
 pub mod fork;
 pub mod gc;
 pub mod journal;

@@ -3,6 +3,7 @@
 use crate::args::{CancelArgs, Global};
 use crate::fail::{Exit, Failure, coded};
 use crate::out::say;
+use crate::runs::find;
 use crate::runs::journal::status_word;
 use crate::runs::resume;
 use crate::store;
@@ -20,7 +21,7 @@ const PATIENCE: u64 = 50;
 /// `aivm cancel RUN`.
 pub fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, Failure> {
     let disk = store::existing()?;
-    let mut row = resume::find(&disk, &args.run)?;
+    let mut row = find::run(&disk, &args.run)?;
     if !is_open(&row) {
         return Err(Failure::usage("E0863", format!("the run {} has ended already: {}", row.id, row.status))
             .help(format!("see how: aivm show {}", row.id)));
@@ -38,7 +39,7 @@ pub fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, Failure> {
         Ok(())
     })?;
     // To be cancelled is what was asked for.
-    let now = resume::find(&store::existing()?, &row.id)?;
+    let now = find::run(&store::existing()?, &row.id)?;
     Ok(if exit == Exit::FAILED && now.status == "cancelled" { Exit::SENT } else { exit })
 }
 
@@ -66,7 +67,7 @@ fn ask(disk: &Disk, row: RunRow, quiet: bool) -> Result<RunRow, Failure> {
         std::thread::sleep(PAUSE);
     }
     disk.heard(&row.id).map_err(failed)?;
-    disk.run(&row.id).map_err(failed)?.ok_or_else(|| resume::none(&row.id))
+    disk.run(&row.id).map_err(failed)?.ok_or_else(|| find::none(&row.id))
 }
 
 /// What came of it in another process.

@@ -2,7 +2,7 @@
 
 use crate::args::{ForkArgs, Global, How};
 use crate::fail::{Exit, Failure, coded};
-use crate::runs::resume;
+use crate::runs::find;
 use crate::{input, library, run};
 use aivm_host::driver::{self, Options, Reuse};
 use aivm_host::kept::Kept;
@@ -25,8 +25,8 @@ use std::sync::Arc;
 /// `aivm fork RUN --at STEP`.
 pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
-    let row = resume::find(&disk, &args.run)?;
-    let source = resume::look(&disk, &row.id, From::Start)?;
+    let row = find::run(&disk, &args.run)?;
+    let source = find::look(&disk, &row.id, From::Start)?;
     let kept = disk.keep();
     let words = step(&source, &args.at)?;
     if let Some(word) = args.outcome.as_ref().filter(|word| !words.contains(word)) {
@@ -47,7 +47,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let find = |checksum, what: &str| -> Result<Artifact, Failure> {
         let found = disk.find(checksum).map_err(|error| coded(&error.to_string()))?;
         let lost = || Failure::failed("E0759", format!("the run {} has lost {what}", row.id));
-        found.ok_or_else(|| resume::still(&disk, &row.id, lost()))
+        found.ok_or_else(|| find::still(&disk, &row.id, lost()))
     };
     let program = match args.worker.is_empty() {
         true => find(source.started.program, "its program")?,
@@ -102,7 +102,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let store: Rc<dyn Store> = Rc::new(kept);
     let put = |artifact: &Artifact| {
         let put = parts::put_whole(artifact, &*store);
-        put.map_err(|error| resume::still(&disk, &row.id, coded(&error.to_string())))
+        put.map_err(|error| find::still(&disk, &row.id, coded(&error.to_string())))
     };
     put(&program)?;
     put(&flowing)?;
@@ -116,7 +116,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         driver::run(module.clone(), flowing, options, store.clone(), mint, observer).await
     });
     // Parts of what was answered are taken over when it comes to them.
-    carried.map_err(|failure| if failure.code() == "E0740" { resume::still(&disk, &row.id, failure) } else { failure })
+    carried.map_err(|failure| if failure.code() == "E0740" { find::still(&disk, &row.id, failure) } else { failure })
 }
 
 /// The words that a step can answer, which the run must have come to.

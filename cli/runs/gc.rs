@@ -5,7 +5,7 @@ use crate::artifact::{size_text, time_text};
 use crate::config::{Project, Retention};
 use crate::fail::{Exit, Failure, coded};
 use crate::out::one_line;
-use crate::runs::resume;
+use crate::runs::find;
 use crate::store;
 use aivm_host::mint::{Clock, SystemClock};
 use aivm_host::store::disk::{Collected, Policy};
@@ -23,7 +23,7 @@ pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
     let mut policy = Policy { keep, status, ..Policy::default() };
     policy.before = older_than.map(|age| SystemClock.now().saturating_sub(age.0.saturating_mul(1_000_000)));
     for prefix in &args.run {
-        let row = resume::find(&disk, prefix)?;
+        let row = find::run(&disk, prefix)?;
         if disk.is_carried(&row.id) {
             return Err(Failure::usage(
                 "E0785",

@@ -3,7 +3,7 @@
 
 use crate::fail::{Failure, coded};
 use crate::out::short;
-use crate::runs::resume;
+use crate::runs::find;
 use crate::store;
 use aivm_host::mint::{Clock, SystemClock};
 use aivm_host::recovery::{From, Recovered, RecoveryError};
@@ -114,14 +114,14 @@ impl Open {
 
 /// The run whose name begins so, told.
 pub fn tell(disk: &Disk, name: &str) -> Result<Told, Failure> {
-    let RunRow { id, .. } = resume::find(disk, name)?;
+    let RunRow { id, .. } = find::run(disk, name)?;
     let carried = disk.is_carried(&id);
     let mut records = Records::of(disk, &id)?;
     let mut times = Times::default();
     while let Some((_, record)) = records.next()? {
         times.told(record);
     }
-    let Recovered { run, module, started, began, end, history } = resume::look(disk, &id, From::Start)?;
+    let Recovered { run, module, started, began, end, history } = find::look(disk, &id, From::Start)?;
     let rows: Vec<Row> = history.into_iter().filter_map(|what| row(module.module(), what, &times.ended)).collect();
     // Somebody may have carried it on since its records were read.
     let is_open = |open: &Open| {
@@ -258,16 +258,16 @@ impl Records {
     /// Of the run with this name.
     pub fn of(disk: &Disk, name: &str) -> Result<Records, Failure> {
         let failed = |error: StoreError| coded(&error.to_string());
-        let kept = disk.look(name).map_err(failed)?.ok_or_else(|| resume::none(name))?;
+        let kept = disk.look(name).map_err(failed)?.ok_or_else(|| find::none(name))?;
         let journal = kept.journal().map_err(failed)?;
-        let row = kept.row().map(|row| row.clone()).ok_or_else(|| resume::none(name))?;
+        let row = kept.row().map(|row| row.clone()).ok_or_else(|| find::none(name))?;
         Ok(Records { disk: disk.clone(), row, journal })
     }
 
     /// Of the run whose name begins so.
     pub fn open(name: &str) -> Result<Records, Failure> {
         let disk = store::existing()?;
-        let row = resume::find(&disk, name)?;
+        let row = find::run(&disk, name)?;
         Records::of(&disk, &row.id)
     }
 

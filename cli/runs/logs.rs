@@ -39,7 +39,7 @@ pub fn logs(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
         }
     }
     if args.follow && !printer.ended && !global.json {
-        let row = crate::runs::resume::find(&crate::store::existing()?, &printer.run)?;
+        let row = crate::runs::find::run(&crate::store::existing()?, &printer.run)?;
         let word = status_word(&row, Some("resume"));
         say(&format!("{word}: no process carries this run on; go on by  aivm resume {}", row.id));
     }

@@ -3,6 +3,7 @@
 use crate::args::{Global, RunArgs};
 use crate::fail::{Exit, Failure, coded};
 use crate::module::Program;
+use crate::runs::find;
 use crate::runs::resume;
 use crate::{input, run};
 use aivm_host::recovery::From;
@@ -42,7 +43,7 @@ pub fn run(global: &Global, args: &RunArgs, id: &str, program: &Program) -> Resu
         }
         let ended = match there {
             true => resume::go_on(global, id, args.how.quiet, |_, _, _, _| Ok(())),
-            false => run::run_program(global, &args.how, Some((id, input.clone())), program),
+            false => run::run(global, &args.how, Some((id, input.clone())), program),
         };
         match ended {
             // Another process was quicker.
@@ -67,7 +68,7 @@ fn same(
         Err(Failure::usage("E0777", format!("the run {id} is there already, and is one {what}"))
             .help(format!("see it: aivm show {id}")))
     };
-    let there = resume::look(disk, id, From::Checkpoint)?;
+    let there = find::look(disk, id, From::Checkpoint)?;
     let found = |checksum| disk.get(checksum).map(|artifact| artifact.content_digest());
     let [module, _] = drafts(program.module.module(), &program.debug.clone().unwrap_or_default());
     match () {

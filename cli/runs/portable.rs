@@ -2,7 +2,7 @@
 
 use crate::args::{ExportArgs, Global, ImportArgs, VerifyArgs};
 use crate::fail::{Exit, Failure, coded};
-use crate::runs::resume;
+use crate::runs::find;
 use crate::{compile, keys, project};
 use aivm_host::mint::Mint;
 use aivm_host::portable::{self, Portable, PortableError, SEAL};
@@ -19,7 +19,7 @@ fn failed(error: PortableError) -> Failure {
 }
 
 fn kept(disk: &Disk, prefix: &str) -> Result<(String, Kept), Failure> {
-    let row = resume::find(disk, prefix)?;
+    let row = find::run(disk, prefix)?;
     let kept = disk.look(&row.id).map_err(|error| coded(&error.to_string()))?;
     kept.map(|kept| (row.id, kept)).ok_or_else(|| Failure::usage("E0812", format!("no run is called {prefix}")))
 }
@@ -155,7 +155,7 @@ fn of_run(prefix: &str, keyring: &Keyring) -> Result<Verified, Failure> {
         records = seq;
     }
     let head = Checksum(journal.link().0);
-    let recovered = resume::look(&disk, &run, From::Start)?;
+    let recovered = find::look(&disk, &run, From::Start)?;
     let status = match &recovered.end {
         Some(end) => aivm_vm::run::Status::of(end).word().to_owned(),
         None => kept.row().map(|row| row.status.clone()).unwrap_or_default(),

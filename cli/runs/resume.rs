@@ -2,7 +2,8 @@
 
 use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled, Tape};
 use crate::fail::{Exit, Failure, coded};
-use crate::out::{plain, say};
+use crate::out::say;
+use crate::runs::find;
 use crate::runs::journal::Records;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
@@ -10,37 +11,14 @@ use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::models::Models;
 use aivm_host::process::Process;
-use aivm_host::recovery::{self, From, Recovered};
-use aivm_host::store::disk::Disk;
-use aivm_host::store::{RunRow, Store, StoreError};
+use aivm_host::recovery::{From, Recovered};
+use aivm_host::store::Store;
 use aivm_host::work::Surroundings;
 use aivm_schema::journal::{Body, RunStarted};
 use aivm_schema::module::RunLimits;
 use aivm_vm::action::Purpose;
 use std::rc::Rc;
 use std::sync::Arc;
-
-/// The run of this name, or the one whose name begins so.
-pub fn find(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
-    if let Some(row) = disk.run(prefix).map_err(|error| coded(&error.to_string()))? {
-        return Ok(row);
-    }
-    let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
-    match rows.len() {
-        0 => Err(none(prefix)),
-        1 => Ok(rows.remove(0)),
-        _ => {
-            let names: Vec<_> = rows.iter().take(5).map(|row| row.id.as_str()).collect();
-            Err(Failure::usage("E0813", format!("more than one run matches {prefix}"))
-                .help(format!("give more of its name: {}", names.join(", "))))
-        }
-    }
-}
-
-/// No run is called so.
-pub fn none(name: &str) -> Failure {
-    Failure::usage("E0812", format!("no run is called {}", plain(name))).help("list them: aivm runs")
-}
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
@@ -116,21 +94,6 @@ fn is_taken_back(name: &str) -> Result<bool, Failure> {
     Ok(false)
 }
 
-/// A run as it stands, to look at.
-pub fn look(disk: &Disk, name: &str, from: From) -> Result<Recovered, Failure> {
-    let kept = disk.look(name).map_err(|error| coded(&error.to_string()))?;
-    let kept = kept.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
-    recovery::recover(&kept, from).map_err(|error| still(disk, name, coded(&error.to_string())))
-}
-
-/// What goes wrong with a run that is gone is that it is gone.
-pub fn still(disk: &Disk, name: &str, failure: Failure) -> Failure {
-    match disk.run(name) {
-        Ok(None) => coded(&StoreError::Gone(name.to_owned()).to_string()),
-        _ => failure,
-    }
-}
-
 /// A run goes on in this process, after it has been told something more.
 pub fn go_on(
     global: &Global,
@@ -149,7 +112,7 @@ fn go_on_by(
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
-    let row = find(&disk, name)?;
+    let row = find::run(&disk, name)?;
     // Whoever owns it may still be at it: nothing is read before it is ours.
     let kept = disk.claim(&row.id).map_err(|error| coded(&error.to_string()))?;
     let from = if global.json { From::Start } else { From::Checkpoint };

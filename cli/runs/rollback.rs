@@ -3,6 +3,7 @@
 use crate::args::{Global, RollbackArgs};
 use crate::fail::{Exit, Failure};
 use crate::out::plain;
+use crate::runs::find;
 use crate::runs::resume;
 use aivm_host::recovery::From;
 use serde_json::json;
@@ -44,8 +45,8 @@ fn unknown(key: &str, keys: &[String]) -> Failure {
 /// What would be taken back, in that order.
 fn plan(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
-    let row = resume::find(&disk, &args.run)?;
-    let recovered = resume::look(&disk, &row.id, From::Checkpoint)?;
+    let row = find::run(&disk, &args.run)?;
+    let recovered = find::look(&disk, &row.id, From::Checkpoint)?;
     let mut keys: Vec<String> = recovered.run.undoable().iter().map(ToString::to_string).collect();
     if let Some(to) = &args.to {
         match keys.iter().position(|key| key == to) {

@@ -2,7 +2,7 @@
 
 use crate::args::{Global, UpgradeArgs};
 use crate::fail::{Exit, Failure, coded};
-use crate::runs::resume;
+use crate::runs::find;
 use crate::{module, run};
 use aivm_host::mint::Mint;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
@@ -16,7 +16,7 @@ use serde_json::json;
 pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
     let program = module::load(&args.file)?;
     let disk = crate::store::existing()?;
-    let row = resume::find(&disk, &args.run)?;
+    let row = find::run(&disk, &args.run)?;
     let store = |error: aivm_host::store::StoreError| coded(&error.to_string());
     let kept = match args.plan {
         true => disk.look(&row.id).map_err(store)?,

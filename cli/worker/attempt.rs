@@ -34,5 +34,5 @@ pub fn attempt(global: &Global, file: &str, args: &WorkerTryArgs) -> Result<Exit
         ephemeral: true,
         ..How::default()
     };
-    run::run_program(global, &how, None, &program)
+    run::run(global, &how, None, &program)
 }

@@ -1,0 +1,44 @@
+//! Runs by their names: as lists show them, and as they stand.
+
+use crate::fail::{Failure, coded};
+use crate::out::plain;
+use aivm_host::recovery::{self, From, Recovered};
+use aivm_host::store::disk::Disk;
+use aivm_host::store::{RunRow, StoreError};
+
+/// The run of this name, or the one whose name begins so.
+pub fn run(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
+    if let Some(row) = disk.run(prefix).map_err(|error| coded(&error.to_string()))? {
+        return Ok(row);
+    }
+    let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
+    match rows.len() {
+        0 => Err(none(prefix)),
+        1 => Ok(rows.remove(0)),
+        _ => {
+            let names: Vec<_> = rows.iter().take(5).map(|row| row.id.as_str()).collect();
+            Err(Failure::usage("E0813", format!("more than one run matches {prefix}"))
+                .help(format!("give more of its name: {}", names.join(", "))))
+        }
+    }
+}
+
+/// No run is called so.
+pub fn none(name: &str) -> Failure {
+    Failure::usage("E0812", format!("no run is called {}", plain(name))).help("list them: aivm runs")
+}
+
+/// A run as it stands, to look at.
+pub fn look(disk: &Disk, name: &str, from: From) -> Result<Recovered, Failure> {
+    let kept = disk.look(name).map_err(|error| coded(&error.to_string()))?;
+    let kept = kept.ok_or_else(|| Failure::usage("E0812", format!("no run is called {name}")))?;
+    recovery::recover(&kept, from).map_err(|error| still(disk, name, coded(&error.to_string())))
+}
+
+/// What goes wrong with a run that is gone is that it is gone.
+pub fn still(disk: &Disk, name: &str, failure: Failure) -> Failure {
+    match disk.run(name) {
+        Ok(None) => coded(&StoreError::Gone(name.to_owned()).to_string()),
+        _ => failure,
+    }
+}
