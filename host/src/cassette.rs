@@ -29,6 +29,9 @@ use std::time::Duration;
 mod find;
 mod line;
 
+/// The largest cassette that is read, in bytes.
+const MOST: u64 = 256 << 20;
+
 use find::Recorded;
 use line::{Answer, Line, Request};
 
@@ -71,6 +74,16 @@ impl CassetteError {
     }
 }
 
+/// Can all of it be read? Reading what is no plain file may never end.
+fn plain(path: &Path) -> std::io::Result<()> {
+    let about = std::fs::metadata(path)?;
+    match about.len() {
+        _ if !about.is_file() => Err(std::io::Error::other("it is no plain file")),
+        length if length > MOST => Err(std::io::Error::other(format!("it is larger than {} MiB", MOST >> 20))),
+        _ => Ok(()),
+    }
+}
+
 /// Writes down what another process answers.
 pub struct Recorder {
     inner: Rc<dyn Process>,
@@ -95,6 +108,9 @@ impl Recorder {
     /// After what is in the file; it is made when there is none.
     pub fn append(path: &Path, inner: Rc<dyn Process>) -> Result<Recorder, CassetteError> {
         let failed = || CassetteError::file(path, "written");
+        if path.exists() {
+            plain(path).map_err(failed())?;
+        }
         let mut file = File::options().read(true).append(true).create(true).open(path).map_err(failed())?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed())?;
@@ -166,7 +182,7 @@ type Waiting = BTreeMap<(usize, u64), (Reply, Returned)>;
 impl Player {
     /// From this file.
     pub fn open(path: &Path, inner: Rc<dyn Process>) -> Result<Player, CassetteError> {
-        let bytes = std::fs::read(path).map_err(CassetteError::file(path, "read"))?;
+        let bytes = plain(path).and_then(|()| std::fs::read(path)).map_err(CassetteError::file(path, "read"))?;
         let recorded = Mutex::new(Recorded::new(line::read(path, &bytes)?));
         Ok(Player { inner, path: path.to_path_buf(), recorded, waiting: Arc::default() })
     }

@@ -313,6 +313,9 @@ fn a_file_that_is_no_cassette_is_refused_before_anything_is_called() {
     refused(&run(dir.path(), &["--record", "c.jsonl"]), "E0927", "is there already");
     refused(&run(dir.path(), &["--record", "no/such/folder/c.jsonl"]), "E0926", "cannot be written");
     refused(&run(dir.path(), &["--replay", "none.jsonl"]), "E0926", "cannot be read");
+    for endless in ["/dev/zero", "."] {
+        refused(&run(dir.path(), &["--replay", endless]), "E0926", "it is no plain file");
+    }
     for both in [["--mock", "--replay"], ["--mock", "--record"]] {
         assert_eq!(run(dir.path(), &[both[0], both[1], "x"]).status.code(), Some(2));
     }
