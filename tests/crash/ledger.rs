@@ -6,6 +6,7 @@ use aivm_lang::eval::Value;
 use aivm_schema::artifact::Checksum;
 use aivm_schema::journal::{Body, Record};
 use aivm_schema::worker::Effect;
+use aivm_vm::run::Run;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Holds a promise, or ends the run with what is broken.
@@ -139,4 +140,19 @@ impl Index {
         }
         Ok(record)
     }
+}
+
+/// Everything of a run that can be seen.
+pub fn shown(run: &Run) -> String {
+    let questions: Vec<_> =
+        run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
+    let unknown: Vec<_> = run.unknown().map(|call| call.key.clone()).collect();
+    format!(
+        "{:?} {:?} {} {:?} {questions:?} {unknown:?} {:?}",
+        run.head(),
+        run.totals(),
+        run.has_finished(),
+        run.limits(),
+        run.undoable()
+    )
 }

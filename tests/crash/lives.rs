@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::disk::{Cause, Stop, Writer};
 use crate::ground::{Fate, Ground, MILLISECOND, SAME};
-use crate::ledger::{Index, promise};
+use crate::ledger::{Index, promise, shown};
 use crate::script::Dice;
 use crate::seams::{Kept, Machine, Numbers, Somebody, Time};
 use crate::tally::Tally;
@@ -521,21 +521,6 @@ pub fn decided(ground: &Ground, question: &Question) -> Option<Decided> {
         decided.verdict = Some(dice.pick(&question.choices).clone());
     }
     Some(decided)
-}
-
-/// Everything of a run that can be seen.
-fn shown(run: &Run) -> String {
-    let questions: Vec<_> =
-        run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
-    let unknown: Vec<_> = run.unknown().map(|call| call.key.clone()).collect();
-    format!(
-        "{:?} {:?} {} {:?} {questions:?} {unknown:?} {:?}",
-        run.head(),
-        run.totals(),
-        run.has_finished(),
-        run.limits(),
-        run.undoable()
-    )
 }
 
 /// The end as everybody sees it.

@@ -3,7 +3,7 @@
 
 use crate::bugs::Bug;
 use crate::disk::{Cause, Disk, Stop, Writer};
-use crate::ledger::{Index, Remembered, promise};
+use crate::ledger::{Index, Remembered, promise, shown};
 use crate::live::said_by;
 use crate::script::{Dice, Script};
 use crate::tally::Tally;
@@ -492,21 +492,6 @@ impl<'a> World<'a> {
 
 fn resume(run: &mut Run, at: u64) -> Result<(), Stop> {
     run.resume(at).map_err(|error| Stop::Broken(format!("it does not go on: {error}")))
-}
-
-/// Everything of a run that can be seen.
-fn shown(run: &Run) -> String {
-    let questions: Vec<_> =
-        run.questions().into_iter().map(|asked| (asked.call.key, asked.subject, asked.expires)).collect();
-    let unknown: Vec<_> = run.unknown().map(|call| call.key.clone()).collect();
-    format!(
-        "{:?} {:?} {} {:?} {questions:?} {unknown:?} {:?}",
-        run.head(),
-        run.totals(),
-        run.has_finished(),
-        run.limits(),
-        run.undoable()
-    )
 }
 
 /// Of a worker whose call ends so.
