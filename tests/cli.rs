@@ -32,6 +32,9 @@ mod people;
 mod portable;
 #[path = "cli/resume.rs"]
 mod resume;
+#[cfg(feature = "models")]
+#[path = "cli/tools.rs"]
+mod tools;
 #[path = "cli/travel.rs"]
 mod travel;
 #[path = "cli/workers.rs"]

@@ -46,6 +46,7 @@ mod stats;
 mod table;
 mod take;
 mod template;
+mod tools;
 mod undo;
 mod validate;
 
@@ -162,7 +163,7 @@ impl Output {
 }
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 40] = [
+static BUILTINS: [Builtin; 46] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
@@ -170,6 +171,7 @@ static BUILTINS: [Builtin; 40] = [
     encode::DECODE,
     dedupe::BUILTIN,
     diff::BUILTIN,
+    tools::EDIT_FILE,
     encode::ENCODE,
     enrich::BUILTIN,
     extract::BUILTIN,
@@ -178,6 +180,7 @@ static BUILTINS: [Builtin; 40] = [
     members::GET,
     hash::BUILTIN,
     json::BUILTIN,
+    tools::LIST_FILES,
     match_regex::BUILTIN,
     merge::BUILTIN,
     effects::MKDIR,
@@ -186,6 +189,7 @@ static BUILTINS: [Builtin; 40] = [
     members::PICK,
     quarantine::BUILTIN,
     files::READ,
+    tools::READ_FILE,
     redact::BUILTIN,
     effects::REMOVE,
     members::RENAME,
@@ -193,6 +197,7 @@ static BUILTINS: [Builtin; 40] = [
     effects::RESTORE,
     effects::SAVE,
     search::BUILTIN,
+    tools::SEARCH_FILES,
     members::SET,
     sleep::BUILTIN,
     sort::BUILTIN,
@@ -200,9 +205,11 @@ static BUILTINS: [Builtin; 40] = [
     stats::BUILTIN,
     take::BUILTIN,
     template::BUILTIN,
+    tools::UNDO,
     validate::BUILTIN,
     choose::VOTE,
     effects::WRITE,
+    tools::WRITE_FILE,
 ];
 
 /// All built-ins, sorted by name.
@@ -237,7 +244,7 @@ impl Builtin {
 
     /// The built-in that takes back what a call did, when it is not told otherwise.
     pub fn undo(&self) -> Option<&'static str> {
-        let changes_files = ["mkdir", "move", "remove", "save", "write"];
+        let changes_files = ["edit-file", "mkdir", "move", "remove", "save", "write", "write-file"];
         changes_files.contains(&self.name).then_some(effects::RESTORE.name)
     }
 

@@ -15,6 +15,7 @@ use crate::work::{self, Piece, Prepared, Returned, Stop, Surroundings, Task, bui
 use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, Module, RunLimits, StepId, WorkerId};
+use aivm_schema::worker::Does;
 use aivm_vm::CompleteError;
 use aivm_vm::action::{Call, CallError, Purpose, RequestId, RunEnd, Usage};
 use aivm_vm::run::{Begin, Do, Question, Run, Why};
@@ -401,14 +402,19 @@ impl<'a> Driver<'a> {
 
     /// What a call is given.
     fn task(&mut self, call: &Call, worker: Arc<Prepared>, stop: Arc<Stop>) -> Result<Task, CallError> {
-        let parts = work::parts_of(&call.input, &*self.store)?;
+        let (input, turns) = match &worker.definition.does {
+            Does::Model(ask) if !ask.tools.offers.is_empty() => work::turns_of(&call.input, &*self.store)?,
+            _ => (call.input.clone(), Vec::new()),
+        };
+        let parts = work::parts_of(&input, &*self.store)?;
         Ok(Task {
             deadline_ms: call.deadline_ms.or(worker.definition.call_timeout().map(|timeout| timeout.0)),
             worker,
             key: call.key.clone(),
             attempt: call.attempt,
-            input: call.input.clone(),
+            input,
             parts: Arc::new(parts),
+            turns: turns.into(),
             words: self.words(call),
             around: self.around.clone(),
             hears: self.hears.clone(),
@@ -449,7 +455,7 @@ impl<'a> Driver<'a> {
     fn mock(&self, worker: &Prepared, nth: u64) -> Option<mock::Answering> {
         let definition = &worker.definition;
         let scripted =
-            matches!(definition.does, aivm_schema::worker::Does::Mock) || self.around.mock && !worker.is_pure();
+            matches!(definition.does, Does::Mock) || self.around.mock && !worker.is_pure();
         scripted.then(|| mock::Answering::of(definition.mock.as_deref(), nth as usize))
     }
 

@@ -105,6 +105,8 @@ pub struct Task {
     pub input: Artifact,
     /// The values that it has, when it has several: name, verdict, value.
     pub parts: Arc<Vec<(String, String, Artifact)>>,
+    /// Of a model with tools: what it wanted before, and what came of that.
+    pub turns: Arc<[Turn]>,
     /// The words that it may answer.
     pub words: Arc<[String]>,
     /// The deadline, in milliseconds.
@@ -115,6 +117,32 @@ pub struct Task {
     pub hears: Option<UnboundedSender<Piece>>,
     /// Set when the call should stop.
     pub stop: Arc<Stop>,
+}
+
+/// A call of a tool.
+#[derive(Clone, Debug)]
+pub struct Turn {
+    /// What the model wanted: the tool's input.
+    pub call: Artifact,
+    /// What the tool returned; when it failed, its input with the attribute `error`.
+    pub result: Artifact,
+    /// The values that the result has, when it has several: name, verdict, value.
+    pub parts: Vec<(String, String, Artifact)>,
+}
+
+impl Turn {
+    /// What tells it from every other, whatever run it was in.
+    pub fn digests(&self) -> Vec<String> {
+        let attribute = |value: &Artifact, key| value.attribute(key).unwrap_or_default().to_owned();
+        let mut digests = vec![attribute(&self.call, "tool"), self.call.content_digest().to_string()];
+        // How several values are packed names artifacts of one run.
+        match self.parts.is_empty() {
+            true => digests.push(self.result.content_digest().to_string()),
+            false => digests.extend(self.parts.iter().map(|(_, _, value)| value.content_digest().to_string())),
+        }
+        digests.push(attribute(&self.result, "error"));
+        digests
+    }
 }
 
 /// A piece of an answer.
@@ -300,6 +328,28 @@ pub fn parts_of(input: &Artifact, store: &dyn Store) -> Result<Vec<(String, Stri
         parts = flat;
     }
     Ok(parts)
+}
+
+/// What a model with tools is asked with: what came in first, and the calls of its tools since then, as the compiler lays them out.
+pub fn turns_of(input: &Artifact, store: &dyn Store) -> Result<(Artifact, Vec<Turn>), CallError> {
+    let mut turns = Vec::new();
+    let mut asked = input.clone();
+    loop {
+        let parts = crate::parts::named(&asked, store).map_err(|e| error("E0741", e.to_string()))?;
+        let mut values = parts.into_iter().map(|(_, _, value)| value);
+        match (values.next(), values.next(), values.next()) {
+            (Some(first), None, None) => {
+                turns.reverse();
+                return Ok((first, turns));
+            }
+            (Some(before), Some(call), Some(result)) => {
+                let parts = parts_of(&result, store)?;
+                turns.push(Turn { call, result, parts });
+                asked = before;
+            }
+            _ => return Err(error("E0741", "a model with tools is asked with a list of another form")),
+        }
+    }
 }
 
 /// What this version cannot call; its `mock` entries answer only where they are all that it has, or with `--mock`.

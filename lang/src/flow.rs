@@ -194,6 +194,8 @@ pub struct Step {
     pub outcomes: Vec<Outcome>,
     /// The verdicts that it may answer besides the words of its outcomes, ascending.
     pub verdicts: Vec<Word>,
+    /// It answers for the step that calls its function: it may say what that one may, and none of its own outcomes has a word.
+    pub stands_in: bool,
     /// Does anything refer to its input?
     pub input_used: bool,
     /// Does anything refer to its output?
@@ -342,7 +344,70 @@ pub enum Dest {
     Return(FunctionId),
 }
 
+impl Step {
+    /// A call of `target`, with nothing else said.
+    pub(crate) fn new(name: String, stage: StageId, element: u32, target: Target) -> Step {
+        Step {
+            name,
+            stage,
+            element,
+            target,
+            behaviours: Vec::new(),
+            visits: None,
+            deadline_ms: None,
+            money: None,
+            tokens: None,
+            undo: None,
+            refs: Vec::new(),
+            each: false,
+            outcomes: Vec::new(),
+            verdicts: Vec::new(),
+            stands_in: false,
+            input_used: false,
+            output_used: false,
+        }
+    }
+
+    /// The words of its outcomes, as far as they can be said.
+    pub fn spoken<'a>(&'a self, flow: &'a Flow) -> impl Iterator<Item = &'a str> {
+        let heard = if self.stands_in { &[][..] } else { &self.outcomes };
+        heard.iter().map(|outcome| outcome.word(flow))
+    }
+}
+
 impl Stage {
+    /// A stage in which nothing stands, with nothing else said.
+    pub(crate) fn new(
+        kind: StageKind,
+        key: String,
+        chain: ChainId,
+        position: u32,
+        around: Option<StageId>,
+        function: FunctionId,
+    ) -> Stage {
+        Stage {
+            kind,
+            label: None,
+            key,
+            chain,
+            position,
+            around,
+            function,
+            entries: None,
+            choices: None,
+            take: None,
+            deadline_ms: None,
+            money: None,
+            tokens: None,
+            chooser: None,
+            elements: Vec::new(),
+            arms: Vec::new(),
+            catches: KindSet::default(),
+            input_used: false,
+            output_used: false,
+        }
+    }
+
     /// How many outputs a join takes.
     pub fn takes(&self) -> usize {
         self.take.map_or(self.elements.len(), usize::from)

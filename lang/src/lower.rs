@@ -20,6 +20,7 @@ mod limits;
 mod names;
 mod outcomes;
 mod refs;
+mod tools;
 mod verdicts;
 
 /// Files may call files; so deep and no deeper.
@@ -179,6 +180,7 @@ impl File<'_, '_> {
             self.step(node, id);
         }
         if self.diagnostics.is_empty() {
+            self.loop_over_tools();
             self.check_waits();
             self.check_recursion();
         }
@@ -299,27 +301,7 @@ impl File<'_, '_> {
             Some(label) => self.text(label).to_owned(),
             None => format!("{prefix}{}.{}", kind_word(kind), position + 1),
         };
-        self.all.flow.stages.push(Stage {
-            kind,
-            label,
-            key: key.clone(),
-            chain,
-            position,
-            around,
-            function,
-            entries: None,
-            choices: None,
-            take: None,
-            deadline_ms: None,
-            money: None,
-            tokens: None,
-            chooser: None,
-            elements: Vec::new(),
-            arms: Vec::new(),
-            catches: Default::default(),
-            input_used: false,
-            output_used: false,
-        });
+        self.all.flow.stages.push(Stage { label, ..Stage::new(kind, key.clone(), chain, position, around, function) });
         self.stages.push((node, id));
         let places = &self.spans.stages[node.index()];
         self.all.flow.places.stages.push((self.number, places.head));
@@ -416,24 +398,8 @@ impl File<'_, '_> {
         let nth = seen.entry(last).and_modify(|nth| *nth += 1).or_insert(1);
         let name = if *nth == 1 { self.text(last).to_owned() } else { format!("{}.{nth}", self.text(last)) };
         let id = StepId(self.all.flow.steps.len() as u32);
-        self.all.flow.steps.push(Step {
-            name,
-            stage,
-            element,
-            target: Target::Function(FunctionId(u32::MAX)),
-            behaviours: Vec::new(),
-            visits: None,
-            deadline_ms: None,
-            money: None,
-            tokens: None,
-            undo: None,
-            refs: Vec::new(),
-            each: false,
-            outcomes: Vec::new(),
-            verdicts: Vec::new(),
-            input_used: false,
-            output_used: false,
-        });
+        let nobody = Target::Function(FunctionId(u32::MAX));
+        self.all.flow.steps.push(Step::new(name, stage, element, nobody));
         self.all.flow.places.steps.push((self.number, self.spans.steps[node.index()].whole));
         self.steps.push((node, id));
         id

@@ -11,6 +11,9 @@ pub const RESERVED: [&str; 15] = [
 /// The words that hold in a match by endings only, never by a verdict.
 pub const BY_ENDING: [&str; 7] = ["success", "failure", "exhausted", "done", "timeout", "cancel", "default"];
 
+/// The word of an outcome that nobody can choose by a word: what the list of a call would say, and no worker can.
+pub const UNSPOKEN: &str = ".";
+
 /// A letter or `_`, then letters, digits, `_`, `-`, not ending in `-`; all ASCII, at most [`limits::WORD`] of them.
 pub fn is_word(text: &str) -> bool {
     let mut bytes = text.bytes();

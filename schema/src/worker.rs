@@ -12,11 +12,13 @@ mod mock;
 mod model;
 pub mod seed;
 mod spelling;
+mod tools;
 
 pub use http::{Http, Method};
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
 pub use spelling::DefinitionError;
+pub use tools::{INPUT, Offer, ROUNDS, Tools};
 use spelling::Spelling;
 
 /// Settings by name, as TOML and JSON have them.

@@ -12,7 +12,9 @@ use std::time::Duration;
 pub enum Reply {
     /// A text, and 10 tokens in and 5 out.
     Text(String),
-    /// The same, its second half so much later when it is streamed.
+    /// A tool is wanted, with these arguments.
+    Wants(&'static str, Value),
+    /// A text, its second half so much later when it is streamed.
     Slow(String, Duration),
     /// A status, a header and a body.
     Status(u16, &'static str, String),
@@ -127,6 +129,23 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Request>>) -> Op
     match script.get(nth).or(script.last())? {
         Reply::Text(text) if streams => streamed(stream, text, Duration::ZERO),
         Reply::Slow(text, pause) if streams => streamed(stream, text, *pause),
+        Reply::Wants(tool, arguments) if streams => {
+            let function = json!({"name": tool, "arguments": arguments.to_string()});
+            let call = json!({"index": 0, "id": format!("call_{nth}"), "type": "function", "function": function});
+            let delta = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
+            events(stream, &[delta], "tool_calls", Duration::ZERO)
+        }
+        Reply::Wants(tool, arguments) => {
+            let function = json!({"name": tool, "arguments": arguments.to_string()});
+            let call = json!({"id": format!("call_{nth}"), "type": "function", "function": function});
+            let message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+            let body = json!({
+                "id": "1", "object": "chat.completion", "model": "fake",
+                "choices": [{"index": 0, "finish_reason": "tool_calls", "message": message}],
+                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+            });
+            send(200, "", &body.to_string())
+        }
         Reply::Text(text) | Reply::Slow(text, _) => {
             let body = json!({
                 "id": "1", "object": "chat.completion", "model": "fake",
@@ -156,16 +175,23 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Request>>) -> Op
 }
 
 /// An answer in two pieces.
-fn streamed(mut stream: &TcpStream, text: &str, pause: Duration) -> Option<()> {
+fn streamed(stream: &TcpStream, text: &str, pause: Duration) -> Option<()> {
     let middle = text.char_indices().nth(text.chars().count() / 2).map_or(0, |(at, _)| at);
-    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n").ok()?;
-    let mut event = |json: Value| stream.write_all(format!("data: {json}\n\n").as_bytes()).ok();
     let piece = |piece: &str| json!({"choices": [{"index": 0, "delta": {"content": piece}}]});
-    event(piece(text.get(..middle)?))?;
-    std::thread::sleep(pause);
-    event(piece(text.get(middle..)?))?;
+    events(stream, &[piece(text.get(..middle)?), piece(text.get(middle..)?)], "stop", pause)
+}
+
+fn events(mut stream: &TcpStream, pieces: &[Value], ends: &str, pause: Duration) -> Option<()> {
+    stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n").ok()?;
+    let mut event = |json: &Value| stream.write_all(format!("data: {json}\n\n").as_bytes()).ok();
+    for (nth, piece) in pieces.iter().enumerate() {
+        if nth > 0 {
+            std::thread::sleep(pause);
+        }
+        event(piece)?;
+    }
     let usage = json!({"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15});
-    event(json!({"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "usage": usage}))?;
+    event(&json!({"choices": [{"index": 0, "delta": {}, "finish_reason": ends}], "usage": usage}))?;
     stream.write_all(b"data: [DONE]\n\n").ok()?;
     stream.shutdown(std::net::Shutdown::Both).ok()?;
     None

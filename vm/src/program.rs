@@ -7,6 +7,7 @@ use aivm_schema::isa::Instruction;
 use aivm_schema::module::{
     EdgeKind, Function, FunctionId, INPUT, Module, RegisterId, Stage, StageId, Step, StepId, WordId,
 };
+use aivm_schema::word::UNSPOKEN;
 use rustc_hash::FxHashSet;
 use std::sync::Arc;
 
@@ -113,7 +114,7 @@ impl Program {
         let verdicts = self.step(step).verdicts.iter().copied();
         let words = self.edges(pc).iter().map(|edge| edge.word).chain(verdicts);
         let mut seen = FxHashSet::default();
-        words.filter(|word| seen.insert(*word)).map(|word| &**self.word(word)).collect()
+        words.filter(|word| seen.insert(*word)).map(|word| &**self.word(word)).filter(|word| *word != UNSPOKEN).collect()
     }
 }
 

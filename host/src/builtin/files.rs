@@ -27,7 +27,8 @@ pub(super) const READ: Builtin = Builtin {
 
 /// How deep folders are read, and how many names one may have.
 const MOST_DEPTH: usize = 32;
-const MOST_NAMES: usize = 100_000;
+pub(super) const MOST_NAMES: usize = 100_000;
+
 fn check_read(with: &Options<'_>) -> Result<(), Failure> {
     check_named(with, "path")
 }
@@ -69,7 +70,8 @@ fn read(call: &Call<'_>) -> Result<Output, Failure> {
             Ok(Output::new(media_type(&path, &bytes), bytes).with("path", path))
         }
         Found::Folder(folder) => {
-            let mut files = Files { call, parts: Vec::new(), bytes: 0 };
+            let (extensions, most) = (call.with.list("extensions"), call.with.count("most"));
+            let mut files = Files { deep: call.with.flag("deep"), ..Files::new(call, extensions, most) };
             files.visit(&folder, "", &path, 0)?;
             if files.parts.is_empty() {
                 return Err(Failure::Missing(format!("there are no such files in `{path}`")));
@@ -80,27 +82,41 @@ fn read(call: &Call<'_>) -> Result<Output, Failure> {
 }
 
 /// The files of a folder, by name.
-struct Files<'c> {
+pub(super) struct Files<'c> {
     call: &'c Call<'c>,
-    parts: Vec<NewPart>,
+    extensions: Option<Vec<&'c str>>,
+    most: usize,
+    deep: bool,
+    pub parts: Vec<NewPart>,
     bytes: usize,
 }
 
-impl Files<'_> {
-    fn visit(&mut self, folder: &OwnedFd, within: &str, path: &str, depth: usize) -> Result<(), Failure> {
+impl<'c> Files<'c> {
+    /// At most so many files whose names end so, in folders within it as well.
+    pub fn new(call: &'c Call<'c>, extensions: Option<Vec<&'c str>>, most: usize) -> Files<'c> {
+        Files { call, extensions, most, deep: true, parts: Vec::new(), bytes: 0 }
+    }
+
+    /// A file.
+    pub fn add(&mut self, name: String, payload: Vec<u8>) {
+        self.bytes += payload.len();
+        self.parts.push(NewPart { media_type: media_type(&name, &payload).to_owned(), name, payload });
+    }
+
+    /// The files of a folder.
+    pub fn visit(&mut self, folder: &OwnedFd, within: &str, path: &str, depth: usize) -> Result<(), Failure> {
         if depth > MOST_DEPTH {
             return Err(Failure::Limit {
                 what: format!("reading `{path}/{within}`"),
                 limit: format!("{MOST_DEPTH} folders deep"),
             });
         }
-        let most = self.call.with.count("most");
-        let extensions = self.call.with.list("extensions");
+        let most = self.most;
         for name in beneath::names(folder, path, MOST_NAMES)? {
             self.call.tick(4_095)?;
             let inner = if within.is_empty() { name.clone() } else { format!("{within}/{name}") };
-            let whole = format!("{path}/{inner}");
-            let wanted = extensions.as_ref().is_none_or(|all| {
+            let whole = if path.is_empty() { inner.clone() } else { format!("{path}/{inner}") };
+            let wanted = self.extensions.as_ref().is_none_or(|all| {
                 all.iter().any(|one| name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(one)))
             });
             // Links and devices within the folder are passed over: nobody asked for them by name.
@@ -113,14 +129,9 @@ impl Files<'_> {
                         });
                     }
                     let payload = beneath::read(file, &whole, MOST_BYTES - self.bytes)?;
-                    self.bytes += payload.len();
-                    self.parts.push(NewPart {
-                        media_type: media_type(&name, &payload).to_owned(),
-                        name: inner,
-                        payload,
-                    });
+                    self.add(inner, payload);
                 }
-                Ok(Found::Folder(folder)) if self.call.with.flag("deep") => {
+                Ok(Found::Folder(folder)) if self.deep => {
                     self.visit(&folder, &inner, path, depth + 1)?
                 }
                 Ok(_) | Err(Failure::Path { .. }) => {}
@@ -132,7 +143,7 @@ impl Files<'_> {
 }
 
 /// By the name, else text when it is UTF-8.
-fn media_type(name: &str, bytes: &[u8]) -> &'static str {
+pub(super) fn media_type(name: &str, bytes: &[u8]) -> &'static str {
     media::of_name(name).unwrap_or(if std::str::from_utf8(bytes).is_ok() { media::TEXT } else { media::BYTES })
 }
 

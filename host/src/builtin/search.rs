@@ -73,8 +73,37 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
             }
         },
     };
+    let wanted = Wanted {
+        most: call.with.count("most"),
+        lines: call.with.count("lines"),
+        score: call.with.number("score"),
+        ignore: call.with.list("ignore").unwrap_or_default(),
+        share: call.with.number("share"),
+    };
+    let answer = find(call, asked, documents, &wanted)?;
+    let found = answer.get("passages").and_then(Value::as_array).is_some_and(|passages| !passages.is_empty());
+    Ok(Output::new(media::JSON, buffer::json(&answer)?).say(if found { "found" } else { "not-found" }))
+}
+
+/// Which passages are wanted.
+pub(super) struct Wanted<'w> {
+    pub most: usize,
+    pub lines: usize,
+    pub score: Option<f64>,
+    pub ignore: Vec<&'w str>,
+    pub share: Option<f64>,
+}
+
+impl Default for Wanted<'_> {
+    fn default() -> Self {
+        Wanted { most: 5, lines: 12, score: None, ignore: Vec::new(), share: None }
+    }
+}
+
+/// The passages of documents that fit a question best.
+pub(super) fn find(call: &Call<'_>, asked: &str, documents: &[Part<'_>], wanted: &Wanted<'_>) -> Result<Value, Failure> {
     let mut question = Question { words: HashMap::new() };
-    let ignored: HashSet<String> = call.with.list("ignore").unwrap_or_default().into_iter().flat_map(words).collect();
+    let ignored: HashSet<String> = wanted.ignore.iter().flat_map(|text| words(text)).collect();
     for word in words(asked).filter(|word| !ignored.contains(word)) {
         let number = question.words.len() as u32;
         question.words.entry(word).or_insert(number);
@@ -83,7 +112,7 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
     let mut passages = Vec::new();
     let mut lengths = Vec::new();
     for (source, text) in &texts {
-        for (first, last, text) in cut(text, call.with.count("lines")) {
+        for (first, last, text) in cut(text, wanted.lines) {
             call.tick(passages.len())?;
             if passages.len() == MOST_ITEMS {
                 return Err(Failure::too_many("the passages"));
@@ -97,16 +126,14 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
             passages.push(Passage { source, first, last, text, words: found });
         }
     }
-    let mut ranked = rank(&passages, &lengths, question.words.len(), call.with.number("share").unwrap_or(0.0));
-    let least = call.with.number("score").unwrap_or(f64::MIN_POSITIVE);
+    let mut ranked = rank(&passages, &lengths, question.words.len(), wanted.share.unwrap_or(0.0));
+    let least = wanted.score.unwrap_or(f64::MIN_POSITIVE);
     ranked.retain(|(score, _)| *score >= least);
     ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
-    ranked.truncate(call.with.count("most"));
+    ranked.truncate(wanted.most);
     let best: Vec<Value> =
         ranked.iter().filter_map(|(score, at)| Some((score, passages.get(*at)?))).map(shown).collect();
-    let word = if best.is_empty() { "not-found" } else { "found" };
-    let answer = json!({ "question": asked.trim(), "passages": best });
-    Ok(Output::new(media::JSON, buffer::json(&answer)?).say(word))
+    Ok(json!({ "question": asked.trim(), "passages": best }))
 }
 
 fn shown((score, passage): (&f64, &Passage<'_>)) -> Value {

@@ -92,12 +92,79 @@ pub(super) fn restore(call: &Call<'_>) -> Result<(), Failure> {
         || Failure::NotKept(format!("nothing was kept for {key}: only what changes files by itself is restored"));
     let shelf = Shelf::find(call.context.kept, key)?.ok_or_else(none)?;
     let record = shelf.read()?.ok_or_else(none)?;
+    put_back(call, &shelf, &record)
+}
+
+fn put_back(call: &Call<'_>, shelf: &Shelf, record: &Record) -> Result<(), Failure> {
     if !record.restored {
         let workspace = Workspace::open(call.context.workspace)?;
-        Work { workspace: &workspace, shelf: &shelf, record: &record }.undo_all()?;
+        Work { workspace: &workspace, shelf, record }.undo_all()?;
         shelf.write(&Record { restored: true, ..record.clone() })?;
     }
     shelf.clear(record.entries.len())
+}
+
+/// Has this very call made its changes, before it was interrupted?
+pub(super) fn is_done(call: &Call<'_>) -> Result<bool, Failure> {
+    let Some(shelf) = Shelf::find(call.context.kept, &call.context.key.to_string())? else { return Ok(false) };
+    let Some(record) = shelf.read()?.filter(|record| !record.restored) else { return Ok(false) };
+    let workspace = Workspace::open(call.context.workspace)?;
+    let stands = Work { workspace: &workspace, shelf: &shelf, record: &record }.stands()?;
+    if stands.iter().any(|stand| *stand != Stand::After) {
+        return Ok(false);
+    }
+    for path in record.paths() {
+        workspace.make(path)?.sync()?;
+    }
+    Ok(true)
+}
+
+/// Takes back what the call of a tool changed: the last that is not taken back yet among those of the same visit of a model, or
+/// the one that `step` names by the end of its place. Says what. Whoever repeats this takes back the same, and nothing else.
+pub(super) fn take_back(call: &Call<'_>, step: Option<&str>) -> Result<String, Failure> {
+    let key = call.context.key.to_string();
+    let shelf = Shelf::make(call.context.kept, &key)?;
+    let chosen = match shelf.read()?.and_then(|record| record.takes_back) {
+        Some(chosen) => chosen,
+        None => {
+            let chosen = last(&shelf.all()?, &key, step)?;
+            shelf.write(&Record { takes_back: Some(chosen.clone()), ..Record::new(&key, String::new()) })?;
+            chosen
+        }
+    };
+    match take_back_one(call, &chosen) {
+        Ok(record) => Ok(format!("took back {}: {}", record.key, record.paths().join(", "))),
+        Err(failure) => {
+            // It has done nothing: the next one may choose again.
+            shelf.forget(0)?;
+            Err(failure)
+        }
+    }
+}
+
+/// The place of the call whose changes are to be taken back.
+fn last(records: &[Record], key: &str, step: Option<&str>) -> Result<String, Failure> {
+    let fits = |record: &&Record| match step {
+        Some(step) => record.key == step || record.key.ends_with(&format!("/{step}")),
+        // `…/answer#1/tool/undo#1` → `…/answer#1/tool/`
+        None => record.key.starts_with(key.rsplit_once('/').map_or("", |(visit, _)| visit)),
+    };
+    let open = records.iter().filter(|record| !record.restored && record.takes_back.is_none());
+    let chosen = open.filter(fits).max_by_key(|record| record.at);
+    chosen.map(|record| record.key.clone()).ok_or_else(|| {
+        Failure::NotKept(match step {
+            Some(step) => format!("nothing is left to take back of `{step}`: only what changes files by itself is taken back"),
+            None => "nothing is left to take back: no tool has changed a file".to_owned(),
+        })
+    })
+}
+
+fn take_back_one(call: &Call<'_>, key: &str) -> Result<Record, Failure> {
+    let gone = || Failure::NotKept(format!("nothing was kept for {key}"));
+    let shelf = Shelf::find(call.context.kept, key)?.ok_or_else(gone)?;
+    let record = shelf.read()?.ok_or_else(gone)?;
+    put_back(call, &shelf, &record)?;
+    Ok(record)
 }
 
 /// What is asked for, as a digest.

@@ -175,6 +175,14 @@ impl Request {
                 (ContentDigest::of(task.input.media_type(), &bytes), shown.collect::<Vec<_>>().join("\n"))
             }
         };
+        let input = match task.turns.is_empty() {
+            true => input,
+            false => {
+                let turns = task.turns.iter().map(|turn| turn.digests());
+                let bytes = serde_json::to_vec(&turns.collect::<Vec<_>>()).unwrap_or_default();
+                ContentDigest::of(&input.to_string(), &bytes)
+            }
+        };
         Request {
             definition: definition(task),
             input: input.to_string(),

@@ -4,7 +4,7 @@
 use super::{AskError, ModelName, Models, Used};
 use futures_util::StreamExt as _;
 use genai::adapter::AdapterKind;
-use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent, StopReason, Usage};
+use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent, StopReason, ToolCall, Usage};
 use genai::resolver::{AuthData, Endpoint};
 use genai::{ModelIden, ModelSpec, ServiceTarget};
 
@@ -26,6 +26,8 @@ impl Client {
 pub struct Said {
     /// Its text.
     pub text: String,
+    /// The tools that it wants called.
+    pub calls: Vec<ToolCall>,
     /// What that used, as far as it says.
     pub used: Option<Used>,
     /// It had more to say, but not the tokens.
@@ -74,7 +76,8 @@ impl Models {
             return Err(AskError::Transport { model: model.to_owned(), reason });
         };
         let used = end.captured_usage.as_ref().and_then(used);
-        finish(model, text, used, end.captured_stop_reason)
+        let stop = end.captured_stop_reason.clone();
+        finish(model, text, end.captured_into_tool_calls().unwrap_or_default(), used, stop)
     }
 
     /// The key that settings name for its provider.
@@ -125,13 +128,20 @@ impl Models {
 
 fn said(model: &str, response: ChatResponse) -> Result<Said, AskError> {
     let (used, stop) = (used(&response.usage), response.stop_reason.clone());
-    finish(model, response.into_texts().concat(), used, stop)
+    let calls = response.tool_calls().into_iter().cloned().collect();
+    finish(model, response.into_texts().concat(), calls, used, stop)
 }
 
-fn finish(model: &str, text: String, used: Option<Used>, stop: Option<StopReason>) -> Result<Said, AskError> {
+fn finish(
+    model: &str,
+    text: String,
+    calls: Vec<ToolCall>,
+    used: Option<Used>,
+    stop: Option<StopReason>,
+) -> Result<Said, AskError> {
     match stop {
         Some(StopReason::ContentFilter(reason)) => Err(AskError::Refused { model: model.to_owned(), reason }),
-        stop => Ok(Said { text, used, cut: matches!(stop, Some(StopReason::MaxTokens(_))) }),
+        stop => Ok(Said { text, calls, used, cut: matches!(stop, Some(StopReason::MaxTokens(_))) }),
     }
 }
 

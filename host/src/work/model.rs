@@ -11,9 +11,11 @@ use std::time::Duration;
 
 mod answer;
 mod question;
+mod tools;
 
 use answer::Answer;
 use question::Question;
+use tools::{Tools, Wanted};
 
 /// Asks.
 pub async fn run(task: &Task, ask: &Ask, models: &Models) -> Returned {
@@ -49,12 +51,19 @@ async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
     let (mut usage, mut failures) = (Usage::default(), Vec::new());
     for name in &names {
         match one(task, models, name, &question, &mut usage).await {
-            Ok(answer) => {
+            Ok(came) => {
                 models.health().answered(name);
-                let attributes = vec![("model".to_owned(), name.clone())];
-                let Answer { verdict, output } = answer;
-                let body = Body::New { media_type: question.form.media_type.clone(), payload: output.into_bytes() };
-                return Returned::Done { body, verdict, attributes, usage };
+                let mut attributes = vec![("model".to_owned(), name.clone())];
+                let (media_type, payload, verdict) = match came {
+                    Came::Answer(Answer { verdict, output }) => {
+                        (question.form.media_type.clone(), output.into_bytes(), verdict)
+                    }
+                    Came::Wants(wanted) => {
+                        attributes.extend(wanted.attributes);
+                        (wanted.media_type.to_owned(), wanted.payload, Some(wanted.word))
+                    }
+                };
+                return Returned::Done { body: Body::New { media_type, payload }, verdict, attributes, usage };
             }
             Err(failure) => {
                 if let Some(seconds) = failure.ails_for() {
@@ -72,6 +81,13 @@ async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
     Returned::Failed { kind: EndKind::Failure, error: error(code, message), usage }
 }
 
+/// What comes of a question.
+enum Came {
+    Answer(Answer),
+    /// A tool is to be called first.
+    Wants(Wanted),
+}
+
 /// Asks one model; an answer that cannot be read is given back to it once.
 async fn one(
     task: &Task,
@@ -79,7 +95,7 @@ async fn one(
     name: &str,
     question: &Question,
     usage: &mut Usage,
-) -> Result<Answer, AskError> {
+) -> Result<Came, AskError> {
     let mut request = question.request.clone();
     let mut repaired = false;
     let tell = |text: &str| {
@@ -94,8 +110,19 @@ async fn one(
         let used = said.used.unwrap_or_else(|| question.guessed(&said.text));
         usage.tokens = usage.tokens.saturating_add(used.tokens());
         usage.money = usage.money.saturating_add(models.cost(name, used).unwrap_or_default().0);
+        if let Some(call) = said.calls.first() {
+            match question.tools.wanted(call, &said.text) {
+                Ok(wanted) => return Ok(Came::Wants(wanted)),
+                Err(reason) if repaired => return Err(AskError::Unparsable { model: name.to_owned(), reason }),
+                Err(reason) => {
+                    request = Tools::again(request, said.calls, &reason);
+                    repaired = true;
+                    continue;
+                }
+            }
+        }
         match question.form.read(&said.text, said.cut) {
-            Ok(answer) => return Ok(answer),
+            Ok(answer) => return Ok(Came::Answer(answer)),
             Err(reason) if repaired => return Err(AskError::Unparsable { model: name.to_owned(), reason }),
             Err(reason) => {
                 request = question.again(request, &said.text, &reason);

@@ -69,7 +69,7 @@ fn heard(flow: &Flow) -> FxHashMap<WorkerId, BTreeSet<&str>> {
     for step in &flow.steps {
         if let Target::Worker(worker) = step.target {
             let words = heard.entry(worker).or_default();
-            words.extend(step.outcomes.iter().map(|outcome| outcome.word(flow)));
+            words.extend(step.spoken(flow));
             words.extend(step.verdicts.iter().map(|word| flow.word(*word)));
         }
     }

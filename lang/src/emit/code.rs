@@ -5,6 +5,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::flow::*;
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::{self as m, CounterId, EdgeKind, EndKind, KindSet, StageKind};
+use aivm_schema::word::UNSPOKEN;
 use rustc_hash::FxHashMap;
 
 /// A place in the code that is named before it is known.
@@ -319,7 +320,8 @@ impl<'a> Writer<'_, 'a> {
         let only_retry = outcomes.iter().all(|outcome| matches!(outcome, Outcome::Retry(_)));
         let mut stubs: Vec<(u32, Route)> = Vec::with_capacity(outcomes.len());
         for outcome in outcomes {
-            let word = self.emitter.text(outcome.word(self.flow));
+            let unspoken = step.is_some_and(|step| self.flow.step(step).stands_in);
+            let word = self.emitter.text(if unspoken { UNSPOKEN } else { outcome.word(self.flow) });
             let kind = edge_kind(outcome);
             match outcome {
                 Outcome::Retry(_) if each && !only_retry => {}

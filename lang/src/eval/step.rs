@@ -194,7 +194,8 @@ impl Evaluator<'_> {
         let mut inner = Vec::new();
         let (came, called) = match step.target {
             Target::Worker(worker) => {
-                let mut words: Vec<&str> = outcomes.iter().map(|outcome| outcome.word(self.flow)).collect();
+                let spoken = if step.stands_in { &[][..] } else { outcomes };
+                let mut words: Vec<&str> = spoken.iter().map(|outcome| outcome.word(self.flow)).collect();
                 words.extend(step.verdicts.iter().map(|word| self.flow.word(*word)));
                 words.sort_unstable();
                 words.dedup();

@@ -147,7 +147,7 @@ impl File<'_, '_> {
     }
 
     /// The same definition under the same name is one worker.
-    fn worker(&mut self, name: &str, definition: WorkerDefinition, span: Span) -> Target {
+    pub(super) fn worker(&mut self, name: &str, definition: WorkerDefinition, span: Span) -> Target {
         let place = (self.number, span);
         let workers = &mut self.all.flow.workers;
         let same_name = self.all.workers.entry(name.to_owned()).or_default();

@@ -44,6 +44,16 @@ impl File<'_, '_> {
             }
             by_match.push(words);
         }
+        if let Err((step, word)) = flow.let_stand_ins_say(&mut by_match) {
+            let (file, span) = flow.places.steps[step.index()];
+            let span = if file == self.number { span } else { Span::default() };
+            let word = flow.word(word).to_owned();
+            let message = format!("`{word}` is a tool of the model that is called here, and a word that it may answer");
+            return self.report(
+                Diagnostic::new(Code::WorkerDefinition, span, message)
+                    .help("define a worker of another name that does the same, and give it that as a tool"),
+            );
+        }
         all = 0;
         for function in (0..flow.functions.len()).rev() {
             let (first, end) = flow.functions[function].steps;
@@ -68,6 +78,33 @@ impl File<'_, '_> {
             leaving.dedup();
             flow.functions[function].verdicts = leaving;
         }
+    }
+}
+
+impl Flow {
+    /// What stands in for a step may say what that one may: `words` has the words of the matches that each step's output reaches.
+    /// Fails with a word that would then say two things.
+    fn let_stand_ins_say(&mut self, words: &mut [Vec<Word>]) -> Result<(), (StepId, Word)> {
+        let callers: FxHashMap<FunctionId, StepId> = (0..self.steps.len() as u32)
+            .map(StepId)
+            .filter_map(|id| match self.step(id).target {
+                Target::Function(function) => Some((function, id)),
+                Target::Worker(_) => None,
+            })
+            .collect();
+        for at in 0..self.steps.len() {
+            let step = &self.steps[at];
+            let function = self.stage(step.stage).function;
+            let Some(caller) = callers.get(&function).filter(|_| step.stands_in) else { continue };
+            let spoken: Vec<String> = self.step(*caller).spoken(self).map(str::to_owned).collect();
+            let mut heard = words[caller.index()].clone();
+            heard.extend(spoken.iter().map(|word| self.words.intern(word)));
+            if let Some(both) = words[at].iter().find(|word| heard.contains(word)) {
+                return Err((*caller, *both));
+            }
+            words[at].extend(heard);
+        }
+        Ok(())
     }
 }
 

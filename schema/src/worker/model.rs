@@ -1,5 +1,6 @@
 //! How a model is asked: the prompt, which models in which order, and what it is given. Who asks is the host.
 
+use super::Tools;
 use serde::{Deserialize, Serialize};
 
 /// A question to a model.
@@ -13,6 +14,8 @@ pub struct Ask {
     pub options: Options,
     /// What good answers look like.
     pub examples: Vec<Example>,
+    /// Whom it may call while it answers.
+    pub tools: Tools,
 }
 
 /// How a model answers. What is not set is the model's own default.

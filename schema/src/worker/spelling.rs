@@ -20,6 +20,8 @@ pub(super) struct Spelling {
     options: Options,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     examples: Vec<Example>,
+    #[serde(skip_serializing_if = "is_default")]
+    tools: Tools,
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<Http>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -146,7 +148,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             return Err(DefinitionError::Two(first, second));
         }
         let of_a_model =
-            [("options", spelling.options != Options::default()), ("examples", !spelling.examples.is_empty())];
+            [("options", spelling.options != Options::default()), ("examples", !spelling.examples.is_empty()), ("tools", !spelling.tools.is_empty())];
         if let Some((key, _)) = of_a_model.iter().find(|(_, said)| *said && !asks) {
             return Err(DefinitionError::OfAModel(key));
         }
@@ -168,8 +170,9 @@ impl TryFrom<Spelling> for WorkerDefinition {
                 Some(Models::One(model)) => vec![model],
                 Some(Models::Several(models)) => models,
             };
-            let (prompt, options) = (spelling.prompt.unwrap_or_default(), spelling.options);
-            Does::Model(Box::new(Ask { prompt, models, options, examples: spelling.examples }))
+            let prompt = spelling.prompt.unwrap_or_default();
+            let (options, examples, tools) = (spelling.options, spelling.examples, spelling.tools);
+            Does::Model(Box::new(Ask { prompt, models, options, examples, tools }))
         } else if spelling.mock.is_some() {
             Does::Mock
         } else {
@@ -253,14 +256,14 @@ impl From<WorkerDefinition> for Spelling {
             Does::Builtin(name) => spelling.builtin = Some(name),
             Does::Command(run) => spelling.run = Some(run),
             Does::Model(ask) => {
-                let Ask { prompt, mut models, options, examples } = *ask;
+                let Ask { prompt, mut models, options, examples, tools } = *ask;
                 spelling.prompt = Some(prompt);
                 spelling.model = match models.len() {
                     0 => None,
                     1 => models.pop().map(Models::One),
                     _ => Some(Models::Several(models)),
                 };
-                (spelling.options, spelling.examples) = (options, examples);
+                (spelling.options, spelling.examples, spelling.tools) = (options, examples, tools);
             }
             Does::Http(http) => spelling.http = Some(*http),
             Does::Human(question) => spelling.human = Some(question),

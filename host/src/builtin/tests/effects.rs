@@ -327,3 +327,57 @@ fn a_file_that_is_replaced_leaves_its_permissions() {
     place.call("write", json!({ "path": "script" }), "s/x#1").run().expect("written");
     assert_eq!(fs::metadata(place.path("script")).expect("there").mode() & 0o777, 0o750);
 }
+
+/// A call of a tool with JSON.
+fn tool(place: &Place, name: &str, key: &str, input: &Value) -> Result<Output, Failure> {
+    let input = input.to_string();
+    let mut call = place.call(name, json!({}), key).of("application/json", &input);
+    call.key = key.to_owned();
+    call.run()
+}
+
+#[test]
+fn a_model_takes_back_what_its_tools_did_one_by_one() {
+    let place = Place::new();
+    let before = place.tree();
+    let did = |name: &str, key: &str, input: Value| tool(&place, name, &format!("s/ask#1/tool/{key}"), &input);
+    did("write-file", "write-file#1", json!({ "path": "a/one", "content": "other" })).expect("written");
+    did("edit-file", "edit-file#1", json!({ "path": "a/one", "old": "oth", "new": "bett" })).expect("edited");
+    assert_eq!(place.text("a/one"), "better");
+    // What another visit did is not its own.
+    tool(&place, "write-file", "s/ask#2/tool/write-file#1", &json!({ "path": "b", "content": "b" })).expect("written");
+    let undo = |key: &str| did("undo", key, json!({}));
+    undo("undo#1").expect("taken back");
+    assert_eq!(place.text("a/one"), "other");
+    // Repeated after it was killed, it takes back no more than it did.
+    undo("undo#1").expect("again");
+    assert_eq!(place.text("a/one"), "other");
+    undo("undo#2").expect("taken back");
+    assert_eq!(place.text("a/one"), "1");
+    assert_eq!(undo("undo#3").expect_err("nothing left").code(), "E0744");
+    // The rollback of the run finds that done.
+    place.restore("s/ask#1/tool/edit-file#1").expect("restored");
+    place.restore("s/ask#1/tool/write-file#1").expect("restored");
+    did("undo", "undo#4", json!({ "step": "ask#2/tool/write-file#1" })).expect("by name");
+    assert_eq!(place.tree(), before);
+}
+
+#[test]
+fn what_somebody_else_changed_is_not_taken_back() {
+    let place = Place::new();
+    tool(&place, "write-file", "s/ask#1/tool/write-file#1", &json!({ "path": "a/one", "content": "2" })).expect("done");
+    fs::write(place.path("a/one"), "theirs").expect("a file");
+    let failure = tool(&place, "undo", "s/ask#1/tool/undo#1", &json!({})).expect_err("changed");
+    assert!(failure.to_string().contains("a/one"), "{failure}");
+    assert_eq!(place.text("a/one"), "theirs");
+}
+
+#[test]
+fn an_edit_that_was_interrupted_is_not_made_twice() {
+    let place = Place::new();
+    let edit = || tool(&place, "edit-file", "s/ask#1/tool/edit-file#1", &json!({ "path": "a/one", "old": "1", "new": "11" }));
+    let first = edit().expect("edited");
+    assert_eq!(edit().expect("again"), first);
+    assert_eq!(place.text("a/one"), "11");
+    assert_eq!(tool(&place, "edit-file", "s/x#1", &json!({ "path": "a/one", "old": "1", "new": "2" })).expect_err("twice").code(), "E0725");
+}

@@ -11,9 +11,14 @@ use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The version of what stands in a record.
 const FORMAT: u32 = 1;
+/// How many hexadecimal digits name a call.
+const NAME: usize = 32;
+/// The most records of a run that are looked through.
+const MOST_RECORDS: usize = 1_000_000;
 /// The largest record, in bytes.
 const MOST_RECORD: usize = 256 << 20;
 
@@ -30,6 +35,12 @@ pub(super) struct Record {
     pub entries: Vec<Entry>,
     /// Everything has been put back.
     pub restored: bool,
+    /// When it was made, in nanoseconds since 1970: a run's records in order.
+    #[serde(default)]
+    pub at: u64,
+    /// The call whose changes this one takes back, and does nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub takes_back: Option<String>,
 }
 
 /// One change.
@@ -45,7 +56,19 @@ pub(super) enum Entry {
 impl Record {
     pub fn new(key: &str, request: String) -> Record {
         let key = key.to_owned();
-        Record { format: FORMAT, key, request, folders: Vec::new(), entries: Vec::new(), restored: false }
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let at = u64::try_from(since.as_nanos()).unwrap_or(u64::MAX);
+        let (folders, entries) = (Vec::new(), Vec::new());
+        Record { format: FORMAT, key, request, folders, entries, restored: false, at, takes_back: None }
+    }
+
+    /// The paths that it changes.
+    pub fn paths(&self) -> Vec<&str> {
+        let path = |entry| match entry {
+            &Entry::Set { ref path, .. } => path.as_str(),
+            &Entry::Move { ref to, .. } => to.as_str(),
+        };
+        self.entries.iter().map(path).collect()
     }
 }
 
@@ -59,7 +82,7 @@ pub(super) struct Shelf {
 impl Shelf {
     /// The shelf of the call at `key`; none when the run has kept nothing.
     pub fn find(folder: &Path, key: &str) -> Result<Option<Shelf>, Failure> {
-        let name: String = blake3::hash(key.as_bytes()).to_hex().chars().take(32).collect();
+        let name: String = blake3::hash(key.as_bytes()).to_hex().chars().take(NAME).collect();
         let path = folder.join(&name).display().to_string();
         let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::RDONLY;
         match fs::open(folder, flags, Mode::empty()) {
@@ -81,6 +104,22 @@ impl Shelf {
 
     fn failed(&self, error: Errno) -> Failure {
         failed("write", &self.path, error)
+    }
+
+    /// The records of all calls of the run.
+    pub fn all(&self) -> Result<Vec<Record>, Failure> {
+        let is_record = |name: &String| name.len() == NAME && !name.contains('.');
+        let names = super::super::beneath::names(&self.folder, &self.path, MOST_RECORDS)?;
+        let mut records = Vec::new();
+        for name in names.into_iter().filter(is_record) {
+            let shelf = Shelf { folder: self.dup()?, path: self.path.clone(), name };
+            records.extend(shelf.read()?);
+        }
+        Ok(records)
+    }
+
+    fn dup(&self) -> Result<OwnedFd, Failure> {
+        self.folder.try_clone().map_err(|source| io("open", &self.path, source))
     }
 
     /// The record; none: nothing was kept.
@@ -211,7 +250,7 @@ impl Shelf {
     pub fn check(&self, at: usize, before: &State) -> Result<(), Failure> {
         let name = self.aside(at);
         let place =
-            Place { folder: self.folder.try_clone().map_err(|e| io("open", &self.path, e))?, name: &name, path: &name };
+            Place { folder: self.dup()?, name: &name, path: &name };
         let found = State::of(Some(&place))?;
         let same = matches!((&found, before), (State::Folder { .. }, State::Folder { .. })) || found == *before;
         if same || found == State::Nothing { Ok(()) } else { Err(self.damaged("does not hold what was kept".into())) }

@@ -2,6 +2,7 @@
 //! else as a file with its media type; several values in order, under their names.
 
 use super::answer::Form;
+use super::tools::Tools;
 use crate::builtin::{is_text, render};
 use crate::models::Used;
 use crate::work::{Task, error};
@@ -20,6 +21,7 @@ pub(super) struct Question {
     pub request: ChatRequest,
     pub options: ChatOptions,
     pub form: Form,
+    pub tools: Tools,
 }
 
 /// The media types that models are given as files.
@@ -31,7 +33,9 @@ impl Question {
     pub fn of(task: &Task, ask: &Ask) -> Result<Question, CallError> {
         let definition = &task.worker.definition;
         let media_type = definition.returns.clone().unwrap_or_else(|| "text/plain".to_owned());
-        let form = Form { words: task.words.to_vec(), media_type, schema: definition.returns_schema.clone() };
+        let tools = Tools::of(task, ask);
+        let words = task.words.iter().filter(|word| !tools.has(word)).cloned().collect();
+        let form = Form { words, media_type, schema: definition.returns_schema.clone() };
         let mut system = prompt(task, ask)?;
         if let Some(told) = form.told() {
             system.push_str("\n\n");
@@ -48,7 +52,9 @@ impl Question {
         if !system.trim().is_empty() {
             request = request.with_system(system);
         }
-        Ok(Question { request, options: options(ask, &form, task), form })
+        let mut options = options(ask, &form, task);
+        request = tools.show(task, request, &mut options);
+        Ok(Question { request, options, form, tools })
     }
 
     /// The same question after an answer that cannot be read.
@@ -90,18 +96,15 @@ fn shown(task: &Task) -> Result<Vec<ContentPart>, CallError> {
 }
 
 fn part(task: &Task, name: Option<&str>, value: &Artifact) -> Result<ContentPart, CallError> {
-    let media_type = value.media_type();
-    if FILES.iter().any(|file| media_type.starts_with(file)) {
-        let content = base64::engine::general_purpose::STANDARD.encode(value.payload());
-        let source = BinarySource::Base64(content.into());
-        return Ok(ContentPart::Binary(Binary::new(media_type, source, name.map(str::to_owned))));
+    if let Some(file) = part_of(name, value) {
+        return Ok(file);
     }
-    let text = std::str::from_utf8(value.payload()).ok().filter(|_| is_text(media_type));
-    let Some(text) = text else {
+    let Some(text) = text_of(value) else {
         let what = name.map_or("its input".to_owned(), |name| format!("`{name}`"));
         let message = format!(
-            "`{}` cannot be shown {what}: a model reads text, images, sound and PDF, and this is {media_type}",
-            task.worker.name
+            "`{}` cannot be shown {what}: a model reads text, images, sound and PDF, and this is {}",
+            task.worker.name,
+            value.media_type()
         );
         return Err(error("E0908", message));
     };
@@ -109,6 +112,20 @@ fn part(task: &Task, name: Option<&str>, value: &Artifact) -> Result<ContentPart
         Some(name) => format!("<{name}>\n{text}\n</{name}>"),
         None => text.to_owned(),
     }))
+}
+
+/// A value as a file that models read.
+pub(super) fn part_of(name: Option<&str>, value: &Artifact) -> Option<ContentPart> {
+    let media_type = value.media_type();
+    FILES.iter().find(|file| media_type.starts_with(**file))?;
+    let content = base64::engine::general_purpose::STANDARD.encode(value.payload());
+    let source = BinarySource::Base64(content.into());
+    Some(ContentPart::Binary(Binary::new(media_type, source, name.map(str::to_owned))))
+}
+
+/// A value as text.
+pub(super) fn text_of(value: &Artifact) -> Option<&str> {
+    std::str::from_utf8(value.payload()).ok().filter(|_| is_text(value.media_type()))
 }
 
 fn options(ask: &Ask, form: &Form, task: &Task) -> ChatOptions {

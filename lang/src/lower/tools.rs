@@ -1,0 +1,199 @@
+//! A model with tools is a small loop, and a loop is a definition: the model is asked, a match looks at what it wants, the tool is
+//! called as every worker is, and what it returned flows into the question again, behind what was asked and wanted before. So
+//! each call of a tool is a step of the graph: counted, paid for, journaled, undone.
+//!
+//! ```text
+//! switch[ask] <rounds>: the model ──► match[tools] ─┬─ a tool's word ─► switch[tool]: the tool ─► ask
+//!                                                   └─ anything else ─► out
+//! ```
+//!
+//! The model's input is always a list: what came in, or what it was asked with before, what it wanted, what came of that.
+
+use super::*;
+use aivm_schema::module::StageKind;
+use aivm_schema::word::{BY_ENDING, is_reserved};
+use aivm_schema::worker::{Does, Offer, Tools};
+
+/// The most tools of one model: more than any provider takes.
+const MOST_TOOLS: usize = 128;
+
+/// A tool of a model.
+struct Tool {
+    word: String,
+    target: Target,
+}
+
+impl File<'_, '_> {
+    /// Makes loops of the steps of this file that call a model with tools.
+    pub(super) fn loop_over_tools(&mut self) {
+        for at in 0..self.steps.len() {
+            let (node, id) = self.steps[at];
+            let Target::Worker(model) = self.all.flow.step(id).target else { continue };
+            let Some(Worker { name, definition, .. }) = self.all.flow.workers.get(model.index()) else { continue };
+            let Does::Model(ask) = &definition.does else { continue };
+            if ask.tools.is_empty() {
+                continue;
+            }
+            let (name, allowed) = (name.clone(), ask.tools.clone());
+            let span = self.spans.steps[node.index()].worker;
+            let Some(tools) = self.tools(&name, &allowed, span) else { continue };
+            let model = self.offering(model, &tools);
+            self.declare_loop(id, model, allowed.rounds.get(), &tools, span);
+        }
+    }
+
+    /// Whom the model may call; none when something about them was reported.
+    fn tools(&mut self, model: &str, allowed: &Tools, span: Span) -> Option<Vec<Tool>> {
+        let mut words: Vec<String> = Vec::new();
+        let wrong = |message: String| Diagnostic::new(Code::WorkerDefinition, span, message);
+        for allow in &allowed.allow {
+            match allow.strip_suffix('*') {
+                None => words.push(allow.clone()),
+                Some(start) => {
+                    let mut known = self.all.library.names(self.name);
+                    known.extend(self.front.worker.keys().chain(self.definitions.keys()).cloned());
+                    known.retain(|name| name.starts_with(start) && name != model);
+                    if known.is_empty() {
+                        self.report(
+                            wrong(format!("the model `{model}` is given tools `{allow}`, and nothing is called so"))
+                                .help("a pattern stands for the words that begin so: those of this file, of files beside it and of the project"),
+                        );
+                        return None;
+                    }
+                    words.extend(known);
+                }
+            }
+        }
+        words.retain(|word| allowed.allows(word));
+        let mut seen = rustc_hash::FxHashSet::default();
+        words.retain(|word| seen.insert(word.clone()));
+        if words.len() > MOST_TOOLS {
+            self.report(wrong(format!(
+                "the model `{model}` is given {} tools: at most {MOST_TOOLS} can be shown to it",
+                words.len()
+            )));
+            return None;
+        }
+        let mut tools = Vec::with_capacity(words.len());
+        for word in words {
+            if is_reserved(&word) || BY_ENDING.contains(&word.as_str()) {
+                self.report(
+                    wrong(format!("the model `{model}` cannot be given a tool `{word}`: that is a word of the language"))
+                        .help("define a worker of another name that does the same"),
+                );
+                return None;
+            }
+            let target = self.named_target(&word, span)?;
+            tools.push(Tool { word, target });
+        }
+        Some(tools)
+    }
+
+    /// The model as it is called in its loop: the definition says what it is shown of each tool.
+    fn offering(&mut self, model: WorkerId, tools: &[Tool]) -> WorkerId {
+        let flow = &self.all.flow;
+        let offers = tools.iter().map(|tool| {
+            let definition = match tool.target {
+                Target::Worker(worker) => Some(&flow.worker(worker).definition),
+                Target::Function(_) => None,
+            };
+            Offer {
+                word: tool.word.clone(),
+                about: definition.map(|definition| definition.about.clone()).unwrap_or_default(),
+                schema: definition.and_then(|definition| definition.accepts_schema.clone()),
+            }
+        });
+        let offers: Vec<Offer> = offers.collect();
+        let Worker { name, mut definition, place, .. } = flow.worker(model).clone();
+        if let Does::Model(ask) = &mut definition.does {
+            ask.tools.offers = offers;
+        }
+        match self.worker(&name, definition, place.1) {
+            Target::Worker(id) => id,
+            Target::Function(_) => model,
+        }
+    }
+
+    fn bare_chain(&mut self, inside: Inside) -> ChainId {
+        let chains = &mut self.all.flow.chains;
+        chains.push(Chain { stages: Vec::new(), inside });
+        ChainId(chains.len() as u32 - 1)
+    }
+
+    /// A stage at the end of a chain.
+    fn bare_stage(
+        &mut self,
+        kind: StageKind,
+        label: &str,
+        chain: ChainId,
+        function: FunctionId,
+        around: Option<StageId>,
+        span: Span,
+    ) -> StageId {
+        let number = self.number;
+        let flow = &mut self.all.flow;
+        let id = StageId(flow.stages.len() as u32);
+        let position = flow.chain(chain).stages.len() as u32;
+        let word = flow.words.intern(label);
+        let stage = Stage::new(kind, label.to_owned(), chain, position, around, function);
+        flow.stages.push(Stage { label: Some(word), ..stage });
+        flow.places.stages.push((number, span));
+        flow.chains[chain.index()].stages.push(id);
+        id
+    }
+
+    /// A step at the end of a stage.
+    fn bare_step(&mut self, name: String, stage: StageId, target: Target, span: Span) -> StepId {
+        let number = self.number;
+        let flow = &mut self.all.flow;
+        let id = StepId(flow.steps.len() as u32);
+        let elements = &mut flow.stages[stage.index()].elements;
+        elements.push(Element::Step(id));
+        let element = elements.len() as u32 - 1;
+        flow.steps.push(Step::new(name, stage, element, target));
+        flow.places.steps.push((number, span));
+        id
+    }
+
+    /// The definition that a step calls instead of its model.
+    fn declare_loop(&mut self, caller: StepId, model: WorkerId, rounds: u16, tools: &[Tool], span: Span) {
+        let name = self.all.flow.worker(model).name.clone();
+        let function = self.function(name.clone(), span);
+        let first = (self.all.flow.stages.len() as u32, self.all.flow.steps.len() as u32);
+        let body = self.bare_chain(Inside::Function(function));
+        let ask = self.bare_stage(StageKind::Switch, "ask", body, function, None, span);
+        let choose = self.bare_stage(StageKind::Match, "tools", body, function, None, span);
+        let asked = self.bare_step(name, ask, Target::Worker(model), span);
+        let flow = &mut self.all.flow;
+        let stage = &mut flow.stages[ask.index()];
+        (stage.entries, stage.input_used) = (Some(Count { most: rounds, written: true }), true);
+        let behaviours = std::mem::take(&mut flow.steps[caller.index()].behaviours);
+        let before = [SourceOf::StepIn(asked), SourceOf::StepOut(asked), SourceOf::StageIn(ask)];
+        let again = Outcome::Jump { stage: ask, element: None, word: flow.words.intern("ask") };
+        let step = &mut flow.steps[asked.index()];
+        step.refs = before.map(|of| Source { of, wait: None }).to_vec();
+        (step.outcomes, step.stands_in, step.behaviours) = (vec![Outcome::Next], true, behaviours);
+        (step.input_used, step.output_used) = (true, true);
+        let mut arms = Vec::with_capacity(tools.len() + 1);
+        for (at, tool) in tools.iter().enumerate() {
+            let chain = self.bare_chain(Inside::Arm(choose, at as u32));
+            let call = self.bare_stage(StageKind::Switch, "tool", chain, function, Some(choose), span);
+            let called = self.bare_step(tool.word.clone(), call, tool.target, span);
+            self.declared_undo(called, span);
+            self.declared_probe(Some(tool.target), span);
+            let flow = &mut self.all.flow;
+            // Also when it failed: that is no end, the model is told.
+            flow.steps[called.index()].outcomes = vec![again];
+            let word = flow.words.intern(&tool.word);
+            arms.push(Arm { on: On::Verdict(word), then: Then::Chain(chain) });
+        }
+        arms.push(Arm { on: On::Default, then: Then::Ends(vec![Outcome::Send]) });
+        let flow = &mut self.all.flow;
+        flow.stages[choose.index()].arms = arms;
+        let (stages, steps) = (flow.stages.len() as u32, flow.steps.len() as u32);
+        let function_row = &mut flow.functions[function.index()];
+        (function_row.chain, function_row.stages, function_row.steps) =
+            (Some(body), (first.0, stages), (first.1, steps));
+        flow.steps[caller.index()].target = Target::Function(function);
+    }
+}

@@ -1,0 +1,235 @@
+//! Tools of models: who may be called, that each call is a step like every other, and that a model gets no further than it may.
+
+use super::fake::{Fake, Reply, text};
+use super::*;
+use serde_json::json;
+use std::process::Output;
+
+/// A project whose model `a/m` is at this server.
+fn project(server: &Fake, program: &str) -> tempfile::TempDir {
+    let dir = folder();
+    write(dir.path(), "aivm.toml", &format!("[provider.a]\nurl = \"{}\"\n", server.url));
+    write(dir.path(), "p.aivm", program);
+    dir
+}
+
+fn run(dir: &tempfile::TempDir, more: &[&str]) -> Output {
+    let args = ["run", "p.aivm", "--in", "the input", "--json"];
+    aivm(dir.path(), &[&args, more].concat())
+}
+
+/// The steps of a report: key, outcome.
+fn steps(report: &Value) -> Vec<(String, String)> {
+    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
+    let rows = report["steps"].as_array().into_iter().flatten();
+    rows.map(|row| (text(&row["step"]), text(&row["outcome"]))).collect()
+}
+
+const WRITER: &str = "+++\n[worker.writer]\nprompt = \"Write.\"\nmodel = \"a/m\"\n\
+    tools = { allow = [\"write-file\", \"read-file\", \"undo\"], rounds = 4 }\n+++\n\
+    out <= ( switch <= ( writer => next ) <= match <= ( fine => send  default => cancel ) ) <= in\n";
+
+fn written(path: &str, content: &str) -> Reply {
+    Reply::Wants("write-file", json!({ "path": path, "content": content }))
+}
+
+#[test]
+fn a_model_calls_its_tools_and_is_told_what_they_returned() {
+    let fake = Fake::new(vec![
+        written("a.txt", "one"),
+        Reply::Wants("read-file", json!({ "path": "none.txt" })),
+        text(r#"{"verdict": "fine", "output": "done"}"#),
+    ]);
+    let dir = project(&fake, WRITER);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let report = json(&output);
+    assert_eq!(report["output"]["text"], "done", "{report}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("a.txt")).expect("written"), "one");
+    let expected = [
+        ("switch.1/writer#1/ask/writer#1", "next"),
+        ("switch.1/writer#1/tool/write-file#1", "ask"),
+        ("switch.1/writer#1/ask/writer#2", "next"),
+        ("switch.1/writer#1/tool/read-file#1", "ask"),
+        ("switch.1/writer#1/ask/writer#3", "next"),
+        ("switch.1/writer#1", "next"),
+    ];
+    assert_eq!(steps(&report), expected.map(|(step, outcome)| (step.to_owned(), outcome.to_owned())));
+    let asked = fake.asked();
+    assert_eq!(asked[0]["tools"].as_array().map(Vec::len), Some(3), "{}", asked[0]);
+    assert_eq!(asked[0]["tools"][0]["function"]["name"], "write-file");
+    assert_eq!(asked[0]["tools"][0]["function"]["parameters"]["required"], json!(["path", "content"]));
+    let messages = &asked[2]["messages"];
+    let roles: Vec<&str> = messages.as_array().into_iter().flatten().filter_map(|one| one["role"].as_str()).collect();
+    assert_eq!(roles, ["system", "user", "assistant", "tool", "assistant", "tool"], "{messages}");
+    assert_eq!(messages[3]["tool_call_id"], messages[2]["tool_calls"][0]["id"]);
+    assert_eq!(messages[3]["content"], "wrote 3 bytes to a.txt");
+    assert!(messages[5]["content"].as_str().is_some_and(|told| told.starts_with("failed: E0") && told.contains("none.txt")));
+}
+
+#[test]
+fn nothing_is_offered_in_the_last_round_and_who_wants_it_all_the_same_fails() {
+    let fake = Fake::new(vec![written("a.txt", "x")]);
+    let dir = project(&fake, WRITER);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let asked = fake.asked();
+    // Three tools, and a last round with one more chance to answer.
+    assert_eq!(asked.len(), 5);
+    assert_eq!((&asked[2]["tool_choice"], &asked[3]["tool_choice"]), (&json!("auto"), &json!("none")));
+    assert!(json(&output)["error"]["message"].as_str().is_some_and(|why| why.contains("no tool can be called any more")));
+}
+
+#[test]
+fn a_model_calls_nobody_else() {
+    for (tool, arguments) in [
+        ("remove", json!({ "path": "p.aivm" })),
+        ("fine", json!({})),
+        ("write-file", json!({ "path": "a.txt" })),
+        ("write-file", json!({ "path": "../a.txt", "content": "x" })),
+        ("write-file", json!({ "path": ".aivm/store.db", "content": "x" })),
+    ] {
+        let fake = Fake::new(vec![Reply::Wants(tool, arguments.clone()), text(r#"{"verdict": "fine", "output": "ok"}"#)]);
+        let dir = project(&fake, WRITER);
+        let output = run(&dir, &[]);
+        assert_eq!(output.status.code(), Some(0), "{tool} {arguments}: {}", stderr(&output));
+        assert_eq!(fake.asked().len(), 2, "{tool} {arguments}");
+        assert!(!dir.path().join("a.txt").exists() && dir.path().join("p.aivm").exists());
+    }
+}
+
+#[test]
+fn a_model_takes_back_what_it_did() {
+    let undo = || Reply::Wants("undo", json!({}));
+    let fake = Fake::new(vec![
+        written("a.txt", "bad"),
+        undo(),
+        written("a.txt", "good"),
+        text(r#"{"verdict": "fine", "output": "done"}"#),
+    ]);
+    let dir = project(&fake, WRITER);
+    write(dir.path(), "a.txt", "before");
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(dir.path().join("a.txt")).expect("there"), "good");
+    let told = &fake.asked()[2]["messages"][5]["content"];
+    assert!(told.as_str().is_some_and(|told| told.starts_with("took back") && told.ends_with("a.txt")), "{told}");
+    // All of it can still be taken back.
+    let run = json(&output)["run"].as_str().expect("a name").to_owned();
+    let rolled = aivm(dir.path(), &["rollback", &run]);
+    assert_eq!(rolled.status.code(), Some(0), "{}", stderr(&rolled));
+    assert_eq!(std::fs::read_to_string(dir.path().join("a.txt")).expect("there"), "before");
+}
+
+#[test]
+fn what_tools_did_is_undone_when_the_stage_fails() {
+    let fake = Fake::new(vec![written("a.txt", "one"), text(r#"{"verdict": "bad", "output": ""}"#)]);
+    let dir = project(&fake, &WRITER.replace("fine => send", "fine => send bad => cancel"));
+    assert_eq!(run(&dir, &[]).status.code(), Some(1));
+    assert!(!dir.path().join("a.txt").exists());
+}
+
+#[test]
+fn who_may_be_called_is_a_list_and_what_is_denied_wins() {
+    let fake = Fake::new(vec![text("done")]);
+    let program = |tools: &str| {
+        format!(
+            "+++\n[worker.get-time]\nrun = \"date\"\nabout = \"The time.\"\n[worker.get-rich]\nrun = \"true\"\n\
+             [worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = {tools}\n+++\nout <= ( switch <= ( w => send ) ) <= in\n"
+        )
+    };
+    let offered = |tools: &str| {
+        let fake = Fake::new(vec![text("done")]);
+        let dir = project(&fake, &program(tools));
+        let output = run(&dir, &[]);
+        assert_eq!(output.status.code(), Some(0), "{tools}: {}", stderr(&output));
+        let asked = fake.asked().remove(0);
+        let names = asked["tools"].as_array().cloned().unwrap_or_default();
+        names.iter().map(|tool| tool["function"]["name"].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(offered(r#"{ allow = ["get-*"] }"#), ["get-rich", "get-time"]);
+    assert_eq!(offered(r#"{ allow = ["get-*", "count"], deny = ["get-r*"] }"#), ["get-time", "count"]);
+    assert_eq!(offered(r#"{ allow = ["get-time"], deny = ["*"] }"#), [""; 0]);
+    assert_eq!(offered("[]"), [""; 0]);
+    for (tools, code) in [(r#"["gett-time"]"#, "E0301"), (r#"["nothing-*"]"#, "E0402"), (r#"["next"]"#, "E0402")] {
+        let dir = project(&fake, &program(tools));
+        let output = aivm(dir.path(), &["check", "p.aivm"]);
+        assert!(output.status.code() == Some(1) && stderr(&output).contains(code), "{tools}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_tool_that_is_also_an_answer_is_refused() {
+    let fake = Fake::new(vec![text("x")]);
+    let dir = project(&fake, &WRITER.replace("\"undo\"", "\"count\"").replace("fine => send", "count => send"));
+    let output = aivm(dir.path(), &["check", "p.aivm"]);
+    assert!(stderr(&output).contains("`count` is a tool"), "{}", stderr(&output));
+}
+
+#[test]
+fn rounds_tools_and_budgets_are_in_the_worst_case_and_hold() {
+    let fake = Fake::new(vec![Reply::Wants("time", json!({ "input": "now" })), text("late")]);
+    let program = "+++\n[limits]\ncalls = 2\n[worker.time]\nrun = \"date\"\n\
+        [worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ncost = \"$0.01\"\ntokens = \"1kt\"\ntools = { allow = [\"time\"], rounds = 3 }\n+++\n\
+        out <= ( switch <= ( w <5kt> => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    let cost = json(&aivm(dir.path(), &["cost", "p.aivm", "--json"]));
+    assert_eq!(cost["total"]["tokens"], 3000, "{cost}");
+    // The third call would be one too many: the run waits for somebody to allow more.
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
+    assert_eq!(fake.asked().len(), 1);
+}
+
+#[test]
+fn pipelines_and_other_models_are_tools_too() {
+    let fake = Fake::new(vec![
+        Reply::Wants("shout", json!({ "input": "hello" })),
+        Reply::Wants("expert", json!({ "input": "why?" })),
+        text("because"),
+        text("HELLO, because"),
+    ]);
+    let program = "+++\n[worker.upper]\nrun = \"tr a-z A-Z\"\neffect = \"pure\"\n\
+        [worker.expert]\nprompt = \"You know.\"\nmodel = \"a/m\"\nabout = \"Knows why.\"\n\
+        [worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"shout\", \"expert\"]\n+++\n\
+        shout <= ( switch <= ( upper => send ) )\n\
+        out <= ( switch <= ( w => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(json(&output)["output"]["text"], "HELLO, because");
+    let asked = fake.asked();
+    assert_eq!(asked[1]["messages"][3]["content"], "HELLO");
+    assert_eq!(asked[2]["messages"][1]["content"], "why?");
+    assert_eq!(asked[3]["messages"][5]["content"], "because");
+}
+
+#[test]
+fn a_loop_that_was_killed_goes_on_where_it_was() {
+    let fake = Fake::new(vec![written("a.txt", "one"), Reply::Wants("slow", json!({ "input": "x" })), text("done")]);
+    let program = "+++\n[worker.slow]\nrun = \"echo ran >> ran; test -e go || kill -9 $PPID; cat\"\neffect = \"idempotent\"\n\
+        [worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"write-file\", \"slow\"]\n+++\n\
+        out <= ( switch <= ( w => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    let output = run(&dir, &["--id", "one"]);
+    assert_eq!(output.status.code(), None, "killed: {}", stderr(&output));
+    write(dir.path(), "go", "");
+    let output = aivm(dir.path(), &["resume", "one", "--json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(json(&output)["output"]["text"], "done");
+    // The model was asked for nothing twice.
+    assert_eq!(fake.asked().len(), 3);
+    assert_eq!(std::fs::read_to_string(dir.path().join("ran")).expect("ran").lines().count(), 2);
+}
+
+#[test]
+fn a_recorded_loop_is_played_without_a_server() {
+    let fake = Fake::new(vec![Reply::Wants("count", json!({ "input": "a b c" })), text("three")]);
+    let program = "+++\n[worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"count\"]\n+++\n\
+        out <= ( switch <= ( w => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    assert_eq!(run(&dir, &["--record", "c.jsonl"]).status.code(), Some(0));
+    let output = run(&dir, &["--replay", "c.jsonl"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!((json(&output)["output"]["text"].as_str(), fake.asked().len()), (Some("three"), 2));
+}
