@@ -22,7 +22,7 @@ fn run(dir: &tempfile::TempDir, more: &[&str]) -> Output {
 fn steps(report: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
     let rows = report["steps"].as_array().into_iter().flatten();
-    rows.map(|row| (text(&row["step"]), text(&row["outcome"]))).collect()
+    rows.map(|row| (text(&row["key"]), text(&row["outcome"]))).collect()
 }
 
 const WRITER: &str = "+++\n[worker.writer]\nprompt = \"Write.\"\nmodel = \"a/m\"\n\
@@ -151,10 +151,10 @@ fn who_may_be_called_is_a_list_and_what_is_denied_wins() {
     assert_eq!(offered(r#"{ allow = ["get-*", "count"], deny = ["get-r*"] }"#), ["get-time", "count"]);
     assert_eq!(offered(r#"{ allow = ["get-time"], deny = ["*"] }"#), [""; 0]);
     assert_eq!(offered("[]"), [""; 0]);
-    for (tools, code) in [(r#"["gett-time"]"#, "E0301"), (r#"["nothing-*"]"#, "E0402"), (r#"["next"]"#, "E0402")] {
+    for (tools, code) in [(r#"["gett-time"]"#, "E0201"), (r#"["nothing-*"]"#, "E0402"), (r#"["next"]"#, "E0402")] {
         let dir = project(&fake, &program(tools));
         let output = aivm(dir.path(), &["check", "p.aivm"]);
-        assert!(output.status.code() == Some(1) && stderr(&output).contains(code), "{tools}: {}", stderr(&output));
+        assert!(output.status.code() == Some(2) && stderr(&output).contains(code), "{tools}: {}", stderr(&output));
     }
 }
 

@@ -135,7 +135,15 @@ impl File<'_, '_> {
                 let diagnostic = Diagnostic::new(Code::UnknownWorker, span, format!("nothing is called `{name}`"))
                     .reason("looked for a definition in this file, a worker in its front matter, files beside it, `aivm.toml` and the standard library")
                     .help(format!("define it: `[worker.{name}]` between two `+++` lines at the top, or a file `workers/{name}.md`"));
-                let diagnostic = suggest(diagnostic, span, name, names);
+                let source = &self.all.flow.places.files[usize::from(self.number)].1;
+                // A name that stands in a definition is not what the place of that definition says.
+                let diagnostic = match source.get(span.range()) == Some(name) {
+                    true => suggest(diagnostic, span, name, names),
+                    false => match nearest(name, names) {
+                        Some(meant) => diagnostic.help(format!("did you mean `{meant}`?")),
+                        None => diagnostic,
+                    },
+                };
                 self.report(diagnostic);
                 None
             }
@@ -249,7 +257,7 @@ impl File<'_, '_> {
     }
 
     /// Where this file defines a worker; else where it is called.
-    fn definition_span(&self, worker: WorkerId, span: Span) -> Span {
+    pub(super) fn definition_span(&self, worker: WorkerId, span: Span) -> Span {
         let name = self.all.flow.workers.get(worker.index()).map_or("", |worker| &worker.name);
         if self.front.worker.contains_key(name) { self.key_span("worker", name) } else { span }
     }

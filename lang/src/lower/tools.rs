@@ -36,7 +36,8 @@ impl File<'_, '_> {
             }
             let (name, allowed) = (name.clone(), ask.tools.clone());
             let span = self.spans.steps[node.index()].worker;
-            let Some(tools) = self.tools(&name, &allowed, span) else { continue };
+            let defined = self.definition_span(model, span);
+            let Some(tools) = self.tools(&name, &allowed, defined) else { continue };
             let model = self.offering(model, &tools);
             self.declare_loop(id, model, allowed.rounds.get(), &tools, span);
         }
