@@ -18,6 +18,7 @@ pub mod process;
 pub mod recovery;
 #[cfg(feature = "store")]
 pub mod resume;
+pub mod secret;
 pub mod signals;
 pub mod stdlib;
 pub mod store;
