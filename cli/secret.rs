@@ -8,7 +8,7 @@ use crate::out::say;
 use crate::project;
 use aivm_host::secret::source::{MOST_VALUE, Origin, check_name, keep};
 use aivm_host::secret::{self, SecretError, Sources, keyring, shape};
-use aivm_schema::module::{Debug, Module, drafts};
+use aivm_schema::module::{Debug, Module};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -61,11 +61,7 @@ pub fn ready() -> Result<(), Failure> {
 pub fn known(program: &str, module: &Module, debug: Option<&Debug>) -> Result<(), Failure> {
     ready()?;
     secret::learn(module);
-    if secret::redactor().is_none() {
-        return Ok(());
-    }
-    let parts = drafts(module, &debug.cloned().unwrap_or_default());
-    match parts.iter().find_map(|draft| secret::within(&draft.payload)) {
+    match secret::within_program(module, debug.unwrap_or(&Debug::default())) {
         Some(name) => {
             Err(Failure::usage("E0963", format!("{program} holds the secret {name} itself, and would be kept with it"))
                 .help(format!(

@@ -32,6 +32,8 @@ mod people;
 mod portable;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/secrets.rs"]
+mod secrets;
 #[path = "cli/travel.rs"]
 mod travel;
 #[path = "cli/workers.rs"]

@@ -6,8 +6,9 @@
 
 use crate::builtin::Body;
 use crate::work::Returned;
-use aivm_schema::module::Module;
+use aivm_schema::module::{Debug, Module, drafts};
 use aivm_schema::worker::{Does, WorkerDefinition};
+use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -112,6 +113,24 @@ pub fn within(bytes: &[u8]) -> Option<String> {
     let mut found = known.found.iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
     let found = found.find(|(_, value)| Redactor::new([*value].into_iter()).is_some_and(|one| one.finds(bytes)));
     found.map(|(name, _)| name.clone())
+}
+
+/// The name of a secret that a program holds itself, in whatever form: in its bytes and those of its source, or in a text of a definition, where those are
+/// written in a form of their own.
+pub fn within_program(module: &Module, debug: &Debug) -> Option<String> {
+    redactor()?;
+    fn texts(value: &Value) -> Option<String> {
+        match value {
+            Value::String(text) => within(text.as_bytes()),
+            Value::Array(all) => all.iter().find_map(texts),
+            Value::Object(all) => all.iter().find_map(|(key, value)| within(key.as_bytes()).or_else(|| texts(value))),
+            _ => None,
+        }
+    }
+    let workers = module.workers.iter().map(|worker| &worker.definition);
+    let mut definitions = workers.chain(module.behaviours.iter().map(|behaviour| &behaviour.definition));
+    let own = definitions.find_map(|definition| texts(&serde_json::from_str(definition).ok()?));
+    own.or_else(|| drafts(module, debug).iter().find_map(|draft| within(&draft.payload)))
 }
 
 /// A text without them.
