@@ -195,6 +195,9 @@ struct Driver<'a> {
     /// Pieces of answers, when somebody listens.
     heard: mpsc::UnboundedReceiver<Piece>,
     hears: Option<mpsc::UnboundedSender<Piece>>,
+    /// What calls wait for.
+    waits: mpsc::UnboundedReceiver<String>,
+    tells: mpsc::UnboundedSender<String>,
     /// What is held back of answers that are told piece by piece, while a secret is known.
     pieces: FxHashMap<StepKey, secret::Stream>,
     interrupted: bool,
@@ -228,9 +231,12 @@ impl<'a> Driver<'a> {
     ) -> Driver<'a> {
         let (sender, returned) = mpsc::unbounded_channel();
         let (hears, heard) = mpsc::unbounded_channel();
+        let (tells, waits) = mpsc::unbounded_channel();
         Driver {
             hears: observer.is_listening().then_some(hears),
             heard,
+            waits,
+            tells,
             pieces: FxHashMap::default(),
             program: run.program().and_then(|program| store.get(program)),
             run,
@@ -298,6 +304,7 @@ impl<'a> Driver<'a> {
                     tokio::select! {
                         biased;
                         Some(piece) = self.heard.recv() => self.tell(piece),
+                        Some(text) = self.waits.recv() => self.observer.event(Event::Said(&text)),
                         Some((request, returned)) = self.returned.recv() => self.answer(request, returned?)?,
                         () = sleep_until(until, &self.mint) => drop(self.run.wake(self.mint.now())),
                         () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
@@ -417,6 +424,7 @@ impl<'a> Driver<'a> {
             words: self.words(call),
             around: self.around.clone(),
             hears: self.hears.clone(),
+            told: self.observer.is_watching().then(|| self.tells.clone()),
             stop,
         })
     }

@@ -8,6 +8,7 @@ pub mod cassette;
 pub mod driver;
 pub mod facts;
 pub mod kept;
+pub mod limits;
 pub mod mint;
 pub mod models;
 pub mod parts;

@@ -10,12 +10,14 @@ mod agent;
 mod http;
 mod mock;
 mod model;
+mod rates;
 pub mod seed;
 mod spelling;
 
 pub use http::{Http, Method};
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
+pub use rates::Rates;
 pub use spelling::DefinitionError;
 use spelling::Spelling;
 
@@ -60,6 +62,8 @@ pub struct WorkerDefinition {
     pub tokens: Option<Tokens>,
     /// How many parts its output has at most, when another step fans out over it.
     pub most: Option<u32>,
+    /// How often it is called at most by one process.
+    pub limits: Rates,
     /// What `--mock` answers instead of a call.
     pub mock: Option<Vec<MockEntry>>,
 }
@@ -193,6 +197,7 @@ impl WorkerDefinition {
             cost: None,
             tokens: None,
             most: None,
+            limits: Rates::default(),
             mock: None,
         }
     }

@@ -4,13 +4,16 @@
 use super::{Returned, Task, error, idempotency_key};
 use crate::builtin::{Part, essence, is_json, is_parts, names, render_with};
 use crate::facts;
+use crate::limits::Who;
 use crate::secret;
 use crate::secret::shape::named;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Effect, Http, Method};
 use aivm_vm::action::{CallError, Usage};
 use minijinja::{AutoEscape, ErrorKind};
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -59,11 +62,20 @@ async fn asked(task: &Task, http: &Http) -> Result<Returned, CallError> {
     let request = Request::fill(task, http)?;
     let response = send(&request, http, &task.worker.name).await?;
     if !response.status().is_success() {
+        leave_alone(task, http, &response);
         return Err(answer::failure(response, http, &task.worker.name).await);
     }
     let attributes = vec![("status".to_owned(), response.status().as_u16().to_string())];
     let body = answer::value(response, http, definition).await?;
     Ok(Returned::Done { body, verdict: None, attributes, usage: Usage::default() })
+}
+
+/// A server that says when it wants to be asked again is not asked before.
+fn leave_alone(task: &Task, http: &Http, response: &reqwest::Response) {
+    let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.trim().parse().ok());
+    if let Some(seconds) = after.filter(|_| http.retry.contains(&response.status().as_u16())) {
+        task.around.models.limits().leave_alone(Who::Worker(task.worker.name.clone()), seconds);
+    }
 }
 
 /// A request that is filled in.

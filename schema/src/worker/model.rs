@@ -1,5 +1,6 @@
 //! How a model is asked: the prompt, which models in which order, and what it is given. Who asks is the host.
 
+use crate::unit::Tokens;
 use serde::{Deserialize, Serialize};
 
 /// A question to a model.
@@ -13,6 +14,8 @@ pub struct Ask {
     pub options: Options,
     /// What good answers look like.
     pub examples: Vec<Example>,
+    /// The most that it is shown of what flows, in tokens; none: all of it.
+    pub context: Option<Tokens>,
 }
 
 /// How a model answers. What is not set is the model's own default.
