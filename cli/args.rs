@@ -37,6 +37,7 @@ Look
   worker ls|show|try|stats…  artifact ls|show|cat|lineage   words, values
 Set up
   keys new|trust|ls|sign    sign artifacts; whom to trust
+  secret set|ls|rm          keys of models and servers, where nothing shows them
   gc | doctor | self-test   remove old runs; does all work here? does this disk?
   config show | completions SHELL   the settings; for bash, zsh, fish …
 
@@ -90,6 +91,8 @@ pub enum Command {
     Worker(WorkerArgs),
     /// Keys that sign artifacts
     Keys(KeysArgs),
+    /// Secrets: keys of models and servers
+    Secret(SecretArgs),
     /// The settings
     Config(ConfigArgs),
     /// Does everything work here?

@@ -3,7 +3,9 @@
 use crate::args::{ConfigArgs, ConfigCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::project;
+use crate::secret::Secrets;
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
+use aivm_host::secret::{MASK, shape};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
 use aivm_lang::library::LibraryError;
 use aivm_schema::unit::Milliseconds;
@@ -12,7 +14,7 @@ use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// An `aivm.toml`: what front matter may say, and what is the project's alone.
@@ -27,6 +29,7 @@ struct File {
     models: Defaults,
     provider: BTreeMap<String, Provider>,
     price: BTreeMap<String, Price>,
+    secrets: Secrets,
 }
 
 /// What an `aivm.toml` says.
@@ -38,6 +41,10 @@ pub struct Project {
     pub gc: Retention,
     /// Models and their providers.
     pub models: Settings,
+    /// Where secrets are.
+    pub secrets: Secrets,
+    /// The folder of the file, where that is known.
+    pub root: Option<PathBuf>,
 }
 
 /// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
@@ -81,10 +88,13 @@ impl Ended {
 impl Project {
     /// From TOML text.
     pub fn parse(text: &str) -> Result<Project, String> {
+        if let Some(reason) = crate::secret::written(text) {
+            return Err(format!("E0964: {reason}"));
+        }
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
-        let File { worker, behaviour, stage, limits, gc, models, provider, price } = file;
+        let File { worker, behaviour, stage, limits, gc, models, provider, price, secrets } = file;
         let front = FrontMatter { worker, behaviour, stage, limits };
-        Ok(Project { front, gc, models: Settings { models, provider, price } })
+        Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, root: None })
     }
 
     /// That of the nearest `aivm.toml` above the store; an empty one when there is none.
@@ -103,6 +113,7 @@ impl Project {
         if let Ok(Some(bundle)) = read_seeds(&root.join(seed::FILE)) {
             add_seeds(&mut project.models, &bundle);
         }
+        project.root = Some(root);
         Ok(project)
     }
 }
@@ -143,7 +154,25 @@ fn model_named() -> Option<String> {
 pub fn read_seeds(path: &Path) -> Result<Option<Bundle>, LibraryError> {
     let Some(text) = project::read_plain(path)? else { return Ok(None) };
     let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
-    seed::read(&text, Policy::default()).map(Some).map_err(|reason| error(reason.to_string()))
+    seeds(&text, Policy::default()).map(Some).map_err(error)
+}
+
+/// The same of its text. A credential in it is not taken over.
+pub fn seeds(text: &str, policy: Policy) -> Result<Bundle, String> {
+    let (text, credentials) = shape::masked(text);
+    let mut bundle = seed::read(&text, policy).map_err(|reason| reason.to_string())?;
+    if credentials > 0 {
+        for worker in &mut bundle.workers {
+            worker.notes.extend(not_taken_over(&worker.definition, credentials));
+        }
+    }
+    Ok(bundle)
+}
+
+/// What is to be said of an imported definition whose file had credentials in it.
+pub fn not_taken_over(definition: &WorkerDefinition, credentials: usize) -> Option<String> {
+    let has = credentials > 0 && definition.to_json().contains(MASK);
+    has.then(|| format!("what looks like a key or a password is written in its file, and is {MASK} here: replace it, and name a secret"))
 }
 
 /// Where it is told that a person is asked.
@@ -182,7 +211,7 @@ fn settings() -> Vec<Setting> {
         value: project::user_folder().map_or("none".into(), |folder| folder.display().to_string()),
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
-    let Project { front: FrontMatter { limits, .. }, gc, models } = root
+    let Project { front: FrontMatter { limits, .. }, gc, models, .. } = root
         .and_then(|root| project::read_plain(&root.join("aivm.toml")).ok().flatten())
         .and_then(|text| Project::parse(&text).ok())
         .unwrap_or_default();

@@ -27,7 +27,7 @@ pub fn draft(given: Option<&str>, media_type: Option<&str>) -> Result<Draft, Fai
         role: "input".to_owned(),
         scope: "run".to_owned(),
         attributes: Vec::new(),
-        payload,
+        payload: crate::secret::given("the input", payload),
     })
 }
 

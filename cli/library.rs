@@ -3,6 +3,7 @@
 
 use crate::config::{self, Project};
 use crate::project;
+use aivm_host::secret::shape;
 use aivm_host::{builtin, stdlib};
 use aivm_lang::front::Limits;
 use aivm_lang::library::{Found, Library, LibraryError};
@@ -76,12 +77,17 @@ impl Files {
         let origin = path.display().to_string();
         let error = |reason: String| LibraryError { file: origin.clone(), reason };
         let markdown = path.extension().is_some_and(|extension| extension == "md");
+        let agent = markdown && Loaded::is_agent(text);
+        // What another program's file gives away is not taken over.
+        let (masked, credentials) = if agent { shape::masked(text) } else { (text.to_owned(), 0) };
+        let text = masked.as_str();
         let mut loaded = match markdown {
             true => Loaded::from_markdown(text).map_err(error)?,
             false => WorkerDefinition::from_toml(text).map_err(|e| error(e.to_string().trim().to_owned()))?.into(),
         };
-        if markdown && Loaded::is_agent(text) {
+        if agent {
             self.name_models(&mut loaded, name);
+            loaded.notes.extend(config::not_taken_over(&loaded.definition, credentials));
         }
         Ok(Known { loaded, origin })
     }
@@ -187,6 +193,10 @@ impl Library for Files {
                 aivm_host::work::http::check(http, &definition.with).map_err(told)
             }
             _ => Ok(()),
+        }?;
+        match shape::credential(&definition.to_json()) {
+            Some((_, what)) => Err(format!("E0964: {what} is written in it, for everybody to read")),
+            None => Ok(()),
         }
     }
 

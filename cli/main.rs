@@ -28,6 +28,7 @@ mod question;
 mod run;
 #[cfg(feature = "store")]
 mod runs;
+mod secret;
 #[cfg(feature = "store")]
 mod store;
 mod worker;
@@ -84,6 +85,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Explain(args) => explain::explain(global, &args),
         Command::Worker(args) => worker::worker(global, &args),
         Command::Keys(args) => keys::keys(global, &args),
+        Command::Secret(args) => secret::secret(global, &args),
         Command::Config(args) => config::config(global, &args),
         #[cfg(feature = "store")]
         Command::Stored(command) => stored(global, command),

@@ -23,20 +23,25 @@ pub struct Program {
 pub fn load(path: &str) -> Result<Program, Failure> {
     if path.ends_with(".aivmc") {
         let (module, debug) = load_module(path)?;
-        return Ok(Program { name: path.to_owned(), module: verified(path, module)?, debug, compiled: None });
+        let module = verified(path, module)?;
+        crate::secret::known(path, module.module(), debug.as_ref())?;
+        return Ok(Program { name: path.to_owned(), module, debug, compiled: None });
     }
     let source = project::read_source(path)?;
     let compiled = compile(&source)?;
     let module = verified(path, compiled.module.clone())?;
     let debug = Some(compiled.debug.clone());
+    crate::secret::known(path, module.module(), debug.as_ref())?;
     Ok(Program { name: path.to_owned(), module, debug, compiled: Some((source, compiled)) })
 }
 
 /// Compiles a source text; all its errors, or the program with its warnings.
 pub fn compile(source: &Source) -> Result<Compiled, Failure> {
     let library = Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))?;
-    aivm_lang::compile(&source.name, &source.text, &library)
-        .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })
+    let compiled = aivm_lang::compile(&source.name, &source.text, &library)
+        .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
+    crate::secret::check(source)?;
+    Ok(compiled)
 }
 
 /// Compiles, and shows warnings on standard error.

@@ -2,6 +2,7 @@
 //! a pipe is closed (`aivm … | head`) or a disk is full. A terminal is shown text and colours: what a worker, a file or its
 //! name says must not move the cursor, rename the window or hide what was said before.
 
+use aivm_host::secret;
 use std::fmt::Arguments;
 use std::io::{ErrorKind, IsTerminal, Result, Write};
 use std::sync::Mutex;
@@ -29,6 +30,7 @@ macro_rules! eprintln {
 pub fn text(text: Arguments<'_>) {
     let stdout = std::io::stdout();
     let text = text.to_string();
+    let text = secret::text(&text).into_owned();
     bytes(if stdout.is_terminal() { shown(&text) } else { text }.as_bytes());
 }
 
@@ -42,6 +44,7 @@ pub fn bytes(bytes: &[u8]) {
 pub fn error(text: Arguments<'_>) {
     let stderr = std::io::stderr();
     let text = text.to_string();
+    let text = secret::text(&text).into_owned();
     let _ = stderr.lock().write_all(if stderr.is_terminal() { shown(&text) } else { text }.as_bytes());
 }
 

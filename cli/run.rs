@@ -140,6 +140,13 @@ pub fn params(how: &How) -> Result<BTreeMap<String, String>, Failure> {
             .split_once('=')
             .filter(|(key, _)| aivm_schema::word::is_word(key))
             .ok_or_else(|| Failure::usage("E0806", format!("`--param {param}` is not KEY=VALUE")))?;
+        if let Some(name) = aivm_host::secret::within(value.as_bytes()) {
+            return Err(Failure::usage(
+                "E0963",
+                format!("`--param {key}` holds the secret {name}, and would be kept with the run"),
+            )
+            .help("commands have the variable itself; a header names it by `secret(\"NAME\")`"));
+        }
         params.insert(key.to_owned(), value.to_owned());
     }
     Ok(params)

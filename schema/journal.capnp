@@ -90,6 +90,8 @@ struct Outcome {
   tokens @9 :UInt64;
   micros @10 :UInt64;
   taken @11 :Text;
+  outputTokens @12 :UInt64;
+  waitedMs @13 :UInt64;
 }
 
 struct Error {

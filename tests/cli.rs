@@ -35,6 +35,8 @@ mod resume;
 #[cfg(feature = "models")]
 #[path = "cli/tools.rs"]
 mod tools;
+#[path = "cli/secrets.rs"]
+mod secrets;
 #[path = "cli/travel.rs"]
 mod travel;
 #[path = "cli/workers.rs"]

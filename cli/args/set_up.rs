@@ -153,6 +153,34 @@ pub enum KeysCommand {
     },
 }
 
+/// `secret`
+#[derive(Debug, Group)]
+pub struct SecretArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: SecretCommand,
+}
+
+/// `secret …`
+#[derive(Debug, Subcommand)]
+pub enum SecretCommand {
+    /// Keep a secret: its value is typed unseen, or read from standard input
+    Set {
+        /// The name, as of a variable of the environment
+        name: String,
+        /// In a file that only you can read, not in the keyring
+        #[arg(long)]
+        file: bool,
+    },
+    /// The names of all that are kept, and where; never their values
+    Ls,
+    /// Remove a secret from the keyring and from your file
+    Rm {
+        /// The name
+        name: String,
+    },
+}
+
 /// `config`
 #[derive(Debug, Group)]
 pub struct ConfigArgs {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 /// `aivm resume --all`.
 pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
+    crate::secret::ready()?;
     let disk = store::existing()?;
     let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
     let mint = Arc::new(mint);

@@ -53,7 +53,7 @@ pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
         let decided = Decided {
             subject: question.subject,
             verdict: args.outcome.clone(),
-            comment: args.comment.clone(),
+            comment: aivm_host::secret::text(&args.comment).into_owned(),
             edited,
             by: crate::project::who(),
         };

@@ -27,6 +27,8 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
     let row = find::run(&disk, &args.run)?;
     let source = find::look(&disk, &row.id, From::Start)?;
+    crate::secret::ready()?;
+    aivm_host::secret::learn(source.module.module());
     let kept = disk.keep();
     let words = step(&source, &args.at)?;
     if let Some(word) = args.outcome.as_ref().filter(|word| !words.contains(word)) {

@@ -120,6 +120,8 @@ fn go_on_by(
     let mint = Arc::new(mint);
     let Recovered { mut run, started, history, module, .. } =
         aivm_host::resume::read(&kept, from, &mint).map_err(|error| coded(&error.to_string()))?;
+    crate::secret::ready()?;
+    aivm_host::secret::learn(module.module());
     let process = crate::cassette::resume(tape, started.cassette.as_ref())?;
     if let (Some(cassette), None, false) = (&started.cassette, crate::cassette::of(tape)?, quiet || global.json) {
         say(&format!("it goes on as it began: {}", crate::cassette::text(cassette)));

@@ -34,5 +34,6 @@ pub fn attempt(global: &Global, file: &str, args: &WorkerTryArgs) -> Result<Exit
         ephemeral: true,
         ..How::default()
     };
+    crate::secret::known(file, program.module.module(), None)?;
     run::run(global, &how, None, &program)
 }

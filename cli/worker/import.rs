@@ -4,6 +4,7 @@ use crate::args::{Global, WorkerImportArgs};
 use crate::fail::{Exit, Failure};
 use crate::out::say;
 use crate::project;
+use aivm_host::secret::shape;
 use aivm_schema::worker::seed::{self, Bundle, Policy, Seeded, Status};
 use aivm_schema::worker::{Does, Loaded};
 use serde_json::json;
@@ -20,7 +21,7 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
     let refused = |reason: String| Failure::usage("E0922", format!("{}: {reason}", args.file));
     let bundle = match path.extension().is_some_and(|extension| extension == "md") {
         true => agent(path, &text).map_err(refused)?,
-        false => seed::read(&text, policy).map_err(|error| refused(error.to_string()))?,
+        false => crate::config::seeds(&text, policy).map_err(refused)?,
     };
     let (workers, mut notes) = (&bundle.workers, bundle.notes.clone());
     let mut files = Vec::new();
@@ -65,7 +66,9 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
 }
 
 fn agent(path: &Path, text: &str) -> Result<Bundle, String> {
-    let Loaded { definition, name, notes } = Loaded::from_markdown(text)?;
+    let (text, credentials) = shape::masked(text);
+    let Loaded { definition, name, mut notes } = Loaded::from_markdown(&text)?;
+    notes.extend(crate::config::not_taken_over(&definition, credentials));
     let stem = path.file_stem().and_then(|stem| stem.to_str()).unwrap_or_default().to_owned();
     let name = name.unwrap_or(stem);
     let word = seed::word(&name).ok_or_else(|| format!("no word can be made of the name `{name}`"))?;

@@ -8,6 +8,7 @@ use crate::mint::Mint;
 use crate::parts::{self, PartsError, Recipes};
 use crate::pool::Pool;
 use crate::process::{Process, Refused, Reply};
+use crate::secret;
 use crate::signals::Signals;
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
@@ -16,10 +17,10 @@ use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, Module, RunLimits, StepId, WorkerId};
 use aivm_schema::worker::Does;
-use aivm_vm::CompleteError;
 use aivm_vm::action::{Call, CallError, Purpose, RequestId, RunEnd, Usage};
 use aivm_vm::run::{Begin, Do, Question, Run, Why};
 use aivm_vm::verify::VerifiedModule;
+use aivm_vm::{CompleteError, StepKey};
 use rustc_hash::FxHashMap;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -148,6 +149,7 @@ pub async fn drive(
     mint: Arc<Mint>,
     observer: &mut dyn Observer,
 ) -> Result<Report, DriverError> {
+    secret::learn(run.module());
     let mut driver = Driver::new(run, options, store, mint, observer);
     for row in history {
         driver.record(row);
@@ -194,6 +196,11 @@ struct Driver<'a> {
     /// Pieces of answers, when somebody listens.
     heard: mpsc::UnboundedReceiver<Piece>,
     hears: Option<mpsc::UnboundedSender<Piece>>,
+    /// What calls wait for.
+    waits: mpsc::UnboundedReceiver<String>,
+    tells: mpsc::UnboundedSender<String>,
+    /// What is held back of answers that are told piece by piece, while a secret is known.
+    pieces: FxHashMap<StepKey, secret::Stream>,
     interrupted: bool,
     /// When it is looked next whether another process asks the run to stop.
     listen: Instant,
@@ -225,9 +232,13 @@ impl<'a> Driver<'a> {
     ) -> Driver<'a> {
         let (sender, returned) = mpsc::unbounded_channel();
         let (hears, heard) = mpsc::unbounded_channel();
+        let (tells, waits) = mpsc::unbounded_channel();
         Driver {
             hears: observer.is_listening().then_some(hears),
             heard,
+            waits,
+            tells,
+            pieces: FxHashMap::default(),
             program: run.program().and_then(|program| store.get(program)),
             run,
             around: Arc::new(options.around),
@@ -293,7 +304,8 @@ impl<'a> Driver<'a> {
                     }
                     tokio::select! {
                         biased;
-                        Some(piece) = self.heard.recv() => self.observer.event(Event::Heard { key: &piece.key.to_string(), text: &piece.text }),
+                        Some(piece) = self.heard.recv() => self.tell(piece),
+                        Some(text) = self.waits.recv() => self.observer.event(Event::Said(&text)),
                         Some((request, returned)) = self.returned.recv() => self.answer(request, returned?)?,
                         () = sleep_until(until, &self.mint) => drop(self.run.wake(self.mint.now())),
                         () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
@@ -418,6 +430,7 @@ impl<'a> Driver<'a> {
             words: self.words(call),
             around: self.around.clone(),
             hears: self.hears.clone(),
+            told: self.observer.is_watching().then(|| self.tells.clone()),
             stop,
         })
     }
@@ -465,7 +478,7 @@ impl<'a> Driver<'a> {
             task.input.payload().len() + task.parts.iter().map(|(_, _, value)| value.payload().len()).sum::<usize>();
         if small <= ON_THE_SPOT && self.calls.len() == 1 {
             match builtins::at_once(builtins::call(&task)) {
-                Ok(returned) => self.answers.push_back((request, returned)),
+                Ok(returned) => self.answers.push_back((request, secret::returned(returned))),
                 Err(_) => self.spawn(request, task, None),
             }
             return Ok(());
@@ -478,7 +491,7 @@ impl<'a> Driver<'a> {
             let called =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builtins::at_once(builtins::call(&task))));
             let returned = match called {
-                Ok(Ok(returned)) => returned.made(&task, &mint),
+                Ok(Ok(returned)) => secret::returned(returned).made(&task, &mint),
                 _ => Returned::failed(
                     "E0718",
                     format!("the built-in `{}` crashed: please report this with its input", task.worker.name),
@@ -496,11 +509,28 @@ impl<'a> Driver<'a> {
         self.process.begin(task, mock, Reply::new(request, self.sender.clone()));
     }
 
+    /// A piece of an answer is shown, without what may be a part of a secret.
+    fn tell(&mut self, Piece { key, text }: Piece) {
+        let text = match secret::redactor() {
+            None => text,
+            Some(redactor) => {
+                self.pieces.entry(key.clone()).or_insert_with(|| secret::Stream::new(redactor)).push(&text)
+            }
+        };
+        if !text.is_empty() {
+            self.observer.event(Event::Heard { key: &key.to_string(), text: &text });
+        }
+    }
+
     /// A call has been answered: the value becomes an artifact, the run is told.
     fn answer(&mut self, request: RequestId, returned: Returned) -> Result<(), DriverError> {
         let Some(UnderWay { call, began, most, .. }) = self.calls.remove(&request) else {
             return self.probed(request, returned);
         };
+        if let Some(held) = self.pieces.remove(&call.key).map(|mut pieces| pieces.end()).filter(|held| !held.is_empty())
+        {
+            self.observer.event(Event::Heard { key: &call.key.to_string(), text: &held });
+        }
         let answer = self.value_of(&call, returned);
         let answer = self.counted(&call, most, answer);
         let micros = began.elapsed().as_micros() as u64;

@@ -8,6 +8,7 @@ pub mod cassette;
 pub mod driver;
 pub mod facts;
 pub mod kept;
+pub mod limits;
 pub mod mint;
 pub mod models;
 pub mod parts;
@@ -18,6 +19,7 @@ pub mod process;
 pub mod recovery;
 #[cfg(feature = "store")]
 pub mod resume;
+pub mod secret;
 pub mod signals;
 pub mod stdlib;
 pub mod store;

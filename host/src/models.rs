@@ -1,7 +1,9 @@
 //! Models: who is asked, where, under which key and at what price; which of several is asked first. One for all runs of a
 //! process. What is asked and what the answer means is `work::model`'s.
 
+use crate::limits::{Before, Limits, TooLong};
 use aivm_schema::unit::Money;
+use aivm_schema::worker::Rates;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -46,6 +48,8 @@ pub struct Provider {
     pub url: Option<String>,
     /// The name of the secret that is its key; none: the usual one of its kind, or none where `url` is set.
     pub key: Option<String>,
+    /// How often it is asked at most, whichever of its models and workers.
+    pub limits: Rates,
 }
 
 /// A model's name, as it is written: `provider/model`.
@@ -139,6 +143,14 @@ pub enum AskError {
         /// Why not, as far as it says.
         reason: String,
     },
+    /// A limit says that it is asked later than its call may take.
+    #[error("{}: {model} is not asked: {wait}", TooLong::CODE)]
+    Limited {
+        /// Which.
+        model: String,
+        /// How long it would wait, and for what.
+        wait: TooLong,
+    },
     /// What it answered cannot be read, twice.
     #[error("E0906: the answer of {model} cannot be used: {reason}")]
     Unparsable {
@@ -158,6 +170,7 @@ impl AskError {
             AskError::RateLimited { .. } => "E0903",
             AskError::Status { .. } => "E0904",
             AskError::Refused { .. } => "E0905",
+            AskError::Limited { .. } => TooLong::CODE,
             AskError::Unparsable { .. } => "E0906",
         }
     }
@@ -179,6 +192,7 @@ pub struct Models {
     settings: Settings,
     prices: Prices,
     health: Health,
+    limits: Limits,
     #[cfg(feature = "models")]
     client: std::sync::OnceLock<Result<client::Client, String>>,
 }
@@ -197,9 +211,21 @@ impl Models {
             settings,
             prices,
             health: Health::default(),
+            limits: Limits::default(),
             #[cfg(feature = "models")]
             client: std::sync::OnceLock::new(),
         }
+    }
+
+    /// With what was used before this process began.
+    pub fn after(mut self, before: Before) -> Models {
+        self.limits = Limits::with(before);
+        self
+    }
+
+    /// How often workers and providers are called.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// The models that are asked, in the order in which they are: those that a worker names, or the configured ones; those that

@@ -1,6 +1,7 @@
 //! What a run needs of the operating system beside storage, clock and random bits: somebody who carries out its calls, and who
 //! asks it to stop. A trait, so that a simulation brings its own.
 
+use crate::secret;
 use crate::signals::Signals;
 use crate::work::{self, Returned, Surroundings, Task, leftovers, mock};
 use aivm_vm::action::RequestId;
@@ -60,6 +61,8 @@ impl Reply {
 
     /// Answers. Nobody hears it when the run is not carried on any more.
     pub fn send(mut self, returned: Returned) {
+        // Here, before anybody hears it: neither the run nor a cassette keeps a secret that the answer repeats.
+        let returned = secret::returned(returned);
         let heard = self.ear.take().map_or(Ok(()), |ear| ear(Some(&returned)));
         let _ = self.sender.send((self.request, heard.map(|()| returned)));
     }

@@ -36,6 +36,12 @@ pub struct StepRecord {
     /// What it used.
     #[serde(skip_serializing_if = "is_zero")]
     pub tokens: u64,
+    /// Of them, those of the answer.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub output_tokens: u64,
+    /// How long it waited for a limit, in milliseconds; `ms` has that in it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub waited_ms: u64,
     /// What it cost, in dollars.
     #[serde(skip_serializing_if = "is_nothing")]
     pub cost_usd: f64,
@@ -61,6 +67,7 @@ impl StepRecord {
         // A cancelled call shows why in its outcome.
         row.error = error.filter(|_| !dropped);
         (row.tokens, row.cost_usd) = (usage.tokens, dollars(usage.money));
+        (row.output_tokens, row.waited_ms) = (usage.output_tokens, usage.waited_ms);
         row
     }
 
@@ -118,6 +125,8 @@ impl StepRecord {
             passed_over: decision.passed_over,
             error: None,
             tokens: 0,
+            output_tokens: 0,
+            waited_ms: 0,
             cost_usd: 0.0,
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::builtin::{self, Builtin};
 use crate::kept::Kept;
+use crate::limits;
 use crate::mint::Mint;
 use crate::models::Models;
 use crate::store::Store;
@@ -115,6 +116,8 @@ pub struct Task {
     pub around: Arc<Surroundings>,
     /// Who listens while it answers; none: nobody.
     pub hears: Option<UnboundedSender<Piece>>,
+    /// Who is told what it waits for; none: nobody.
+    pub told: Option<UnboundedSender<String>>,
     /// Set when the call should stop.
     pub stop: Arc<Stop>,
 }
@@ -142,6 +145,16 @@ impl Turn {
         }
         digests.push(attribute(&self.result, "error"));
         digests
+    }
+}
+
+impl Task {
+    /// Says what it waits for.
+    pub fn tell(&self, text: &str) {
+        if let Some(told) = &self.told {
+            // The run may have stopped listening.
+            let _ = told.send(format!("{}: {text}", self.key));
+        }
     }
 }
 
@@ -229,6 +242,13 @@ impl Returned {
                 Returned::Made { made: maker.make(mint, media_type, payload, attributes), verdict, usage }
             }
             other => other,
+        }
+    }
+
+    /// What it cost and used.
+    pub fn usage_mut(&mut self) -> &mut Usage {
+        match self {
+            Returned::Done { usage, .. } | Returned::Made { usage, .. } | Returned::Failed { usage, .. } => usage,
         }
     }
 
@@ -362,15 +382,22 @@ fn not_here(task: &Task, code: &'static str, why: &str) -> Returned {
 }
 
 /// Runs a call that is not answered on the spot: commands, mocks that sleep, what needs something that is not here.
-pub async fn run(task: Task, mock: Option<mock::Answering>) -> Returned {
+pub async fn run(mut task: Task, mock: Option<mock::Answering>) -> Returned {
     if let Some(answering) = mock {
         return mock::run(&task, answering).await;
     }
     if let Err(failed) = fits(&task) {
         return failed;
     }
-    let returned = called(&task).await;
-    checked(&task, returned)
+    let pass = match limits::of_worker(&mut task).await {
+        Ok(pass) => pass,
+        Err(returned) => return returned,
+    };
+    let mut returned = checked(&task, called(&task).await);
+    let usage = returned.usage_mut();
+    usage.waited_ms = usage.waited_ms.saturating_add(pass.waited.as_millis() as u64);
+    pass.settle(usage.tokens);
+    returned
 }
 
 /// Is its input what it accepts?

@@ -259,10 +259,14 @@ pub struct Outcome {
     pub result: Result<Output, (EndKind, Error)>,
     /// Millionths of a dollar.
     pub money: u64,
-    /// Tokens.
+    /// Tokens, those of the question and of the answer.
     pub tokens: u64,
-    /// How long it took, in microseconds.
+    /// Of them, those of the answer.
+    pub output_tokens: u64,
+    /// How long it took, in microseconds, with what it waited.
     pub micros: u64,
+    /// How long it waited for a limit of its worker or provider, in milliseconds.
+    pub waited_ms: u64,
     /// The word of what followed.
     pub taken: String,
 }

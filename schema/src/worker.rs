@@ -10,6 +10,7 @@ mod agent;
 mod http;
 mod mock;
 mod model;
+mod rates;
 pub mod seed;
 mod spelling;
 mod tools;
@@ -17,6 +18,7 @@ mod tools;
 pub use http::{Http, Method};
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
+pub use rates::Rates;
 pub use spelling::DefinitionError;
 pub use tools::{INPUT, Offer, ROUNDS, Tools};
 use spelling::Spelling;
@@ -62,6 +64,8 @@ pub struct WorkerDefinition {
     pub tokens: Option<Tokens>,
     /// How many parts its output has at most, when another step fans out over it.
     pub most: Option<u32>,
+    /// How often it is called at most by one process.
+    pub limits: Rates,
     /// What `--mock` answers instead of a call.
     pub mock: Option<Vec<MockEntry>>,
 }
@@ -195,6 +199,7 @@ impl WorkerDefinition {
             cost: None,
             tokens: None,
             most: None,
+            limits: Rates::default(),
             mock: None,
         }
     }

@@ -199,3 +199,64 @@ fn a_terminal_shows_an_answer_as_it_comes() {
     run(&dir, &[]);
     assert_ne!(fake.asked()[1]["stream"], true);
 }
+
+#[test]
+fn what_is_shown_of_references_has_a_budget() {
+    let fake = Fake::new(vec![text("said")]);
+    let program = "+++\n[worker.a]\nrun = \"printf '%0400d' 0\"\n[worker.b]\nrun = \"printf '%080d' 1\"\n\
+        [worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\ncontext = \"40t\"\n+++\n\
+        out <= ( switch[s] <= ( a => next  b => next  w <= s.a <= s.b <= in => send ) ) <= in\n";
+    let dir = project(&[&fake], program);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let asked = fake.asked()[0]["messages"][1]["content"].to_string();
+    assert!(asked.contains("tokens are left out here") && asked.contains("the input"), "{asked}");
+    let zeros = asked.matches('0').count();
+    assert!((80..=160).contains(&zeros), "what came first is cut, the later is whole: {asked}");
+}
+
+#[test]
+fn a_model_that_asks_to_be_left_alone_is_asked_again_when_it_said() {
+    let busy = Reply::Status(429, "retry-after: 1", "{}".to_owned());
+    let fake = Fake::new(vec![busy, text("said")]);
+    let program = "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\nbackoff = { wait = \"1ms\" }\n+++\n\
+        out <= ( switch[s] <= ( w => send | <3> retry ) ) <= in\n";
+    let dir = project(&[&fake], program);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let steps = json(&output)["steps"].as_array().cloned().expect("steps");
+    assert_eq!(steps.len(), 2, "no attempt is wasted: {steps:?}");
+    assert!(steps[1]["waited_ms"].as_u64() > Some(500), "{steps:?}");
+    let late = Fake::new(vec![Reply::Status(429, "retry-after: 900", "{}".to_owned()), text("said")]);
+    let dir = project(&[&late], program);
+    let output = run(&dir, &[]);
+    let report = json(&output);
+    assert_eq!((output.status.code(), report["error"]["code"].as_str()), (Some(1), Some("E0965")), "{report}");
+    assert_eq!(late.asked().len(), 1, "it is left alone");
+}
+
+#[test]
+fn a_limit_of_a_worker_and_one_of_a_provider_hold_for_all_calls() {
+    let fake = Fake::new(vec![text("said")]);
+    let twice = |limits: &str, timeout: &str| {
+        format!(
+            "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\ntimeout = \"{timeout}\"\n{limits}\n+++\n\
+            out <= ( switch[s] <= ( w => next  w => send ) ) <= in\n"
+        )
+    };
+    let dir = project(&[&fake], &twice("limits = { requests_per_minute = 1 }", "9s"));
+    let output = run(&dir, &[]);
+    let report = json(&output);
+    assert_eq!(report["error"]["code"], "E0965", "{report}");
+    assert!(report["error"]["message"].as_str().is_some_and(|said| said.contains("requests a minute")), "{report}");
+    assert_eq!(fake.asked().len(), 1);
+    let dir = project(&[&fake], &twice("", "9s"));
+    let settings = format!("[provider.a]\nurl = \"{}\"\nlimits = {{ tokens_per_minute = \"15t\" }}\n", fake.url);
+    write(dir.path(), "aivm.toml", &settings);
+    let report = json(&run(&dir, &[]));
+    assert_eq!(report["error"]["code"], "E0965", "{report}");
+    assert!(report["error"]["message"].as_str().is_some_and(|said| said.contains("the provider `a`")), "{report}");
+    assert_eq!(fake.asked().len(), 2);
+    let closed = project(&[&fake], &twice("limits = { concurrent = 0 }", "9s"));
+    assert!(stderr(&aivm(closed.path(), &["check", "p.aivm"])).contains("leave it out for no limit"));
+}

@@ -356,7 +356,7 @@ fn said(text: &str) -> Result<(Value, Option<String>), (EndKind, String)> {
 
 /// As a worker returns it.
 fn returned(answer: &eval::Answer) -> Returned {
-    let usage = Usage { money: answer.money, tokens: answer.tokens };
+    let usage = Usage { money: answer.money, tokens: answer.tokens, ..Usage::default() };
     match answer.result.clone() {
         Ok((value, verdict)) => Returned::Done { body: body(&value), verdict, attributes: Vec::new(), usage },
         Err((kind, code)) => Returned::Failed { kind, error: error(&code, ""), usage },

@@ -329,7 +329,7 @@ impl World<'_> {
     }
 
     pub fn tell(&mut self, process: &mut Process, request: RequestId, doing: &Doing) -> Result<(), Stop> {
-        let usage = Usage { money: doing.answer.money, tokens: doing.answer.tokens };
+        let usage = Usage { money: doing.answer.money, tokens: doing.answer.tokens, ..Usage::default() };
         let answer = match doing.answer.result.clone() {
             Ok((value, verdict)) => {
                 let output = self.artifact(value);

@@ -244,7 +244,7 @@ impl<'a> Play<'a> {
             Event::Answer(request) => request,
         };
         let UnderWay { call, answer, words, .. } = self.calls.remove(&request).unwrap();
-        let usage = Usage { money: answer.money, tokens: answer.tokens };
+        let usage = Usage { money: answer.money, tokens: answer.tokens, ..Usage::default() };
         let answer = match answer.result {
             Ok((value, verdict)) => Answer::Done { output: self.artifact(value), verdict, usage },
             Err((kind, code)) => {

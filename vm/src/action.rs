@@ -113,8 +113,12 @@ pub enum Answer {
 pub struct Usage {
     /// Millionths of a dollar.
     pub money: u64,
-    /// Tokens.
+    /// Tokens, those of the question and of the answer.
     pub tokens: u64,
+    /// Of them, those of the answer.
+    pub output_tokens: u64,
+    /// How long the call waited for a limit of its worker or provider, in milliseconds.
+    pub waited_ms: u64,
 }
 
 /// Why something failed: a stable code (`E0701`) and a sentence; the step where it happened.

@@ -86,6 +86,8 @@ pub(super) struct Failed {
 struct Used {
     #[serde(default, skip_serializing_if = "is_zero")]
     tokens: u64,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    output_tokens: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cost: Option<Money>,
 }
@@ -300,11 +302,13 @@ fn failed(kind: EndKind, code: &str, message: &str, usage: &Usage) -> Answer {
 
 impl Used {
     fn of(usage: &Usage) -> Used {
-        Used { tokens: usage.tokens, cost: Some(Money(usage.money)).filter(|cost| cost.0 > 0) }
+        let cost = Some(Money(usage.money)).filter(|cost| cost.0 > 0);
+        Used { tokens: usage.tokens, output_tokens: usage.output_tokens, cost }
     }
 
     fn usage(self) -> Usage {
-        Usage { money: self.cost.unwrap_or_default().0, tokens: self.tokens }
+        let Used { tokens, output_tokens, cost } = self;
+        Usage { money: cost.unwrap_or_default().0, tokens, output_tokens, ..Usage::default() }
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 use aivm_schema::artifact::{Draft, parts};
 use aivm_schema::worker::WorkerDefinition;
 use aivm_vm::action::Answer;
-use aivm_vm::run::{Checkpoint, Probed, Question};
+use aivm_vm::run::{Checkpoint, Decided, Probed, Question};
 use std::collections::BTreeSet;
 
 /// The word by which a probe says that a call happened; its output is then the call's.
@@ -92,6 +92,7 @@ impl Driver<'_> {
             }
             return lost;
         };
+        let decided = Decided { comment: crate::secret::text(&decided.comment).into_owned(), ..decided };
         match self.run.decide(self.mint.now(), request, decided) {
             Ok(()) => true,
             Err(error) => {

@@ -2,6 +2,7 @@
 //! ours here, and nothing of it is seen outside of `models` and `work::model`.
 
 use super::{AskError, ModelName, Models, Used};
+use crate::secret;
 use futures_util::StreamExt as _;
 use genai::adapter::AdapterKind;
 use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent, StopReason, ToolCall, Usage};
@@ -83,7 +84,7 @@ impl Models {
     /// The key that settings name for its provider.
     fn key_of(&self, name: &str) -> Option<String> {
         let settings = self.provider(&ModelName::parse(name).ok()?.provider)?;
-        std::env::var(settings.key.as_ref()?).ok().filter(|key| !key.is_empty())
+        secret::find(settings.key.as_ref()?).ok().flatten()
     }
 
     /// Where a model is, which protocol it speaks, and the key.
@@ -103,9 +104,10 @@ impl Models {
             }
         };
         let iden = ModelIden::new(kind, model);
-        let secret = |name: &str| match std::env::var(name) {
-            Ok(key) if !key.is_empty() => Ok(key),
-            _ => Err(format!("there is no key: set {name}")),
+        let secret = |name: &str| match secret::find(name) {
+            Ok(Some(key)) => Ok(key),
+            Ok(None) => Err(format!("there is no key: set {name}, or: aivm secret set {name}")),
+            Err(error) => Err(error.to_string()),
         };
         let usual = kind.default_key_env_name();
         let key = match (&settings.key, &settings.url, usual) {
@@ -219,6 +221,8 @@ fn with_causes(error: &genai::Error) -> String {
 }
 
 fn shortened(text: &str) -> String {
+    // Before it is cut: half a secret is found by nobody.
+    let text = secret::text(text);
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(REASON) {
         Some((at, _)) => format!("{}…", line.get(..at).unwrap_or("")),

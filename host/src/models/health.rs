@@ -25,11 +25,12 @@ impl Health {
         self.ails.lock().unwrap_or_else(PoisonError::into_inner).remove(model);
     }
 
-    /// Those that have lately failed go behind the others; otherwise the order stays.
+    /// Those that have lately failed go behind the others, the one that is well again first before the rest; otherwise the order
+    /// stays.
     pub fn sort(&self, models: &mut [String]) {
         let now = Instant::now();
         let ails = self.ails.lock().unwrap_or_else(PoisonError::into_inner);
-        models.sort_by_key(|model| ails.get(model).is_some_and(|until| *until > now));
+        models.sort_by_key(|model| ails.get(model).filter(|until| **until > now));
     }
 }
 

@@ -4,13 +4,19 @@
 use super::{Returned, Task, error, idempotency_key};
 use crate::builtin::{Part, essence, is_json, is_parts, names, render_with};
 use crate::facts;
+use crate::limits::Who;
+use crate::secret;
+use crate::secret::shape::named;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Effect, Http, Method};
 use aivm_vm::action::{CallError, Usage};
 use minijinja::{AutoEscape, ErrorKind};
-use reqwest::header::{ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION};
+use reqwest::header::{
+    ACCEPT, ACCEPT_LANGUAGE, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
+};
 use reqwest::{StatusCode, Url};
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -19,11 +25,9 @@ mod answer;
 mod check;
 pub(crate) mod client;
 mod guard;
-mod secret;
 
 use address::Address;
 pub use check::check;
-use secret::Secrets;
 
 /// So many redirects are followed.
 const MOST_HOPS: usize = 5;
@@ -58,11 +62,20 @@ async fn asked(task: &Task, http: &Http) -> Result<Returned, CallError> {
     let request = Request::fill(task, http)?;
     let response = send(&request, http, &task.worker.name).await?;
     if !response.status().is_success() {
-        return Err(answer::failure(response, http, &task.worker.name, &request.secrets).await);
+        leave_alone(task, http, &response);
+        return Err(answer::failure(response, http, &task.worker.name).await);
     }
     let attributes = vec![("status".to_owned(), response.status().as_u16().to_string())];
-    let body = answer::value(response, http, definition, &request.secrets).await?;
+    let body = answer::value(response, http, definition).await?;
     Ok(Returned::Done { body, verdict: None, attributes, usage: Usage::default() })
+}
+
+/// A server that says when it wants to be asked again is not asked before.
+fn leave_alone(task: &Task, http: &Http, response: &reqwest::Response) {
+    let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.trim().parse().ok());
+    if let Some(seconds) = after.filter(|_| http.retry.contains(&response.status().as_u16())) {
+        task.around.models.limits().leave_alone(Who::Worker(task.worker.name.clone()), seconds);
+    }
 }
 
 /// A request that is filled in.
@@ -70,7 +83,33 @@ struct Request {
     address: Address,
     headers: HeaderMap,
     body: Option<Vec<u8>>,
-    secrets: Secrets,
+}
+
+/// The secrets that a request needs, by name.
+#[derive(Clone, Default)]
+struct Secrets(BTreeMap<String, String>);
+
+impl Secrets {
+    /// Those that these texts name; why one cannot be had.
+    fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Secrets, String> {
+        let mut secrets = BTreeMap::new();
+        for name in texts.flat_map(named) {
+            match secret::find(&name) {
+                Ok(Some(value)) => secrets.insert(name, value),
+                Ok(None) => {
+                    return Err(format!(
+                        "needs the secret `{name}`: set {name} in the environment, or: aivm secret set {name}"
+                    ));
+                }
+                Err(error) => return Err(format!("needs the secret `{name}`: {error}")),
+            };
+        }
+        Ok(Secrets(secrets))
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
 }
 
 /// How values are written into a body.
@@ -102,9 +141,8 @@ impl Request {
             |what: &str, reason: String| error("E0911", format!("{what} of `{name}` cannot be filled in: {reason}"));
         let vars = vars(task, http).map_err(|reason| wrong("the request", reason))?;
         let address = address::fill(&http.url, &vars).map_err(|reason| wrong("the address", reason))?;
-        let secrets = Secrets::of(http.headers.values().map(String::as_str)).map_err(|secret| {
-            error("E0918", format!("`{name}` needs the secret `{secret}`: set {secret} in the environment"))
-        })?;
+        let secrets = Secrets::of(http.headers.values().map(String::as_str))
+            .map_err(|reason| error("E0918", format!("`{name}` {reason}")))?;
         let mut headers = HeaderMap::new();
         for (header, text) in &http.headers {
             let what = format!("the header `{header}`");
@@ -137,7 +175,7 @@ impl Request {
                 headers.entry(IDEMPOTENCY_KEY).or_insert(key);
             }
         }
-        Ok(Request { address, headers, body, secrets })
+        Ok(Request { address, headers, body })
     }
 }
 
@@ -173,7 +211,7 @@ fn vars(task: &Task, http: &Http) -> Result<Value, String> {
 }
 
 fn header(name: &str, text: &str, vars: &Value, secrets: &Secrets) -> Result<(HeaderName, HeaderValue), String> {
-    let (known, named) = (secrets.clone(), secret::named(text));
+    let (known, named) = (secrets.clone(), named(text));
     let is_secret = !named.is_empty();
     let value = render_with(text, vars, |environment| {
         environment.add_function("secret", move |name: &str| {

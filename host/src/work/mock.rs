@@ -29,7 +29,11 @@ impl Answering {
     /// The answer.
     pub fn returned(self, worker: &Prepared) -> Returned {
         let answer = self.answer;
-        let usage = Usage { money: answer.cost.unwrap_or_default().0, tokens: answer.tokens.unwrap_or_default().0 };
+        let usage = Usage {
+            money: answer.cost.unwrap_or_default().0,
+            tokens: answer.tokens.unwrap_or_default().0,
+            ..Usage::default()
+        };
         if let Some(reason) = answer.fail {
             return Returned::Failed { kind: EndKind::Failure, error: error("E0714", reason), usage };
         }

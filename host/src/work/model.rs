@@ -3,11 +3,12 @@
 
 use super::{Piece, Returned, Task, error};
 use crate::builtin::Body;
+use crate::limits;
 use crate::models::{AskError, Models};
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::Ask;
 use aivm_vm::action::Usage;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 mod answer;
 mod question;
@@ -49,8 +50,9 @@ async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
         Err(error) => return Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() },
     };
     let (mut usage, mut failures) = (Usage::default(), Vec::new());
+    let until = task.deadline_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
     for name in &names {
-        match one(task, models, name, &question, &mut usage).await {
+        match one(task, models, name, &question, until, &mut usage).await {
             Ok(came) => {
                 models.health().answered(name);
                 let mut attributes = vec![("model".to_owned(), name.clone())];
@@ -94,6 +96,7 @@ async fn one(
     models: &Models,
     name: &str,
     question: &Question,
+    until: Option<Instant>,
     usage: &mut Usage,
 ) -> Result<Came, AskError> {
     let mut request = question.request.clone();
@@ -106,9 +109,11 @@ async fn one(
     };
     let heard: Option<&(dyn Fn(&str) + Sync)> = if task.hears.is_some() { Some(&tell) } else { None };
     loop {
-        let said = models.ask(name, request.clone(), &question.options, heard).await?;
+        let asked = models.ask(name, request.clone(), &question.options, heard);
+        let said = limits::of_model(task, name, question.bound(), until, usage, asked).await?;
         let used = said.used.unwrap_or_else(|| question.guessed(&said.text));
         usage.tokens = usage.tokens.saturating_add(used.tokens());
+        usage.output_tokens = usage.output_tokens.saturating_add(used.output);
         usage.money = usage.money.saturating_add(models.cost(name, used).unwrap_or_default().0);
         if let Some(call) = said.calls.first() {
             match question.tools.wanted(call, &said.text) {

@@ -247,6 +247,8 @@ fn put_outcome(mut row: wire::outcome::Builder<'_>, outcome: &Outcome) {
     row.set_money(outcome.money);
     row.set_tokens(outcome.tokens);
     row.set_micros(outcome.micros);
+    row.set_output_tokens(outcome.output_tokens);
+    row.set_waited_ms(outcome.waited_ms);
     set!(row.set_taken = outcome.taken);
 }
 
@@ -268,7 +270,9 @@ fn outcome(row: wire::outcome::Reader<'_>) -> Result<Outcome, RecordError> {
         result,
         money: row.get_money(),
         tokens: row.get_tokens(),
+        output_tokens: row.get_output_tokens(),
         micros: row.get_micros(),
+        waited_ms: row.get_waited_ms(),
         taken: text(row.get_taken())?,
     })
 }

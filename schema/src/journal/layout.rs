@@ -7,7 +7,7 @@
 //!
 //! Words and pointers at the end of a struct that are zero are left out.
 
-use super::{Body, Record};
+use super::{Body, Outcome, Record};
 use crate::artifact::words::{Blob, pointer, put_word};
 use crate::wire::some64;
 
@@ -25,7 +25,8 @@ pub(super) fn call(record: &Record) -> Option<Vec<u8>> {
         }
         Body::Outcome(outcome) => {
             let output = outcome.result.as_ref().ok()?;
-            let data = [outcome.request, u64::from(outcome.attempt), outcome.money, outcome.tokens, outcome.micros];
+            let Outcome { request, attempt, money, tokens, micros, output_tokens, waited_ms, .. } = **outcome;
+            let data = [request, u64::from(attempt), money, tokens, micros, output_tokens, waited_ms];
             let (key, worker) = (Blob::text(&outcome.key), Blob::text(&outcome.worker));
             let verdict = Blob::text(output.verdict.as_deref().unwrap_or_default());
             let (artifact, error) = (Blob::data(&output.artifact.0), Blob::data(&[]));

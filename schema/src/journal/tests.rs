@@ -68,8 +68,9 @@ prop_compose! {
             (0..4usize, error()).prop_map(|(kind, error)| Err((EndKind::ALL[kind], error))),
         ],
         (money, tokens, micros, taken) in (number(), number(), number(), words()),
+        (output_tokens, waited_ms) in (number(), number()),
     ) -> Outcome {
-        Outcome { request, key, attempt, worker, result, money, tokens, micros, taken }
+        Outcome { request, key, attempt, worker, result, money, tokens, output_tokens, micros, waited_ms, taken }
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a model is asked: the prompt, which models in which order, and what it is given. Who asks is the host.
 
 use super::Tools;
+use crate::unit::Tokens;
 use serde::{Deserialize, Serialize};
 
 /// A question to a model.
@@ -16,6 +17,8 @@ pub struct Ask {
     pub examples: Vec<Example>,
     /// Whom it may call while it answers.
     pub tools: Tools,
+    /// The most that it is shown of what flows, in tokens; none: all of it.
+    pub context: Option<Tokens>,
 }
 
 /// How a model answers. What is not set is the model's own default.

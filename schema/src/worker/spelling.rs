@@ -23,6 +23,8 @@ pub(super) struct Spelling {
     #[serde(skip_serializing_if = "is_default")]
     tools: Tools,
     #[serde(skip_serializing_if = "Option::is_none")]
+    context: Option<Tokens>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<Http>,
     #[serde(skip_serializing_if = "Option::is_none")]
     human: Option<String>,
@@ -52,6 +54,8 @@ pub(super) struct Spelling {
     tokens: Option<Tokens>,
     #[serde(skip_serializing_if = "Option::is_none")]
     most: Option<u32>,
+    #[serde(skip_serializing_if = "is_default")]
+    limits: Rates,
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<Vec<MockEntry>>,
 }
@@ -126,6 +130,9 @@ pub enum DefinitionError {
     /// A word that the language could not name.
     #[error("`{0}` in `words` is not a word: a letter or `_`, then letters, digits, `_` and `-`")]
     NotAWord(String),
+    /// A limit of nothing at all.
+    #[error("`{0}` in `limits` is 0, and nothing would ever be called: leave it out for no limit")]
+    Closed(&'static str),
     /// `key_ttl` of a worker that is given no key to be known.
     #[error("`key_ttl` says how long an idempotency key is known: it needs `effect = \"idempotent\"`")]
     KeyTtl,
@@ -147,8 +154,12 @@ impl TryFrom<Spelling> for WorkerDefinition {
         if let (Some(first), Some(second)) = (said.next(), said.next()) {
             return Err(DefinitionError::Two(first, second));
         }
-        let of_a_model =
-            [("options", spelling.options != Options::default()), ("examples", !spelling.examples.is_empty()), ("tools", !spelling.tools.is_empty())];
+        let of_a_model = [
+            ("options", spelling.options != Options::default()),
+            ("examples", !spelling.examples.is_empty()),
+            ("tools", !spelling.tools.is_empty()),
+            ("context", spelling.context.is_some()),
+        ];
         if let Some((key, _)) = of_a_model.iter().find(|(_, said)| *said && !asks) {
             return Err(DefinitionError::OfAModel(key));
         }
@@ -170,9 +181,9 @@ impl TryFrom<Spelling> for WorkerDefinition {
                 Some(Models::One(model)) => vec![model],
                 Some(Models::Several(models)) => models,
             };
-            let prompt = spelling.prompt.unwrap_or_default();
-            let (options, examples, tools) = (spelling.options, spelling.examples, spelling.tools);
-            Does::Model(Box::new(Ask { prompt, models, options, examples, tools }))
+            let (prompt, options) = (spelling.prompt.unwrap_or_default(), spelling.options);
+            let (examples, tools, context) = (spelling.examples, spelling.tools, spelling.context);
+            Does::Model(Box::new(Ask { prompt, models, options, examples, tools, context }))
         } else if spelling.mock.is_some() {
             Does::Mock
         } else {
@@ -183,6 +194,9 @@ impl TryFrom<Spelling> for WorkerDefinition {
         }
         if spelling.key_ttl.is_some() && spelling.effect != Some(Effect::Idempotent) {
             return Err(DefinitionError::KeyTtl);
+        }
+        if let Some(name) = spelling.limits.closed() {
+            return Err(DefinitionError::Closed(name));
         }
         let (accepts, accepts_schema) = match spelling.accepts {
             None => (Vec::new(), None),
@@ -217,6 +231,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             cost: spelling.cost,
             tokens: spelling.tokens,
             most: spelling.most,
+            limits: spelling.limits,
             mock: spelling.mock,
         })
     }
@@ -237,6 +252,7 @@ impl From<WorkerDefinition> for Spelling {
             cost: worker.cost,
             tokens: worker.tokens,
             most: worker.most,
+            limits: worker.limits,
             mock: worker.mock,
             ..Spelling::default()
         };
@@ -256,14 +272,15 @@ impl From<WorkerDefinition> for Spelling {
             Does::Builtin(name) => spelling.builtin = Some(name),
             Does::Command(run) => spelling.run = Some(run),
             Does::Model(ask) => {
-                let Ask { prompt, mut models, options, examples, tools } = *ask;
+                let Ask { prompt, mut models, options, examples, tools, context } = *ask;
                 spelling.prompt = Some(prompt);
                 spelling.model = match models.len() {
                     0 => None,
                     1 => models.pop().map(Models::One),
                     _ => Some(Models::Several(models)),
                 };
-                (spelling.options, spelling.examples, spelling.tools) = (options, examples, tools);
+                (spelling.options, spelling.examples) = (options, examples);
+                (spelling.tools, spelling.context) = (tools, context);
             }
             Does::Http(http) => spelling.http = Some(*http),
             Does::Human(question) => spelling.human = Some(question),

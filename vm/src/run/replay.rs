@@ -84,7 +84,12 @@ impl Run {
                 if !called {
                     return Err(disagrees(format!("nobody waits for {}", outcome.key)));
                 }
-                let usage = Usage { money: outcome.money, tokens: outcome.tokens };
+                let usage = Usage {
+                    money: outcome.money,
+                    tokens: outcome.tokens,
+                    output_tokens: outcome.output_tokens,
+                    waited_ms: outcome.waited_ms,
+                };
                 let answer = match &outcome.result {
                     Ok(output) => {
                         let checksum = output.artifact;

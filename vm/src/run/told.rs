@@ -42,7 +42,9 @@ impl Run {
                 result,
                 money: ended.usage.money,
                 tokens: ended.usage.tokens,
+                output_tokens: ended.usage.output_tokens,
                 micros,
+                waited_ms: ended.usage.waited_ms,
                 taken: ended.decision.taken.word().to_owned(),
             };
             let body = Body::Outcome(Box::new(outcome));

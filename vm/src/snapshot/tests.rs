@@ -79,7 +79,7 @@ fn play(machine: &mut Machine, store: &mut Store, dice: &mut Dice, moves: usize,
                         let request = calls.swap_remove(dice.throw(calls.len()));
                         let words: Vec<String> = machine.words(request).into_iter().map(str::to_owned).collect();
                         let verdict = words.get(dice.throw(words.len() + 2)).cloned();
-                        let usage = Usage { money: dice.throw(50) as u64, tokens: 1 };
+                        let usage = Usage { money: dice.throw(50) as u64, tokens: 1, ..Usage::default() };
                         let answer = match dice.throw(4) {
                             0 => Answer::Failed { kind: EndKind::ALL[dice.throw(4)], error: error(), usage },
                             _ => Answer::Done { output: store.make(&dice.throw(9).to_string()), verdict, usage },

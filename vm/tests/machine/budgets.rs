@@ -219,7 +219,7 @@ fn a_call_is_told_what_it_may_take() {
     for _ in 0..2 {
         let Action::Call(call) = machine.step(&mut 100) else { panic!() };
         told.push((call.money, call.tokens));
-        let usage = Usage { money: 30, tokens: 5 };
+        let usage = Usage { money: 30, tokens: 5, ..Usage::default() };
         machine.complete(call.request, Answer::Done { output: input.clone(), verdict: None, usage }).unwrap();
     }
     assert_eq!(told, [(Some(70), None), (Some(40), None)]);

@@ -118,7 +118,7 @@ fn play(
                         let words: Vec<String> =
                             machine.words(call.request).iter().map(|word| word.to_string()).collect();
                         let verdict = words.get(dice.throw(words.len() as u64 + 3) as usize).cloned();
-                        let usage = Usage { money: dice.throw(50), tokens: 1 };
+                        let usage = Usage { money: dice.throw(50), tokens: 1, ..Usage::default() };
                         let answer = if dice.throw(5) == 0 {
                             let error = CallError { code: "E0900".into(), message: "no".into(), step: String::new() };
                             Answer::Failed { kind: EndKind::Failure, error, usage }

@@ -50,7 +50,7 @@ impl Reply {
         Reply { stubborn: true, ..self }
     }
     pub fn costs(self, money: u64) -> Reply {
-        Reply { usage: Usage { money, tokens: 0 }, ..self }
+        Reply { usage: Usage { money, tokens: 0, ..Usage::default() }, ..self }
     }
 }
 

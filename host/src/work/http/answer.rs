@@ -1,7 +1,7 @@
 //! Answers: how much of one is read, which part is the value, and what is said when it is an error.
 
-use super::secret::Secrets;
 use crate::builtin::{Body, MOST_BYTES, essence, is_json};
+use crate::secret;
 use crate::work::error;
 use aivm_schema::worker::{Http, WorkerDefinition};
 use aivm_vm::action::CallError;
@@ -15,14 +15,10 @@ const SAID: usize = 200;
 const MOST_SAID: usize = 4 << 10;
 
 /// The value of an answer that is a success.
-pub(super) async fn value(
-    response: Response,
-    http: &Http,
-    definition: &WorkerDefinition,
-    secrets: &Secrets,
-) -> Result<Body, CallError> {
+pub(super) async fn value(response: Response, http: &Http, definition: &WorkerDefinition) -> Result<Body, CallError> {
     let said = media_type(&response);
-    let payload = secrets.mask_bytes(
+    // Before a part of it is taken, which may cut a secret.
+    let payload = secret::bytes(
         read(response, MOST_BYTES)
             .await?
             .map_err(|()| error("E0916", format!("the answer is larger than {} MiB", MOST_BYTES >> 20)))?,
@@ -90,21 +86,21 @@ pub(super) fn pointer(path: &str) -> Result<String, String> {
 }
 
 /// The failure that an answer is which is no success.
-pub(super) async fn failure(response: Response, http: &Http, name: &str, secrets: &Secrets) -> CallError {
+pub(super) async fn failure(response: Response, http: &Http, name: &str) -> CallError {
     let status = response.status();
     let host = response.url().host_str().unwrap_or("").to_owned();
     let again = http.retry.contains(&status.as_u16());
     let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
     let after = after
         .filter(|_| again)
-        .map(|after| format!(", to be asked again after {}", shortened(&secrets.mask(after), 40)));
+        .map(|after| format!(", to be asked again after {}", shortened(&secret::text(after), 40)));
     let mut message = format!("`{name}` got status {} from {host}{}", status.as_u16(), after.unwrap_or_default());
     let body = match read(response, MOST_SAID).await {
         Ok(Ok(body)) => body,
         // What came first says enough.
         Ok(Err(())) | Err(_) => Vec::new(),
     };
-    let said = shortened(&secrets.mask(&String::from_utf8_lossy(&body)), SAID);
+    let said = shortened(&secret::text(&String::from_utf8_lossy(&body)), SAID);
     if !said.is_empty() {
         message.push_str(": ");
         message.push_str(&said);

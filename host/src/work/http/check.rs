@@ -1,8 +1,9 @@
 //! What can be known of a request before it is sent: that its templates are some, and that it gives no credential away.
 
 use super::address::{Beginning, has_login, outside};
-use super::{Written, answer, secret};
+use super::{Written, answer};
 use crate::builtin::names;
+use crate::secret::shape as secret;
 use crate::work::error;
 use aivm_schema::worker::{Http, Settings};
 use aivm_vm::action::CallError;

@@ -4,9 +4,11 @@
 use super::answer::Form;
 use super::tools::Tools;
 use crate::builtin::{is_text, render};
+use crate::limits::PER_TOKEN;
 use crate::models::Used;
 use crate::work::{Task, error};
 use aivm_schema::artifact::Artifact;
+use aivm_schema::unit::Tokens;
 use aivm_schema::worker::{Ask, Reasoning};
 use aivm_vm::action::CallError;
 use base64::Engine as _;
@@ -15,6 +17,7 @@ use genai::chat::{
     ReasoningEffort,
 };
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// A call as a model sees it.
 pub(super) struct Question {
@@ -26,8 +29,6 @@ pub(super) struct Question {
 
 /// The media types that models are given as files.
 const FILES: [&str; 4] = ["image/", "audio/", "video/", "application/pdf"];
-/// So many characters are about one token, where nobody counts them.
-const PER_TOKEN: usize = 4;
 
 impl Question {
     pub fn of(task: &Task, ask: &Ask) -> Result<Question, CallError> {
@@ -47,7 +48,7 @@ impl Question {
             let answer = form.written(example.verdict.as_deref(), example.output.as_deref().unwrap_or(""));
             messages.push(ChatMessage::assistant(answer));
         }
-        messages.push(ChatMessage::user(shown(task)?));
+        messages.push(ChatMessage::user(shown(task, ask.context)?));
         let mut request = ChatRequest::from_messages(messages);
         if !system.trim().is_empty() {
             request = request.with_system(system);
@@ -69,7 +70,12 @@ impl Question {
     pub fn guessed(&self, said: &str) -> Used {
         let size: usize = self.request.messages.iter().map(ChatMessage::size).sum();
         let system = self.request.system.as_ref().map_or(0, String::len);
-        Used { input: ((size + system) / PER_TOKEN) as u64, output: (said.len() / PER_TOKEN) as u64 }
+        Used { input: (size + system) as u64 / PER_TOKEN, output: said.len() as u64 / PER_TOKEN }
+    }
+
+    /// What it will use, as far as that can be told before: its own size, and the longest answer where that is said.
+    pub fn bound(&self) -> u64 {
+        self.guessed("").input + u64::from(self.options.max_tokens.unwrap_or(0))
     }
 }
 
@@ -83,19 +89,41 @@ fn prompt(task: &Task, ask: &Ask) -> Result<String, CallError> {
         .map_err(|reason| error("E0901", format!("the prompt of `{}` cannot be filled in: {reason}", task.worker.name)))
 }
 
-/// What flows.
-fn shown(task: &Task) -> Result<Vec<ContentPart>, CallError> {
-    if task.parts.is_empty() {
-        return Ok(vec![part(task, None, &task.input)?]);
-    }
-    let mut shown = Vec::new();
-    for (name, _, value) in task.parts.iter() {
-        shown.push(part(task, Some(name), value)?);
-    }
-    Ok(shown)
+/// What flows, with so many tokens of text at most. What is no text is shown whole, and not counted.
+fn shown(task: &Task, most: Option<Tokens>) -> Result<Vec<ContentPart>, CallError> {
+    let named = task.parts.iter().map(|(name, _, value)| (Some(name.as_str()), value));
+    let values: Vec<_> = if task.parts.is_empty() { vec![(None, &task.input)] } else { named.collect() };
+    let length = |value: &Artifact| if is_text(value.media_type()) { value.payload().len() } else { 0 };
+    let lengths: Vec<usize> = values.iter().map(|(_, value)| length(value)).collect();
+    let parts = values.into_iter().zip(kept(&lengths, most));
+    parts.map(|((name, value), keep)| part(task, name, value, keep)).collect()
 }
 
-fn part(task: &Task, name: Option<&str>, value: &Artifact) -> Result<ContentPart, CallError> {
+/// How much is shown of texts of these lengths, in bytes, when all of them may have so many tokens: those that came first are the
+/// oldest, and go first.
+fn kept(lengths: &[usize], most: Option<Tokens>) -> Vec<usize> {
+    let Some(Tokens(most)) = most else { return lengths.to_vec() };
+    let room = usize::try_from(most.saturating_mul(PER_TOKEN)).unwrap_or(usize::MAX);
+    let mut over = lengths.iter().sum::<usize>().saturating_sub(room);
+    let keep = |length: &usize| {
+        let cut = over.min(*length);
+        over -= cut;
+        length - cut
+    };
+    lengths.iter().map(keep).collect()
+}
+
+/// The beginning of a text, and what is missing.
+pub(super) fn beginning(text: &str, keep: usize) -> Cow<'_, str> {
+    if keep >= text.len() {
+        return Cow::Borrowed(text);
+    }
+    let kept = text.get(..text.floor_char_boundary(keep)).unwrap_or("");
+    let missing = ((text.len() - kept.len()) as u64).div_ceil(PER_TOKEN);
+    Cow::Owned(format!("{kept}\n[… about {missing} tokens are left out here]"))
+}
+
+fn part(task: &Task, name: Option<&str>, value: &Artifact, keep: usize) -> Result<ContentPart, CallError> {
     if let Some(file) = part_of(name, value) {
         return Ok(file);
     }
@@ -108,9 +136,10 @@ fn part(task: &Task, name: Option<&str>, value: &Artifact) -> Result<ContentPart
         );
         return Err(error("E0908", message));
     };
+    let text = beginning(text, keep);
     Ok(ContentPart::Text(match name {
         Some(name) => format!("<{name}>\n{text}\n</{name}>"),
-        None => text.to_owned(),
+        None => text.into_owned(),
     }))
 }
 
@@ -151,4 +180,19 @@ fn options(ask: &Ask, form: &Form, task: &Task) -> ChatOptions {
         options.response_format = Some(ChatResponseFormat::JsonSpec(JsonSpec::new(name, schema)));
     }
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_first_is_cut_first() {
+        assert_eq!(kept(&[40, 40, 40], None), [40, 40, 40]);
+        assert_eq!(kept(&[40, 40, 40], Some(Tokens(30))), [40, 40, 40]);
+        assert_eq!(kept(&[40, 40, 40], Some(Tokens(15))), [0, 20, 40]);
+        assert_eq!(kept(&[40], Some(Tokens(1))), [4]);
+        assert_eq!(beginning("héllo wörld", 2), "h\n[… about 3 tokens are left out here]");
+        assert_eq!(beginning("all", 3), "all");
+    }
 }

@@ -1,7 +1,7 @@
 //! Tools of a model: what it is shown of them, what it wanted before and what came of that, and how what it wants now becomes the
 //! input of a call. Who calls is the machine: here nothing is called.
 
-use super::question::{part_of, text_of};
+use super::question::{beginning, part_of, text_of};
 use crate::work::{Task, Turn};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::worker::{Ask, INPUT, Offer};
@@ -156,15 +156,15 @@ impl Turn {
             text.push('\n');
             files.extend(more);
         }
-        (cut(text), files)
+        (beginning(&text, MOST_SHOWN).into_owned(), files)
     }
 }
 
 fn one(name: Option<&str>, value: &Artifact) -> (String, Vec<ContentPart>) {
     if let Some(text) = text_of(value) {
         return match name {
-            Some(name) => (format!("<{name}>\n{}\n</{name}>", cut(text.to_owned())), Vec::new()),
-            None => (cut(text.to_owned()), Vec::new()),
+            Some(name) => (format!("<{name}>\n{}\n</{name}>", beginning(text, MOST_SHOWN)), Vec::new()),
+            None => (beginning(text, MOST_SHOWN).into_owned(), Vec::new()),
         };
     }
     let what = format!("{} of {} bytes", value.media_type(), value.payload().len());
@@ -172,14 +172,4 @@ fn one(name: Option<&str>, value: &Artifact) -> (String, Vec<ContentPart>) {
         Some(file) => (format!("{what}, shown below"), vec![file]),
         None => (format!("{what}, which cannot be shown"), Vec::new()),
     }
-}
-
-/// The beginning of a long text, and how much is missing.
-fn cut(mut text: String) -> String {
-    if text.len() > MOST_SHOWN {
-        let more = text.len() - text.floor_char_boundary(MOST_SHOWN);
-        text.truncate(text.len() - more);
-        text.push_str(&format!("\n[{more} bytes more are not shown]"));
-    }
-    text
 }

@@ -1,8 +1,8 @@
 //! One AIWorkerDefinition.
 
 use super::{Entry, Price, Seeded, Status, word};
-use crate::unit::Money;
-use crate::worker::{Ask, Does, Options, Reasoning, WorkerDefinition};
+use crate::unit::{Money, Tokens};
+use crate::worker::{Ask, Does, Options, Rates, Reasoning, WorkerDefinition};
 use serde_json::Value;
 
 /// What the manager itself writes into a definition.
@@ -27,6 +27,7 @@ pub fn read(mut entry: Entry) -> Result<Seeded, String> {
     let price = price(entry.object("cost_metrics")?, &mut notes)?;
     let about = about(&mut entry)?;
     let id = entry.text("definition_id")?.filter(|id| !id.is_empty());
+    let limits = limits(entry.object("rate_limits")?, &mut notes)?;
     unused(&mut entry, &mut notes)?;
     for key in ITS_OWN {
         entry.value(key);
@@ -36,7 +37,7 @@ pub fn read(mut entry: Entry) -> Result<Seeded, String> {
         notes.push(format!("not used: {}", ticked(&rest)));
     }
     let ask = Ask { prompt, models: vec![model], options, ..Ask::default() };
-    let definition = WorkerDefinition { about, ..WorkerDefinition::new(Does::Model(Box::new(ask))) };
+    let definition = WorkerDefinition { about, limits, ..WorkerDefinition::new(Does::Model(Box::new(ask))) };
     Ok(Seeded { word, name, id, definition, status, price, key, notes })
 }
 
@@ -196,6 +197,24 @@ fn about(entry: &mut Entry) -> Result<String, String> {
     }))
 }
 
+/// How often it is asked at most; 0 is no limit. One call is one instance of it.
+fn limits(mut limits: Entry, notes: &mut Vec<String>) -> Result<Rates, String> {
+    let of = |reason: String| format!("`rate_limits`: {reason}");
+    let mut most = |key: &str| Ok::<_, String>(limits.whole(key).map_err(of)?.filter(|most| *most > 0));
+    let small = |most: Option<u64>| most.map(|most| u32::try_from(most).unwrap_or(u32::MAX));
+    let rates = Rates {
+        requests_per_minute: small(most("max_requests_per_minute")?),
+        tokens_per_minute: most("max_tokens_per_minute")?.map(Tokens),
+        tokens_per_day: most("max_tokens_per_day")?.map(Tokens),
+        concurrent: small(most("max_concurrent_active_instances")?),
+    };
+    let rest = limits.rest();
+    if !rest.is_empty() {
+        notes.push(format!("not used of `rate_limits`: {}", ticked(&rest)));
+    }
+    Ok(rates)
+}
+
 /// What waits for what carries it out.
 fn unused(entry: &mut Entry, notes: &mut Vec<String>) -> Result<(), String> {
     let allowed = entry.texts("tool_allowlist")?;
@@ -211,18 +230,6 @@ fn unused(entry: &mut Entry, notes: &mut Vec<String>) -> Result<(), String> {
         if !names.is_empty() {
             notes.push(format!("{what} that it is not given: {}", names.join(", ")));
         }
-    }
-    let mut limits = entry.object("rate_limits")?;
-    let mut limited = Vec::new();
-    for key in
-        ["max_requests_per_minute", "max_tokens_per_minute", "max_tokens_per_day", "max_concurrent_active_instances"]
-    {
-        let most = limits.whole(key).map_err(|reason| format!("`rate_limits`: {reason}"))?;
-        limited.extend(most.filter(|most| *most > 0).map(|most| format!("{key} {most}")));
-    }
-    limited.extend(limits.rest());
-    if !limited.is_empty() {
-        notes.push(format!("rate limits that are not held: {}", limited.join(", ")));
     }
     if let Some(supervisor) = entry.text("default_supervisory_ai_ref")?.filter(|name| !name.is_empty()) {
         notes.push(format!("nobody supervises it: `{supervisor}`"));

@@ -1,7 +1,6 @@
-//! Secrets of a request: which it names, what they are, and that nothing of them is shown.
+//! How a text names a secret, and what gives a credential away that is written down.
 
 use regex::Regex;
-use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 /// `secret("NAME")`, the only way in which one is named: what a value says cannot choose one.
@@ -24,66 +23,51 @@ static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ];
     Regex::new(&shapes.join("|")).ok()
 });
-
-/// What is shown instead of a secret.
-const MASK: &str = "***";
-/// A secret that is shorter is too likely part of something else.
-const LEAST: usize = 4;
-
-/// The secrets of one request, by name.
-#[derive(Clone, Default)]
-pub(super) struct Secrets(BTreeMap<String, String>);
-
-impl Secrets {
-    /// Those that these texts name, from the environment; the name of the first that is not there.
-    pub fn of<'t>(texts: impl Iterator<Item = &'t str>) -> Result<Secrets, String> {
-        let mut secrets = BTreeMap::new();
-        for name in texts.flat_map(named) {
-            match std::env::var(&name) {
-                Ok(value) if !value.is_empty() => secrets.insert(name, value),
-                _ => return Err(name),
-            };
-        }
-        Ok(Secrets(secrets))
-    }
-
-    pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(String::as_str)
-    }
-
-    /// A text without them.
-    pub fn mask(&self, text: &str) -> String {
-        self.values().fold(text.to_owned(), |text, value| text.replace(value, MASK))
-    }
-
-    /// An answer without them: some servers repeat what they were sent.
-    pub fn mask_bytes(&self, bytes: Vec<u8>) -> Vec<u8> {
-        self.values().fold(bytes, |bytes, value| match regex::bytes::Regex::new(&regex::escape(value)) {
-            Ok(pattern) if pattern.is_match(&bytes) => pattern.replace_all(&bytes, MASK.as_bytes()).into_owned(),
-            _ => bytes,
-        })
-    }
-
-    fn values(&self) -> impl Iterator<Item = &str> {
-        self.0.values().map(|value| value.trim()).filter(|value| value.len() >= LEAST)
-    }
-}
+/// A password before the host of an address; not where a template, a variable or a word in brackets stands for it.
+static LOGIN: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@${}<>*]+)@").ok());
 
 /// The names of the secrets that a template names.
-pub(super) fn named(text: &str) -> Vec<String> {
+pub fn named(text: &str) -> Vec<String> {
     let Some(pattern) = NAMED.as_ref() else { return Vec::new() };
     let name = |found: regex::Captures<'_>| found.get(1).or(found.get(2)).map(|name| name.as_str().to_owned());
     pattern.captures_iter(text).filter_map(name).collect()
 }
 
 /// Does a template ask for a secret, in whatever way?
-pub(super) fn is_asked(text: &str) -> bool {
+pub fn is_asked(text: &str) -> bool {
     CALLED.as_ref().is_some_and(|pattern| pattern.is_match(text))
 }
 
 /// Does a text hold what looks like a key?
-pub(super) fn has_key(text: &str) -> bool {
+pub fn has_key(text: &str) -> bool {
     KEYS.as_ref().is_some_and(|pattern| pattern.is_match(text))
+}
+
+/// A credential that is written down: where it begins, and what it is. The credential itself is not repeated.
+pub fn credential(text: &str) -> Option<(usize, &'static str)> {
+    let key = KEYS.as_ref().and_then(|pattern| pattern.find(text)).map(|found| (found.start(), "a key"));
+    let login = LOGIN.as_ref().and_then(|pattern| pattern.find(text));
+    let login = login.map(|found| (found.start(), "an address with a password"));
+    key.into_iter().chain(login).min()
+}
+
+/// A text without the credentials that are written down in it, and how many those are.
+pub fn masked(text: &str) -> (String, usize) {
+    let mut count = 0;
+    let mut mask = |found: &regex::Captures<'_>| {
+        count += 1;
+        let whole = found.get(0).map_or("", |whole| whole.as_str());
+        match found.get(1) {
+            Some(password) => whole.replace(&format!(":{}@", password.as_str()), ":***@"),
+            None => super::MASK.to_owned(),
+        }
+    };
+    let mut text = text.to_owned();
+    for pattern in [KEYS.as_ref(), LOGIN.as_ref()].into_iter().flatten() {
+        text = pattern.replace_all(&text, &mut mask).into_owned();
+    }
+    (text, count)
 }
 
 #[cfg(test)]
@@ -107,9 +91,26 @@ mod tests {
             ["sk-abcdefghijklmnopqrst", "x ghp_abcdefghijklmnopqrstuv", "AKIAABCDEFGHIJKLMNOP", "xoxb-1234567890-x"]
         {
             assert!(has_key(key), "{key}");
+            assert_eq!(masked(&format!("a {key}.")).1, 1);
         }
         for none in ["task-list-of-everything-there-is", "sk-", "AKIA", "https://a.example/ghp"] {
             assert!(!has_key(none), "{none}");
+        }
+    }
+
+    #[test]
+    fn a_password_before_a_host_is_a_credential() {
+        assert_eq!(credential("see\npostgres://me:pa55@db/x"), Some((4, "an address with a password")));
+        assert_eq!(masked("u postgres://me:pa55@db/x"), ("u postgres://me:***@db/x".to_owned(), 1));
+        for none in [
+            "postgres://me@db/x",
+            "postgres://me:{{ secret(\"A\") }}@db",
+            "postgres://me:$PASSWORD@db",
+            "postgres://me:<password>@db",
+            "http://localhost:8080/a@b",
+            "http://a.example:80",
+        ] {
+            assert_eq!(credential(none), None, "{none}");
         }
     }
 }
