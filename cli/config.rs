@@ -4,6 +4,7 @@ use crate::args::{ConfigArgs, ConfigCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::project;
 use crate::secret::Secrets;
+use aivm_host::mcp::{self, Servers};
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
 use aivm_host::secret::{MASK, shape};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
@@ -15,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// An `aivm.toml`: what front matter may say, and what is the project's alone.
 #[derive(Debug, Default, Deserialize)]
@@ -29,6 +30,7 @@ struct File {
     models: Defaults,
     provider: BTreeMap<String, Provider>,
     price: BTreeMap<String, Price>,
+    mcp: mcp::Settings,
     secrets: Secrets,
 }
 
@@ -39,6 +41,8 @@ pub struct Project {
     pub front: FrontMatter,
     /// What `aivm gc` does.
     pub gc: Retention,
+    /// MCP servers.
+    pub mcp: mcp::Settings,
     /// Models and their providers.
     pub models: Settings,
     /// Where secrets are.
@@ -92,9 +96,9 @@ impl Project {
             return Err(format!("E0964: {reason}"));
         }
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
-        let File { worker, behaviour, stage, limits, gc, models, provider, price, secrets } = file;
+        let File { worker, behaviour, stage, limits, gc, models, provider, price, mcp, secrets } = file;
         let front = FrontMatter { worker, behaviour, stage, limits };
-        Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, root: None })
+        Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, mcp, root: None })
     }
 
     /// That of the nearest `aivm.toml` above the store; an empty one when there is none.
@@ -144,6 +148,17 @@ pub fn models() -> Result<Arc<Models>, Failure> {
         settings.models.default = named.split(',').map(|name| name.trim().to_owned()).collect();
     }
     Ok(Arc::new(Models::new(settings)))
+}
+
+/// The MCP servers whose tools workers call: one connection to each for the whole process.
+pub fn servers() -> Result<Arc<Servers>, Failure> {
+    static SERVERS: OnceLock<Arc<Servers>> = OnceLock::new();
+    if let Some(servers) = SERVERS.get() {
+        return Ok(servers.clone());
+    }
+    let project = Project::of_the_store()?;
+    let folder = project.root.unwrap_or_else(|| Path::new(".").to_path_buf());
+    Ok(SERVERS.get_or_init(|| Arc::new(Servers::new(project.mcp, folder))).clone())
 }
 
 fn model_named() -> Option<String> {

@@ -13,6 +13,7 @@ use std::fmt::Write;
 
 mod attempt;
 mod import;
+mod mcp;
 mod reload;
 #[cfg(feature = "store")]
 mod stats;
@@ -135,13 +136,14 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (true, Does::Command(_)) => "A command.".into(),
         (true, Does::Model(_)) => "A question to a model.".into(),
         (true, Does::Http(_)) => "A request over HTTP.".into(),
+        (true, Does::Mcp(tool)) => format!("The tool `{}` of the MCP server `{}`.", tool.tool, tool.server),
         (true, Does::Human(_)) => "A question to a person.".into(),
         (true, Does::Mock) => "A mock.".into(),
     };
     let mut out = wrapped(&format!("{word}: {about}"), 0);
     let asks = match &worker.does {
         Does::Model(_) => Some("It asks a model: AIVM_MODEL says which, where its definition does not"),
-        Does::Http(_) => Some("It asks a server"),
+        Does::Http(_) | Does::Mcp(_) => Some("It asks a server"),
         Does::Human(_) => Some("It asks a person"),
         _ => None,
     };

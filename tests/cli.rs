@@ -23,6 +23,9 @@ mod hostile;
 #[cfg(feature = "http")]
 #[path = "cli/http.rs"]
 mod http;
+#[cfg(feature = "mcp")]
+#[path = "cli/mcp.rs"]
+mod mcp;
 #[cfg(feature = "models")]
 #[path = "cli/models.rs"]
 mod models;
@@ -32,11 +35,11 @@ mod people;
 mod portable;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/secrets.rs"]
+mod secrets;
 #[cfg(feature = "models")]
 #[path = "cli/tools.rs"]
 mod tools;
-#[path = "cli/secrets.rs"]
-mod secrets;
 #[path = "cli/travel.rs"]
 mod travel;
 #[path = "cli/workers.rs"]
@@ -78,6 +81,10 @@ fn write(folder: &Path, name: &str, text: &str) {
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 fn stderr(output: &Output) -> String {

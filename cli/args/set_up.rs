@@ -67,7 +67,7 @@ pub struct WorkerStatsArgs {
 /// `worker import`
 #[derive(Debug, Group)]
 pub struct WorkerImportArgs {
-    /// ai_worker_definitions.json, a bundle, or an agent's .md
+    /// ai_worker_definitions.json, a bundle, an agent's .md; or mcp:SERVER, mcp:SERVER/TOOL
     pub file: String,
     /// When an entry is wrong: FailFastOnError writes nothing, LoadValidAndReportErrors the others
     #[arg(long, default_value = "LoadValidAndReportErrors")]
@@ -78,6 +78,9 @@ pub struct WorkerImportArgs {
     /// Write over files that are there
     #[arg(long)]
     pub force: bool,
+    /// Say what would be written, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 /// `artifact`

@@ -9,6 +9,7 @@ use crate::runs::list::is_of;
 use crate::runs::{journal, resume};
 use crate::{fail, store};
 use aivm_host::driver::{Options, Report};
+use aivm_host::mcp::Servers;
 use aivm_host::mint::Mint;
 use aivm_host::models::Models;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
@@ -34,6 +35,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
         disk: &disk,
         mint: &mint,
         models: crate::config::models()?,
+        mcp: crate::config::servers()?,
         args,
         json: global.json,
         colours,
@@ -64,6 +66,7 @@ struct All<'a> {
     disk: &'a Disk,
     mint: &'a Arc<Mint>,
     models: Arc<Models>,
+    mcp: Arc<Servers>,
     args: &'a ResumeArgs,
     json: bool,
     colours: bool,
@@ -139,7 +142,14 @@ impl Resumer for All<'_> {
     fn how(&mut self, recovered: &mut Recovered) -> Options {
         resume::raise(&mut recovered.run, self.mint, self.args);
         let process = crate::cassette::resume_one(recovered.started.cassette.as_ref());
-        resume::options(&recovered.run, recovered.started.clone(), false, self.models.clone(), process)
+        resume::options(
+            &recovered.run,
+            recovered.started.clone(),
+            false,
+            self.models.clone(),
+            self.mcp.clone(),
+            process,
+        )
     }
 
     fn came(&mut self, row: &RunRow, came: Result<(Report, VerifiedModule), ResumeError>) -> bool {

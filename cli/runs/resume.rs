@@ -8,6 +8,7 @@ use crate::runs::journal::Records;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::kept::Kept;
+use aivm_host::mcp::Servers;
 use aivm_host::mint::Mint;
 use aivm_host::models::Models;
 use aivm_host::process::Process;
@@ -127,7 +128,7 @@ fn go_on_by(
         say(&format!("it goes on as it began: {}", crate::cassette::text(cassette)));
     }
     tell(&mut run, &mint, &kept, &row.id)?;
-    let options = options(&run, started, global.json, crate::config::models()?, process);
+    let options = options(&run, started, global.json, crate::config::models()?, crate::config::servers()?, process);
     let store: Rc<dyn Store> = Rc::new(kept);
     let how = How { quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
@@ -141,6 +142,7 @@ pub fn options(
     started: RunStarted,
     trace: bool,
     models: Arc<Models>,
+    mcp: Arc<Servers>,
     process: Rc<dyn Process>,
 ) -> Options {
     Options {
@@ -151,6 +153,7 @@ pub fn options(
             params: started.params.into_iter().collect(),
             mock: started.mock,
             models,
+            mcp,
         },
         limits: run.limits(),
         timeout_ms: started.timeout_ms,

@@ -14,14 +14,9 @@ use std::path::{Path, PathBuf};
 /// `aivm worker import FILE`.
 pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure> {
     let policy: Policy = args.policy.parse().map_err(|reason: String| Failure::usage("E0922", reason))?;
-    let path = Path::new(&args.file);
-    let text = project::read_plain(path).map_err(|error| Failure::usage("E0801", error.to_string()))?;
-    let text =
-        text.ok_or_else(|| Failure::usage("E0801", format!("cannot read {}: it is no plain file", args.file)))?;
-    let refused = |reason: String| Failure::usage("E0922", format!("{}: {reason}", args.file));
-    let bundle = match path.extension().is_some_and(|extension| extension == "md") {
-        true => agent(path, &text).map_err(refused)?,
-        false => crate::config::seeds(&text, policy).map_err(refused)?,
+    let bundle = match args.file.strip_prefix("mcp:") {
+        Some(tools) => super::mcp::bundle(tools)?,
+        None => read(&args.file, policy)?,
     };
     let (workers, mut notes) = (&bundle.workers, bundle.notes.clone());
     let mut files = Vec::new();
@@ -33,6 +28,9 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
             status => notes.push(format!("`{}` is {}: it is not written", worker.name, status.word())),
         }
         notes.extend(worker.notes.iter().map(|note| format!("{}: {note}", worker.word)));
+    }
+    if args.dry_run {
+        return Ok(planned(global, workers, &notes));
     }
     let there = files.iter().find(|(path, _)| path.symlink_metadata().is_ok());
     if let Some((path, _)) = there.filter(|_| !args.force) {
@@ -63,6 +61,34 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
         say(&format!("for aivm.toml:\n\n{settings}"));
     }
     Ok(Exit::SENT)
+}
+
+fn read(file: &str, policy: Policy) -> Result<Bundle, Failure> {
+    let path = Path::new(file);
+    let text = project::read_plain(path).map_err(|error| Failure::usage("E0801", error.to_string()))?;
+    let text = text.ok_or_else(|| Failure::usage("E0801", format!("cannot read {file}: it is no plain file")))?;
+    let refused = |reason: String| Failure::usage("E0922", format!("{file}: {reason}"));
+    match path.extension().is_some_and(|extension| extension == "md") {
+        true => agent(path, &text).map_err(refused),
+        false => seed::read(&text, policy).map_err(|error| refused(error.to_string())),
+    }
+}
+
+/// What would be written.
+fn planned(global: &Global, workers: &[Seeded], notes: &[String]) -> Exit {
+    if global.json {
+        let rows: Vec<_> = workers
+            .iter()
+            .map(|worker| json!({"word": worker.word, "name": worker.name, "definition": worker.definition}))
+            .collect();
+        println!("{}", json!({"v": 1, "workers": rows, "notes": notes}));
+        return Exit::SENT;
+    }
+    for worker in workers {
+        println!("{}\n{}", worker.word, worker.definition.to_markdown());
+    }
+    notes.iter().for_each(|note| say(note));
+    Exit::SENT
 }
 
 fn agent(path: &Path, text: &str) -> Result<Bundle, String> {

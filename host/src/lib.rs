@@ -9,6 +9,7 @@ pub mod driver;
 pub mod facts;
 pub mod kept;
 pub mod limits;
+pub mod mcp;
 pub mod mint;
 pub mod models;
 pub mod parts;

@@ -4,6 +4,7 @@
 use crate::builtin::{self, Builtin};
 use crate::kept::Kept;
 use crate::limits;
+use crate::mcp::Servers;
 use crate::mint::Mint;
 use crate::models::Models;
 use crate::store::Store;
@@ -23,6 +24,8 @@ pub mod command;
 #[cfg(feature = "http")]
 pub mod http;
 pub mod leftovers;
+#[cfg(feature = "mcp")]
+mod mcp;
 pub mod mock;
 #[cfg(feature = "models")]
 pub mod model;
@@ -91,6 +94,8 @@ pub struct Surroundings {
     pub mock: bool,
     /// Whom workers ask that ask a model.
     pub models: Arc<Models>,
+    /// The MCP servers whose tools are called.
+    pub mcp: Arc<Servers>,
 }
 
 /// One call.
@@ -444,6 +449,10 @@ async fn called(task: &Task) -> Returned {
         Does::Http(request) => http::run(task, request).await,
         #[cfg(not(feature = "http"))]
         Does::Http(_) => not_here(task, "E0732", "sends a request, and this build of aivm cannot"),
+        #[cfg(feature = "mcp")]
+        Does::Mcp(tool) => mcp::run(task, tool, &task.around.mcp).await,
+        #[cfg(not(feature = "mcp"))]
+        Does::Mcp(_) => not_here(task, "E0732", "calls a tool of an MCP server, and this build of aivm cannot"),
         Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),
         Does::Builtin(_) => {
             let returned = builtins::call(task);

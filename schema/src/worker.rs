@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 mod agent;
 mod http;
+mod mcp;
 mod mock;
 mod model;
 mod rates;
@@ -16,12 +17,13 @@ mod spelling;
 mod tools;
 
 pub use http::{Http, Method};
+pub use mcp::McpTool;
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
 pub use rates::Rates;
 pub use spelling::DefinitionError;
-pub use tools::{INPUT, Offer, ROUNDS, Tools};
 use spelling::Spelling;
+pub use tools::{INPUT, Offer, ROUNDS, Tools};
 
 /// Settings by name, as TOML and JSON have them.
 pub type Settings = BTreeMap<String, serde_json::Value>;
@@ -81,6 +83,8 @@ pub enum Does {
     Model(Box<Ask>),
     /// A request over HTTP.
     Http(Box<Http>),
+    /// A tool of an MCP server.
+    Mcp(McpTool),
     /// A person is asked this question.
     Human(String),
     /// Nothing but its `mock` entries.
@@ -160,7 +164,7 @@ impl Does {
             Does::Builtin(_) | Does::Mock => Some(Milliseconds(MINUTE)),
             Does::Command(_) => Some(Milliseconds(10 * MINUTE)),
             Does::Model(_) => Some(Milliseconds(5 * MINUTE)),
-            Does::Http(_) => Some(Milliseconds(MINUTE)),
+            Does::Http(_) | Does::Mcp(_) => Some(Milliseconds(MINUTE)),
             Does::Human(_) => None,
         }
     }
@@ -172,6 +176,7 @@ impl Does {
             Does::Command(_) => "command",
             Does::Model(_) => "model",
             Does::Http(_) => "http",
+            Does::Mcp(_) => "mcp",
             Does::Human(_) => "human",
             Does::Mock => "mock",
         }

@@ -33,10 +33,6 @@ fn fed(mut command: Command, input: &str) -> Output {
     child.wait_with_output().expect("it ends")
 }
 
-fn stdout(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 fn plain(dir: &Path, args: &[&str], input: &str) -> Output {
     let mut command = command(dir, args);
     command.env_remove("DBUS_SESSION_BUS_ADDRESS");

@@ -27,6 +27,8 @@ pub(super) struct Spelling {
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<Http>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    mcp: Option<McpTool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     human: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     with: Settings,
@@ -104,6 +106,7 @@ impl Spelling {
             && self.prompt.is_none()
             && self.human.is_none()
             && self.http.is_none()
+            && self.mcp.is_none()
     }
 
     /// Its prompt stands elsewhere.
@@ -116,7 +119,7 @@ impl Spelling {
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// None of the keys that say what a call does.
-    #[error("it does nothing: say one of `run`, `prompt`, `http`, `builtin`, `human` or `mock`")]
+    #[error("it does nothing: say one of `run`, `prompt`, `http`, `mcp`, `builtin`, `human` or `mock`")]
     Nothing,
     /// More than one of them.
     #[error("it does two things, `{0}` and `{1}`: a worker does one")]
@@ -148,6 +151,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             ("run", spelling.run.is_some()),
             ("prompt", asks),
             ("http", spelling.http.is_some()),
+            ("mcp", spelling.mcp.is_some()),
             ("human", spelling.human.is_some()),
         ];
         let mut said = keys.iter().filter(|(_, said)| *said).map(|(key, _)| *key);
@@ -173,6 +177,8 @@ impl TryFrom<Spelling> for WorkerDefinition {
             }
         } else if let Some(http) = spelling.http {
             Does::Http(Box::new(http))
+        } else if let Some(tool) = spelling.mcp {
+            Does::Mcp(tool)
         } else if let Some(question) = spelling.human {
             Does::Human(question)
         } else if asks {
@@ -283,6 +289,7 @@ impl From<WorkerDefinition> for Spelling {
                 (spelling.tools, spelling.context) = (tools, context);
             }
             Does::Http(http) => spelling.http = Some(*http),
+            Does::Mcp(tool) => spelling.mcp = Some(tool),
             Does::Human(question) => spelling.human = Some(question),
             Does::Mock => spelling.mock = Some(spelling.mock.unwrap_or_default()),
         }

@@ -1,0 +1,225 @@
+//! The connections of the process. They live on a thread of their own: runs come and go, each on its own loop, and a connection
+//! stays.
+
+use super::connect::{Connection, connect};
+use super::{McpError, Server, Settings};
+use aivm_schema::artifact::ContentDigest;
+use rmcp::ServiceError;
+use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ResourceContents};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use tokio::runtime::Handle;
+use tokio::sync::Mutex;
+
+/// A tool as its server describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it says that it does.
+    pub about: String,
+    /// The JSON Schema of its arguments.
+    pub schema: Value,
+    /// Does it say that it changes nothing?
+    pub read_only: bool,
+    /// Does it say that doing it twice is doing it once?
+    pub idempotent: bool,
+}
+
+impl Tool {
+    /// What tells it from what it may become.
+    pub fn digest(&self) -> String {
+        let told = json!([self.name, self.about, self.schema, self.read_only, self.idempotent]);
+        ContentDigest::of("application/json", told.to_string().as_bytes()).to_string()
+    }
+}
+
+/// What a tool returned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Called {
+    /// In order; none: it did its work and says nothing.
+    pub content: Vec<Content>,
+    /// The same as one JSON value, where the tool gives that.
+    pub structured: Option<Value>,
+}
+
+/// One piece of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// Its media type.
+    pub media_type: String,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+}
+
+/// All servers that settings name; connected when they are asked first.
+#[derive(Debug, Default)]
+pub struct Servers {
+    settings: Settings,
+    folder: PathBuf,
+    desk: OnceLock<Result<Desk, String>>,
+}
+
+/// The thread, and what it holds.
+#[derive(Debug)]
+struct Desk {
+    handle: Handle,
+    connections: BTreeMap<String, Arc<Mutex<Option<Arc<Connection>>>>>,
+    /// Dropped, the thread ends, and with it the connections and the programs behind them.
+    _end: tokio::sync::oneshot::Sender<()>,
+}
+
+impl Servers {
+    /// Of these settings. Programs run in the folder.
+    pub fn new(settings: Settings, folder: PathBuf) -> Servers {
+        Servers { settings, folder, desk: OnceLock::new() }
+    }
+
+    fn desk(&self, server: &str) -> Result<(&Desk, Server), McpError> {
+        let settings = self.settings.get(server).ok_or_else(|| McpError::Unknown(server.to_owned()))?;
+        let desk = self.desk.get_or_init(|| Desk::new(&self.settings).map_err(|error| error.to_string()));
+        let broken = |reason: &String| McpError::Broken { server: server.to_owned(), reason: reason.clone() };
+        Ok((desk.as_ref().map_err(broken)?, settings.clone()))
+    }
+
+    /// What a server offers.
+    pub async fn tools(&self, server: &str) -> Result<Vec<Tool>, McpError> {
+        let (desk, settings) = self.desk(server)?;
+        let (name, folder) = (server.to_owned(), self.folder.clone());
+        let place = desk.connections.get(server).cloned().unwrap_or_default();
+        desk.carry_out(server, async move { connected(&place, &name, &settings, &folder).await?.tools(&name).await })
+            .await
+    }
+
+    /// Calls a tool; one that is `pinned` only as it was. A call that is dropped is cancelled there.
+    pub async fn call(
+        &self,
+        server: &str,
+        tool: &str,
+        pinned: Option<&str>,
+        arguments: Map<String, Value>,
+    ) -> Result<Called, McpError> {
+        let (desk, settings) = self.desk(server)?;
+        let (name, tool, folder) = (server.to_owned(), tool.to_owned(), self.folder.clone());
+        let (place, pinned) = (desk.connections.get(server).cloned().unwrap_or_default(), pinned.map(str::to_owned));
+        desk.carry_out(server, async move {
+            let connection = connected(&place, &name, &settings, &folder).await?;
+            check(&connection.tools(&name).await?, &name, &tool, pinned.as_deref())?;
+            let params = CallToolRequestParams::new(tool.clone()).with_arguments(arguments);
+            match connection.peer().call_tool_once(params).await {
+                Ok(CallToolResponse::Complete(result)) => read(&tool, result),
+                Ok(_) => Err(McpError::Unusable {
+                    tool,
+                    reason: "it asks somebody for more, and nobody can answer here".to_owned(),
+                }),
+                Err(ServiceError::McpError(error)) => Err(McpError::Failed { tool, reason: error.to_string() }),
+                Err(error) => {
+                    let reason = format!("broke off: {error}");
+                    Err(McpError::Broken { server: name, reason })
+                }
+            }
+        })
+        .await
+    }
+}
+
+impl Desk {
+    fn new(settings: &Settings) -> std::io::Result<Desk> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let (end, ended) = tokio::sync::oneshot::channel::<()>();
+        std::thread::Builder::new().name("mcp".to_owned()).spawn(move || {
+            let _ = runtime.block_on(ended);
+            // A server that does not listen is not waited for.
+            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        })?;
+        let connections = settings.keys().map(|name| (name.clone(), Arc::default())).collect();
+        Ok(Desk { handle, connections, _end: end })
+    }
+
+    /// On the thread; dropped, it is dropped there, too.
+    async fn carry_out<T: Send + 'static>(
+        &self,
+        server: &str,
+        what: impl Future<Output = Result<T, McpError>> + Send + 'static,
+    ) -> Result<T, McpError> {
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn_on(what, &self.handle);
+        match tasks.join_next().await {
+            Some(Ok(result)) => result,
+            _ => Err(McpError::Broken { server: server.to_owned(), reason: "was given up".to_owned() }),
+        }
+    }
+}
+
+/// The connection, made when there is none or when it is over.
+async fn connected(
+    place: &Mutex<Option<Arc<Connection>>>,
+    name: &str,
+    settings: &Server,
+    folder: &std::path::Path,
+) -> Result<Arc<Connection>, McpError> {
+    let mut place = place.lock().await;
+    if let Some(connection) = place.as_ref().filter(|connection| !connection.is_over()) {
+        return Ok(connection.clone());
+    }
+    let connection = Arc::new(connect(name, settings, folder).await?);
+    *place = Some(connection.clone());
+    Ok(connection)
+}
+
+/// Is it there, and what it was?
+fn check(tools: &[Tool], server: &str, tool: &str, pinned: Option<&str>) -> Result<(), McpError> {
+    let (server, named) = (server.to_owned(), tool.to_owned());
+    let Some(found) = tools.iter().find(|known| known.name == tool) else {
+        let known = tools.iter().map(|known| format!("`{}`", known.name)).collect::<Vec<_>>().join(", ");
+        return Err(McpError::NoTool { server, tool: named, known });
+    };
+    match pinned {
+        Some(pinned) if pinned != found.digest() => Err(McpError::Changed { server, tool: named, is: found.digest() }),
+        _ => Ok(()),
+    }
+}
+
+fn read(tool: &str, result: CallToolResult) -> Result<Called, McpError> {
+    let pieces = result.content.into_iter().map(|block| content(tool, block));
+    let content = pieces.collect::<Result<Vec<Content>, McpError>>()?;
+    if result.is_error == Some(true) {
+        let texts = content.iter().filter(|piece| piece.media_type.starts_with("text/"));
+        let reason =
+            texts.map(|piece| String::from_utf8_lossy(&piece.payload).into_owned()).collect::<Vec<_>>().join(" ");
+        return Err(McpError::Failed { tool: tool.to_owned(), reason });
+    }
+    Ok(Called { content, structured: result.structured_content })
+}
+
+fn content(tool: &str, block: ContentBlock) -> Result<Content, McpError> {
+    let bytes = |data: &str| {
+        use base64::Engine as _;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(data);
+        decoded.map_err(|error| McpError::Unusable { tool: tool.to_owned(), reason: format!("its base64: {error}") })
+    };
+    let unknown = |reason: &str| McpError::Unusable { tool: tool.to_owned(), reason: reason.to_owned() };
+    let text = |media_type: Option<String>, text: String| Content {
+        media_type: media_type.unwrap_or_else(|| "text/plain".to_owned()),
+        payload: text.into_bytes(),
+    };
+    Ok(match block {
+        ContentBlock::Text(piece) => text(None, piece.text),
+        ContentBlock::Image(piece) => Content { payload: bytes(&piece.data)?, media_type: piece.mime_type },
+        ContentBlock::Audio(piece) => Content { payload: bytes(&piece.data)?, media_type: piece.mime_type },
+        ContentBlock::Resource(piece) => match piece.resource {
+            ResourceContents::TextResourceContents { mime_type, text: said, .. } => text(mime_type, said),
+            ResourceContents::BlobResourceContents { mime_type, blob, .. } => Content {
+                payload: bytes(&blob)?,
+                media_type: mime_type.unwrap_or_else(|| "application/octet-stream".to_owned()),
+            },
+            _ => return Err(unknown("a resource of another kind")),
+        },
+        ContentBlock::ResourceLink(link) => text(Some("text/uri-list".to_owned()), link.uri),
+        _ => return Err(unknown("content of another kind")),
+    })
+}

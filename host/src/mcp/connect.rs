@@ -1,0 +1,163 @@
+//! One connection: how it is made, and what the server offers on it.
+
+use super::client::Tool;
+use super::{McpError, Server};
+use crate::builtin::render_with;
+use crate::secret;
+use crate::secret::shape;
+use http::{HeaderName, HeaderValue};
+use rmcp::handler::client::ClientHandler;
+use rmcp::model::{ClientConfig, Implementation};
+use rmcp::service::{NotificationContext, Peer, RoleClient, RunningService, ServiceExt};
+use rmcp::transport::streamable_http_client::{StreamableHttpClientTransport, StreamableHttpClientTransportConfig};
+use rmcp::transport::{TokioChildProcess, child_process::TokioChildProcessBuilder};
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How long a server may take to be ready; some are fetched from a registry first.
+const READY: Duration = Duration::from_secs(60);
+/// What a program is given of the environment in any case.
+const PLAIN: [&str; 6] = ["PATH", "HOME", "LANG", "TMPDIR", "USER", "SHELL"];
+
+/// A connection.
+pub(super) struct Connection {
+    service: RunningService<RoleClient, Listener>,
+    tools: Mutex<Option<Vec<Tool>>>,
+}
+
+/// Hears what the server says by itself.
+struct Listener {
+    info: ClientConfig,
+    changed: Arc<AtomicBool>,
+}
+
+impl ClientHandler for Listener {
+    fn get_info(&self) -> ClientConfig {
+        self.info.clone()
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.changed.store(true, Ordering::Release);
+    }
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    pub fn peer(&self) -> &Peer<RoleClient> {
+        self.service.peer()
+    }
+
+    pub fn is_over(&self) -> bool {
+        self.service.is_closed() || self.peer().is_transport_closed()
+    }
+
+    /// What the server offers; asked again when it says that this has changed.
+    pub async fn tools(&self, server: &str) -> Result<Vec<Tool>, McpError> {
+        let mut known = self.tools.lock().await;
+        let changed = self.service.service().changed.swap(false, Ordering::AcqRel);
+        if let Some(tools) = known.as_ref().filter(|_| !changed) {
+            return Ok(tools.clone());
+        }
+        let broken = |error: rmcp::ServiceError| broken(server, format!("does not say which tools it has: {error}"));
+        let listed = self.peer().list_all_tools().await.map_err(broken)?;
+        let tool = |tool: rmcp::model::Tool| {
+            let hints = tool.annotations.unwrap_or_default();
+            Tool {
+                name: tool.name.into_owned(),
+                about: tool.description.map(|about| about.into_owned()).unwrap_or_default(),
+                schema: serde_json::Value::Object((*tool.input_schema).clone()),
+                read_only: hints.read_only_hint == Some(true),
+                idempotent: hints.idempotent_hint == Some(true),
+            }
+        };
+        Ok(known.insert(listed.into_iter().map(tool).collect()).clone())
+    }
+}
+
+fn broken(server: &str, reason: String) -> McpError {
+    McpError::Broken { server: server.to_owned(), reason }
+}
+
+/// Starts it or reaches it, and shakes hands.
+pub(super) async fn connect(name: &str, server: &Server, folder: &Path) -> Result<Connection, McpError> {
+    let mut info = ClientConfig::default();
+    info.client_info = Implementation::new("aivm", env!("CARGO_PKG_VERSION"));
+    let listener = Listener { info, changed: Arc::default() };
+    let late = |_| broken(name, format!("is not ready after {} seconds", READY.as_secs()));
+    let failed = |error: rmcp::service::ClientInitializeError| broken(name, format!("does not answer as one: {error}"));
+    let service = match (server.run.split_first(), &server.url) {
+        (Some((program, arguments)), None) => {
+            let child = start(name, server, program, arguments, folder)?;
+            tokio::time::timeout(READY, listener.serve(child)).await.map_err(late)?.map_err(failed)?
+        }
+        (None, Some(url)) => {
+            let client = crate::work::http::client::builder().build();
+            let client = client.map_err(|error| broken(name, error.to_string()))?;
+            let config = StreamableHttpClientTransportConfig::with_uri(url.as_str());
+            let config = config.custom_headers(headers(name, server)?);
+            let transport = StreamableHttpClientTransport::with_client(client, config);
+            tokio::time::timeout(READY, listener.serve(transport)).await.map_err(late)?.map_err(failed)?
+        }
+        _ => return Err(broken(name, format!("is to be one of both: `run` or `url` in [mcp.{name}] of aivm.toml"))),
+    };
+    Ok(Connection { service, tools: Mutex::default() })
+}
+
+fn start(
+    name: &str,
+    server: &Server,
+    program: &str,
+    arguments: &[String],
+    folder: &Path,
+) -> Result<TokioChildProcess, McpError> {
+    let mut command = tokio::process::Command::new(program);
+    command.args(arguments).current_dir(folder).env_clear().kill_on_drop(true);
+    for variable in PLAIN {
+        if let Some(value) = std::env::var_os(variable) {
+            command.env(variable, value);
+        }
+    }
+    for variable in &server.env {
+        command.env(variable, named(name, variable)?);
+    }
+    let builder: TokioChildProcessBuilder = TokioChildProcess::builder(command);
+    // What it says beside the protocol is its own: some greet.
+    let (child, _) = builder.stderr(Stdio::null()).spawn().map_err(|error| {
+        broken(name, format!("cannot be started: `{program}`: {error}; see `run` in [mcp.{name}] of aivm.toml"))
+    })?;
+    Ok(child)
+}
+
+fn named(server: &str, variable: &str) -> Result<String, McpError> {
+    let found = secret::find(variable).map_err(|error| broken(server, error.to_string()))?;
+    found.ok_or_else(|| broken(server, format!("needs {variable}, and it is not set")))
+}
+
+fn headers(name: &str, server: &Server) -> Result<HashMap<HeaderName, HeaderValue>, McpError> {
+    let mut headers = HashMap::new();
+    for (header, value) in &server.headers {
+        let mut secrets = HashMap::new();
+        for variable in shape::named(value) {
+            let secret = named(name, &variable)?;
+            secrets.insert(variable, secret);
+        }
+        let text = render_with(value, &serde_json::json!({}), |environment| {
+            environment.add_function("secret", move |name: &str| secrets.get(name).cloned().unwrap_or_default());
+        });
+        let text = text.map_err(|_| broken(name, format!("has a header that is no template: `{header}`")))?;
+        let wrong = || broken(name, format!("has a header that is none: `{header}`"));
+        let header = HeaderName::try_from(header.as_str()).map_err(|_| wrong())?;
+        headers.insert(header, HeaderValue::try_from(text).map_err(|_| wrong())?);
+    }
+    Ok(headers)
+}
