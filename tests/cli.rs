@@ -37,6 +37,9 @@ mod resume;
 mod tools;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[cfg(feature = "serve")]
+#[path = "cli/serve.rs"]
+mod serve;
 #[path = "cli/travel.rs"]
 mod travel;
 #[path = "cli/workers.rs"]
