@@ -120,7 +120,7 @@ fn chat(model: &str, text: &str) -> Value {
 
 /// How the runs of a project stand.
 fn statuses(folder: &Path) -> Vec<String> {
-    let listed = json(&aivm(folder, &["runs", "--json"]));
+    let listed = json(&aivm(folder, &["runs", "--json", "--most", "1000"]));
     let runs = listed["runs"].as_array().expect("runs");
     runs.iter().filter_map(|run| run["status"].as_str().map(str::to_owned)).collect()
 }
