@@ -27,6 +27,9 @@ mod responses;
 /// So often a stream says that it is alive, when it has nothing else to say.
 const ALIVE: Duration = Duration::from_secs(15);
 
+/// So long it is waited for the body of a request.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// `aivm openai FILE…`.
 pub fn openai(global: &Global, args: &OpenaiArgs) -> Result<Exit, Failure> {
     let server = serve::server(global, &args.serve)?;
@@ -39,8 +42,9 @@ pub fn openai(global: &Global, args: &OpenaiArgs) -> Result<Exit, Failure> {
         false => eprintln!("{url} · models: {}", names.join(", ")),
     }
     serve::run(server, args.serve.at_once, async |runner| {
+        let closing = runner.clone();
         let models = Models { pipelines, runner, conversation: args.conversation, since: now() };
-        door.serve(routes(models), refusal::at_the_door, async {}).await
+        door.serve(routes(models), refusal::at_the_door, async move { closing.close().await }).await
     })
 }
 
@@ -134,7 +138,9 @@ async fn answered<F: Form>(
     read: impl FnOnce(&Value) -> Result<Asked, Refusal>,
     form: impl FnOnce(&Asked) -> F,
 ) -> Result<Response, Refusal> {
-    let body = axum::body::to_bytes(request.into_body(), MOST_BODY).await;
+    let body = tokio::time::timeout(PATIENCE, axum::body::to_bytes(request.into_body(), MOST_BODY)).await;
+    let body =
+        body.map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "E0949", "the request does not come to its end"))?;
     let body = body.map_err(|_| {
         let message = format!("the request is larger than {} MiB", MOST_BODY >> 20);
         Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E0949", message)

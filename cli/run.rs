@@ -20,6 +20,7 @@ use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{DEBUG, RunLimits, drafts};
 use aivm_vm::verify::VerifiedModule;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -64,10 +65,9 @@ impl Shared {
             #[cfg(feature = "store")]
             disk: match how.ephemeral {
                 true => None,
-                false => Some(
-                    crate::store::open()
-                        .map_err(|error| error.help("or keep nothing on disk: aivm run --ephemeral"))?,
-                ),
+                false => {
+                    Some(crate::store::open().map_err(|error| error.help("or keep nothing on disk: --ephemeral"))?)
+                }
             },
         })
     }
@@ -228,15 +228,20 @@ pub fn params(how: &How) -> Result<BTreeMap<String, String>, Failure> {
     Ok(params)
 }
 
-fn options(shared: &Shared, how: &How, trace: bool, program: &Program) -> Result<Options, Failure> {
-    let params = params(how)?;
+/// Where commands run.
+pub fn workspace(how: &How) -> Result<PathBuf, Failure> {
     let workspace = how.workspace.clone().map_or_else(std::env::current_dir, Ok);
-    let workspace = workspace
+    workspace
         .and_then(std::path::absolute)
         .and_then(|folder| {
             if folder.is_dir() { Ok(folder) } else { Err(std::io::Error::from(std::io::ErrorKind::NotADirectory)) }
         })
-        .map_err(|error| Failure::usage("E0807", format!("the workspace: {error}")))?;
+        .map_err(|error| Failure::usage("E0807", format!("the workspace: {error}")))
+}
+
+fn options(shared: &Shared, how: &How, trace: bool, program: &Program) -> Result<Options, Failure> {
+    let params = params(how)?;
+    let workspace = workspace(how)?;
     let own = program.module.module().limits;
     let limits = RunLimits {
         calls: how.max_calls.or(own.calls),

@@ -72,6 +72,7 @@ pub fn server(global: &Global, args: &ServeArgs) -> Result<Server, Failure> {
     };
     // What no run could begin with is said now.
     crate::run::params(&how)?;
+    crate::run::workspace(&how)?;
     let shared = Shared::new(&how)?;
     Ok(Server::new(programs, how, shared))
 }

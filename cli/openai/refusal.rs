@@ -54,6 +54,7 @@ impl From<Failure> for Refusal {
     fn from(failure: Failure) -> Refusal {
         let help = failure.way_out().map(|help| format!("; {help}")).unwrap_or_default();
         let status = match failure.code() {
+            "E0804" => StatusCode::BAD_REQUEST,
             "E0943" => StatusCode::TOO_MANY_REQUESTS,
             "E0944" => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,

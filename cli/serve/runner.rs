@@ -16,7 +16,7 @@ use aivm_schema::artifact::Draft;
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
@@ -44,6 +44,7 @@ pub struct Runner {
     /// Each run has one of so many places.
     places: Arc<Semaphore>,
     at_once: u16,
+    closing: Arc<AtomicBool>,
 }
 
 struct Request {
@@ -60,6 +61,9 @@ struct Request {
 impl Runner {
     /// Begins a run; fails where there are as many as there may be.
     pub fn begin(&self, pipeline: usize, input: Draft, hears: bool) -> Result<Running, Failure> {
+        if self.closing.load(Ordering::Relaxed) {
+            return Err(closing());
+        }
         let Ok(place) = self.places.clone().try_acquire_owned() else {
             let message = "as many runs are under way as there may be at once";
             return Err(Failure::failed("E0943", message).help("call again later, or serve with a higher --at-once"));
@@ -73,8 +77,9 @@ impl Runner {
         Ok(Running { events, waiting, cancel, _place: place })
     }
 
-    /// Waits until no run is under way, and lets none begin any more.
+    /// Lets no run begin any more, and waits until none is under way.
     pub async fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
         if let Ok(all) = self.places.acquire_many(self.at_once.into()).await {
             all.forget();
         }
@@ -148,7 +153,8 @@ impl Server {
     ) -> Result<Exit, Failure> {
         let (requests, mut requested) = unbounded_channel::<Request>();
         let server = Rc::new(self);
-        let runner = Runner { requests, places: Arc::new(Semaphore::new(at_once.into())), at_once };
+        let places = Arc::new(Semaphore::new(at_once.into()));
+        let runner = Runner { requests, places, at_once, closing: Arc::default() };
         let serving = async {
             let mut runs = JoinSet::new();
             loop {

@@ -296,6 +296,18 @@ fn tools_are_served_over_http_to_this_machine() {
 }
 
 #[test]
+fn sessions_are_bounded() {
+    let dir = project();
+    let server = Server::http(dir.path(), &["mcp", "shout.aivm", "--http", "127.0.0.1:0"]);
+    let accept = "accept: application/json, text/event-stream\r\n";
+    let client =
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}).to_string();
+    let refused = (0..300).find(|_| server.ask("POST", "/mcp", accept, &hello).0 == 503);
+    assert_eq!(refused, Some(256));
+}
+
+#[test]
 fn pipelines_are_models() {
     let dir = project();
     let server = Server::openai(dir.path(), &[]);
@@ -319,7 +331,8 @@ fn pipelines_are_models() {
     assert_eq!((status, &answer["output"][0]["content"][0]["text"]), (200, &json!("TWO\nTHREE\n")), "{answer}");
     assert_eq!((&answer["status"], &answer["object"]), (&json!("completed"), &json!("response")));
 
-    let all = Server::openai(dir.path(), &["--conversation"]);
+    let all = Server::openai(dir.path(), &["--conversation", "other=shout.aivm"]);
+    assert_eq!(all.ask("GET", "/v1/models/other", "", "").0, 200);
     let (_, answer) = all.post("/v1/chat/completions", &chat("shout", "hello"));
     let text = answer["choices"][0]["message"]["content"].as_str().expect("text").to_lowercase();
     let seen: Value = serde_json::from_str(&text).expect("JSON");
@@ -430,6 +443,28 @@ fn the_words_of_the_model_that_speaks_last_come_as_it_says_them() {
     assert_eq!(chunks.last().expect("a chunk")["usage"]["total_tokens"], 30, "of both calls");
 }
 
+#[cfg(feature = "models")]
+#[test]
+fn a_stream_that_began_with_another_answer_says_so() {
+    use super::fake::{Fake, Reply, text};
+    let begun = "data: {\"choices\": [{\"index\": 0, \"delta\": {\"content\": \"the one\"}}]}\n\ndata: {no JSON\n\n";
+    let broken = Reply::Whole(200, "content-type: text/event-stream\r\n".into(), begun.into());
+    let (first, second) = (Fake::new(vec![broken]), Fake::new(vec![text("the other")]));
+    let dir = folder();
+    let settings = format!("[provider.a]\nurl = \"{}\"\n[provider.b]\nurl = \"{}\"\n", first.url, second.url);
+    write(dir.path(), "aivm.toml", &settings);
+    let program = "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = [\"a/m\", \"b/m\"]\n+++\nout <= ( switch[s] <= ( w => send ) ) <= in\n";
+    write(dir.path(), "talk.aivm", program);
+    let server = Server::http(dir.path(), &["openai", "talk.aivm", "--listen", "127.0.0.1:0"]);
+    let mut asked = chat("talk", "hello");
+    asked["stream"] = json!(true);
+    let (_, _, text) = server.ask("POST", "/v1/chat/completions", "", &asked.to_string());
+    let (chunks, _) = events(&text);
+    assert!(text.contains("the one") && !text.contains("the other") && !text.contains("[DONE]"), "{text}");
+    assert_eq!(chunks.last().expect("a chunk")["error"]["code"], "E0945", "{text}");
+    assert_eq!(statuses(dir.path()), ["sent"], "the run has its output");
+}
+
 #[test]
 fn a_client_that_goes_cancels_its_run() {
     let dir = project();
@@ -510,6 +545,8 @@ fn nobody_from_outside_is_let_in_without_the_key() {
         (&["mcp", "shout.aivm", "--key-env", "AIVM_NO_SUCH_KEY"], "E0942"),
         (&["mcp", "shout.aivm", "shout.aivm"], "E0941"),
         (&["mcp", "no name.aivm"], "E0941"),
+        (&["openai", "shout.aivm", "--workspace", "nowhere"], "E0807"),
+        (&["openai", "shout.aivm", "--param", "x"], "E0806"),
     ] {
         let output = aivm(dir.path(), args);
         assert!(output.status.code() == Some(2) && stderr(&output).contains(code), "{args:?}: {}", stderr(&output));
