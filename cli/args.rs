@@ -26,11 +26,9 @@ Run
   fork | upgrade RUN               another way from a step on; another program
   mcp | openai FILE…               serve pipelines as tools; as models
 Write
-  check FILE…       errors, warnings, and the worst case
-  fmt FILE…         format a program
-  cost FILE         the most that it can call, take and spend
-  graph FILE        draw it (svg, png, dot, mermaid, text)
-  explain CODE      what an error means, with an example
+  check | cost FILE…  errors and warnings; the most that it can call and spend
+  fmt | graph FILE    one layout; a picture (svg, png, dot, mermaid, text)
+  explain CODE        what an error means, with an example
 Build
   compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
 Look

@@ -117,7 +117,7 @@ pub fn input(media_type: &str, payload: Vec<u8>) -> Draft {
         role: "input".to_owned(),
         scope: "run".to_owned(),
         attributes: Vec::new(),
-        payload,
+        payload: crate::secret::given("the input of a call", payload),
     }
 }
 
@@ -134,6 +134,8 @@ pub struct Served {
     pub error: Option<CallError>,
     /// What its calls took.
     pub totals: Totals,
+    /// Of their tokens, those of the answers.
+    pub output_tokens: u64,
     exit: Exit,
     help: String,
     ephemeral: bool,
@@ -155,6 +157,7 @@ impl Served {
             values,
             error: outcome.error,
             totals: report.totals,
+            output_tokens: 0,
             exit: outcome.exit,
             help: String::new(),
             ephemeral,

@@ -32,14 +32,14 @@ mod people;
 mod portable;
 #[path = "cli/resume.rs"]
 mod resume;
-#[cfg(feature = "models")]
-#[path = "cli/tools.rs"]
-mod tools;
 #[path = "cli/secrets.rs"]
 mod secrets;
 #[cfg(feature = "serve")]
 #[path = "cli/serve.rs"]
 mod serve;
+#[cfg(feature = "models")]
+#[path = "cli/tools.rs"]
+mod tools;
 #[path = "cli/travel.rs"]
 mod travel;
 #[path = "cli/workers.rs"]

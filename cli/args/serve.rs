@@ -34,8 +34,8 @@ pub struct ServeArgs {
     /// Programs, each under the name of its file, or as NAME=FILE
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<String>,
-    /// Let only those in who send what this variable holds as their bearer token
-    #[arg(long, value_name = "VARIABLE")]
+    /// Let only those in who send this secret, a variable or one of `aivm secret`, as their bearer token
+    #[arg(long, value_name = "NAME")]
     pub key_env: Option<String>,
     /// So many runs at once; more are refused
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..))]

@@ -41,10 +41,9 @@ fn id(run: &str) -> String {
     format!("chatcmpl-{run}")
 }
 
-/// What is counted is counted together.
 fn usage(served: &Served) -> Value {
-    let tokens = served.totals.tokens;
-    json!({"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens})
+    let (all, output) = (served.totals.tokens, served.output_tokens);
+    json!({"prompt_tokens": all.saturating_sub(output), "completion_tokens": output, "total_tokens": all})
 }
 
 impl super::Form for Form {

@@ -78,15 +78,14 @@ fn part(text: &str) -> Value {
     json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []})
 }
 
-/// What is counted is counted together.
 fn usage(served: &Served) -> Value {
-    let tokens = served.totals.tokens;
+    let (all, output) = (served.totals.tokens, served.output_tokens);
     json!({
-        "input_tokens": 0,
+        "input_tokens": all.saturating_sub(output),
         "input_tokens_details": {"cached_tokens": 0},
-        "output_tokens": tokens,
+        "output_tokens": output,
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": tokens,
+        "total_tokens": all,
     })
 }
 

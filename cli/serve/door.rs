@@ -37,14 +37,16 @@ pub struct Door {
 }
 
 impl Door {
-    /// Listens. `key_env`: the variable that holds the key.
+    /// Listens. `key_env`: the name of the secret that is the key.
     pub fn open(at: &str, key_env: Option<&str>) -> Result<Door, Failure> {
         let wrong = |why: String| Failure::usage("E0942", format!("cannot listen on {at}: {why}"));
         let key = match key_env {
             None => None,
             Some(name) => {
-                let key = std::env::var(name).ok().filter(|key| !key.is_empty());
-                let key = key.ok_or_else(|| wrong(format!("the variable {name} of --key-env holds no key")))?;
+                // From now on it is in nothing that is shown or kept.
+                let key = aivm_host::secret::find(name).map_err(|error| crate::fail::coded(&error.to_string()))?;
+                let key = key.filter(|key| !key.is_empty());
+                let key = key.ok_or_else(|| wrong(format!("the secret {name} of --key-env is nowhere to be found")))?;
                 Some(digest(&key))
             }
         };

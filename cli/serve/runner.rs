@@ -178,7 +178,8 @@ impl Server {
         let end = match self.programs.get(pipeline) {
             Some((pipeline, program)) => {
                 let last = if hears { pipeline.last.as_slice() } else { &[] };
-                let mut ear = Ear { told: &told, waiting: &waiting, last, hears, live: Live::default() };
+                let mut ear =
+                    Ear { told: &told, waiting: &waiting, last, hears, live: Live::default(), output_tokens: 0 };
                 self.run(pipeline, program, input, &mut ear, stop).await
             }
             None => Err(closing()),
@@ -208,7 +209,8 @@ impl Server {
         })?;
         let outcome = Outcome::of(&report, program.module.module());
         let kept = store.flush();
-        let served = Served::of(outcome, &report, &*store, self.how.ephemeral)?;
+        let mut served = Served::of(outcome, &report, &*store, self.how.ephemeral)?;
+        served.output_tokens = ear.output_tokens;
         if !self.how.quiet {
             eprintln!("{}", served.line(&pipeline.name));
         }
@@ -227,6 +229,7 @@ struct Ear<'a> {
     last: &'a [String],
     hears: bool,
     live: Live,
+    output_tokens: u64,
 }
 
 impl Ear<'_> {
@@ -259,7 +262,10 @@ impl Observer for Ear<'_> {
                 let again = if attempt > 1 { format!(" (attempt {attempt})") } else { String::new() };
                 self.step(format!("{key}: {worker}{again}"));
             }
-            Event::Ended(record) => self.step(format!("{} → {}", record.key, record.outcome)),
+            Event::Ended(record) => {
+                self.output_tokens = self.output_tokens.saturating_add(record.output_tokens);
+                self.step(format!("{} → {}", record.key, record.outcome));
+            }
             Event::Heard { key, text } => {
                 if self.last.iter().any(|last| key.starts_with(last.as_str()))
                     && let Some(piece) = self.live.hear(text)

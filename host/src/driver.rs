@@ -471,8 +471,7 @@ impl<'a> Driver<'a> {
     /// The scripted answer, when the call is not to be made.
     fn mock(&self, worker: &Prepared, nth: u64) -> Option<mock::Answering> {
         let definition = &worker.definition;
-        let scripted =
-            matches!(definition.does, Does::Mock) || self.around.mock && !worker.is_pure();
+        let scripted = matches!(definition.does, Does::Mock) || self.around.mock && !worker.is_pure();
         scripted.then(|| mock::Answering::of(definition.mock.as_deref(), nth as usize))
     }
 

@@ -20,8 +20,8 @@ pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
 pub use rates::Rates;
 pub use spelling::DefinitionError;
-pub use tools::{INPUT, Offer, ROUNDS, Tools};
 use spelling::Spelling;
+pub use tools::{INPUT, Offer, ROUNDS, Tools};
 
 /// Settings by name, as TOML and JSON have them.
 pub type Settings = BTreeMap<String, serde_json::Value>;

@@ -64,7 +64,9 @@ fn a_model_calls_its_tools_and_is_told_what_they_returned() {
     assert_eq!(roles, ["system", "user", "assistant", "tool", "assistant", "tool"], "{messages}");
     assert_eq!(messages[3]["tool_call_id"], messages[2]["tool_calls"][0]["id"]);
     assert_eq!(messages[3]["content"], "wrote 3 bytes to a.txt");
-    assert!(messages[5]["content"].as_str().is_some_and(|told| told.starts_with("failed: E0") && told.contains("none.txt")));
+    assert!(
+        messages[5]["content"].as_str().is_some_and(|told| told.starts_with("failed: E0") && told.contains("none.txt"))
+    );
 }
 
 #[test]
@@ -77,7 +79,9 @@ fn nothing_is_offered_in_the_last_round_and_who_wants_it_all_the_same_fails() {
     // Three tools, and a last round with one more chance to answer.
     assert_eq!(asked.len(), 5);
     assert_eq!((&asked[2]["tool_choice"], &asked[3]["tool_choice"]), (&json!("auto"), &json!("none")));
-    assert!(json(&output)["error"]["message"].as_str().is_some_and(|why| why.contains("no tool can be called any more")));
+    assert!(
+        json(&output)["error"]["message"].as_str().is_some_and(|why| why.contains("no tool can be called any more"))
+    );
 }
 
 #[test]
@@ -89,7 +93,8 @@ fn a_model_calls_nobody_else() {
         ("write-file", json!({ "path": "../a.txt", "content": "x" })),
         ("write-file", json!({ "path": ".aivm/store.db", "content": "x" })),
     ] {
-        let fake = Fake::new(vec![Reply::Wants(tool, arguments.clone()), text(r#"{"verdict": "fine", "output": "ok"}"#)]);
+        let fake =
+            Fake::new(vec![Reply::Wants(tool, arguments.clone()), text(r#"{"verdict": "fine", "output": "ok"}"#)]);
         let dir = project(&fake, WRITER);
         let output = run(&dir, &[]);
         assert_eq!(output.status.code(), Some(0), "{tool} {arguments}: {}", stderr(&output));

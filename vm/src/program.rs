@@ -114,7 +114,11 @@ impl Program {
         let verdicts = self.step(step).verdicts.iter().copied();
         let words = self.edges(pc).iter().map(|edge| edge.word).chain(verdicts);
         let mut seen = FxHashSet::default();
-        words.filter(|word| seen.insert(*word)).map(|word| &**self.word(word)).filter(|word| *word != UNSPOKEN).collect()
+        words
+            .filter(|word| seen.insert(*word))
+            .map(|word| &**self.word(word))
+            .filter(|word| *word != UNSPOKEN)
+            .collect()
     }
 }
 

@@ -131,9 +131,7 @@ impl<'c> Files<'c> {
                     let payload = beneath::read(file, &whole, MOST_BYTES - self.bytes)?;
                     self.add(inner, payload);
                 }
-                Ok(Found::Folder(folder)) if self.deep => {
-                    self.visit(&folder, &inner, path, depth + 1)?
-                }
+                Ok(Found::Folder(folder)) if self.deep => self.visit(&folder, &inner, path, depth + 1)?,
                 Ok(_) | Err(Failure::Path { .. }) => {}
                 Err(other) => return Err(other),
             }

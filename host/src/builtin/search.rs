@@ -101,7 +101,12 @@ impl Default for Wanted<'_> {
 }
 
 /// The passages of documents that fit a question best.
-pub(super) fn find(call: &Call<'_>, asked: &str, documents: &[Part<'_>], wanted: &Wanted<'_>) -> Result<Value, Failure> {
+pub(super) fn find(
+    call: &Call<'_>,
+    asked: &str,
+    documents: &[Part<'_>],
+    wanted: &Wanted<'_>,
+) -> Result<Value, Failure> {
     let mut question = Question { words: HashMap::new() };
     let ignored: HashSet<String> = wanted.ignore.iter().flat_map(|text| words(text)).collect();
     for word in words(asked).filter(|word| !ignored.contains(word)) {

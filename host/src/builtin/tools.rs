@@ -46,8 +46,7 @@ pub(super) const UNDO: Builtin = Builtin {
     run: take_back,
 };
 
-const EXTENSIONS: Setting =
-    Setting::optional("extensions", Kind::List, "only files whose names end so, such as `md`");
+const EXTENSIONS: Setting = Setting::optional("extensions", Kind::List, "only files whose names end so, such as `md`");
 
 fn check(with: &Options<'_>) -> Result<(), Failure> {
     with.maybe("within").map_or(Ok(()), |within| beneath::components(within).map(drop))

@@ -153,7 +153,9 @@ fn last(records: &[Record], key: &str, step: Option<&str>) -> Result<String, Fai
     let chosen = open.filter(fits).max_by_key(|record| record.at);
     chosen.map(|record| record.key.clone()).ok_or_else(|| {
         Failure::NotKept(match step {
-            Some(step) => format!("nothing is left to take back of `{step}`: only what changes files by itself is taken back"),
+            Some(step) => {
+                format!("nothing is left to take back of `{step}`: only what changes files by itself is taken back")
+            }
             None => "nothing is left to take back: no tool has changed a file".to_owned(),
         })
     })

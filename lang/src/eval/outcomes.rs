@@ -82,7 +82,8 @@ impl Evaluator<'_> {
         let line = told(&came.as_ref().map_err(Clone::clone));
         let (came, said) = match came {
             Ok(Flowing { value, verdict: Some(word) }) => {
-                if let Some(at) = outcomes.iter().position(|outcome| !step.stands_in && outcome.word(self.flow) == word) {
+                if let Some(at) = outcomes.iter().position(|outcome| !step.stands_in && outcome.word(self.flow) == word)
+                {
                     (Ok(Flowing { value, verdict: None }), Said::Word(at))
                 } else if step.verdicts.iter().any(|known| self.flow.word(*known) == word) {
                     (Ok(Flowing { value, verdict: Some(word) }), Said::Nothing)

@@ -79,8 +79,10 @@ impl File<'_, '_> {
         for word in words {
             if is_reserved(&word) || BY_ENDING.contains(&word.as_str()) {
                 self.report(
-                    wrong(format!("the model `{model}` cannot be given a tool `{word}`: that is a word of the language"))
-                        .help("define a worker of another name that does the same"),
+                    wrong(format!(
+                        "the model `{model}` cannot be given a tool `{word}`: that is a word of the language"
+                    ))
+                    .help("define a worker of another name that does the same"),
                 );
                 return None;
             }

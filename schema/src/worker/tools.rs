@@ -48,9 +48,9 @@ pub const INPUT: &str = "input";
 impl Offer {
     /// The schema of its arguments, as models are given it.
     pub fn parameters(&self) -> Value {
-        self.schema.clone().unwrap_or_else(|| {
-            json!({ "type": "object", "properties": { INPUT: { "type": "string" } }, "required": [INPUT] })
-        })
+        self.schema.clone().unwrap_or_else(
+            || json!({ "type": "object", "properties": { INPUT: { "type": "string" } }, "required": [INPUT] }),
+        )
     }
 }
 

@@ -375,9 +375,15 @@ fn what_somebody_else_changed_is_not_taken_back() {
 #[test]
 fn an_edit_that_was_interrupted_is_not_made_twice() {
     let place = Place::new();
-    let edit = || tool(&place, "edit-file", "s/ask#1/tool/edit-file#1", &json!({ "path": "a/one", "old": "1", "new": "11" }));
+    let edit =
+        || tool(&place, "edit-file", "s/ask#1/tool/edit-file#1", &json!({ "path": "a/one", "old": "1", "new": "11" }));
     let first = edit().expect("edited");
     assert_eq!(edit().expect("again"), first);
     assert_eq!(place.text("a/one"), "11");
-    assert_eq!(tool(&place, "edit-file", "s/x#1", &json!({ "path": "a/one", "old": "1", "new": "2" })).expect_err("twice").code(), "E0725");
+    assert_eq!(
+        tool(&place, "edit-file", "s/x#1", &json!({ "path": "a/one", "old": "1", "new": "2" }))
+            .expect_err("twice")
+            .code(),
+        "E0725"
+    );
 }

@@ -249,8 +249,7 @@ impl Shelf {
     /// Is what is aside what stood there?
     pub fn check(&self, at: usize, before: &State) -> Result<(), Failure> {
         let name = self.aside(at);
-        let place =
-            Place { folder: self.dup()?, name: &name, path: &name };
+        let place = Place { folder: self.dup()?, name: &name, path: &name };
         let found = State::of(Some(&place))?;
         let same = matches!((&found, before), (State::Folder { .. }, State::Folder { .. })) || found == *before;
         if same || found == State::Nothing { Ok(()) } else { Err(self.damaged("does not hold what was kept".into())) }

@@ -5,7 +5,9 @@ use super::question::{beginning, part_of, text_of};
 use crate::work::{Task, Turn};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::worker::{Ask, INPUT, Offer};
-use genai::chat::{ChatMessage, ChatOptions, ChatRequest, ContentPart, MessageContent, Tool, ToolCall, ToolChoice, ToolResponse};
+use genai::chat::{
+    ChatMessage, ChatOptions, ChatRequest, ContentPart, MessageContent, Tool, ToolCall, ToolChoice, ToolResponse,
+};
 use serde_json::{Value, json};
 
 /// The longest text of a result that a model is shown, in bytes.
@@ -106,10 +108,8 @@ impl Tools {
 
     /// The same question after calls that cannot be made.
     pub fn again(request: ChatRequest, calls: Vec<ToolCall>, reason: &str) -> ChatRequest {
-        let told: Vec<ToolResponse> = calls
-            .iter()
-            .map(|call| ToolResponse::from_tool_call(call, format!("not called: {reason}")))
-            .collect();
+        let told: Vec<ToolResponse> =
+            calls.iter().map(|call| ToolResponse::from_tool_call(call, format!("not called: {reason}"))).collect();
         let request = request.append_message(ChatMessage::from(calls));
         told.into_iter().fold(request, |request, told| request.append_message(ChatMessage::from(told)))
     }
