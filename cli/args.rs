@@ -4,10 +4,12 @@ use clap::{Args as Group, Parser, Subcommand};
 
 mod program;
 mod runs;
+mod serve;
 mod set_up;
 
 pub use program::*;
 pub use runs::*;
+pub use serve::*;
 pub use set_up::*;
 
 const HELP: &str = "\
@@ -22,12 +24,11 @@ Run
   approve RUN [OUTCOME]            decide what a run asks a person
   settle RUN STEP happened|not-happened   of a step that was interrupted
   fork | upgrade RUN               another way from a step on; another program
+  mcp | openai FILE…               serve pipelines as tools; as models
 Write
-  check FILE…       errors, warnings, and the worst case
-  fmt FILE…         format a program
-  cost FILE         the most that it can call, take and spend
-  graph FILE        draw it (svg, png, dot, mermaid, text)
-  explain CODE      what an error means, with an example
+  check | cost FILE…  errors and warnings; the most that it can call and spend
+  fmt | graph FILE    one layout; a picture (svg, png, dot, mermaid, text)
+  explain CODE        what an error means, with an example
 Build
   compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
 Look
@@ -71,6 +72,10 @@ pub enum Command {
     Run(RunArgs),
     /// Run an example that is built in
     Try(TryArgs),
+    /// Serve pipelines as tools of the Model Context Protocol
+    Mcp(McpArgs),
+    /// Serve pipelines as models behind the interface of OpenAI
+    Openai(OpenaiArgs),
     /// Look for errors, warn, and say the worst case
     Check(FilesArgs),
     /// Format a program

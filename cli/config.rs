@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 /// An `aivm.toml`: what front matter may say, and what is the project's alone.
 #[derive(Debug, Default, Deserialize)]
@@ -150,15 +150,11 @@ pub fn models() -> Result<Arc<Models>, Failure> {
     Ok(Arc::new(Models::new(settings)))
 }
 
-/// The MCP servers whose tools workers call: one connection to each for the whole process.
+/// The MCP servers whose tools workers call.
 pub fn servers() -> Result<Arc<Servers>, Failure> {
-    static SERVERS: OnceLock<Arc<Servers>> = OnceLock::new();
-    if let Some(servers) = SERVERS.get() {
-        return Ok(servers.clone());
-    }
     let project = Project::of_the_store()?;
     let folder = project.root.unwrap_or_else(|| Path::new(".").to_path_buf());
-    Ok(SERVERS.get_or_init(|| Arc::new(Servers::new(project.mcp, folder))).clone())
+    Ok(Arc::new(Servers::new(project.mcp, folder)))
 }
 
 fn model_named() -> Option<String> {

@@ -114,6 +114,13 @@ impl Failure {
             .help("install with one: cargo install --path .")
     }
 
+    /// What a build without servers cannot do.
+    #[cfg(not(feature = "serve"))]
+    pub fn no_servers() -> Failure {
+        Failure::usage("E0940", "this aivm was built without its servers")
+            .help("install with them: cargo install --path .")
+    }
+
     /// The code; none of a program, which may have several.
     #[cfg(feature = "store")]
     pub fn code(&self) -> &str {
@@ -138,6 +145,15 @@ impl Failure {
         match self {
             Failure::Other { code, message, help, .. } => Failure::Other { code, message, help, exit },
             program @ Failure::Program { .. } => program,
+        }
+    }
+
+    /// What to do, where that is known.
+    #[cfg(feature = "serve")]
+    pub fn way_out(&self) -> Option<&str> {
+        match self {
+            Failure::Program { .. } => None,
+            Failure::Other { help, .. } => help.as_deref(),
         }
     }
 

@@ -21,7 +21,11 @@ mod graph;
 mod input;
 mod keys;
 mod library;
+#[cfg(feature = "serve")]
+mod mcp;
 mod module;
+#[cfg(feature = "serve")]
+mod openai;
 mod progress;
 mod project;
 mod question;
@@ -29,6 +33,8 @@ mod run;
 #[cfg(feature = "store")]
 mod runs;
 mod secret;
+#[cfg(feature = "serve")]
+mod serve;
 #[cfg(feature = "store")]
 mod store;
 mod worker;
@@ -75,6 +81,12 @@ fn command(args: Args) -> Result<Exit, Failure> {
     match args.command {
         Command::Run(args) => run_file(global, &args),
         Command::Try(args) => examples::try_one(global, &args),
+        #[cfg(feature = "serve")]
+        Command::Mcp(args) => mcp::mcp(global, &args),
+        #[cfg(feature = "serve")]
+        Command::Openai(args) => openai::openai(global, &args),
+        #[cfg(not(feature = "serve"))]
+        Command::Mcp(_) | Command::Openai(_) => Err(Failure::no_servers()),
         Command::Check(args) => check::check(global, &args),
         Command::Fmt(args) => check::fmt(global, &args),
         Command::Cost(args) => check::cost(global, &args),

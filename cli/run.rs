@@ -4,25 +4,32 @@ use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
-use crate::out::{plain, say, short};
+use crate::out::say;
 use crate::progress::Progress;
-use aivm_host::driver::{self, DriverError, Ending, Options, Report};
+use aivm_host::driver::{self, DriverError, Options, Report};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
+use aivm_host::mcp::Servers;
+use aivm_host::models::Models;
+#[cfg(feature = "store")]
+use aivm_host::store::disk::Disk;
 use aivm_host::store::{Memory, RunRow, Store};
-use aivm_host::trace::{Nobody, Observer, totals_text};
+use aivm_host::trace::{Nobody, Observer};
 use aivm_host::work::Surroundings;
-use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, json as artifact_json};
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft};
 use aivm_schema::journal::RunStarted;
-use aivm_schema::module::{DEBUG, EndKind, Module, RunLimits, drafts};
-use aivm_vm::action::{CallError, Limit, RunEnd};
-use aivm_vm::run::Why;
+use aivm_schema::module::{DEBUG, RunLimits, drafts};
 use aivm_vm::verify::VerifiedModule;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
+
+mod outcome;
+
+pub use outcome::Outcome;
+#[cfg(feature = "store")]
+pub use outcome::readable_parts;
 
 /// The program of `aivm run FILE`, with what there is to say of it.
 pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
@@ -39,41 +46,123 @@ pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
     Ok(program)
 }
 
+/// What the runs of a process share.
+pub struct Shared {
+    mint: Arc<Mint>,
+    models: Arc<Models>,
+    mcp: Arc<Servers>,
+    /// None: runs leave nothing.
+    #[cfg(feature = "store")]
+    disk: Option<Disk>,
+}
+
+impl Shared {
+    /// Of runs that are run so.
+    #[cfg_attr(not(feature = "store"), allow(unused_variables))]
+    pub fn new(how: &How) -> Result<Shared, Failure> {
+        let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+        Ok(Shared {
+            mint: Arc::new(mint),
+            models: crate::config::models()?,
+            mcp: crate::config::servers()?,
+            #[cfg(feature = "store")]
+            disk: match how.ephemeral {
+                true => None,
+                false => {
+                    Some(crate::store::open().map_err(|error| error.help("or keep nothing on disk: --ephemeral"))?)
+                }
+            },
+        })
+    }
+
+    /// Where a run and its artifacts stay.
+    fn store(&self) -> Rc<dyn Store> {
+        #[cfg(feature = "store")]
+        if let Some(disk) = &self.disk {
+            return Rc::new(disk.keep());
+        }
+        Rc::new(Memory::default())
+    }
+}
+
+/// A run that is in the store and has not taken its first step.
+pub struct Begun {
+    /// What runs.
+    pub module: VerifiedModule,
+    /// How.
+    pub options: Options,
+    /// Where it stays.
+    pub store: Rc<dyn Store>,
+    input: Artifact,
+    mint: Arc<Mint>,
+}
+
+impl Begun {
+    /// Begins a run of a program, under a name of its own where it has one.
+    pub fn new(
+        shared: &Shared,
+        how: &How,
+        trace: bool,
+        program: &Program,
+        id: Option<&str>,
+        draft: Draft,
+    ) -> Result<Begun, Failure> {
+        let mint = shared.mint.clone();
+        let input = mint
+            .seal(draft)
+            .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
+        let mut options = options(shared, how, trace, program)?;
+        if let Some(id) = id {
+            options.around.kept = Kept::of(&crate::project::state_folder(), id);
+            options.around.run = id.to_owned();
+        }
+        let store = shared.store();
+        let module = keep(program, &mint, &*store)?;
+        if !how.ephemeral {
+            let cassette = crate::cassette::of(&how.tape)?;
+            let begun = started(program, &options, module.checksum(), input.checksum());
+            options.started = Some(RunStarted { cassette, ..begun });
+            let row = RunRow {
+                id: options.around.run.clone(),
+                started: mint.now(),
+                status: String::new(),
+                program: program.name.clone(),
+                module: module.checksum(),
+                quarantine: None,
+            };
+            store.begin(row).map_err(|error| crate::fail::coded(&error.to_string()))?;
+        }
+        Ok(Begun { module: program.module.clone(), options, store, input, mint })
+    }
+
+    /// Carries it on to its end, or to where it must wait.
+    pub async fn drive(self, observer: &mut dyn Observer) -> Result<Report, DriverError> {
+        driver::run(self.module, self.input, self.options, self.store, self.mint, observer).await
+    }
+}
+
 /// Runs a program that has been loaded. `named`: under a name of its own, with an input that has been read.
 pub fn run(global: &Global, how: &How, named: Option<(&str, Draft)>, program: &Program) -> Result<Exit, Failure> {
-    let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
-    let mint = Arc::new(mint);
     let (id, draft) = match named {
         Some((id, draft)) => (Some(id), draft),
         None => (None, input::draft(how.input.as_deref(), how.media_type.as_deref())?),
     };
-    let input = mint
-        .seal(draft)
-        .map_err(|error| Failure::usage("E0804", format!("the input cannot be an artifact: {error}")))?;
-    let mut options = options(global, how, program, &mint)?;
-    if let Some(id) = id {
-        options.around.kept = Kept::of(&crate::project::state_folder(), id);
-        options.around.run = id.to_owned();
+    let begun = Begun::new(&Shared::new(how)?, how, global.json, program, id, draft)?;
+    let store = begun.store.clone();
+    carry(global, how, &program.module, &store, async |observer| begun.drive(observer).await)
+}
+
+/// Why a run was left where it was, as the command line says it.
+pub fn left(error: &DriverError, how: &How) -> Failure {
+    let failure = crate::fail::failed(&error.to_string());
+    let failure = match error {
+        DriverError::Refused(_) => crate::cassette::refused(failure, how.ephemeral),
+        _ => failure,
+    };
+    match abandoned(error) {
+        Some(exit) => failure.ending_with(exit),
+        None => failure,
     }
-    let store = store(how.ephemeral)?;
-    let module = keep(program, &mint, &*store)?;
-    if !how.ephemeral {
-        let cassette = crate::cassette::of(&how.tape)?;
-        let begun = started(program, &options, module.checksum(), input.checksum());
-        options.started = Some(RunStarted { cassette, ..begun });
-        let row = RunRow {
-            id: options.around.run.clone(),
-            started: mint.now(),
-            status: String::new(),
-            program: program.name.clone(),
-            module: module.checksum(),
-            quarantine: None,
-        };
-        store.begin(row).map_err(|error| crate::fail::coded(&error.to_string()))?;
-    }
-    carry(global, how, &program.module, &store, async |observer| {
-        driver::run(program.module.clone(), input, options, store.clone(), mint, observer).await
-    })
 }
 
 /// Carries a run on to its end, or to where it must wait, and shows what came of it.
@@ -90,17 +179,7 @@ pub fn carry(
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
-    let mut report = runtime.block_on(drive(&mut *observer)).map_err(|error| {
-        let failure = crate::fail::failed(&error.to_string());
-        let failure = match error {
-            DriverError::Refused(_) => crate::cassette::refused(failure, how.ephemeral),
-            _ => failure,
-        };
-        match abandoned(&error) {
-            Some(exit) => failure.ending_with(exit),
-            None => failure,
-        }
-    })?;
+    let mut report = runtime.block_on(drive(&mut *observer)).map_err(|error| left(&error, how))?;
     drop(observer);
     for step in &mut report.steps {
         if let Some(error) = step.error.as_mut().filter(|error| error.step.is_empty()) {
@@ -152,22 +231,27 @@ pub fn params(how: &How) -> Result<BTreeMap<String, String>, Failure> {
     Ok(params)
 }
 
-fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result<Options, Failure> {
-    let params = params(how)?;
+/// Where commands run.
+pub fn workspace(how: &How) -> Result<PathBuf, Failure> {
     let workspace = how.workspace.clone().map_or_else(std::env::current_dir, Ok);
-    let workspace = workspace
+    workspace
         .and_then(std::path::absolute)
         .and_then(|folder| {
             if folder.is_dir() { Ok(folder) } else { Err(std::io::Error::from(std::io::ErrorKind::NotADirectory)) }
         })
-        .map_err(|error| Failure::usage("E0807", format!("the workspace: {error}")))?;
+        .map_err(|error| Failure::usage("E0807", format!("the workspace: {error}")))
+}
+
+fn options(shared: &Shared, how: &How, trace: bool, program: &Program) -> Result<Options, Failure> {
+    let params = params(how)?;
+    let workspace = workspace(how)?;
     let own = program.module.module().limits;
     let limits = RunLimits {
         calls: how.max_calls.or(own.calls),
         money: how.max_cost.map(|money| money.0).or(own.money),
         tokens: how.max_tokens.map(|tokens| tokens.0).or(own.tokens),
     };
-    let run = mint.run_id();
+    let run = shared.mint.run_id();
     let kept = match how.ephemeral {
         true => Kept::temporary(),
         false => Kept::of(&crate::project::state_folder(), &run),
@@ -179,12 +263,12 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
             kept,
             params,
             mock: how.mock,
-            models: crate::config::models()?,
-            mcp: crate::config::servers()?,
+            models: shared.models.clone(),
+            mcp: shared.mcp.clone(),
         },
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
-        trace: global.json,
+        trace,
         started: None,
         webhook: crate::config::webhook(),
         reuse: None,
@@ -224,173 +308,4 @@ fn started(program: &Program, options: &Options, module: Checksum, input: Checks
         forked: None,
         cassette: None,
     }
-}
-
-/// Where the run and its artifacts stay.
-#[cfg(feature = "store")]
-fn store(ephemeral: bool) -> Result<Rc<dyn Store>, Failure> {
-    if ephemeral {
-        return Ok(Rc::new(Memory::default()));
-    }
-    let disk = crate::store::open().map_err(|error| error.help("or keep nothing on disk: aivm run --ephemeral"))?;
-    Ok(Rc::new(disk.keep()))
-}
-
-#[cfg(not(feature = "store"))]
-fn store(_ephemeral: bool) -> Result<Rc<dyn Store>, Failure> {
-    Ok(Rc::new(Memory::default()))
-}
-
-/// How a run ended, as the command line says it.
-pub struct Outcome {
-    /// In a word.
-    pub status: &'static str,
-    /// With which code the program ends.
-    pub exit: Exit,
-    /// What was sent.
-    pub output: Option<Artifact>,
-    /// Or why not.
-    pub error: Option<CallError>,
-}
-
-impl Outcome {
-    /// Of a run of this program.
-    pub fn of(report: &Report, module: &Module) -> Outcome {
-        let end = match &report.ending {
-            Ending::Parked(why, questions) => {
-                let spent = |what: &str| ("E0770", format!("the run has spent its limit of {what}"), String::new());
-                let (code, message, step) = match why {
-                    Why::Limit(Limit::Calls) => spent("calls: raise --max-calls"),
-                    Why::Limit(Limit::Money) => spent("money: raise --max-cost"),
-                    Why::Limit(Limit::Tokens) => spent("tokens: raise --max-tokens"),
-                    Why::Unknown(keys) => {
-                        let first = keys.first().map(ToString::to_string).unwrap_or_default();
-                        let settle = format!("aivm settle {} '{first}' happened|not-happened", report.run);
-                        let mut message =
-                            format!("it was interrupted, and may have happened or not: look, then  {settle}");
-                        if let Some(worker) = module::worker_of(module, &first) {
-                            message.push_str(&format!(
-                                "  (where a call does no harm when it is made twice, a line for `{worker}` spares the question: effect = \"idempotent\", or effect = \"read\")"
-                            ));
-                        }
-                        ("E0771", message, first)
-                    }
-                    Why::Asked(_) => {
-                        let first = questions.first();
-                        let about = first.map_or("", |question| question.question.as_str());
-                        let step = first.map_or_else(String::new, |question| question.call.key.to_string());
-                        ("E0773", format!("a person is asked: {about}"), step)
-                    }
-                };
-                let error = CallError { code: code.into(), message, step };
-                return Outcome { status: "parked", exit: Exit::PARKED, output: None, error: Some(error) };
-            }
-            Ending::Ended(end) => end,
-        };
-        let RunEnd { result, not_undone } = end;
-        let (status, exit, output, error) = match result {
-            Ok((output, _)) => ("sent", Exit::SENT, Some(output.clone()), None),
-            Err((EndKind::Cancel, error)) => ("cancelled", Exit::FAILED, None, error.clone()),
-            Err((EndKind::Timeout, error)) => ("timeout", Exit::TIMEOUT, None, error.clone()),
-            Err((EndKind::Failure | EndKind::Exhausted, error)) => ("failed", Exit::FAILED, None, error.clone()),
-        };
-        let exit = match () {
-            () if !not_undone.is_empty() => {
-                let keys: Vec<String> = not_undone.iter().map(ToString::to_string).collect();
-                let error = error.unwrap_or_else(|| CallError {
-                    code: "E0763".into(),
-                    message: format!("what it did could not be taken back: {}", keys.join(", ")),
-                    step: String::new(),
-                });
-                return Outcome { status: "stuck", exit: Exit::NOT_UNDONE, output, error: Some(error) };
-            }
-            () if report.interrupted => Exit::INTERRUPTED,
-            () => exit,
-        };
-        Outcome { status, exit, output, error }
-    }
-
-    fn json(&self, report: &Report) -> Value {
-        let (questions, not_undone): (Vec<Value>, Vec<String>) = match &report.ending {
-            Ending::Parked(_, questions) => (questions.iter().map(crate::question::json).collect(), Vec::new()),
-            Ending::Ended(end) => (Vec::new(), end.not_undone.iter().map(ToString::to_string).collect()),
-        };
-        json!({
-            "v": 1,
-            "run": report.run,
-            "status": self.status,
-            "exit": self.exit.number(),
-            "output": self.output.as_ref().map(artifact_json::to_json),
-            "steps": report.steps,
-            "totals": report.totals,
-            "error": self.error,
-            "questions": questions,
-            "not_undone": not_undone,
-        })
-    }
-
-    fn show(&self, report: &Report, store: &dyn Store, how: &How) {
-        let kept = cfg!(feature = "store") && !how.ephemeral;
-        if let Some(output) = &self.output {
-            let terminal = std::io::stdout().is_terminal();
-            let parts = readable_parts(output, store);
-            let payload = parts.as_deref().unwrap_or(output.payload());
-            match std::str::from_utf8(payload) {
-                Ok(text) if terminal => println!("{}", plain(text.strip_suffix('\n').unwrap_or(text))),
-                Err(_) if terminal => {
-                    let (length, media_type) = (payload.len(), plain(output.media_type()));
-                    let see = match kept {
-                        true => format!("see it by  aivm artifact cat {}", short(output.checksum())),
-                        false => "write it to a file by  > FILE".to_owned(),
-                    };
-                    say(&format!("the output is {length} bytes of {media_type}: {see}"));
-                }
-                _ => crate::out::bytes(payload),
-            }
-        }
-        let asks = matches!(&report.ending, Ending::Parked(Why::Asked(_), _));
-        if let Some(error) = self.error.as_ref().filter(|_| !asks) {
-            let at = if error.step.is_empty() { String::new() } else { format!(" at {}", error.step) };
-            // The step that failed has said why, when anybody looked.
-            let said = report.steps.iter().rfind(|step| !how.quiet && step.key == error.step);
-            let why = match said.and_then(|step| step.error.as_ref()) {
-                Some(said) if said.message == error.message => String::new(),
-                Some(said) => {
-                    format!(": {}", error.message.replace(&format!(" ({}: {})", said.code, said.message), ""))
-                }
-                None => format!(": {}", error.message),
-            };
-            say(&plain(&format!("error[{}]{at}{why}", error.code)));
-        }
-        if let Ending::Parked(_, questions) = &report.ending {
-            for question in questions {
-                crate::question::show(&report.run, question);
-            }
-        }
-        if let Ending::Ended(RunEnd { not_undone, .. }) = &report.ending {
-            for key in not_undone {
-                say(&plain(&format!("not undone: {key}")));
-            }
-            if !not_undone.is_empty() && kept {
-                say(&format!("try again:  aivm rollback {}", report.run));
-            }
-        }
-        if !how.quiet {
-            let name = if kept { format!(" · run {}", report.run) } else { String::new() };
-            say(&format!("{} · {}{name}", self.status, totals_text(&report.totals)));
-        }
-    }
-}
-
-/// Several values, each under its name, when all of them are text: for people.
-pub fn readable_parts(output: &Artifact, store: &dyn Store) -> Option<Vec<u8>> {
-    if output.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
-        return None;
-    }
-    let mut text = String::new();
-    for (name, _, value) in aivm_host::parts::named(output, store).ok()? {
-        let value = std::str::from_utf8(value.payload()).ok()?;
-        text.push_str(&format!("── {name}\n{}\n", value.trim_end_matches('\n')));
-    }
-    Some(text.into_bytes())
 }

@@ -37,6 +37,9 @@ mod portable;
 mod resume;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[cfg(feature = "serve")]
+#[path = "cli/serve.rs"]
+mod serve;
 #[cfg(feature = "models")]
 #[path = "cli/tools.rs"]
 mod tools;

@@ -11,7 +11,7 @@ use std::process::Command;
 /// The pages that a person reads, with their texts.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let front = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let front = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/serve.md"];
     let front = front.map(|name| root.join(name)).to_vec();
     let examples = std::fs::read_dir(root.join("examples")).expect("examples").flatten();
     let examples = examples.map(|entry| entry.path().join("README.md"));

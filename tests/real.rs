@@ -1,5 +1,6 @@
-//! Models as workers against a real server of the protocol of OpenAI: llama.cpp with a model of random weights, which says anything
-//! at all and can be held to a schema. Only where `AIVM_REAL` names a folder for the server, as `.ci/run` does: it is fetched.
+//! Against real software. Models as workers: a real server of the protocol of OpenAI, llama.cpp with a model of random weights, which says
+//! anything at all and can be held to a schema. Pipelines as tools and models: the official clients of MCP and of OpenAI. Only where
+//! `AIVM_REAL` names a folder for them, as `.ci/run` does: they are fetched.
 #![cfg(feature = "models")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
@@ -96,4 +97,32 @@ fn a_real_model_is_held_to_its_words_and_its_schema() {
     let free = "+++\n[worker.talk]\nprompt = \"Talk.\"\nmodel = \"local/tiny\"\noptions = { max_tokens = 20, seed = 3 }\n+++\nout <= ( switch <= ( talk => send ) ) <= in\n";
     let output = run(dir.path(), free);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[cfg(feature = "serve")]
+#[test]
+fn official_clients_call_pipelines() {
+    let Some(folder) = std::env::var_os("AIVM_REAL") else {
+        println!("skipped: AIVM_REAL names no folder for the clients");
+        return;
+    };
+    let venv = Path::new(&folder).join("clients");
+    let fetched = |command: &mut Command| command.stdout(Stdio::null()).status().is_ok_and(|status| status.success());
+    let pip = venv.join("bin/pip");
+    if !fetched(Command::new("python3").args(["-m", "venv"]).arg(&venv))
+        || !fetched(Command::new(pip).args(["install", "-q", "mcp==2.3.0", "openai==3.54.0"]))
+    {
+        println!("skipped: the clients of MCP and of OpenAI are not to be had");
+        return;
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/clients.py");
+    let mut clients = Command::new(venv.join("bin/python"));
+    clients
+        .arg(script)
+        .arg(env!("CARGO_BIN_EXE_aivm"))
+        .arg(dir.path())
+        .env_remove("AIVM_STATE")
+        .env_remove("AIVM_MODEL");
+    assert!(clients.status().expect("the clients").success());
 }

@@ -52,16 +52,17 @@ mod validate;
 
 pub use failure::Failure;
 pub use input::{Call, Context, Input, Part};
+pub use media::{is_json, is_text};
 pub(crate) use schema::violations;
 pub use setting::{Kind, Options, Preset, Setting, settings_table};
 
 /// What models are asked with, and what their answers are held against.
 #[cfg(feature = "models")]
-pub(crate) use {media::is_text, template::render};
+pub(crate) use template::render;
 /// What requests are made of.
 #[cfg(feature = "http")]
 pub(crate) use {
-    media::{essence, is_json, is_parts},
+    media::{essence, is_parts},
     template::{names, render_with},
 };
 

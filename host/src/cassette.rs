@@ -14,6 +14,7 @@
 //! **What was not recorded** is no failure of its step, which an edge could hide: the run is left where it was.
 
 use crate::facts;
+use crate::pool::Pool;
 use crate::process::{Process, Refused, Reply};
 use crate::signals::Signals;
 use crate::work::{Prepared, Returned, Surroundings, Task, mock};
@@ -166,6 +167,10 @@ impl Process for Recorder {
     fn signals(&self) -> Signals {
         self.inner.signals()
     }
+
+    fn pool(&self) -> std::io::Result<Rc<Pool>> {
+        self.inner.pool()
+    }
 }
 
 /// Answers from a file, and calls nothing that reaches outside.
@@ -229,6 +234,10 @@ impl Process for Player {
         self.inner.signals()
     }
 
+    fn pool(&self) -> std::io::Result<Rc<Pool>> {
+        self.inner.pool()
+    }
+
     fn replays(&self) -> bool {
         true
     }
@@ -265,6 +274,10 @@ impl Process for Refusing {
 
     fn signals(&self) -> Signals {
         self.inner.signals()
+    }
+
+    fn pool(&self) -> std::io::Result<Rc<Pool>> {
+        self.inner.pool()
     }
 }
 

@@ -9,7 +9,7 @@ use crate::parts::{self, PartsError, Recipes};
 use crate::pool::Pool;
 use crate::process::{Process, Refused, Reply};
 use crate::secret;
-use crate::signals::Signals;
+use crate::signals::{Asked, Signals};
 use crate::store::{Store, StoreError};
 use crate::trace::{Event, Observer, StepRecord, Totals, dollars};
 use crate::work::{self, Piece, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
@@ -177,7 +177,7 @@ struct Driver<'a> {
     process: Rc<dyn Process>,
     mint: Arc<Mint>,
     observer: &'a mut dyn Observer,
-    pool: Option<Pool>,
+    pool: Option<Rc<Pool>>,
     prepared: FxHashMap<(WorkerId, Option<StepId>), Result<Arc<Prepared>, CallError>>,
     /// The words that calls of a step may answer.
     words: FxHashMap<StepId, Arc<[String]>>,
@@ -308,7 +308,7 @@ impl<'a> Driver<'a> {
                         Some(text) = self.waits.recv() => self.observer.event(Event::Said(&text)),
                         Some((request, returned)) = self.returned.recv() => self.answer(request, returned?)?,
                         () = sleep_until(until, &self.mint) => drop(self.run.wake(self.mint.now())),
-                        () = poll_fn(|context| signals.poll(context)) => self.interrupt()?,
+                        asked = poll_fn(|context| signals.poll(context)) => self.asked(asked)?,
                         () = tokio::time::sleep_until(self.listen) => drop(self.hear()),
                     }
                 }
@@ -336,8 +336,8 @@ impl<'a> Driver<'a> {
     async fn look_around(&mut self, signals: &mut Signals) -> Result<bool, DriverError> {
         // Lets the runtime see what has come.
         tokio::task::yield_now().await;
-        if poll_fn(|context| Poll::Ready(signals.poll(context).is_ready())).await {
-            self.interrupt()?;
+        if let Poll::Ready(asked) = poll_fn(|context| Poll::Ready(signals.poll(context))).await {
+            self.asked(asked)?;
             return Ok(true);
         }
         if Instant::now() >= self.listen && self.hear() {
@@ -354,8 +354,12 @@ impl<'a> Driver<'a> {
         true
     }
 
-    /// The first time the run is cancelled, with all that this undoes; the second time it is left.
-    fn interrupt(&mut self) -> Result<(), DriverError> {
+    /// By a signal the run is cancelled the first time, with all that this undoes; the second time it is left.
+    fn asked(&mut self, asked: Asked) -> Result<(), DriverError> {
+        if let Asked::Cancel(by) = asked {
+            self.run.cancel(self.mint.now(), &by);
+            return Ok(());
+        }
         if self.interrupted {
             return Err(DriverError::Abandoned { undo: self.module().steps.iter().any(|step| step.undo.is_some()) });
         }
@@ -483,7 +487,7 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         if self.pool.is_none() {
-            self.pool = Some(Pool::of_machine().map_err(DriverError::Pool)?);
+            self.pool = Some(self.process.pool().map_err(DriverError::Pool)?);
         }
         let (sender, mint) = (self.sender.clone(), self.mint.clone());
         let job = move || {

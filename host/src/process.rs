@@ -1,10 +1,12 @@
 //! What a run needs of the operating system beside storage, clock and random bits: somebody who carries out its calls, and who
 //! asks it to stop. A trait, so that a simulation brings its own.
 
+use crate::pool::Pool;
 use crate::secret;
 use crate::signals::Signals;
 use crate::work::{self, Returned, Surroundings, Task, leftovers, mock};
 use aivm_vm::action::RequestId;
+use std::rc::Rc;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// The operating system, as a driver sees it.
@@ -17,6 +19,11 @@ pub trait Process {
 
     /// What asks this process to stop, from now on.
     fn signals(&self) -> Signals;
+
+    /// The threads for pure built-ins, when a run needs them for the first time: its own, or those that several share.
+    fn pool(&self) -> std::io::Result<Rc<Pool>> {
+        Pool::of_machine().map(Rc::new)
+    }
 
     /// Are calls of the world answered without being made?
     fn replays(&self) -> bool {

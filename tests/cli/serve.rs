@@ -1,0 +1,569 @@
+//! Pipelines that other programs call: `aivm mcp` and `aivm openai` as child processes, spoken to by hand. Official clients call them in
+//! `tests/real.rs`.
+
+use super::*;
+use serde_json::json;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, ChildStdin, ChildStdout};
+
+const FAILS: &str =
+    "+++\n[worker.x]\nrun = \"echo no >&2; exit 3\"\n+++\nout <= ( switch[s] <= ( x => send ) ) <= in\n";
+const SLOW: &str = "+++\n[worker.x]\nrun = \"sleep 600\"\n+++\nout <= ( switch[s] <= ( x => send ) ) <= in\n";
+const ASKS: &str =
+    "+++\n[worker.boss]\nhuman = \"Shall we?\"\n+++\nout <= ( switch[s] <= ( boss => send | cancel ) ) <= in\n";
+const JSON: &str = "+++\n[worker.j]\nrun = \"cat\"\neffect = \"read\"\nreturns = \"application/json\"\n\
+    accepts = { schema = { type = \"object\", properties = { n = { type = \"integer\" } }, required = [\"n\"] } }\n\
+    +++\n; Gives back what it is given.\nout <= ( switch[s] <= ( j => send ) ) <= in\n";
+const SECRET: &str = "T0ken";
+
+fn project() -> tempfile::TempDir {
+    let dir = folder();
+    for (name, text) in [("shout", SHOUT), ("fails", FAILS), ("slow", SLOW), ("asks", ASKS), ("json", JSON)] {
+        write(dir.path(), &format!("{name}.aivm"), text);
+    }
+    dir
+}
+
+const ALL: [&str; 5] = ["shout.aivm", "fails.aivm", "slow.aivm", "asks.aivm", "json.aivm"];
+
+/// A server; it ends with the test.
+struct Server {
+    child: Child,
+    out: BufReader<ChildStdout>,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    /// `aivm openai`, or `aivm mcp --http`, where it says.
+    fn http(folder: &Path, args: &[&str]) -> Server {
+        let mut command = command(folder, args);
+        command.env("AIVM_TEST_KEY", SECRET);
+        let mut child =
+            command.arg("--json").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("aivm starts");
+        let mut out = BufReader::new(child.stdout.take().expect("its output"));
+        let mut line = String::new();
+        out.read_line(&mut line).expect("where it is");
+        let told: Value = serde_json::from_str(&line).expect("one object");
+        let url = told["url"].as_str().expect("an address");
+        let port = url.split([':', '/']).find_map(|part| part.parse().ok()).expect("a port");
+        Server { child, out, port }
+    }
+
+    fn openai(folder: &Path, more: &[&str]) -> Server {
+        Server::http(folder, &[&["openai", "--listen", "127.0.0.1:0"], &ALL[..], more].concat())
+    }
+
+    /// A request that has been sent.
+    fn send(&self, method: &str, path: &str, headers: &str, body: &str) -> BufReader<TcpStream> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).expect("a connection");
+        let length = body.len();
+        let host = if headers.contains("host:") { String::new() } else { "host: localhost\r\n".to_owned() };
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\n{host}connection: close\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n{headers}\r\n"
+        );
+        stream.write_all(head.as_bytes()).expect("sent");
+        // A server that has refused it may not read it.
+        let _ = stream.write_all(body.as_bytes());
+        BufReader::new(stream)
+    }
+
+    /// Status, headers and body.
+    fn ask(&self, method: &str, path: &str, headers: &str, body: &str) -> (u16, String, String) {
+        let mut answer = String::new();
+        self.send(method, path, headers, body).read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+        let body = if head.contains("transfer-encoding: chunked") { unchunked(body) } else { body.to_owned() };
+        (status, head.to_owned(), body)
+    }
+
+    fn post(&self, path: &str, body: &Value) -> (u16, Value) {
+        let (status, _, body) = self.ask("POST", path, "", &body.to_string());
+        (status, serde_json::from_str(&body).unwrap_or(Value::String(body)))
+    }
+}
+
+/// Sends a signal.
+fn signal(child: &Child, name: &str) {
+    let sent = Command::new("kill").args([name, &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+}
+
+fn unchunked(body: &str) -> String {
+    let (mut out, mut rest) = (String::new(), body);
+    while let Some((size, after)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size.trim(), 16).expect("a size");
+        out.push_str(&after[..size]);
+        rest = after[size..].trim_start_matches("\r\n");
+    }
+    out
+}
+
+/// The objects of a stream, and its comments.
+fn events(text: &str) -> (Vec<Value>, Vec<&str>) {
+    let data = text.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|data| *data != "[DONE]");
+    let comments = text.lines().filter_map(|line| line.strip_prefix(": ")).collect();
+    (data.map(|data| serde_json::from_str(data).expect("JSON")).collect(), comments)
+}
+
+fn chat(model: &str, text: &str) -> Value {
+    json!({"model": model, "messages": [{"role": "system", "content": "be brief"}, {"role": "user", "content": text}]})
+}
+
+/// How the runs of a project stand.
+fn statuses(folder: &Path) -> Vec<String> {
+    let listed = json(&aivm(folder, &["runs", "--json", "--most", "1000"]));
+    let runs = listed["runs"].as_array().expect("runs");
+    runs.iter().filter_map(|run| run["status"].as_str().map(str::to_owned)).collect()
+}
+
+fn wait_for(what: &str, mut is: impl FnMut() -> bool) {
+    let late = Instant::now() + Duration::from_secs(60);
+    while !is() {
+        assert!(Instant::now() < late, "{what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// `aivm mcp` on pipes.
+struct Session {
+    child: Child,
+    input: Option<ChildStdin>,
+    output: BufReader<ChildStdout>,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Session {
+    fn new(folder: &Path) -> Session {
+        let mut command = command(folder, &[&["mcp"], &ALL[..]].concat());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("aivm starts");
+        let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().expect("its output")));
+        let mut session = Session { child, input, output };
+        let client =
+            json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+        session.say(&json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}));
+        assert_eq!(session.hear()["result"]["serverInfo"]["name"], "aivm");
+        session.say(&json!({"jsonrpc": "2.0", "method": "notifications/initialized"}));
+        session
+    }
+
+    fn say(&mut self, message: &Value) {
+        let input = self.input.as_mut().expect("open");
+        writeln!(input, "{message}").expect("said");
+    }
+
+    /// The next line: all of them are of the protocol.
+    fn hear(&mut self) -> Value {
+        let mut line = String::new();
+        self.output.read_line(&mut line).expect("a line");
+        let message: Value = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        assert_eq!(message["jsonrpc"], "2.0");
+        message
+    }
+
+    fn call(&mut self, id: u64, tool: &str, arguments: Value) {
+        let params = json!({"name": tool, "arguments": arguments, "_meta": {"progressToken": id}});
+        self.say(&json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params}));
+    }
+
+    /// The result of a call, and the progress that was told before.
+    fn result(&mut self, id: u64) -> (Value, Vec<String>) {
+        let mut told = Vec::new();
+        loop {
+            let message = self.hear();
+            if message["method"] == "notifications/progress" {
+                assert_eq!(message["params"]["progressToken"], id);
+                assert_eq!(message["params"]["progress"].as_f64(), Some(told.len() as f64 + 1.0));
+                told.push(message["params"]["message"].as_str().expect("a message").to_owned());
+                continue;
+            }
+            assert_eq!(message["id"], id, "{message}");
+            return (message["result"].clone(), told);
+        }
+    }
+}
+
+#[test]
+fn a_tool_says_what_it_takes_and_what_it_may_do() {
+    let dir = project();
+    let mut mcp = Session::new(dir.path());
+    mcp.say(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
+    let tools = mcp.hear()["result"]["tools"].clone();
+    let tool =
+        |name: &str| tools.as_array().and_then(|all| all.iter().find(|tool| tool["name"] == name)).expect("it").clone();
+    assert_eq!(tool("json")["inputSchema"]["required"], json!(["n"]));
+    assert_eq!(tool("json")["description"], "Gives back what it is given.");
+    assert_eq!(tool("shout")["inputSchema"]["required"], json!(["input"]));
+    let hints = |name: &str| {
+        let hints = tool(name)["annotations"].clone();
+        ["readOnlyHint", "destructiveHint", "idempotentHint"].map(|hint| hints[hint].as_bool().expect("a hint"))
+    };
+    assert_eq!(hints("json"), [true, false, true]);
+    assert_eq!(hints("shout"), [false, true, false], "nothing is known of its command");
+}
+
+#[test]
+fn a_call_of_a_tool_is_a_run() {
+    let dir = project();
+    let mut mcp = Session::new(dir.path());
+    mcp.call(1, "shout", json!({"input": "hello"}));
+    let (result, told) = mcp.result(1);
+    assert_eq!(result["content"], json!([{"type": "text", "text": "HELLO\n"}]), "{result}");
+    assert_eq!(told, ["s/clean#1: clean", "s/clean#1 → next", "s/shout#1: shout", "s/shout#1 → send"]);
+    let run = result["_meta"]["aivm/run"].as_str().expect("a run");
+    let shown = json(&aivm(dir.path(), &["show", run, "--json"]));
+    assert_eq!(shown["status"], "sent", "{shown}");
+
+    mcp.call(2, "json", json!({"n": 5}));
+    assert_eq!(mcp.result(2).0["structuredContent"], json!({"n": 5}));
+    mcp.call(3, "json", json!({"n": "five"}));
+    let (refused, _) = mcp.result(3);
+    assert!(refused["isError"] == true && refused["_meta"]["aivm/code"] == "E0909", "{refused}");
+    mcp.call(4, "shout", json!({"text": "hello"}));
+    let (wrong, _) = mcp.result(4);
+    assert!(wrong["isError"] == true && wrong.to_string().contains("E0949"), "{wrong}");
+    mcp.call(5, "fails", json!({"input": ""}));
+    let (failed, _) = mcp.result(5);
+    let text = failed["content"][0]["text"].as_str().expect("why");
+    assert!(failed["isError"] == true && text.contains("E0717") && text.contains("aivm show "), "{text}");
+
+    mcp.call(6, "asks", json!({"input": "a plan"}));
+    let (parked, _) = mcp.result(6);
+    let text = parked["content"][0]["text"].as_str().expect("what is asked");
+    let run = parked["_meta"]["aivm/run"].as_str().expect("a run");
+    assert!(text.contains("Shall we?") && text.contains(&format!("aivm approve {run}")), "{text}");
+    assert_eq!(aivm(dir.path(), &["approve", run, "send"]).stdout, b"a plan");
+}
+
+#[test]
+fn a_client_that_cancels_a_call_or_goes_cancels_the_run() {
+    let dir = project();
+    let mut mcp = Session::new(dir.path());
+    mcp.call(1, "slow", json!({"input": ""}));
+    assert_eq!(mcp.hear()["method"], "notifications/progress");
+    mcp.say(&json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 1}}));
+    wait_for("a cancel", || statuses(dir.path()) == ["cancelled"]);
+    mcp.call(2, "slow", json!({"input": ""}));
+    assert_eq!(mcp.hear()["method"], "notifications/progress");
+    mcp.input = None;
+    assert!(mcp.child.wait().expect("it ends").success());
+    assert_eq!(statuses(dir.path()), ["cancelled", "cancelled"]);
+}
+
+#[test]
+fn tools_are_served_over_http_to_this_machine() {
+    let dir = project();
+    let server = Server::http(dir.path(), &["mcp", "shout.aivm", "slow.aivm", "--http", "127.0.0.1:0"]);
+    let accept = "accept: application/json, text/event-stream\r\n";
+    let client =
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}).to_string();
+    for from in ["origin: http://evil.example\r\n", "host: evil.example\r\n"] {
+        assert_eq!(server.ask("POST", "/mcp", &format!("{accept}{from}"), &hello).0, 403, "{from}");
+    }
+    let (status, head, _) = server.ask("POST", "/mcp", accept, &hello);
+    assert_eq!(status, 200);
+    let session = head.lines().find(|line| line.starts_with("mcp-session-id:")).expect("a session").to_owned();
+    let headers = format!("{accept}{session}\r\nmcp-protocol-version: 2025-06-18\r\n");
+    let said = json!({"jsonrpc": "2.0", "method": "notifications/initialized"}).to_string();
+    assert_eq!(server.ask("POST", "/mcp", &headers, &said).0, 202);
+    let call = |id: u64, tool: &str| {
+        json!({"jsonrpc": "2.0", "id": id, "method": "tools/call", "params": {"name": tool, "arguments": {"input": "hi"}}}).to_string()
+    };
+    let (_, _, text) = server.ask("POST", "/mcp", &headers, &call(1, "shout"));
+    assert!(text.contains("HI"), "{text}");
+    let under_way = server.send("POST", "/mcp", &headers, &call(2, "slow"));
+    wait_for("a run", || statuses(dir.path()).contains(&"running".to_owned()));
+    let cancel = json!({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": 2}}).to_string();
+    assert_eq!(server.ask("POST", "/mcp", &headers, &cancel).0, 202);
+    wait_for("a cancel", || statuses(dir.path()).contains(&"cancelled".to_owned()));
+    drop(under_way);
+}
+
+#[test]
+fn sessions_are_bounded() {
+    let dir = project();
+    let server = Server::http(dir.path(), &["mcp", "shout.aivm", "--http", "127.0.0.1:0"]);
+    let accept = "accept: application/json, text/event-stream\r\n";
+    let client =
+        json!({"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}});
+    let hello = json!({"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": client}).to_string();
+    let refused = (0..300).find(|_| server.ask("POST", "/mcp", accept, &hello).0 == 503);
+    assert_eq!(refused, Some(256));
+}
+
+#[test]
+fn pipelines_are_models() {
+    let dir = project();
+    let server = Server::openai(dir.path(), &[]);
+    let (status, _, listed) = server.ask("GET", "/v1/models", "", "");
+    let listed: Value = serde_json::from_str(&listed).expect("JSON");
+    assert_eq!((status, &listed["data"][0]["id"]), (200, &json!("shout")));
+    assert_eq!(server.ask("GET", "/v1/models/json", "", "").0, 200);
+
+    let (status, answer) = server.post("/v1/chat/completions", &chat("shout", "hello"));
+    assert_eq!((status, &answer["choices"][0]["message"]["content"]), (200, &json!("HELLO\n")), "{answer}");
+    assert_eq!(answer["choices"][0]["finish_reason"], "stop");
+    let run = answer["id"].as_str().and_then(|id| id.strip_prefix("chatcmpl-")).expect("a run").to_owned();
+    assert_eq!(json(&aivm(dir.path(), &["show", &run, "--json"]))["status"], "sent");
+
+    let parts = json!({"model": "shout", "input": [
+        {"role": "user", "content": [{"type": "input_text", "text": "one"}]},
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "ONE"}]},
+        {"role": "user", "content": [{"type": "input_text", "text": "two"}, {"type": "input_text", "text": "three"}]},
+    ]});
+    let (status, answer) = server.post("/v1/responses", &parts);
+    assert_eq!((status, &answer["output"][0]["content"][0]["text"]), (200, &json!("TWO\nTHREE\n")), "{answer}");
+    assert_eq!((&answer["status"], &answer["object"]), (&json!("completed"), &json!("response")));
+
+    let all = Server::openai(dir.path(), &["--conversation", "other=shout.aivm"]);
+    assert_eq!(all.ask("GET", "/v1/models/other", "", "").0, 200);
+    let (_, answer) = all.post("/v1/chat/completions", &chat("shout", "hello"));
+    let text = answer["choices"][0]["message"]["content"].as_str().expect("text").to_lowercase();
+    let seen: Value = serde_json::from_str(&text).expect("JSON");
+    assert_eq!(seen["messages"][1], json!({"role": "user", "content": "hello"}));
+}
+
+#[test]
+fn what_goes_wrong_has_a_status_and_the_form_of_the_interface() {
+    let dir = project();
+    let server = Server::openai(dir.path(), &[]);
+    let chats = "/v1/chat/completions";
+    for (path, body, status, code) in [
+        (chats, chat("none", "hi"), 404, "model_not_found"),
+        (chats, json!({"model": "shout"}), 400, "E0949"),
+        (chats, json!({"model": "shout", "messages": [{"role": "system", "content": "x"}]}), 400, "E0949"),
+        (chats, json!({"model": "shout", "n": 2, "messages": []}), 400, "E0949"),
+        ("/v1/responses", json!({"model": "shout", "input": 5}), 400, "E0949"),
+        ("/v1/responses", json!({"model": "shout", "input": "x", "previous_response_id": "y"}), 400, "E0949"),
+        (chats, chat("fails", "hi"), 422, "E0717"),
+        (chats, chat("asks", "hi"), 422, "E0773"),
+        ("/v1/none", json!({}), 404, "not_found"),
+        ("/v1/models", json!({}), 405, "method_not_allowed"),
+    ] {
+        let (is, answer) = server.post(path, &body);
+        assert_eq!((is, &answer["error"]["code"]), (status, &json!(code)), "{path} {body}: {answer}");
+        assert!(answer["error"]["message"].is_string() && answer["error"]["type"].is_string(), "{answer}");
+    }
+    // A client of OpenAI asks again by itself, unless it is told that this is of no use.
+    let (_, head, _) = server.ask("POST", chats, "", &chat("fails", "hi").to_string());
+    assert!(head.contains("x-should-retry: false"), "{head}");
+    let large = server.ask("POST", chats, "", &chat("shout", &"x".repeat(17 << 20)).to_string());
+    assert_eq!(large.0, 413);
+    assert_eq!(server.ask("POST", chats, "", "no JSON").0, 400);
+}
+
+#[test]
+fn an_answer_comes_as_a_stream() {
+    let dir = project();
+    let server = Server::openai(dir.path(), &[]);
+    let mut asked = chat("shout", "hello");
+    asked["stream"] = json!(true);
+    asked["stream_options"] = json!({"include_usage": true});
+    let (status, head, text) = server.ask("POST", "/v1/chat/completions", "", &asked.to_string());
+    assert!(
+        status == 200 && head.contains("content-type: text/event-stream") && text.ends_with("data: [DONE]\n\n"),
+        "{text}"
+    );
+    let (chunks, steps) = events(&text);
+    let said: String = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str()).collect();
+    assert_eq!(said, "HELLO\n");
+    assert_eq!(steps, ["s/clean#1: clean", "s/clean#1 → next", "s/shout#1: shout", "s/shout#1 → send"]);
+    let last = chunks.last().expect("a chunk");
+    assert!(last["choices"] == json!([]) && last["usage"]["total_tokens"] == 0, "{last}");
+    assert!(chunks.iter().all(|chunk| chunk["id"] == chunks[0]["id"]), "{text}");
+
+    let asked = json!({"model": "shout", "input": "hello", "stream": true});
+    let (_, _, text) = server.ask("POST", "/v1/responses", "", &asked.to_string());
+    let (all, _) = events(&text);
+    let kinds: Vec<&str> = all.iter().filter_map(|event| event["type"].as_str()).collect();
+    let names = [
+        "created",
+        "in_progress",
+        "output_item.added",
+        "content_part.added",
+        "output_text.delta",
+        "output_text.done",
+        "content_part.done",
+        "output_item.done",
+        "completed",
+    ];
+    assert_eq!(kinds, names.map(|name| format!("response.{name}")));
+    let numbers: Vec<u64> = all.iter().filter_map(|event| event["sequence_number"].as_u64()).collect();
+    assert_eq!(numbers, (0..9).collect::<Vec<u64>>());
+    assert_eq!(all[8]["response"]["output"][0]["content"][0]["text"], "HELLO\n");
+
+    let asked = json!({"model": "fails", "input": "hello", "stream": true});
+    let (_, _, text) = server.ask("POST", "/v1/responses", "", &asked.to_string());
+    let (all, _) = events(&text);
+    let last = all.last().expect("an event");
+    assert!(last["type"] == "response.failed" && last["response"]["error"]["code"] == "E0717", "{last}");
+}
+
+#[cfg(feature = "models")]
+#[test]
+fn the_words_of_the_model_that_speaks_last_come_as_it_says_them() {
+    use super::fake::{Fake, Reply, text};
+    // What is thought aloud and what stands around the answer is not part of it.
+    let said = "<think>hm</think>\nfirst half, and the second  \n";
+    let fake = Fake::new(vec![text("a draft"), Reply::Slow(said.to_owned(), Duration::from_millis(300))]);
+    let dir = folder();
+    write(dir.path(), "aivm.toml", &format!("[provider.a]\nurl = \"{}\"\n", fake.url));
+    let program = "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\n+++\n\
+        out <= ( switch <= ( w => next ) <= switch[last] <= ( w => send ) ) <= in\n";
+    write(dir.path(), "talk.aivm", program);
+    let server = Server::http(dir.path(), &["openai", "talk.aivm", "--listen", "127.0.0.1:0"]);
+    let mut asked = chat("talk", "hello");
+    asked["stream"] = json!(true);
+    asked["stream_options"] = json!({"include_usage": true});
+    let (_, _, text) = server.ask("POST", "/v1/chat/completions", "", &asked.to_string());
+    let (chunks, _) = events(&text);
+    let said: Vec<&str> = chunks
+        .iter()
+        .filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str())
+        .filter(|piece| !piece.is_empty())
+        .collect();
+    assert!(said.len() >= 2, "as it comes: {said:?}");
+    assert_eq!(said.concat(), "first half, and the second");
+    assert_eq!(
+        chunks.last().expect("a chunk")["usage"],
+        json!({"prompt_tokens": 20, "completion_tokens": 10, "total_tokens": 30})
+    );
+}
+
+#[cfg(feature = "models")]
+#[test]
+fn a_stream_that_began_with_another_answer_says_so() {
+    use super::fake::{Fake, Reply, text};
+    let begun = "data: {\"choices\": [{\"index\": 0, \"delta\": {\"content\": \"the one\"}}]}\n\ndata: {no JSON\n\n";
+    let broken = Reply::Whole(200, "content-type: text/event-stream\r\n".into(), begun.into());
+    let (first, second) = (Fake::new(vec![broken]), Fake::new(vec![text("the other")]));
+    let dir = folder();
+    let settings = format!("[provider.a]\nurl = \"{}\"\n[provider.b]\nurl = \"{}\"\n", first.url, second.url);
+    write(dir.path(), "aivm.toml", &settings);
+    let program = "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = [\"a/m\", \"b/m\"]\n+++\nout <= ( switch[s] <= ( w => send ) ) <= in\n";
+    write(dir.path(), "talk.aivm", program);
+    let server = Server::http(dir.path(), &["openai", "talk.aivm", "--listen", "127.0.0.1:0"]);
+    let mut asked = chat("talk", "hello");
+    asked["stream"] = json!(true);
+    let (_, _, text) = server.ask("POST", "/v1/chat/completions", "", &asked.to_string());
+    let (chunks, _) = events(&text);
+    assert!(text.contains("the one") && !text.contains("the other") && !text.contains("[DONE]"), "{text}");
+    assert_eq!(chunks.last().expect("a chunk")["error"]["code"], "E0945", "{text}");
+    assert_eq!(statuses(dir.path()), ["sent"], "the run has its output");
+}
+
+#[test]
+fn a_client_that_goes_cancels_its_run() {
+    let dir = project();
+    let server = Server::openai(dir.path(), &[]);
+    for (nth, stream) in [true, false].into_iter().enumerate() {
+        let mut asked = chat("slow", "");
+        asked["stream"] = json!(stream);
+        let under_way = server.send("POST", "/v1/chat/completions", "", &asked.to_string());
+        wait_for("a run", || statuses(dir.path()).contains(&"running".to_owned()));
+        drop(under_way);
+        wait_for("a cancel", || statuses(dir.path()) == vec!["cancelled"; nth + 1]);
+    }
+}
+
+#[test]
+fn so_many_runs_go_on_at_once_and_no_more() {
+    let dir = project();
+    let server = Server::openai(dir.path(), &["--at-once", "1"]);
+    let under_way = server.send("POST", "/v1/chat/completions", "", &chat("slow", "").to_string());
+    wait_for("a run", || statuses(dir.path()).contains(&"running".to_owned()));
+    let (status, head, body) = server.ask("POST", "/v1/chat/completions", "", &chat("shout", "hi").to_string());
+    assert!(status == 429 && head.contains("retry-after: 1") && body.contains("E0943"), "{head}\n{body}");
+    drop(under_way);
+    wait_for("a place", || server.post("/v1/chat/completions", &chat("shout", "hi")).0 == 200);
+
+    let many = Server::openai(dir.path(), &[]);
+    let ask = |n: usize| (n, many.post("/v1/chat/completions", &chat("shout", &format!("call {n}"))));
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let asked: Vec<_> = (0..48).map(|n| scope.spawn(move || ask(n))).collect();
+        asked.into_iter().map(|asked| asked.join().expect("an answer")).collect()
+    });
+    for (n, (status, answer)) in answers {
+        let text = answer["choices"][0]["message"]["content"].as_str();
+        assert_eq!((status, text), (200, Some(format!("CALL {n}\n").as_str())), "{answer}");
+    }
+}
+
+#[test]
+fn a_signal_ends_the_runs_and_then_the_server() {
+    let dir = project();
+    let mut server = Server::openai(dir.path(), &[]);
+    let mut under_way = server.send("POST", "/v1/chat/completions", "", &chat("slow", "").to_string());
+    wait_for("a run", || statuses(dir.path()).contains(&"running".to_owned()));
+    signal(&server.child, "-INT");
+    let mut answer = String::new();
+    under_way.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 422") && answer.contains("was cancelled"), "{answer}");
+    assert_eq!(server.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(statuses(dir.path()), ["cancelled"]);
+    let mut more = String::new();
+    server.out.read_to_string(&mut more).expect("its output");
+    assert_eq!(more, "", "one object is all");
+
+    let mut mcp = Session::new(dir.path());
+    mcp.call(1, "slow", json!({"input": ""}));
+    assert_eq!(mcp.hear()["method"], "notifications/progress");
+    signal(&mcp.child, "-TERM");
+    assert_eq!(mcp.child.wait().expect("it ends").code(), Some(0));
+    assert_eq!(statuses(dir.path()), ["cancelled", "cancelled"]);
+}
+
+#[test]
+fn nobody_from_outside_is_let_in_without_the_key() {
+    let dir = project();
+    let server = Server::openai(dir.path(), &["--key-env", "AIVM_TEST_KEY"]);
+    assert_eq!(server.ask("GET", "/v1/models", "", "").0, 401);
+    assert_eq!(server.ask("GET", "/v1/models", "authorization: Bearer wrong\r\n", "").0, 401);
+    assert_eq!(server.ask("GET", "/v1/models", &format!("authorization: Bearer {SECRET}\r\n"), "").0, 200);
+    assert_eq!(
+        server.ask("GET", "/v1/models", &format!("origin: null\r\nauthorization: Bearer {SECRET}\r\n"), "").0,
+        403
+    );
+    for (args, code) in [
+        (&["openai", "shout.aivm", "--listen", "0.0.0.0:0"][..], "E0942"),
+        (&["mcp", "shout.aivm", "--http", "0.0.0.0:0"], "E0942"),
+        (&["openai", "shout.aivm", "--listen", "here"], "E0942"),
+        (&["openai", "shout.aivm", "--key-env", "AIVM_NO_SUCH_KEY"], "E0942"),
+        (&["mcp", "shout.aivm", "--key-env", "AIVM_NO_SUCH_KEY"], "E0942"),
+        (&["mcp", "shout.aivm", "shout.aivm"], "E0941"),
+        (&["mcp", "no name.aivm"], "E0941"),
+        (&["openai", "shout.aivm", "--workspace", "nowhere"], "E0807"),
+        (&["openai", "shout.aivm", "--param", "x"], "E0806"),
+    ] {
+        let output = aivm(dir.path(), args);
+        assert!(output.status.code() == Some(2) && stderr(&output).contains(code), "{args:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+fn a_program_that_is_wrong_is_told_at_the_start() {
+    let dir = project();
+    write(dir.path(), "wrong.aivm", "out <= ( switch <= ( clean => nxt ) ) <= in\n");
+    let checked = aivm(dir.path(), &["check", "wrong.aivm"]);
+    for command in ["mcp", "openai"] {
+        let output = aivm(dir.path(), &[command, "shout.aivm", "wrong.aivm"]);
+        assert_eq!(output.status.code(), checked.status.code());
+        assert_eq!((stderr(&output), output.stdout), (stderr(&checked), Vec::new()));
+    }
+}
