@@ -12,6 +12,7 @@ pub mod limits;
 pub mod mint;
 pub mod models;
 pub mod parts;
+pub mod performance;
 pub mod pool;
 #[cfg(feature = "store")]
 pub mod portable;
