@@ -147,7 +147,12 @@ pub fn models() -> Result<Arc<Models>, Failure> {
     if let Some(named) = model_named() {
         settings.models.default = named.split(',').map(|name| name.trim().to_owned()).collect();
     }
-    Ok(Arc::new(Models::new(settings)))
+    let models = Models::new(settings);
+    #[cfg(feature = "store")]
+    let models = models.after(Box::new(|who, since| {
+        crate::store::existing().map(|disk| disk.tokens_used(who, since)).unwrap_or_default()
+    }));
+    Ok(Arc::new(models))
 }
 
 /// The MCP servers whose tools workers call.

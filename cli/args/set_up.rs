@@ -60,8 +60,14 @@ pub struct WorkerTryArgs {
 /// `worker stats`
 #[derive(Debug, Group)]
 pub struct WorkerStatsArgs {
-    /// Only this worker
+    /// Only this worker, by its definitions
     pub word: Option<String>,
+    /// Only calls of so long ago at most, in whole days: 7d
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<aivm_schema::unit::Milliseconds>,
+    /// Each call, as a line of JSON
+    #[arg(long)]
+    pub records: bool,
 }
 
 /// `worker import`

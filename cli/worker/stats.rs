@@ -1,172 +1,143 @@
-//! `worker stats`: what the journals of all runs tell of each worker.
+//! `worker stats`: how well each worker does, as the journals of all runs tell, and what is kept of those that are gone.
 
 use crate::args::{Global, WorkerStatsArgs};
 use crate::artifact::time_text;
 use crate::fail::{Exit, Failure, coded};
-use crate::out::say;
-use crate::runs::journal::Records;
+use crate::out::{say, short};
+use aivm_host::mint::{Clock, SystemClock};
+use aivm_host::performance::{DAY, Key, PerformanceRecord, Summary};
+use aivm_host::store::disk::Disk;
 use aivm_host::trace::dollars;
-use aivm_schema::journal::{Body, Outcome};
-use aivm_schema::module::EndKind;
+use aivm_schema::unit::Money;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// What is known of a worker's calls.
-#[derive(Debug, Default)]
-struct Stats {
-    /// Microseconds of each successful call.
-    went_well: Vec<u64>,
-    failed: u64,
-    /// Neither: they were stopped.
-    cancelled: u64,
-    tokens: u64,
-    money: u64,
-    last: u64,
+/// A worker and, where one is asked about, the digest of a definition of it.
+type Row = (String, String);
+
+fn as_json((word, definition): &Row, summary: &Summary) -> Value {
+    json!({
+        "worker": word,
+        "definition": definition,
+        "total_tasks_attempted": summary.calls(),
+        "successful_tasks": summary.successful,
+        "failed_tasks": summary.failures(),
+        "failures": summary.failed,
+        "cancelled_tasks": summary.cancelled,
+        "average_success_rate": summary.success_rate(),
+        "average_duration_ms": summary.average_ms(),
+        "p50_duration_ms": summary.percentile_ms(50),
+        "p95_duration_ms": summary.percentile_ms(95),
+        "waited_ms": summary.waited_ms,
+        "input_tokens": summary.input_tokens,
+        "output_tokens": summary.output_tokens,
+        "total_tokens_processed": summary.input_tokens.saturating_add(summary.output_tokens),
+        "total_cost_incurred": dollars(summary.money),
+        "last_activity_timestamp": summary.last,
+    })
 }
 
-impl Stats {
-    fn add(&mut self, outcome: &Outcome, at: u64) {
-        match &outcome.result {
-            Ok(_) => self.went_well.push(outcome.micros),
-            Err((EndKind::Cancel, _)) => self.cancelled += 1,
-            Err(_) => self.failed += 1,
-        }
-        self.tokens = self.tokens.saturating_add(outcome.tokens);
-        self.money = self.money.saturating_add(outcome.money);
-        self.last = self.last.max(at);
-    }
+const HEAD: [&str; 10] =
+    ["worker", "calls", "failed", "went well", "p50", "p95", "tokens in", "out", "cost", "last (UTC)"];
 
-    fn calls(&self) -> u64 {
-        self.went_well.len() as u64 + self.failed + self.cancelled
-    }
-
-    /// Of the calls that nobody stopped.
-    fn rate(&self) -> Option<f64> {
-        let well = self.went_well.len() as f64;
-        (well + self.failed as f64 > 0.0).then(|| well / (well + self.failed as f64))
-    }
-
-    fn average(&self) -> Option<f64> {
-        let sum: u128 = self.went_well.iter().map(|micros| u128::from(*micros)).sum();
-        (!self.went_well.is_empty()).then(|| sum as f64 / self.went_well.len() as f64 / 1e3)
-    }
-
-    /// The time within which 95 of 100 ended.
-    fn p95(&self) -> Option<f64> {
-        let mut sorted = self.went_well.clone();
-        sorted.sort_unstable();
-        let rank = (sorted.len() * 95).div_ceil(100).checked_sub(1)?;
-        sorted.get(rank).map(|micros| *micros as f64 / 1e3)
-    }
-
-    fn json(&self, word: &str) -> Value {
-        json!({
-            "worker": word,
-            "total_tasks_attempted": self.calls(),
-            "successful_tasks": self.went_well.len(),
-            "failed_tasks": self.failed,
-            "cancelled_tasks": self.cancelled,
-            "average_success_rate": self.rate(),
-            "average_duration_ms": self.average(),
-            "p95_duration_ms": self.p95(),
-            "total_tokens_processed": self.tokens,
-            "total_cost_incurred": dollars(self.money),
-            "last_activity_timestamp": self.last,
-        })
-    }
-
-    fn row(&self, word: &str) -> [String; 9] {
-        let ms = |ms: Option<f64>| ms.map_or("–".to_owned(), |ms| format!("{ms:.1} ms"));
-        [
-            word.to_owned(),
-            self.calls().to_string(),
-            self.failed.to_string(),
-            self.rate().map_or("–".to_owned(), |rate| format!("{:.0} %", rate * 100.0)),
-            ms(self.average()),
-            ms(self.p95()),
-            self.tokens.to_string(),
-            aivm_schema::unit::Money(self.money).to_string(),
-            time_text(self.last),
-        ]
-    }
+fn row((word, definition): &Row, summary: &Summary) -> [String; 10] {
+    let ms = |ms: Option<f64>| ms.map_or("–".to_owned(), aivm_host::trace::time_text);
+    let name = if definition.is_empty() { word.clone() } else { format!("{word} {}", short(definition)) };
+    [
+        name,
+        summary.calls().to_string(),
+        summary.failures().to_string(),
+        summary.success_rate().map_or("–".to_owned(), |rate| format!("{:.0} %", rate * 100.0)),
+        ms(summary.percentile_ms(50)),
+        ms(summary.percentile_ms(95)),
+        summary.input_tokens.to_string(),
+        summary.output_tokens.to_string(),
+        Money(summary.money).to_string(),
+        time_text(summary.last),
+    ]
 }
 
 /// `aivm worker stats`.
 pub fn stats(global: &Global, args: &WorkerStatsArgs) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
-    let rows = disk.runs("", i64::MAX as usize).map_err(|error| coded(&error.to_string()))?;
-    let mut all: BTreeMap<String, Stats> = BTreeMap::new();
-    let mut unread = 0;
-    for row in rows {
-        if tell(&disk, &row.id, args.word.as_deref(), &mut all).is_err() {
-            unread += 1;
+    let since = args.since.map(|age| SystemClock.now().saturating_sub(age.0.saturating_mul(1_000_000)));
+    let since = since.unwrap_or(0);
+    let asked = |worker: &str| args.word.as_deref().is_none_or(|word| word == worker);
+    if args.records {
+        return records(global, &disk, since, asked);
+    }
+    let (all, unread) = disk.performance().map_err(|error| coded(&error.to_string()))?;
+    let mut rows: BTreeMap<Row, Summary> = BTreeMap::new();
+    let mut definitions: BTreeMap<String, BTreeMap<Row, Summary>> = BTreeMap::new();
+    for (Key { worker, definition, day }, summary) in all {
+        // Days are whole: the one in which it begins counts.
+        if asked(&worker) && day >= since / DAY {
+            let own = definitions.entry(worker.clone()).or_default();
+            own.entry((worker.clone(), definition)).or_default().merge(&summary);
+            rows.entry((worker, String::new())).or_default().merge(&summary);
         }
     }
     if global.json {
-        let workers: Vec<Value> = all.iter().map(|(word, stats)| stats.json(word)).collect();
+        let all = |rows: &BTreeMap<Row, Summary>| rows.iter().map(|(row, sum)| as_json(row, sum)).collect::<Vec<_>>();
+        let mut workers = all(&rows);
+        for (worker, own) in workers.iter_mut().zip(definitions.values()) {
+            if let Some(worker) = worker.as_object_mut() {
+                worker.remove("definition");
+                worker.insert("definitions".to_owned(), Value::Array(all(own)));
+            }
+        }
         println!("{}", json!({"v": 1, "workers": workers, "unread_runs": unread}));
         return Ok(Exit::SENT);
     }
-    if unread > 0 {
-        say(&format!("{unread} runs cannot be read, and count only as far as they could: aivm verify RUN"));
-    }
-    if all.is_empty() {
+    unread_runs(unread);
+    if rows.is_empty() {
         say("no calls yet");
         return Ok(Exit::SENT);
     }
-    let head = ["worker", "calls", "failed", "went well", "average", "p95", "tokens", "cost", "last (UTC)"];
-    let mut lines = vec![head.map(str::to_owned)];
-    lines.extend(all.iter().map(|(word, stats)| stats.row(word)));
-    let widths: [usize; 9] = std::array::from_fn(|n| {
+    // Of one worker also its definitions, where it has had several.
+    if let (Some(_), Some(own)) = (&args.word, definitions.into_values().next().filter(|own| own.len() > 1)) {
+        rows.extend(own);
+    }
+    let mut lines = vec![HEAD.map(str::to_owned)];
+    lines.extend(rows.iter().map(|(name, summary)| row(name, summary)));
+    let widths: [usize; HEAD.len()] = std::array::from_fn(|n| {
         lines.iter().filter_map(|line| line.get(n)).map(|cell| cell.chars().count()).max().unwrap_or(0)
     });
+    let ends = [0, HEAD.len() - 1];
     for line in lines {
-        let cells: Vec<String> = line
-            .iter()
-            .zip(widths)
-            .enumerate()
-            .map(
-                |(n, (cell, width))| {
-                    if n == 0 || n == 8 { format!("{cell:<width$}") } else { format!("{cell:>width$}") }
-                },
-            )
-            .collect();
-        println!("{}", cells.join("  ").trim_end());
+        let cells = line.iter().zip(widths).enumerate().map(|(n, (cell, width))| match ends.contains(&n) {
+            true => format!("{cell:<width$}"),
+            false => format!("{cell:>width$}"),
+        });
+        println!("{}", cells.collect::<Vec<_>>().join("  ").trim_end());
     }
     Ok(Exit::SENT)
 }
 
-fn tell(
-    disk: &aivm_host::store::disk::Disk,
-    run: &str,
-    word: Option<&str>,
-    all: &mut BTreeMap<String, Stats>,
-) -> Result<(), Failure> {
-    let mut records = Records::of(disk, run)?;
-    while let Some((_, record)) = records.next()? {
-        if let Body::Outcome(outcome) = record.body
-            && word.is_none_or(|word| word == outcome.worker)
-        {
-            all.entry(outcome.worker.clone()).or_default().add(&outcome, record.at);
-        }
+fn unread_runs(unread: u64) {
+    if unread > 0 {
+        say(&format!("{unread} runs cannot be read, and count only as far as they could: aivm verify RUN"));
     }
-    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_figures_are_of_the_calls_that_went_well() {
-        let stats = Stats { went_well: (1..=100).rev().map(|ms| ms * 1_000).collect(), failed: 25, ..Stats::default() };
-        assert_eq!(
-            (stats.calls(), stats.rate(), stats.average(), stats.p95()),
-            (125, Some(0.8), Some(50.5), Some(95.0))
-        );
-        let one = Stats { went_well: vec![7_000], ..Stats::default() };
-        assert_eq!(one.p95(), Some(7.0));
-        let none = Stats { cancelled: 1, ..Stats::default() };
-        assert_eq!((none.calls(), none.rate(), none.average(), none.p95()), (1, None, None, None));
+/// `--records`: each call of the runs that are there, a line of JSON each; with `--json` all in one object.
+fn records(global: &Global, disk: &Disk, since: u64, asked: impl Fn(&str) -> bool) -> Result<Exit, Failure> {
+    let mut all = Vec::new();
+    let whole = disk.calls(since, |record: PerformanceRecord| {
+        if !asked(&record.worker) {
+            return;
+        }
+        match (global.json, serde_json::to_value(&record)) {
+            (true, Ok(record)) => all.push(record),
+            (false, Ok(record)) => println!("{record}"),
+            (_, Err(_)) => {}
+        }
+    });
+    let whole = whole.map_err(|error| coded(&error.to_string()))?;
+    match global.json {
+        true => println!("{}", json!({"v": 1, "records": all, "whole": whole})),
+        false if !whole => say("some runs cannot be read, and count only as far as they could: aivm verify RUN"),
+        false => {}
     }
+    Ok(Exit::SENT)
 }

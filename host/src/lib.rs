@@ -13,6 +13,7 @@ pub mod mcp;
 pub mod mint;
 pub mod models;
 pub mod parts;
+pub mod performance;
 pub mod pool;
 #[cfg(feature = "store")]
 pub mod portable;

@@ -4,8 +4,9 @@
 
 #[cfg(feature = "models")]
 use crate::models::{AskError, Used, client::Said};
+use crate::trace::time_text;
 use crate::work::{Returned, Task};
-use aivm_schema::unit::{Milliseconds, Tokens};
+use aivm_schema::unit::Tokens;
 use aivm_schema::worker::{Does, Rates};
 #[cfg(feature = "models")]
 use aivm_vm::action::Usage;
@@ -77,7 +78,7 @@ impl Gate {
 
 /// Why a call is not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{who} must wait {} for {limit}, and may take {}", Milliseconds(*wait_ms), Milliseconds(*deadline_ms))]
+#[error("{who} would have to wait {} ({limit}), and its call may take {}", time_text(*wait_ms as f64), time_text(*deadline_ms as f64))]
 pub struct TooLong {
     who: Who,
     limit: &'static str,
@@ -163,7 +164,7 @@ impl Limits {
                 Err(_) => Some(
                     wait_for_place(places, asks.most)
                         .await
-                        .ok_or_else(|| too_long("one of its places, of which others have all", began.elapsed()))?,
+                        .ok_or_else(|| too_long("calls at once", began.elapsed()))?,
                 ),
             },
         };
@@ -182,8 +183,8 @@ impl Limits {
         let mut pass = Pass { gate: Some(gate), booked, began: false, _place: place, waited: Duration::ZERO };
         let wait = Duration::from_millis(booked.at_ms.saturating_sub(now));
         if wait >= WORTH_TELLING {
-            let time = crate::trace::time_text(wait.as_millis() as f64);
-            told(&format!("{who} waits {time} for {limit}"));
+            let time = time_text(wait.as_millis() as f64);
+            told(&format!("{who} waits {time} ({limit})"));
         }
         if !wait.is_zero() {
             tokio::time::sleep(wait).await;

@@ -205,7 +205,7 @@ fn what_is_shown_of_references_has_a_budget() {
     let fake = Fake::new(vec![text("said")]);
     let program = "+++\n[worker.a]\nrun = \"printf '%0400d' 0\"\n[worker.b]\nrun = \"printf '%080d' 1\"\n\
         [worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\ncontext = \"40t\"\n+++\n\
-        out <= ( switch[s] <= ( a => next  b => next  w <= s.a <= s.b <= in => send ) ) <= in\n";
+        out <= ( switch[s] <= ( a => next  b => next  [w <= s.a.out, s.b.out, in] => send ) ) <= in\n";
     let dir = project(&[&fake], program);
     let output = run(&dir, &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
@@ -218,20 +218,24 @@ fn what_is_shown_of_references_has_a_budget() {
 #[test]
 fn a_model_that_asks_to_be_left_alone_is_asked_again_when_it_said() {
     let busy = Reply::Status(429, "retry-after: 1", "{}".to_owned());
-    let fake = Fake::new(vec![busy, text("said")]);
+    let said = || text(r#"{"verdict": "send", "output": "said"}"#);
+    let fake = Fake::new(vec![busy, said()]);
     let program = "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\nbackoff = { wait = \"1ms\" }\n+++\n\
-        out <= ( switch[s] <= ( w => send | <3> retry ) ) <= in\n";
+        out <= ( switch[s] <= ( w => send | retry * 3 ) ) <= in\n";
     let dir = project(&[&fake], program);
     let output = run(&dir, &[]);
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     let steps = json(&output)["steps"].as_array().cloned().expect("steps");
     assert_eq!(steps.len(), 2, "no attempt is wasted: {steps:?}");
     assert!(steps[1]["waited_ms"].as_u64() > Some(500), "{steps:?}");
-    let late = Fake::new(vec![Reply::Status(429, "retry-after: 900", "{}".to_owned()), text("said")]);
+    let late = Fake::new(vec![Reply::Status(429, "retry-after: 900", "{}".to_owned()), said()]);
     let dir = project(&[&late], program);
     let output = run(&dir, &[]);
     let report = json(&output);
-    assert_eq!((output.status.code(), report["error"]["code"].as_str()), (Some(1), Some("E0965")), "{report}");
+    assert_eq!(output.status.code(), Some(1), "{report}");
+    let last = &report["steps"][1]["error"];
+    assert_eq!(last["code"], "E0965", "{report}");
+    assert!(last["message"].as_str().is_some_and(|said| said.contains("(it asked to be left alone)")), "{last}");
     assert_eq!(late.asked().len(), 1, "it is left alone");
 }
 
@@ -259,4 +263,31 @@ fn a_limit_of_a_worker_and_one_of_a_provider_hold_for_all_calls() {
     assert_eq!(fake.asked().len(), 2);
     let closed = project(&[&fake], &twice("limits = { concurrent = 0 }", "9s"));
     assert!(stderr(&aivm(closed.path(), &["check", "p.aivm"])).contains("leave it out for no limit"));
+}
+
+#[test]
+fn the_tokens_of_a_day_are_counted_over_runs_and_so_are_calls_of_runs_that_are_gone() {
+    let fake = Fake::new(vec![text("said")]);
+    let program =
+        PLAIN.replace("model = \"a/m\"", "model = \"a/m\"\ntimeout = \"9s\"\nlimits = { tokens_per_day = \"30t\" }");
+    let dir = project(&[&fake], &program);
+    for n in 0..2 {
+        let output = run(&dir, &[]);
+        assert_eq!(output.status.code(), Some(0), "{n}: {}", stderr(&output));
+    }
+    let refused = json(&run(&dir, &[]));
+    assert_eq!(refused["error"]["code"], "E0965", "30 of 30 are used: {refused}");
+    let stats = |args: &[&str]| json(&aivm(dir.path(), &[&["worker", "stats", "--json"], args].concat()));
+    let before = stats(&["w"])["workers"][0].clone();
+    assert_eq!((before["total_tasks_attempted"].as_u64(), before["failures"]["E0965"].as_u64()), (Some(3), Some(1)));
+    assert_eq!((before["input_tokens"].as_u64(), before["output_tokens"].as_u64()), (Some(20), Some(10)), "{before}");
+    assert!(before["definitions"][0]["definition"].as_str().is_some_and(|digest| digest.len() == 64), "{before}");
+    let records = stats(&["--records"]);
+    assert_eq!(records["records"][2]["llm_metrics"]["model_used_at_call"], "a/m", "{records}");
+    assert_eq!(stats(&["--since", "1d"])["workers"][0]["total_tasks_attempted"], 3);
+    let gc = aivm(dir.path(), &["gc", "--older-than", "0s"]);
+    assert_eq!(gc.status.code(), Some(0), "{}", stderr(&gc));
+    assert_eq!(stats(&["w"])["workers"][0], before, "what is gone is still counted");
+    assert_eq!(json(&run(&dir, &[]))["error"]["code"], "E0965", "the tokens, too");
+    assert_eq!(fake.asked().len(), 2);
 }

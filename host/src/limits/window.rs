@@ -42,28 +42,28 @@ impl Window {
         while self.day.front().is_some_and(|(first, _)| first + DAY_MS + MINUTE_MS <= now) {
             self.day.pop_front();
         }
-        let (mut at, mut limit) = (now.max(self.last), "those before it");
+        let (mut at, mut limit) = (now.max(self.last), "others are before it");
         let mut not_before = |moment: u64, why: &'static str| {
             if moment > at {
                 (at, limit) = (moment, why);
             }
             at
         };
-        not_before(self.alone_until, "it asked to be left alone so long");
+        not_before(self.alone_until, "it asked to be left alone");
         if let Some(most) = rates.requests_per_minute
             && let Some(nth) = self.minute.len().checked_sub(most as usize)
             && let Some(first) = self.minute.get(nth)
         {
-            not_before(first.at_ms + MINUTE_MS, "its limit of requests a minute");
+            not_before(first.at_ms + MINUTE_MS, "requests a minute");
         }
         if let Some(most) = rates.tokens_per_minute {
             let used = self.minute.iter().map(|booked| (booked.at_ms, booked.tokens));
-            not_before(room(used, MINUTE_MS, tokens, most.0), "its limit of tokens a minute");
+            not_before(room(used, MINUTE_MS, tokens, most.0), "tokens a minute");
         }
         if let Some(most) = rates.tokens_per_day {
             // The whole minute in which they were used counts.
             let used = self.day.iter().map(|(minute, tokens)| (minute + MINUTE_MS, *tokens));
-            not_before(room(used, DAY_MS, tokens, most.0), "its limit of tokens a day");
+            not_before(room(used, DAY_MS, tokens, most.0), "tokens a day");
         }
         self.next += 1;
         let booked = Booked { at_ms: at, id: self.next, tokens };

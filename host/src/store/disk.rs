@@ -23,6 +23,7 @@ mod kept;
 mod lock;
 mod look;
 mod objects;
+mod performance;
 mod rows;
 mod runs;
 mod writer;

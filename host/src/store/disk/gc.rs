@@ -4,7 +4,7 @@
 use super::index::DAMAGED;
 use super::lock::{self, Lock};
 use super::runs::stands;
-use super::{Disk, io};
+use super::{Disk, io, performance};
 use crate::kept;
 use crate::store::{RunRow, StoreError};
 use aivm_schema::artifact::Checksum;
@@ -209,7 +209,11 @@ impl Disk {
         let mut ours = Vec::new();
         for run in batch {
             match Lock::take(&writer.folder, &run.row.id) {
-                Ok(lock) => ours.push((run, lock)),
+                Ok(lock) => {
+                    // Read before the transaction: until it is removed it is ours, and nobody adds to it.
+                    let (performance, _) = self.performance_of(&run.row);
+                    ours.push((run, lock, performance));
+                }
                 Err(StoreError::Owned(_)) => {}
                 Err(error) => return Err(error),
             }
@@ -218,12 +222,13 @@ impl Disk {
             let database = &state.database;
             let remove = || -> rusqlite::Result<Vec<bool>> {
                 forget(database)?;
-                let gone = ours.iter().map(|(run, _)| {
+                let gone = ours.iter().map(|(run, _, performance)| {
                     let now = stands(database, &run.row.id)?;
                     let Some(now) = now.filter(|now| now.last == run.last && now.row == run.row) else {
                         return Ok(false);
                     };
                     gather(database, run)?;
+                    performance::keep(database, performance)?;
                     for statement in [
                         "DELETE FROM signal WHERE run = ?1",
                         "DELETE FROM head WHERE run = ?1",
@@ -240,7 +245,7 @@ impl Disk {
             remove().map_err(|source| writer.error(source))
         })?;
         // The lock is held until nothing is left: a new run of this name does not find what was another's.
-        for ((run, lock), gone) in ours.into_iter().zip(gone) {
+        for ((run, lock, _), gone) in ours.into_iter().zip(gone) {
             if gone {
                 remove_tree(kept::Kept::of(&writer.folder, &run.row.id).folder(), &mut collected.left);
                 collected.runs.push(run.row);
