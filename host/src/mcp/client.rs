@@ -4,15 +4,20 @@
 use super::connect::{Connection, connect};
 use super::{McpError, Server, Settings};
 use aivm_schema::artifact::ContentDigest;
+use aivm_schema::worker::McpTool;
 use rmcp::ServiceError;
-use rmcp::model::{CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ResourceContents};
+use rmcp::model::{
+    CallToolRequest, CallToolRequestParams, CallToolResult, ClientRequest, ContentBlock, ResourceContents, ServerResult,
+};
+use rmcp::service::{Peer, PeerRequestOptions, RoleClient};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::thread::JoinHandle;
 use tokio::runtime::Handle;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, oneshot};
 
 /// A tool as its server describes it.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,9 +72,22 @@ pub struct Servers {
 #[derive(Debug)]
 struct Desk {
     handle: Handle,
-    connections: BTreeMap<String, Arc<Mutex<Option<Arc<Connection>>>>>,
-    /// Dropped, the thread ends, and with it the connections and the programs behind them.
-    _end: tokio::sync::oneshot::Sender<()>,
+    connections: Connections,
+    end: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// By server; none: not connected.
+type Connections = BTreeMap<String, Arc<Mutex<Option<Arc<Connection>>>>>;
+
+impl Drop for Desk {
+    /// Programs are told to go, and what they were told before reaches them.
+    fn drop(&mut self) {
+        drop(self.end.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
 }
 
 impl Servers {
@@ -94,35 +112,53 @@ impl Servers {
             .await
     }
 
-    /// Calls a tool; one that is `pinned` only as it was. A call that is dropped is cancelled there.
+    /// Calls a tool; one that is `pinned` only as it was. None: `given_up` came first, and the server was told.
     pub async fn call(
         &self,
-        server: &str,
-        tool: &str,
-        pinned: Option<&str>,
+        tool: &McpTool,
         arguments: Map<String, Value>,
-    ) -> Result<Called, McpError> {
-        let (desk, settings) = self.desk(server)?;
-        let (name, tool, folder) = (server.to_owned(), tool.to_owned(), self.folder.clone());
-        let (place, pinned) = (desk.connections.get(server).cloned().unwrap_or_default(), pinned.map(str::to_owned));
-        desk.carry_out(server, async move {
-            let connection = connected(&place, &name, &settings, &folder).await?;
-            check(&connection.tools(&name).await?, &name, &tool, pinned.as_deref())?;
-            let params = CallToolRequestParams::new(tool.clone()).with_arguments(arguments);
-            match connection.peer().call_tool_once(params).await {
-                Ok(CallToolResponse::Complete(result)) => read(&tool, result),
-                Ok(_) => Err(McpError::Unusable {
-                    tool,
-                    reason: "it asks somebody for more, and nobody can answer here".to_owned(),
-                }),
-                Err(ServiceError::McpError(error)) => Err(McpError::Failed { tool, reason: error.to_string() }),
-                Err(error) => {
-                    let reason = format!("broke off: {error}");
-                    Err(McpError::Broken { server: name, reason })
-                }
-            }
-        })
-        .await
+        given_up: oneshot::Receiver<()>,
+    ) -> Result<Option<Called>, McpError> {
+        let (desk, settings) = self.desk(&tool.server)?;
+        let place = desk.connections.get(&tool.server).cloned().unwrap_or_default();
+        let (wanted, folder) = (tool.clone(), self.folder.clone());
+        let call = async move {
+            let connection = connected(&place, &wanted.server, &settings, &folder).await?;
+            check(&connection.tools(&wanted.server).await?, &wanted)?;
+            let params = CallToolRequestParams::new(wanted.tool.clone()).with_arguments(arguments);
+            let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
+            answered(&wanted, connection.peer(), request, given_up).await
+        };
+        desk.carry_out(&tool.server, call).await
+    }
+}
+
+async fn answered(
+    wanted: &McpTool,
+    peer: &Peer<RoleClient>,
+    request: ClientRequest,
+    given_up: oneshot::Receiver<()>,
+) -> Result<Option<Called>, McpError> {
+    let broken = |error: ServiceError| match error {
+        ServiceError::McpError(error) => McpError::Failed { tool: wanted.tool.clone(), reason: error.to_string() },
+        error => McpError::Broken { server: wanted.server.clone(), reason: format!("broke off: {error}") },
+    };
+    let mut sent =
+        peer.send_request_with_option(request, PeerRequestOptions::no_options()).await.map_err(broken)?;
+    let came = tokio::select! {
+        came = &mut sent.rx => came,
+        Ok(()) = given_up => {
+            // It may be gone: then nothing has to be told.
+            let _ = sent.cancel(Some("given up".to_owned())).await;
+            return Ok(None);
+        }
+    };
+    match came.unwrap_or(Err(ServiceError::TransportClosed)).map_err(broken)? {
+        ServerResult::CallToolResult(result) => read(&wanted.tool, result).map(Some),
+        _ => Err(McpError::Unusable {
+            tool: wanted.tool.clone(),
+            reason: "it asks somebody for more, and nobody can answer here".to_owned(),
+        }),
     }
 }
 
@@ -130,14 +166,20 @@ impl Desk {
     fn new(settings: &Settings) -> std::io::Result<Desk> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
-        let (end, ended) = tokio::sync::oneshot::channel::<()>();
-        std::thread::Builder::new().name("mcp".to_owned()).spawn(move || {
-            let _ = runtime.block_on(ended);
-            // A server that does not listen is not waited for.
-            runtime.shutdown_timeout(std::time::Duration::from_secs(1));
+        let (end, ended) = oneshot::channel::<()>();
+        let connections: Connections = settings.keys().map(|name| (name.clone(), Arc::default())).collect();
+        let open = connections.clone();
+        let thread = std::thread::Builder::new().name("mcp".to_owned()).spawn(move || {
+            runtime.block_on(async {
+                let _ = ended.await;
+                for place in open.values() {
+                    if let Some(connection) = place.lock().await.take() {
+                        connection.close().await;
+                    }
+                }
+            });
         })?;
-        let connections = settings.keys().map(|name| (name.clone(), Arc::default())).collect();
-        Ok(Desk { handle, connections, _end: end })
+        Ok(Desk { handle, connections, end: Some(end), thread: Some(thread) })
     }
 
     /// On the thread; dropped, it is dropped there, too.
@@ -172,14 +214,14 @@ async fn connected(
 }
 
 /// Is it there, and what it was?
-fn check(tools: &[Tool], server: &str, tool: &str, pinned: Option<&str>) -> Result<(), McpError> {
-    let (server, named) = (server.to_owned(), tool.to_owned());
+fn check(tools: &[Tool], wanted: &McpTool) -> Result<(), McpError> {
+    let McpTool { server, tool, pin } = wanted.clone();
     let Some(found) = tools.iter().find(|known| known.name == tool) else {
         let known = tools.iter().map(|known| format!("`{}`", known.name)).collect::<Vec<_>>().join(", ");
-        return Err(McpError::NoTool { server, tool: named, known });
+        return Err(McpError::NoTool { server, tool, known });
     };
-    match pinned {
-        Some(pinned) if pinned != found.digest() => Err(McpError::Changed { server, tool: named, is: found.digest() }),
+    match pin {
+        Some(pin) if pin != found.digest() => Err(McpError::Changed { server, tool, is: found.digest() }),
         _ => Ok(()),
     }
 }

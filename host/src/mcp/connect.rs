@@ -10,17 +10,19 @@ use rmcp::handler::client::ClientHandler;
 use rmcp::model::{ClientConfig, Implementation};
 use rmcp::service::{NotificationContext, Peer, RoleClient, RunningService, ServiceExt};
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransport, StreamableHttpClientTransportConfig};
-use rmcp::transport::{TokioChildProcess, child_process::TokioChildProcessBuilder};
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 
 /// How long a server may take to be ready; some are fetched from a registry first.
 const READY: Duration = Duration::from_secs(60);
+/// How long a program may take to end when its input has.
+const LEAVE: Duration = Duration::from_millis(500);
 /// What a program is given of the environment in any case.
 const PLAIN: [&str; 6] = ["PATH", "HOME", "LANG", "TMPDIR", "USER", "SHELL"];
 
@@ -28,6 +30,8 @@ const PLAIN: [&str; 6] = ["PATH", "HOME", "LANG", "TMPDIR", "USER", "SHELL"];
 pub(super) struct Connection {
     service: RunningService<RoleClient, Listener>,
     tools: Mutex<Option<Vec<Tool>>>,
+    /// The program that is the server.
+    child: Mutex<Option<Child>>,
 }
 
 /// Hears what the server says by itself.
@@ -59,6 +63,16 @@ impl Connection {
 
     pub fn is_over(&self) -> bool {
         self.service.is_closed() || self.peer().is_transport_closed()
+    }
+
+    /// Ends it: what was sent is sent, a program is left to end by itself for a moment.
+    pub async fn close(&self) {
+        self.service.cancellation_token().cancel();
+        if let Some(mut child) = self.child.lock().await.take()
+            && tokio::time::timeout(LEAVE, child.wait()).await.is_err()
+        {
+            let _ = child.kill().await;
+        }
     }
 
     /// What the server offers; asked again when it says that this has changed.
@@ -95,10 +109,13 @@ pub(super) async fn connect(name: &str, server: &Server, folder: &Path) -> Resul
     let listener = Listener { info, changed: Arc::default() };
     let late = |_| broken(name, format!("is not ready after {} seconds", READY.as_secs()));
     let failed = |error: rmcp::service::ClientInitializeError| broken(name, format!("does not answer as one: {error}"));
-    let service = match (server.run.split_first(), &server.url) {
+    let (service, child) = match (server.run.split_first(), &server.url) {
         (Some((program, arguments)), None) => {
-            let child = start(name, server, program, arguments, folder)?;
-            tokio::time::timeout(READY, listener.serve(child)).await.map_err(late)?.map_err(failed)?
+            let mut child = start(name, server, program, arguments, folder)?;
+            let (Some(output), Some(input)) = (child.stdout.take(), child.stdin.take()) else {
+                return Err(broken(name, "has no pipes".to_owned()));
+            };
+            (tokio::time::timeout(READY, listener.serve((output, input))).await.map_err(late)?, Some(child))
         }
         (None, Some(url)) => {
             let client = crate::work::http::client::builder().build();
@@ -106,11 +123,11 @@ pub(super) async fn connect(name: &str, server: &Server, folder: &Path) -> Resul
             let config = StreamableHttpClientTransportConfig::with_uri(url.as_str());
             let config = config.custom_headers(headers(name, server)?);
             let transport = StreamableHttpClientTransport::with_client(client, config);
-            tokio::time::timeout(READY, listener.serve(transport)).await.map_err(late)?.map_err(failed)?
+            (tokio::time::timeout(READY, listener.serve(transport)).await.map_err(late)?, None)
         }
         _ => return Err(broken(name, format!("is to be one of both: `run` or `url` in [mcp.{name}] of aivm.toml"))),
     };
-    Ok(Connection { service, tools: Mutex::default() })
+    Ok(Connection { service: service.map_err(failed)?, tools: Mutex::default(), child: Mutex::new(child) })
 }
 
 fn start(
@@ -119,8 +136,8 @@ fn start(
     program: &str,
     arguments: &[String],
     folder: &Path,
-) -> Result<TokioChildProcess, McpError> {
-    let mut command = tokio::process::Command::new(program);
+) -> Result<Child, McpError> {
+    let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_clear().kill_on_drop(true);
     for variable in PLAIN {
         if let Some(value) = std::env::var_os(variable) {
@@ -130,12 +147,11 @@ fn start(
     for variable in &server.env {
         command.env(variable, named(name, variable)?);
     }
-    let builder: TokioChildProcessBuilder = TokioChildProcess::builder(command);
     // What it says beside the protocol is its own: some greet.
-    let (child, _) = builder.stderr(Stdio::null()).spawn().map_err(|error| {
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.spawn().map_err(|error| {
         broken(name, format!("cannot be started: `{program}`: {error}; see `run` in [mcp.{name}] of aivm.toml"))
-    })?;
-    Ok(child)
+    })
 }
 
 fn named(server: &str, variable: &str) -> Result<String, McpError> {

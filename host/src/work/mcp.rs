@@ -6,7 +6,12 @@ use crate::mcp::{Called, Content, McpError, Servers};
 use aivm_schema::worker::McpTool;
 use aivm_vm::action::Usage;
 use serde_json::{Map, Value};
+use std::pin::pin;
 use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long it may take to tell a server that nobody waits any more.
+const TOLD: Duration = Duration::from_millis(500);
 
 /// Calls it.
 pub async fn run(task: &Task, tool: &McpTool, servers: &Servers) -> Returned {
@@ -14,21 +19,27 @@ pub async fn run(task: &Task, tool: &McpTool, servers: &Servers) -> Returned {
         Ok(arguments) => arguments,
         Err(reason) => return failed(&McpError::Unusable { tool: tool.tool.clone(), reason }),
     };
-    let called = servers.call(&tool.server, &tool.tool, tool.pin.as_deref(), arguments);
-    let in_time = async {
+    let (give_up, given_up) = oneshot::channel();
+    let mut called = pin!(servers.call(tool, arguments, given_up));
+    let late = async {
         match task.deadline_ms {
-            Some(ms) => tokio::time::timeout(Duration::from_millis(ms), called).await.ok(),
-            None => Some(called.await),
+            Some(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
+            None => std::future::pending().await,
         }
     };
-    tokio::select! {
-        came = in_time => match came {
-            Some(Ok(called)) => returned(task, called),
-            Some(Err(error)) => failed(&error),
-            None => Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0)),
+    let ended = tokio::select! {
+        came = &mut called => return match came {
+            Ok(Some(called)) => returned(task, called),
+            Ok(None) => Returned::stopped(),
+            Err(error) => failed(&error),
         },
+        () = late => Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0)),
         () = task.stop.asked() => Returned::stopped(),
-    }
+    };
+    let _ = give_up.send(());
+    // The server is told; one that does not even listen is not waited for.
+    let _ = tokio::time::timeout(TOLD, called).await;
+    ended
 }
 
 fn failed(error: &McpError) -> Returned {
