@@ -8,8 +8,8 @@ use crate::out::say;
 use crate::progress::Progress;
 use aivm_host::driver::{self, DriverError, Options, Report};
 use aivm_host::kept::Kept;
-use aivm_host::mint::Mint;
 use aivm_host::mcp::Servers;
+use aivm_host::mint::Mint;
 use aivm_host::models::Models;
 #[cfg(feature = "store")]
 use aivm_host::store::disk::Disk;

@@ -61,11 +61,15 @@ fn is_ready(port: u16) -> bool {
     ask().is_ok_and(|answer| answer.contains("\"ok\""))
 }
 
+fn aivm(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aivm"));
+    command.args(args).current_dir(folder).env("HOME", folder);
+    command.env_remove("AIVM_STATE").env_remove("AIVM_MODEL").output().expect("aivm runs")
+}
+
 fn run(folder: &Path, program: &str) -> Output {
     std::fs::write(folder.join("p.aivm"), program).expect("a file");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_aivm"));
-    command.args(["run", "p.aivm", "--in", "hello", "--json"]).current_dir(folder).env("HOME", folder);
-    command.env_remove("AIVM_STATE").env_remove("AIVM_MODEL").output().expect("aivm runs")
+    aivm(folder, &["run", "p.aivm", "--in", "hello", "--json"])
 }
 
 #[test]
@@ -125,4 +129,65 @@ fn official_clients_call_pipelines() {
         .env_remove("AIVM_STATE")
         .env_remove("AIVM_MODEL");
     assert!(clients.status().expect("the clients").success());
+}
+
+#[cfg(feature = "mcp")]
+#[test]
+fn reference_servers_are_called() {
+    let Some(folder) = std::env::var_os("AIVM_REAL") else {
+        println!("skipped: AIVM_REAL names no folder for the servers");
+        return;
+    };
+    let folder = Path::new(&folder).join("servers");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let packages = ["server-everything@2026.8.31", "server-filesystem@2026.8.31"]
+        .map(|name| format!("@modelcontextprotocol/{name}"));
+    let mut npm = Command::new("npm");
+    npm.args(["install", "--silent", "--no-audit", "--no-fund"]).args(packages).current_dir(&folder);
+    if !npm.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        println!("skipped: the reference servers of MCP are not to be had");
+        return;
+    }
+    let program = |name: &str| folder.join("node_modules/.bin").join(name).display().to_string();
+    let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+    let mut web = Command::new(program("mcp-server-everything"));
+    web.arg("streamableHttp").env("PORT", port.to_string()).stdout(Stdio::null()).stderr(Stdio::null());
+    let _web = Server(web.spawn().expect("a server"));
+    for _ in 0..100 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let dir = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(dir.path().join("docs")).expect("a folder");
+    std::fs::write(dir.path().join("docs/a.md"), "# A").expect("a file");
+    let settings = format!(
+        "[mcp.every]\nrun = [{:?}]\n[mcp.files]\nrun = [{:?}, \"docs\"]\n[mcp.web]\nurl = \"http://127.0.0.1:{port}/mcp\"\n",
+        program("mcp-server-everything"),
+        program("mcp-server-filesystem"),
+    );
+    std::fs::write(dir.path().join("aivm.toml"), settings).expect("a file");
+    for server in ["every", "files", "web"] {
+        let output = aivm(dir.path(), &["worker", "import", &format!("mcp:{server}")]);
+        assert!(output.status.success(), "{server}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+    let file = dir.path().join("docs/a.md").display().to_string();
+    let file = format!("{{\"path\": {file:?}}}");
+    for (word, input, code, says) in [
+        ("every-get-sum", r#"{"a": 2, "b": 3}"#, "", "The sum of 2 and 3 is 5."),
+        ("web-get-sum", r#"{"a": 2, "b": 3}"#, "", "The sum of 2 and 3 is 5."),
+        ("web-echo", r#"{"message": "hello"}"#, "", "Echo: hello"),
+        ("files-read_text_file", file.as_str(), "", "# A"),
+        ("files-read_text_file", r#"{"path": "/etc/passwd"}"#, "E0954", "Access denied"),
+        ("every-get-sum", r#"{"a": 2}"#, "E0909", "b"),
+    ] {
+        std::fs::write(dir.path().join("p.aivm"), format!("out <= ( switch <= ( {word} => send ) ) <= in\n"))
+            .expect("a file");
+        let output = aivm(dir.path(), &["run", "p.aivm", "--type", "application/json", "--in", input, "--json"]);
+        let report: Value = serde_json::from_slice(&output.stdout).expect("a report");
+        assert_eq!(report["error"]["code"].as_str().unwrap_or(""), code, "{word} {report}");
+        let said = if code.is_empty() { &report["output"]["text"] } else { &report["error"]["message"] };
+        assert!(said.as_str().is_some_and(|said| said.contains(says)), "{word} {report}");
+    }
 }

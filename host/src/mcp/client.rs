@@ -143,8 +143,7 @@ async fn answered(
         ServiceError::McpError(error) => McpError::Failed { tool: wanted.tool.clone(), reason: error.to_string() },
         error => McpError::Broken { server: wanted.server.clone(), reason: format!("broke off: {error}") },
     };
-    let mut sent =
-        peer.send_request_with_option(request, PeerRequestOptions::no_options()).await.map_err(broken)?;
+    let mut sent = peer.send_request_with_option(request, PeerRequestOptions::no_options()).await.map_err(broken)?;
     let came = tokio::select! {
         came = &mut sent.rx => came,
         Ok(()) = given_up => {

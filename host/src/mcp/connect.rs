@@ -130,13 +130,7 @@ pub(super) async fn connect(name: &str, server: &Server, folder: &Path) -> Resul
     Ok(Connection { service: service.map_err(failed)?, tools: Mutex::default(), child: Mutex::new(child) })
 }
 
-fn start(
-    name: &str,
-    server: &Server,
-    program: &str,
-    arguments: &[String],
-    folder: &Path,
-) -> Result<Child, McpError> {
+fn start(name: &str, server: &Server, program: &str, arguments: &[String], folder: &Path) -> Result<Child, McpError> {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(folder).env_clear().kill_on_drop(true);
     for variable in PLAIN {
