@@ -52,10 +52,10 @@ pub fn mcp(global: &Global, args: &McpArgs) -> Result<Exit, Failure> {
         let url = format!("http://{}{PATH}", door.address);
         match global.json {
             true => println!("{}", json!({"v": 1, "url": url, "tools": names})),
-            false => eprintln!("{url} · tools: {}", names.join(", ")),
+            false => server.log.say(format!("{url} · tools: {}", names.join(", "))),
         }
-    } else if !args.serve.quiet {
-        eprintln!("standard input and output · tools: {}", names.join(", "));
+    } else {
+        server.log.say(format!("standard input and output · tools: {}", names.join(", ")));
     }
     serve::run(server, args.serve.at_once, async |runner| {
         let tools = Tools { pipelines, runner };

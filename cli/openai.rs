@@ -39,7 +39,7 @@ pub fn openai(global: &Global, args: &OpenaiArgs) -> Result<Exit, Failure> {
     let url = format!("http://{}/v1", door.address);
     match global.json {
         true => println!("{}", json!({"v": 1, "url": url, "models": names})),
-        false => eprintln!("{url} · models: {}", names.join(", ")),
+        false => server.log.say(format!("{url} · models: {}", names.join(", "))),
     }
     serve::run(server, args.serve.at_once, async |runner| {
         let closing = runner.clone();

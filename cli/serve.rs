@@ -19,6 +19,7 @@ use std::path::Path;
 
 pub mod door;
 mod live;
+mod log;
 mod pipeline;
 mod runner;
 

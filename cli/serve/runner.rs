@@ -2,6 +2,7 @@
 //! holds a [`Runner`], which can be sent anywhere, and for each run a [`Running`]; when that is dropped the run is cancelled.
 
 use super::live::Live;
+use super::log::Log;
 use super::{Pipeline, Served};
 use crate::args::How;
 use crate::fail::{Exit, Failure};
@@ -135,6 +136,8 @@ pub struct Server {
     /// What they share.
     pub shared: Shared,
     pool: Rc<OnceCell<Rc<Pool>>>,
+    /// What is said to whoever watches.
+    pub log: Log,
     /// With which code the program ends.
     exit: Cell<Exit>,
 }
@@ -142,7 +145,8 @@ pub struct Server {
 impl Server {
     /// For these programs.
     pub fn new(programs: Vec<(Pipeline, Program)>, how: How, shared: Shared) -> Server {
-        Server { programs, how, shared, pool: Rc::default(), exit: Cell::new(Exit::SENT) }
+        let log = Log::new(how.quiet);
+        Server { programs, how, shared, pool: Rc::default(), log, exit: Cell::new(Exit::SENT) }
     }
 
     /// Serves until nobody can ask any more and all runs are over. `front` is given a runner; when it returns nothing more begins.
@@ -211,9 +215,7 @@ impl Server {
         let kept = store.flush();
         let mut served = Served::of(outcome, &report, &*store, self.how.ephemeral)?;
         served.output_tokens = ear.output_tokens;
-        if !self.how.quiet {
-            eprintln!("{}", served.line(&pipeline.name));
-        }
+        self.log.say(served.line(&pipeline.name));
         kept.map_err(|error| crate::fail::failed(&error.to_string()))?;
         if ear.hears && served.is_sent() {
             ear.rest(&served)?;

@@ -149,8 +149,17 @@ impl Drop for Session {
 
 impl Session {
     fn new(folder: &Path) -> Session {
-        let mut command = command(folder, &[&["mcp"], &ALL[..]].concat());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        Session::of(folder, &ALL)
+    }
+
+    fn of(folder: &Path, files: &[&str]) -> Session {
+        let mut command = command(folder, &[&["mcp"], files].concat());
+        command.stderr(Stdio::null());
+        Session::start(command)
+    }
+
+    fn start(mut command: Command) -> Session {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().expect("aivm starts");
         let (input, output) = (child.stdin.take(), BufReader::new(child.stdout.take().expect("its output")));
         let mut session = Session { child, input, output };
@@ -248,6 +257,59 @@ fn a_call_of_a_tool_is_a_run() {
     let run = parked["_meta"]["aivm/run"].as_str().expect("a run");
     assert!(text.contains("Shall we?") && text.contains(&format!("aivm approve {run}")), "{text}");
     assert_eq!(aivm(dir.path(), &["approve", run, "send"]).stdout, b"a plan");
+}
+
+#[test]
+fn several_values_and_bytes_come_as_they_are() {
+    let dir = folder();
+    let both = "+++\n[worker.loud]\nrun = \"tr a-z A-Z\"\n[worker.bytes]\nrun = \"printf 'a\\\\377'\"\nreturns = \"application/x-b\"\n+++\n\
+        out <= ( join <= ( loud => send  bytes => send ) ) <= in\n";
+    write(dir.path(), "both.aivm", both);
+    let size = "+++\n[worker.size]\nrun = \"wc -c\"\naccepts = [\"image/png\"]\nreturns = \"text/plain\"\n+++\n\
+        out <= ( switch[s] <= ( size => send ) ) <= in\n";
+    write(dir.path(), "size.aivm", size);
+    let server = Server::http(dir.path(), &["openai", "both.aivm", "size.aivm", "--listen", "127.0.0.1:0"]);
+    let (_, answer) = server.post("/v1/responses", &json!({"model": "both", "input": "hi"}));
+    let text = answer["output"][0]["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{answer}"));
+    assert_eq!(text, "── loud\nHI\n── bytes\ndata:application/x-b;base64,Yf8=\n");
+    let with = |part: Value| json!({"model": "size", "messages": [{"role": "user", "content": [part]}]});
+    let picture = json!({"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}});
+    let (status, answer) = server.post("/v1/chat/completions", &with(picture));
+    assert_eq!((status, &answer["choices"][0]["message"]["content"]), (200, &json!("3\n")), "{answer}");
+    let elsewhere = json!({"type": "image_url", "image_url": {"url": "http://127.0.0.1/a.png"}});
+    assert_eq!(server.post("/v1/chat/completions", &with(elsewhere)).0, 400);
+    assert_eq!(server.post("/v1/chat/completions", &chat("size", "three")).0, 400, "it takes a picture");
+
+    let mut mcp = Session::of(dir.path(), &["both.aivm", "size.aivm"]);
+    mcp.call(1, "both", json!({"input": "hi"}));
+    let content = mcp.result(1).0["content"].clone();
+    let texts: Vec<&str> =
+        content.as_array().expect("blocks").iter().filter_map(|block| block["text"].as_str()).collect();
+    assert_eq!(texts, ["── loud", "HI", "── bytes"]);
+    assert_eq!(
+        (&content[3]["type"], &content[3]["resource"]["blob"]),
+        (&json!("resource"), &json!("Yf8=")),
+        "{content}"
+    );
+    mcp.call(2, "size", json!({"input": "AAAA"}));
+    assert_eq!(mcp.result(2).0["content"][0]["text"], "3\n");
+}
+
+#[test]
+fn a_client_that_reads_no_errors_holds_nothing_up() {
+    let dir = project();
+    let mut command = command(dir.path(), &["mcp", "fails.aivm", "--ephemeral"]);
+    // Nobody ever reads it, and it is soon full.
+    let (unread, error) = std::io::pipe().expect("a pipe");
+    let mut fill = error.try_clone().expect("the same pipe");
+    std::thread::spawn(move || while fill.write_all(&[b'.'; 4096]).is_ok() {});
+    command.stderr(error);
+    let mut mcp = Session::start(command);
+    for id in 1..=20 {
+        mcp.call(id, "fails", json!({"input": "x"}));
+        assert_eq!(mcp.result(id).0["isError"], true);
+    }
+    drop(unread);
 }
 
 #[test]
