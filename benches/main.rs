@@ -22,6 +22,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 mod durable;
+#[cfg(feature = "models")]
+mod models;
 
 /// One line of the table.
 struct Row {
@@ -57,6 +59,8 @@ type Group = fn(&mut Vec<Row>);
 const GROUPS: &[(&str, Group)] = &[
     ("process", whole_process),
     ("durable", durable::durable),
+    #[cfg(feature = "models")]
+    ("models", models::models),
     ("compile", compiling),
     ("machine", machine),
     ("memory", memory),
@@ -68,6 +72,10 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     if let Some((durable::CHILD, rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
         return durable::child(rest);
+    }
+    #[cfg(feature = "models")]
+    if let Some((models::CHILD, rest)) = args.split_first().map(|(first, rest)| (first.as_str(), rest)) {
+        return models::carry_out(rest);
     }
     let wanted: Vec<&String> = args.iter().filter(|arg| !arg.starts_with('-')).collect();
     let mut rows = Vec::new();

@@ -35,12 +35,14 @@ fn both_spellings_mean_the_same() {
     assert_eq!(bundle, load(camel));
     let [worker] = bundle.workers.as_slice() else { panic!("{bundle:?}") };
     assert_eq!((worker.word.as_str(), worker.definition.about.as_str()), ("coder", "Writes code."));
+    let limits = worker.definition.limits;
+    assert_eq!((limits.requests_per_minute, limits.concurrent), (Some(60), None));
     let ask = ask(worker);
     assert_eq!(ask.models, ["gemini/gemini-1.5-pro"]);
     assert_eq!((ask.options.temperature, ask.options.top_p, ask.options.max_tokens), (Some(0.3), Some(0.8), Some(100)));
     assert_eq!(worker.price, Some(Price { input: Money(1_250_000), output: Money(10_000_000) }));
     assert_eq!(worker.key.as_deref(), Some("GOOGLE_API_KEY"));
-    for said in ["`candidate_count`", "max_requests_per_minute 60", "tool.ReadFile", "`nobody-here`"] {
+    for said in ["`candidate_count`", "tool.ReadFile", "`nobody-here`"] {
         assert!(worker.notes.iter().any(|note| note.contains(said)), "{said}: {:?}", worker.notes);
     }
     let twice = r#"[{"name": "a", "provider": "openai", "model_name": "m", "modelName": "n"}]"#;
