@@ -251,6 +251,7 @@ fn options(name: &str, limits: RunLimits) -> Options {
         params: Default::default(),
         mock: false,
         models: Default::default(),
+        sandbox: Default::default(),
         kept: aivm_host::kept::Kept::temporary(),
     };
     Options {

@@ -295,6 +295,7 @@ fn options(trace: bool) -> Options {
             params: Default::default(),
             mock: false,
             models: Default::default(),
+            sandbox: Default::default(),
         },
         limits: RunLimits::default(),
         timeout_ms: None,

@@ -4,11 +4,12 @@ use crate::args::{ConfigArgs, ConfigCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::project;
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
+use aivm_host::work::sandbox::{Sandbox, Wanted};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
 use aivm_lang::library::LibraryError;
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::seed::{self, Bundle, Policy};
-use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_schema::worker::{BehaviourDefinition, Does, Given, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -27,6 +28,40 @@ struct File {
     models: Defaults,
     provider: BTreeMap<String, Provider>,
     price: BTreeMap<String, Price>,
+    sandbox: SandboxSettings,
+}
+
+/// `[sandbox]`: what holds commands, and what they are given.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxSettings {
+    /// By what they are held; without it, by what there is.
+    pub means: Option<Wanted>,
+    /// May a definition say `sandbox = "none"`?
+    pub opt_out: bool,
+    /// Is there a network, where a definition does not say?
+    pub network: Option<bool>,
+    /// What they read.
+    pub read: Vec<String>,
+    /// What they write, of those that write.
+    pub write: Vec<String>,
+    /// The variables that they get.
+    pub env: Vec<String>,
+}
+
+/// `--sandbox`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SandboxFlag {
+    /// What there is: bwrap, else Landlock
+    Auto,
+    /// bubblewrap
+    Bwrap,
+    /// Landlock
+    Landlock,
+    /// Commands do what you may do
+    None,
+    /// What there is; but commands that ask for no sandbox have none
+    OptOut,
 }
 
 /// What an `aivm.toml` says.
@@ -38,6 +73,8 @@ pub struct Project {
     pub gc: Retention,
     /// Models and their providers.
     pub models: Settings,
+    /// What holds commands.
+    pub sandbox: SandboxSettings,
 }
 
 /// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
@@ -82,9 +119,9 @@ impl Project {
     /// From TOML text.
     pub fn parse(text: &str) -> Result<Project, String> {
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
-        let File { worker, behaviour, stage, limits, gc, models, provider, price } = file;
+        let File { worker, behaviour, stage, limits, gc, models, provider, price, sandbox } = file;
         let front = FrontMatter { worker, behaviour, stage, limits };
-        Ok(Project { front, gc, models: Settings { models, provider, price } })
+        Ok(Project { front, gc, models: Settings { models, provider, price }, sandbox })
     }
 
     /// That of the nearest `aivm.toml` above the store; an empty one when there is none.
@@ -135,6 +172,35 @@ pub fn models() -> Result<Arc<Models>, Failure> {
     Ok(Arc::new(Models::new(settings)))
 }
 
+/// The variable that says what holds commands.
+const SANDBOX: &str = "AIVM_SANDBOX";
+
+/// What holds commands: the flag over the variable over the project's settings.
+pub fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
+    use clap::ValueEnum;
+    let SandboxSettings { means, opt_out, network, read, write, env } = Project::of_the_store()?.sandbox;
+    let variable = std::env::var(SANDBOX).ok().filter(|word| !word.is_empty());
+    let variable = variable.map(|word| {
+        let wrong = |_| {
+            Failure::usage("E0934", format!("{SANDBOX}: `{word}` is none of auto, bwrap, landlock, none and opt-out"))
+        };
+        SandboxFlag::from_str(&word, false).map_err(wrong)
+    });
+    let (wanted, opt_out) = match flag.or(variable.transpose()?) {
+        None => (means.unwrap_or_default(), opt_out),
+        Some(SandboxFlag::Auto) => (Wanted::Auto, opt_out),
+        Some(SandboxFlag::Bwrap) => (Wanted::Bwrap, opt_out),
+        Some(SandboxFlag::Landlock) => (Wanted::Landlock, opt_out),
+        Some(SandboxFlag::None) => (Wanted::None, opt_out),
+        Some(SandboxFlag::OptOut) => (means.unwrap_or_default(), true),
+    };
+    let given = Given { network, read, write, env };
+    let hidden = project::user_folder().into_iter().chain([project::state_folder()]).collect();
+    // Elsewhere there is nothing to hold them by.
+    let launcher = if cfg!(target_os = "linux") { std::env::current_exe().ok() } else { None };
+    Ok(Arc::new(Sandbox { wanted, opt_out, given, hidden, launcher, found: Default::default() }))
+}
+
 fn model_named() -> Option<String> {
     std::env::var("AIVM_MODEL").ok().filter(|named| !named.trim().is_empty())
 }
@@ -182,7 +248,7 @@ fn settings() -> Vec<Setting> {
         value: project::user_folder().map_or("none".into(), |folder| folder.display().to_string()),
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
-    let Project { front: FrontMatter { limits, .. }, gc, models } = root
+    let Project { front: FrontMatter { limits, .. }, gc, models, sandbox: held } = root
         .and_then(|root| project::read_plain(&root.join("aivm.toml")).ok().flatten())
         .and_then(|text| Project::parse(&text).ok())
         .unwrap_or_default();
@@ -198,10 +264,16 @@ fn settings() -> Vec<Setting> {
     limit("gc.keep", gc.keep.map(|n| n.to_string()), "none");
     let status: Vec<&str> = gc.status.iter().map(|status| status.word()).collect();
     limit("gc.status", Some(status.join(", ")).filter(|all| !all.is_empty()), "all");
+    if variable(SANDBOX).is_none() {
+        limit("sandbox", held.means.map(|means| means.word().to_owned()), "auto");
+    }
     let default = Some(models.models.default.join(", ")).filter(|names| !names.is_empty());
     match model_named() {
         Some(value) => settings.push(Setting { name: "model", value, origin: "AIVM_MODEL".into() }),
         None => limit("model", default, "none"),
+    }
+    if let Some(value) = variable(SANDBOX) {
+        settings.push(Setting { name: "sandbox", value, origin: SANDBOX.into() });
     }
     settings.push(Setting {
         name: "webhook",

@@ -20,6 +20,8 @@ mod fail;
 mod graph;
 mod input;
 mod keys;
+#[cfg(target_os = "linux")]
+mod launch;
 mod library;
 mod module;
 mod progress;
@@ -38,6 +40,10 @@ use fail::{Exit, Failure};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = launch::launch() {
+        return code;
+    }
     let exit = match Args::try_parse() {
         Ok(args) => {
             let json = args.global.json;

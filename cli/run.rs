@@ -166,7 +166,15 @@ fn options(global: &Global, how: &How, program: &Program, mint: &Mint) -> Result
         false => Kept::of(&crate::project::state_folder(), &run),
     };
     Ok(Options {
-        around: Surroundings { run, workspace, kept, params, mock: how.mock, models: crate::config::models()? },
+        around: Surroundings {
+            run,
+            workspace,
+            kept,
+            params,
+            mock: how.mock,
+            models: crate::config::models()?,
+            sandbox: crate::config::sandbox(how.sandbox)?,
+        },
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
         trace: global.json,

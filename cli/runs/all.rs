@@ -15,6 +15,7 @@ use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::resume::{ResumeError, Resumer};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, StoreError};
+use aivm_host::work::sandbox::Sandbox;
 use aivm_vm::VerifiedModule;
 use serde_json::json;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
         disk: &disk,
         mint: &mint,
         models: crate::config::models()?,
+        sandbox: crate::config::sandbox(args.sandbox)?,
         args,
         json: global.json,
         colours,
@@ -63,6 +65,7 @@ struct All<'a> {
     disk: &'a Disk,
     mint: &'a Arc<Mint>,
     models: Arc<Models>,
+    sandbox: Arc<Sandbox>,
     args: &'a ResumeArgs,
     json: bool,
     colours: bool,
@@ -138,7 +141,14 @@ impl Resumer for All<'_> {
     fn how(&mut self, recovered: &mut Recovered) -> Options {
         resume::raise(&mut recovered.run, self.mint, self.args);
         let process = crate::cassette::resume_one(recovered.started.cassette.as_ref());
-        resume::options(&recovered.run, recovered.started.clone(), false, self.models.clone(), process)
+        resume::options(
+            &recovered.run,
+            recovered.started.clone(),
+            false,
+            self.models.clone(),
+            self.sandbox.clone(),
+            process,
+        )
     }
 
     fn came(&mut self, row: &RunRow, came: Result<(Report, VerifiedModule), ResumeError>) -> bool {

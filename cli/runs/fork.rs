@@ -82,6 +82,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
             params: started.params.clone().into_iter().collect(),
             mock: started.mock,
             models: crate::config::models()?,
+            sandbox: crate::config::sandbox(None)?,
         },
         limits: started.limits,
         timeout_ms: started.timeout_ms,

@@ -1,6 +1,7 @@
 //! `resume`, `settle`: how a run goes on that was interrupted or waits for somebody.
 
 use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled, Tape};
+use crate::config::SandboxFlag;
 use crate::fail::{Exit, Failure, coded};
 use crate::out::say;
 use crate::runs::find;
@@ -14,6 +15,7 @@ use aivm_host::process::Process;
 use aivm_host::recovery::{From, Recovered};
 use aivm_host::store::Store;
 use aivm_host::work::Surroundings;
+use aivm_host::work::sandbox::Sandbox;
 use aivm_schema::journal::{Body, RunStarted};
 use aivm_schema::module::RunLimits;
 use aivm_vm::action::Purpose;
@@ -22,7 +24,7 @@ use std::sync::Arc;
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
-    go_on_by(global, &args.run, args.quiet, &args.tape, |run, mint, _, _| {
+    go_on_by(global, &args.run, args.quiet, (&args.tape, args.sandbox), |run, mint, _, _| {
         raise(run, mint, args);
         Ok(())
     })
@@ -101,14 +103,14 @@ pub fn go_on(
     quiet: bool,
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    go_on_by(global, name, quiet, &Tape::default(), tell)
+    go_on_by(global, name, quiet, (&Tape::default(), None), tell)
 }
 
 fn go_on_by(
     global: &Global,
     name: &str,
     quiet: bool,
-    tape: &Tape,
+    (tape, sandbox): (&Tape, Option<SandboxFlag>),
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
@@ -125,7 +127,8 @@ fn go_on_by(
         say(&format!("it goes on as it began: {}", crate::cassette::text(cassette)));
     }
     tell(&mut run, &mint, &kept, &row.id)?;
-    let options = options(&run, started, global.json, crate::config::models()?, process);
+    let options =
+        options(&run, started, global.json, crate::config::models()?, crate::config::sandbox(sandbox)?, process);
     let store: Rc<dyn Store> = Rc::new(kept);
     let how = How { quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
@@ -139,6 +142,7 @@ pub fn options(
     started: RunStarted,
     trace: bool,
     models: Arc<Models>,
+    sandbox: Arc<Sandbox>,
     process: Rc<dyn Process>,
 ) -> Options {
     Options {
@@ -149,6 +153,7 @@ pub fn options(
             params: started.params.into_iter().collect(),
             mock: started.mock,
             models,
+            sandbox,
         },
         limits: run.limits(),
         timeout_ms: started.timeout_ms,

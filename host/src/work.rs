@@ -25,6 +25,7 @@ pub mod leftovers;
 pub mod mock;
 #[cfg(feature = "models")]
 pub mod model;
+pub mod sandbox;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.
 #[derive(Debug)]
@@ -90,6 +91,8 @@ pub struct Surroundings {
     pub mock: bool,
     /// Whom workers ask that ask a model.
     pub models: Arc<Models>,
+    /// What holds commands to their effects.
+    pub sandbox: Arc<sandbox::Sandbox>,
 }
 
 /// One call.

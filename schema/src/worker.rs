@@ -10,12 +10,14 @@ mod agent;
 mod http;
 mod mock;
 mod model;
+mod sandbox;
 pub mod seed;
 mod spelling;
 
 pub use http::{Http, Method};
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
+pub use sandbox::{Given, NoSandbox, Sandbox};
 pub use spelling::DefinitionError;
 use spelling::Spelling;
 
@@ -60,6 +62,8 @@ pub struct WorkerDefinition {
     pub tokens: Option<Tokens>,
     /// How many parts its output has at most, when another step fans out over it.
     pub most: Option<u32>,
+    /// What a command is given beside what its effect allows.
+    pub sandbox: Sandbox,
     /// What `--mock` answers instead of a call.
     pub mock: Option<Vec<MockEntry>>,
 }
@@ -193,6 +197,7 @@ impl WorkerDefinition {
             cost: None,
             tokens: None,
             most: None,
+            sandbox: Sandbox::default(),
             mock: None,
         }
     }

@@ -169,6 +169,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
             params: Default::default(),
             mock: directives.contains(&"mock"),
             models: Default::default(),
+            sandbox: Default::default(),
         },
         limits,
         timeout_ms: value("timeout").map(|time| time.parse::<aivm_schema::unit::Milliseconds>().expect("a time").0),

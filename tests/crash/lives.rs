@@ -279,6 +279,7 @@ impl Lives {
             params: Default::default(),
             mock: false,
             models: Default::default(),
+            sandbox: Default::default(),
         };
         let (timeout_ms, trace) = (ground.case.timeout_ms, ground.dice.chance(50));
         let process = Rc::new(kept.clone());
