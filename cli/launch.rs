@@ -53,7 +53,11 @@ fn obey(order: &OsString, argv: &[OsString]) -> Result<ExitCode, String> {
         // Sockets without a name in the file system are the network's; where they cannot be cut off, there are none.
         None => !order.network || scope(),
     };
-    calls::filter(order.network || order.files.is_none(), scoped && order.files.is_none())?;
+    calls::filter(&calls::Left {
+        internet: order.network || order.files.is_none(),
+        local: scoped && order.files.is_none(),
+        modes: !order.fixed,
+    })?;
     if argv.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

@@ -72,9 +72,42 @@ const UNKNOWN: &[i64] =
 /// Types what the terminal's user did not; the second, of the console.
 const TYPING: [u64; 2] = [libc::TIOCSTI as u64, libc::TIOCLINUX as u64];
 
-/// From here on this process and all that it starts are without them. `internet`: there is one, be it an empty one. `local`: sockets of
-/// this machine can only be its own.
-pub fn filter(internet: bool, local: bool) -> Result<(), String> {
+/// Modes, owners, times and attributes of files, by name or by a file that is open.
+const MODES: &[i64] = &[
+    libc::SYS_fchmod,
+    libc::SYS_fchmodat,
+    libc::SYS_fchmodat2,
+    libc::SYS_fchown,
+    libc::SYS_fchownat,
+    libc::SYS_setxattr,
+    libc::SYS_lsetxattr,
+    libc::SYS_fsetxattr,
+    libc::SYS_removexattr,
+    libc::SYS_lremovexattr,
+    libc::SYS_fremovexattr,
+    SETXATTRAT,
+    SETXATTRAT + 3,
+];
+/// Newer than the table of names; the one after the next two removes.
+const SETXATTRAT: i64 = 463;
+#[cfg(target_arch = "x86_64")]
+const MODES_HERE: &[i64] =
+    &[libc::SYS_chmod, libc::SYS_chown, libc::SYS_lchown, libc::SYS_utime, libc::SYS_utimes, libc::SYS_futimesat];
+#[cfg(not(target_arch = "x86_64"))]
+const MODES_HERE: &[i64] = &[];
+
+/// What is left.
+pub struct Left {
+    /// There is an internet, be it an empty one.
+    pub internet: bool,
+    /// There are sockets of this machine, and they can only be its own.
+    pub local: bool,
+    /// Modes of files can be changed.
+    pub modes: bool,
+}
+
+/// From here on this process and all that it starts are without them.
+pub fn filter(left: &Left) -> Result<(), String> {
     let failed = |error: &dyn std::fmt::Display| format!("the filter of its calls: {error}");
     let arch = std::env::consts::ARCH.try_into().map_err(|e: seccompiler::BackendError| failed(&e))?;
     let rules = || -> Result<BTreeMap<i64, Vec<SeccompRule>>, seccompiler::BackendError> {
@@ -94,11 +127,17 @@ pub fn filter(internet: bool, local: bool) -> Result<(), String> {
         rules.insert(libc::SYS_clone, flags.iter().map(any).collect::<Result<_, _>>()?);
         let typing = |what: &u64| SeccompRule::new(vec![If::new(1, Len::Dword, Op::Eq, *what)?]);
         rules.insert(libc::SYS_ioctl, TYPING.iter().map(typing).collect::<Result<_, _>>()?);
+        if !left.modes {
+            rules.extend(MODES.iter().chain(MODES_HERE).map(|call| (*call, Vec::new())));
+            // The times of a file that is open and has no name here are its own: whoever made it sets them.
+            let named = SeccompRule::new(vec![If::new(1, Len::Qword, Op::Ne, 0)?])?;
+            rules.insert(libc::SYS_utimensat, vec![named]);
+        }
         let mut kinds = Vec::new();
-        if internet {
+        if left.internet {
             kinds.extend([libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK]);
         }
-        if local {
+        if left.local {
             kinds.push(libc::AF_UNIX);
         }
         // Every other kind: of the machine that this one is a guest of, of its radio, of its packets.

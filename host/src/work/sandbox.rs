@@ -151,7 +151,8 @@ impl Sandbox {
             Means::Land => {
                 let files = land::files(&may).map_err(|reason| error("E0933", format!("`{name}`: {reason}")))?;
                 let join = bound.group.as_ref().map(Group::tasks);
-                let orders = Orders { files: Some(files), join, supervise: true, ..orders };
+                let fixed = may.workspace != Workspace::Write;
+                let orders = Orders { files: Some(files), join, supervise: true, fixed, ..orders };
                 let mut words = orders.launch(launcher).into_iter();
                 let mut command = Command::new(words.next().unwrap_or_default());
                 command.args(words).args(argv);

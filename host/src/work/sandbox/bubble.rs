@@ -34,7 +34,8 @@ pub fn args(may: &May<'_>, launcher: &Path, tmpfs_size: bool) -> Vec<OsString> {
             Err(_) => {}
         }
     }
-    args.say(&["--proc", "/proc", "--dev", "/dev"]);
+    // Root's own files are the kernel's settings: it needs no power to write them.
+    args.say(&["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]);
     args.tmpfs(Path::new("/tmp"), tmpfs_size);
     let mut mounts = Vec::new();
     let at = match may.workspace {

@@ -26,6 +26,8 @@ pub struct Orders {
     pub supervise: bool,
     /// Which files are left, where nothing else says.
     pub files: Option<Files>,
+    /// Modes, owners and times of files cannot be changed by name: the means does not look at them.
+    pub fixed: bool,
     /// Is there a network?
     pub network: bool,
     /// The most processes of this namespace.
