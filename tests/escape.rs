@@ -72,7 +72,8 @@ impl Ground {
         victim.arg("98765").env("SECRET", CANARY).current_dir(path("other"));
         victim.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let victim = victim.spawn().expect("sleep runs");
-        let abstract_name = format!("aivm-escape-{}", std::process::id());
+        let own = dir.path().file_name().expect("a name").to_string_lossy();
+        let abstract_name = own.trim_start_matches('.').to_owned();
         let address = SocketAddr::from_abstract_name(&abstract_name).expect("an address");
         listen(UnixListener::bind_addr(&address).expect("a socket"));
         listen(UnixListener::bind(path("other/docker.sock")).expect("a socket"));
