@@ -12,9 +12,11 @@ use aivm_host::mint::Mint;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer, totals_text};
 use aivm_host::work::Surroundings;
+use aivm_host::work::sandbox::{Sandbox, Wanted};
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, json as artifact_json};
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{DEBUG, EndKind, Module, RunLimits, drafts};
+use aivm_schema::worker::{Does, WorkerDefinition};
 use aivm_vm::action::{CallError, Limit, RunEnd};
 use aivm_vm::run::Why;
 use aivm_vm::verify::VerifiedModule;
@@ -55,6 +57,9 @@ pub fn run(global: &Global, how: &How, named: Option<(&str, Draft)>, program: &P
         options.around.kept = Kept::of(&crate::project::state_folder(), id);
         options.around.run = id.to_owned();
     }
+    if !global.json && !how.quiet && !how.mock {
+        say_unheld(program.module.module(), &options.around.sandbox);
+    }
     let store = store(how.ephemeral)?;
     let module = keep(program, &mint, &*store)?;
     if !how.ephemeral {
@@ -74,6 +79,18 @@ pub fn run(global: &Global, how: &How, named: Option<(&str, Draft)>, program: &P
     carry(global, how, &program.module, &store, async |observer| {
         driver::run(program.module.clone(), input, options, store.clone(), mint, observer).await
     })
+}
+
+/// Says that commands are not held, of those that would be if there were something to hold them by.
+fn say_unheld(module: &Module, sandbox: &Sandbox) {
+    let definitions = module.workers.iter().filter_map(|worker| WorkerDefinition::from_json(&worker.definition).ok());
+    let mut commands = definitions.filter(|worker| worker.effect.is_none() && matches!(worker.does, Does::Command(_)));
+    if sandbox.wanted == Wanted::None || commands.next().is_none() {
+        return;
+    }
+    if let Err(reason) = sandbox.means() {
+        say(&plain(&format!("commands that declare no effect run without a sandbox here: {reason}")));
+    }
 }
 
 /// Carries a run on to its end, or to where it must wait, and shows what came of it.
