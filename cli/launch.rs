@@ -57,6 +57,7 @@ fn obey(order: &OsString, argv: &[OsString]) -> Result<ExitCode, String> {
         internet: order.network || order.files.is_none(),
         local: scoped && order.files.is_none(),
         modes: !order.fixed,
+        alone: order.files.is_none(),
     })?;
     if argv.is_empty() {
         return Ok(ExitCode::SUCCESS);
@@ -126,18 +127,15 @@ fn close_files() -> Result<(), String> {
     Ok(())
 }
 
-/// Written into a `/proc` of its own that is gone again.
+/// Written into the namespace's own `/proc`, into which nothing is written any more after that.
 fn bound_namespace(most: u32) -> Result<(), String> {
-    use nix::mount::{MntFlags, MsFlags, mount, umount2};
-    let at = "/tmp";
-    let none = None::<&str>;
-    let bound = || -> Result<(), String> {
-        mount(Some("proc"), at, Some("proc"), MsFlags::empty(), none).map_err(|error| error.to_string())?;
-        let written = std::fs::write("/tmp/sys/kernel/pid_max", most.to_string()).map_err(|error| error.to_string());
-        umount2(at, MntFlags::MNT_DETACH).map_err(|error| error.to_string())?;
-        written
-    };
-    bound().map_err(|reason| format!("its processes cannot be bounded: {reason}"))
+    use nix::mount::{MsFlags, mount};
+    let (none, flags) = (None::<&str>, MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC);
+    let sealed = flags | MsFlags::MS_REMOUNT | MsFlags::MS_BIND | MsFlags::MS_RDONLY;
+    std::fs::write("/proc/sys/kernel/pid_max", most.to_string())
+        .map_err(|error| error.to_string())
+        .and_then(|()| mount(none, "/proc", none, sealed, none).map_err(|error| error.to_string()))
+        .map_err(|reason| format!("its processes cannot be bounded: {reason}"))
 }
 
 fn limits(order: &Orders) -> Result<(), String> {

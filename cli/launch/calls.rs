@@ -96,6 +96,17 @@ const MODES_HERE: &[i64] =
 #[cfg(not(target_arch = "x86_64"))]
 const MODES_HERE: &[i64] = &[];
 
+/// Of another process, whose number is the first argument.
+const OF_THE_FIRST: &[i64] = &[
+    libc::SYS_prlimit64,
+    libc::SYS_sched_setaffinity,
+    libc::SYS_sched_setattr,
+    libc::SYS_sched_setparam,
+    libc::SYS_sched_setscheduler,
+];
+/// The same, by the second.
+const OF_THE_SECOND: &[i64] = &[libc::SYS_setpriority, libc::SYS_ioprio_set];
+
 /// What is left.
 pub struct Left {
     /// There is an internet, be it an empty one.
@@ -104,6 +115,8 @@ pub struct Left {
     pub local: bool,
     /// Modes of files can be changed.
     pub modes: bool,
+    /// Whatever process it can name is its own.
+    pub alone: bool,
 }
 
 /// From here on this process and all that it starts are without them.
@@ -132,6 +145,14 @@ pub fn filter(left: &Left) -> Result<(), String> {
             // The times of a file that is open and has no name here are its own: whoever made it sets them.
             let named = SeccompRule::new(vec![If::new(1, Len::Qword, Op::Ne, 0)?])?;
             rules.insert(libc::SYS_utimensat, vec![named]);
+        }
+        if !left.alone {
+            for (calls, argument) in [(OF_THE_FIRST, 0), (OF_THE_SECOND, 1)] {
+                let another = || SeccompRule::new(vec![If::new(argument, Len::Dword, Op::Ne, 0)?]);
+                for call in calls {
+                    rules.insert(*call, vec![another()?]);
+                }
+            }
         }
         let mut kinds = Vec::new();
         if left.internet {

@@ -133,7 +133,7 @@ impl Sandbox {
         let orders = Orders { network: may.network, ..bound.orders };
         let confined = match &means {
             Means::Bubble { program, tmpfs_size } => {
-                let args = bubble::args(&may, launcher, *tmpfs_size);
+                let args = bubble::args(&may, launcher, *tmpfs_size, orders.pid_max.is_some());
                 let inside = orders.launch(Path::new(bubble::LAUNCHER));
                 // A process group of the system's is joined before anything is started in it.
                 let mut command = match orders.joining(bound.group.as_ref().map(Group::tasks)) {

@@ -10,8 +10,9 @@ pub const LAUNCHER: &str = "/run/aivm/launcher";
 /// The private workspace.
 const WORK: &str = "/work";
 
-/// The arguments of `bwrap`, but for what it runs.
-pub fn args(may: &May<'_>, launcher: &Path, tmpfs_size: bool) -> Vec<OsString> {
+/// The arguments of `bwrap`, but for what it runs. Files of `/proc` that are root's own are the kernel's settings, which it needs no power
+/// to write: nothing is written there, once the launcher has.
+pub fn args(may: &May<'_>, launcher: &Path, tmpfs_size: bool, launcher_seals: bool) -> Vec<OsString> {
     let mut args = Args(Vec::with_capacity(200));
     // Its own processes, and all of them gone with it; its own terminal, which is none.
     args.say(&["--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session"]);
@@ -34,8 +35,10 @@ pub fn args(may: &May<'_>, launcher: &Path, tmpfs_size: bool) -> Vec<OsString> {
             Err(_) => {}
         }
     }
-    // Root's own files are the kernel's settings: it needs no power to write them.
-    args.say(&["--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]);
+    args.say(&["--proc", "/proc", "--dev", "/dev"]);
+    if !launcher_seals {
+        args.say(&["--remount-ro", "/proc"]);
+    }
     args.tmpfs(Path::new("/tmp"), tmpfs_size);
     let mut mounts = Vec::new();
     let at = match may.workspace {
