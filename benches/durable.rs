@@ -250,8 +250,7 @@ fn options(name: &str, limits: RunLimits) -> Options {
         workspace: std::env::temp_dir(),
         params: Default::default(),
         mock: false,
-        models: Default::default(),
-        mcp: Default::default(),
+        outside: Default::default(),
         kept: aivm_host::kept::Kept::temporary(),
     };
     Options {

@@ -52,12 +52,43 @@ fn seconds(work: impl FnOnce()) -> f64 {
     began.elapsed().as_secs_f64()
 }
 
+/// The middle of some figures.
+fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// What a sandbox adds to a command: two runs of a hundred commands each, one after the other, with one and without.
+fn sandbox(rows: &mut Vec<Row>) {
+    const COMMANDS: usize = 100;
+    let folder = tempfile::tempdir().expect("a folder");
+    let steps = vec!["x => next"; COMMANDS].join("  ");
+    let text =
+        format!("+++\n[worker.x]\nrun = [\"true\"]\neffect = \"pure\"\n+++\nout <= ( switch <= ( {steps} ) ) <= in\n");
+    std::fs::write(folder.path().join("p.aivm"), text).expect("a file");
+    let run = |means: &str| {
+        let args = ["run", "p.aivm", "--in", "x", "--ephemeral", "-q", "--sandbox", means];
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aivm"));
+        let output = command.args(args).current_dir(folder.path()).output().expect("it runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let each = |means: &str| seconds(|| run(means)) * 1e3 / COMMANDS as f64;
+    for (means, what) in [("bwrap", "a command in bubblewrap"), ("landlock", "a command in Landlock")] {
+        // In pairs, each beside the other in time.
+        let pairs: Vec<(f64, f64)> = (0..9).map(|_| (each("none"), each(means))).collect();
+        let alone = median(pairs.iter().map(|(alone, _)| *alone).collect());
+        let held = median(pairs.iter().map(|(_, held)| *held).collect());
+        rows.push(row(what, held, "ms", ("without", alone), "≤ 15 ms more"));
+    }
+}
+
 type Group = fn(&mut Vec<Row>);
 
 /// The groups of figures: `cargo bench -- machine join` takes two of them, and writes nothing. Whole processes come first: the
 /// most memory that a child held begins with what its parent held when it was made.
 const GROUPS: &[(&str, Group)] = &[
     ("process", whole_process),
+    ("sandbox", sandbox),
     ("durable", durable::durable),
     #[cfg(feature = "models")]
     ("models", models::models),
@@ -302,8 +333,7 @@ fn options(trace: bool) -> Options {
             kept: aivm_host::kept::Kept::temporary(),
             params: Default::default(),
             mock: false,
-            models: Default::default(),
-            mcp: Default::default(),
+            outside: Default::default(),
         },
         limits: RunLimits::default(),
         timeout_ms: None,

@@ -206,7 +206,7 @@ async fn ours(url: &str, streams: bool, lines: usize, calls: usize) -> Vec<f64> 
     let module = asking(calls);
     let line = || {
         let (module, mint, mut options) = (module.clone(), mint.clone(), options(false));
-        options.around.models = models.clone();
+        options.around.outside.models = models.clone();
         async move {
             let mut ear = Ear { streams, ..Ear::default() };
             let draft = Draft { media_type: "text/plain".into(), payload: b"the input".to_vec(), ..Draft::default() };

@@ -7,11 +7,13 @@ use crate::secret::Secrets;
 use aivm_host::mcp::{self, Servers};
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
 use aivm_host::secret::{MASK, shape};
+use aivm_host::work::Outside;
+use aivm_host::work::sandbox::{Sandbox, Wanted};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
 use aivm_lang::library::LibraryError;
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::seed::{self, Bundle, Policy};
-use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_schema::worker::{BehaviourDefinition, Does, Given, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -32,6 +34,40 @@ struct File {
     price: BTreeMap<String, Price>,
     mcp: mcp::Settings,
     secrets: Secrets,
+    sandbox: SandboxSettings,
+}
+
+/// `[sandbox]`: what holds commands, and what they are given.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SandboxSettings {
+    /// By what they are held; without it, by what there is.
+    pub means: Option<Wanted>,
+    /// May a definition say `sandbox = "none"`?
+    pub opt_out: bool,
+    /// Is there a network, where a definition does not say?
+    pub network: Option<bool>,
+    /// What they read.
+    pub read: Vec<String>,
+    /// What they write, of those that write.
+    pub write: Vec<String>,
+    /// The variables that they get.
+    pub env: Vec<String>,
+}
+
+/// `--sandbox`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SandboxFlag {
+    /// What there is: bwrap, else Landlock
+    Auto,
+    /// bubblewrap
+    Bwrap,
+    /// Landlock
+    Landlock,
+    /// Commands do what you may do
+    None,
+    /// What there is; but commands that ask for no sandbox have none
+    OptOut,
 }
 
 /// What an `aivm.toml` says.
@@ -49,6 +85,8 @@ pub struct Project {
     pub secrets: Secrets,
     /// The folder of the file, where that is known.
     pub root: Option<PathBuf>,
+    /// What holds commands.
+    pub sandbox: SandboxSettings,
 }
 
 /// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
@@ -96,9 +134,9 @@ impl Project {
             return Err(format!("E0964: {reason}"));
         }
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
-        let File { worker, behaviour, stage, limits, gc, models, provider, price, mcp, secrets } = file;
+        let File { worker, behaviour, stage, limits, gc, models, provider, price, mcp, secrets, sandbox } = file;
         let front = FrontMatter { worker, behaviour, stage, limits };
-        Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, mcp, root: None })
+        Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, mcp, sandbox, root: None })
     }
 
     /// That of the nearest `aivm.toml` above the store; an empty one when there is none.
@@ -142,7 +180,7 @@ fn add_seeds(settings: &mut Settings, bundle: &Bundle) {
 }
 
 /// Whom workers ask that ask a model.
-pub fn models() -> Result<Arc<Models>, Failure> {
+fn models() -> Result<Arc<Models>, Failure> {
     let mut settings = Project::of_the_store()?.models;
     if let Some(named) = model_named() {
         settings.models.default = named.split(',').map(|name| name.trim().to_owned()).collect();
@@ -155,11 +193,45 @@ pub fn models() -> Result<Arc<Models>, Failure> {
     Ok(Arc::new(models))
 }
 
+/// What workers use that is one for all runs of this process.
+pub fn outside(flag: Option<SandboxFlag>) -> Result<Outside, Failure> {
+    Ok(Outside { models: models()?, mcp: servers()?, sandbox: sandbox(flag)? })
+}
+
 /// The MCP servers whose tools workers call.
 pub fn servers() -> Result<Arc<Servers>, Failure> {
     let project = Project::of_the_store()?;
     let folder = project.root.unwrap_or_else(|| Path::new(".").to_path_buf());
     Ok(Arc::new(Servers::new(project.mcp, folder)))
+}
+
+/// The variable that says what holds commands.
+const SANDBOX: &str = "AIVM_SANDBOX";
+
+/// What holds commands: the flag over the variable over the project's settings.
+fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
+    use clap::ValueEnum;
+    let SandboxSettings { means, opt_out, network, read, write, env } = Project::of_the_store()?.sandbox;
+    let variable = std::env::var(SANDBOX).ok().filter(|word| !word.is_empty());
+    let variable = variable.map(|word| {
+        let wrong = |_| {
+            Failure::usage("E0934", format!("{SANDBOX}: `{word}` is none of auto, bwrap, landlock, none and opt-out"))
+        };
+        SandboxFlag::from_str(&word, false).map_err(wrong)
+    });
+    let (wanted, opt_out) = match flag.or(variable.transpose()?) {
+        None => (means.unwrap_or_default(), opt_out),
+        Some(SandboxFlag::Auto) => (Wanted::Auto, opt_out),
+        Some(SandboxFlag::Bwrap) => (Wanted::Bwrap, opt_out),
+        Some(SandboxFlag::Landlock) => (Wanted::Landlock, opt_out),
+        Some(SandboxFlag::None) => (Wanted::None, opt_out),
+        Some(SandboxFlag::OptOut) => (means.unwrap_or_default(), true),
+    };
+    let given = Given { network, read, write, env };
+    let hidden = project::user_folder().into_iter().chain([project::state_folder()]).collect();
+    // Elsewhere there is nothing to hold them by.
+    let launcher = if cfg!(target_os = "linux") { std::env::current_exe().ok() } else { None };
+    Ok(Arc::new(Sandbox { wanted, opt_out, given, hidden, launcher, found: Default::default() }))
 }
 
 fn model_named() -> Option<String> {
@@ -227,7 +299,7 @@ fn settings() -> Vec<Setting> {
         value: project::user_folder().map_or("none".into(), |folder| folder.display().to_string()),
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
-    let Project { front: FrontMatter { limits, .. }, gc, models, .. } = root
+    let Project { front: FrontMatter { limits, .. }, gc, models, sandbox: held, .. } = root
         .and_then(|root| project::read_plain(&root.join("aivm.toml")).ok().flatten())
         .and_then(|text| Project::parse(&text).ok())
         .unwrap_or_default();
@@ -243,10 +315,16 @@ fn settings() -> Vec<Setting> {
     limit("gc.keep", gc.keep.map(|n| n.to_string()), "none");
     let status: Vec<&str> = gc.status.iter().map(|status| status.word()).collect();
     limit("gc.status", Some(status.join(", ")).filter(|all| !all.is_empty()), "all");
+    if variable(SANDBOX).is_none() {
+        limit("sandbox", held.means.map(|means| means.word().to_owned()), "auto");
+    }
     let default = Some(models.models.default.join(", ")).filter(|names| !names.is_empty());
     match model_named() {
         Some(value) => settings.push(Setting { name: "model", value, origin: "AIVM_MODEL".into() }),
         None => limit("model", default, "none"),
+    }
+    if let Some(value) = variable(SANDBOX) {
+        settings.push(Setting { name: "sandbox", value, origin: SANDBOX.into() });
     }
     settings.push(Setting {
         name: "webhook",

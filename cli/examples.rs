@@ -49,7 +49,13 @@ impl Example {
         let (program, workspace) = (file("pipeline.aivm"), folder.display().to_string());
         let replay = self.cassette().map(|name| format!(" --replay {}", quoted(&file(name)))).unwrap_or_default();
         let input = input.unwrap_or_default();
-        format!("aivm run {} --workspace {}{input}{replay}", quoted(&program), quoted(&workspace))
+        let sandbox = if self.opts_out() { " --sandbox opt-out" } else { "" };
+        format!("aivm run {} --workspace {}{input}{replay}{sandbox}", quoted(&program), quoted(&workspace))
+    }
+
+    /// Are there workers in it that ask for no sandbox?
+    fn opts_out(&self) -> bool {
+        self.file("aivm.toml").is_some_and(|settings| settings.contains("opt_out = true"))
     }
 
     fn input(&self) -> Option<&'static str> {
@@ -121,6 +127,7 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         input: args.input.clone().or_else(|| example.input().map(|file| format!("@{}", path(file)))),
         workspace: Some(folder.0.clone()),
         ephemeral: true,
+        sandbox: example.opts_out().then_some(crate::config::SandboxFlag::OptOut),
         // An input of one's own is none of the recorded ones.
         tape: Tape {
             record: None,

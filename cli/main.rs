@@ -20,6 +20,8 @@ mod fail;
 mod graph;
 mod input;
 mod keys;
+#[cfg(target_os = "linux")]
+mod launch;
 mod library;
 #[cfg(feature = "serve")]
 mod mcp;
@@ -45,6 +47,10 @@ use fail::{Exit, Failure};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = launch::launch() {
+        return code;
+    }
     let exit = match Args::try_parse() {
         Ok(args) => {
             let json = args.global.json;

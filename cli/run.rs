@@ -4,21 +4,22 @@ use crate::args::{Global, How, RunArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
-use crate::out::say;
+use crate::out::{plain, say};
 use crate::progress::Progress;
 use aivm_host::driver::{self, DriverError, Options, Report};
 use aivm_host::kept::Kept;
-use aivm_host::mcp::Servers;
 use aivm_host::mint::Mint;
-use aivm_host::models::Models;
 #[cfg(feature = "store")]
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{Memory, RunRow, Store};
 use aivm_host::trace::{Nobody, Observer};
+use aivm_host::work::Outside;
 use aivm_host::work::Surroundings;
+use aivm_host::work::sandbox::{Sandbox, Wanted};
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft};
 use aivm_schema::journal::RunStarted;
-use aivm_schema::module::{DEBUG, RunLimits, drafts};
+use aivm_schema::module::{DEBUG, Module, RunLimits, drafts};
+use aivm_schema::worker::{Does, WorkerDefinition};
 use aivm_vm::verify::VerifiedModule;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -49,8 +50,7 @@ pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
 /// What the runs of a process share.
 pub struct Shared {
     mint: Arc<Mint>,
-    models: Arc<Models>,
-    mcp: Arc<Servers>,
+    outside: Outside,
     /// None: runs leave nothing.
     #[cfg(feature = "store")]
     disk: Option<Disk>,
@@ -63,8 +63,7 @@ impl Shared {
         let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
         Ok(Shared {
             mint: Arc::new(mint),
-            models: crate::config::models()?,
-            mcp: crate::config::servers()?,
+            outside: crate::config::outside(how.sandbox)?,
             #[cfg(feature = "store")]
             disk: match how.ephemeral {
                 true => None,
@@ -147,7 +146,11 @@ pub fn run(global: &Global, how: &How, named: Option<(&str, Draft)>, program: &P
         Some((id, draft)) => (Some(id), draft),
         None => (None, input::draft(how.input.as_deref(), how.media_type.as_deref())?),
     };
-    let begun = Begun::new(&Shared::new(how)?, how, global.json, program, id, draft)?;
+    let shared = Shared::new(how)?;
+    if !global.json && !how.quiet && !how.mock {
+        say_unheld(program.module.module(), &shared.outside.sandbox);
+    }
+    let begun = Begun::new(&shared, how, global.json, program, id, draft)?;
     let store = begun.store.clone();
     carry(global, how, &program.module, &store, async |observer| begun.drive(observer).await)
 }
@@ -162,6 +165,18 @@ pub fn left(error: &DriverError, how: &How) -> Failure {
     match abandoned(error) {
         Some(exit) => failure.ending_with(exit),
         None => failure,
+    }
+}
+
+/// Says that commands are not held, of those that would be if there were something to hold them by.
+fn say_unheld(module: &Module, sandbox: &Sandbox) {
+    let definitions = module.workers.iter().filter_map(|worker| WorkerDefinition::from_json(&worker.definition).ok());
+    let mut commands = definitions.filter(|worker| worker.effect.is_none() && matches!(worker.does, Does::Command(_)));
+    if sandbox.wanted == Wanted::None || commands.next().is_none() {
+        return;
+    }
+    if let Err(reason) = sandbox.means() {
+        say(&plain(&format!("commands that declare no effect run without a sandbox here: {reason}")));
     }
 }
 
@@ -257,15 +272,7 @@ fn options(shared: &Shared, how: &How, trace: bool, program: &Program) -> Result
         false => Kept::of(&crate::project::state_folder(), &run),
     };
     Ok(Options {
-        around: Surroundings {
-            run,
-            workspace,
-            kept,
-            params,
-            mock: how.mock,
-            models: shared.models.clone(),
-            mcp: shared.mcp.clone(),
-        },
+        around: Surroundings { run, workspace, kept, params, mock: how.mock, outside: shared.outside.clone() },
         limits,
         timeout_ms: how.timeout.map(|timeout| timeout.0),
         trace,

@@ -9,7 +9,7 @@ examples! {
     "reply": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "race": "README.md" "pipeline.aivm";
     "undo": "README.md" "pipeline.aivm";
-    "deploy": "README.md" "pipeline.aivm" "input.txt";
+    "deploy": "README.md" "pipeline.aivm" "aivm.toml" "input.txt";
     "sketch-1": "README.md" "pipeline.aivm" "input.txt";
     "sketch-2": "README.md" "pipeline.aivm" "input.txt";
 }

@@ -51,6 +51,9 @@ pub struct How {
     /// Where commands run and files are read and written (the current folder otherwise)
     #[arg(long, value_name = "FOLDER")]
     pub workspace: Option<std::path::PathBuf>,
+    /// What holds commands to their effects (as aivm.toml says otherwise)
+    #[arg(long, value_enum)]
+    pub sandbox: Option<crate::config::SandboxFlag>,
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,

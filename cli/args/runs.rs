@@ -114,6 +114,9 @@ pub struct ResumeArgs {
     /// A new limit of tokens, as 20kt
     #[arg(long, value_name = "TOKENS")]
     pub max_tokens: Option<aivm_schema::unit::Tokens>,
+    /// What holds commands to their effects (as aivm.toml says otherwise)
+    #[arg(long, value_enum)]
+    pub sandbox: Option<crate::config::SandboxFlag>,
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,

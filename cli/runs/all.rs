@@ -9,13 +9,12 @@ use crate::runs::list::is_of;
 use crate::runs::{journal, resume};
 use crate::{fail, store};
 use aivm_host::driver::{Options, Report};
-use aivm_host::mcp::Servers;
 use aivm_host::mint::Mint;
-use aivm_host::models::Models;
 use aivm_host::recovery::{self, From, Recovered, RecoveryError};
 use aivm_host::resume::{ResumeError, Resumer};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, StoreError};
+use aivm_host::work::Outside;
 use aivm_vm::VerifiedModule;
 use serde_json::json;
 use std::sync::Arc;
@@ -34,8 +33,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
     let mut all = All {
         disk: &disk,
         mint: &mint,
-        models: crate::config::models()?,
-        mcp: crate::config::servers()?,
+        outside: crate::config::outside(args.sandbox)?,
         args,
         json: global.json,
         colours,
@@ -65,8 +63,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
 struct All<'a> {
     disk: &'a Disk,
     mint: &'a Arc<Mint>,
-    models: Arc<Models>,
-    mcp: Arc<Servers>,
+    outside: Outside,
     args: &'a ResumeArgs,
     json: bool,
     colours: bool,
@@ -142,14 +139,7 @@ impl Resumer for All<'_> {
     fn how(&mut self, recovered: &mut Recovered) -> Options {
         resume::raise(&mut recovered.run, self.mint, self.args);
         let process = crate::cassette::resume_one(recovered.started.cassette.as_ref());
-        resume::options(
-            &recovered.run,
-            recovered.started.clone(),
-            false,
-            self.models.clone(),
-            self.mcp.clone(),
-            process,
-        )
+        resume::options(&recovered.run, recovered.started.clone(), false, self.outside.clone(), process)
     }
 
     fn came(&mut self, row: &RunRow, came: Result<(Report, VerifiedModule), ResumeError>) -> bool {

@@ -1,6 +1,7 @@
 //! `resume`, `settle`: how a run goes on that was interrupted or waits for somebody.
 
 use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled, Tape};
+use crate::config::SandboxFlag;
 use crate::fail::{Exit, Failure, coded};
 use crate::out::say;
 use crate::runs::find;
@@ -8,12 +9,11 @@ use crate::runs::journal::Records;
 use crate::{input, run};
 use aivm_host::driver::{self, Options};
 use aivm_host::kept::Kept;
-use aivm_host::mcp::Servers;
 use aivm_host::mint::Mint;
-use aivm_host::models::Models;
 use aivm_host::process::Process;
 use aivm_host::recovery::{From, Recovered};
 use aivm_host::store::Store;
+use aivm_host::work::Outside;
 use aivm_host::work::Surroundings;
 use aivm_schema::journal::{Body, RunStarted};
 use aivm_schema::module::RunLimits;
@@ -23,7 +23,7 @@ use std::sync::Arc;
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
-    go_on_by(global, &args.run, args.quiet, &args.tape, |run, mint, _, _| {
+    go_on_by(global, &args.run, args.quiet, (&args.tape, args.sandbox), |run, mint, _, _| {
         raise(run, mint, args);
         Ok(())
     })
@@ -102,14 +102,14 @@ pub fn go_on(
     quiet: bool,
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    go_on_by(global, name, quiet, &Tape::default(), tell)
+    go_on_by(global, name, quiet, (&Tape::default(), None), tell)
 }
 
 fn go_on_by(
     global: &Global,
     name: &str,
     quiet: bool,
-    tape: &Tape,
+    (tape, sandbox): (&Tape, Option<SandboxFlag>),
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
@@ -128,7 +128,7 @@ fn go_on_by(
         say(&format!("it goes on as it began: {}", crate::cassette::text(cassette)));
     }
     tell(&mut run, &mint, &kept, &row.id)?;
-    let options = options(&run, started, global.json, crate::config::models()?, crate::config::servers()?, process);
+    let options = options(&run, started, global.json, crate::config::outside(sandbox)?, process);
     let store: Rc<dyn Store> = Rc::new(kept);
     let how = How { quiet, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
@@ -141,8 +141,7 @@ pub fn options(
     run: &aivm_vm::Run,
     started: RunStarted,
     trace: bool,
-    models: Arc<Models>,
-    mcp: Arc<Servers>,
+    outside: Outside,
     process: Rc<dyn Process>,
 ) -> Options {
     Options {
@@ -152,8 +151,7 @@ pub fn options(
             workspace: started.workspace.into(),
             params: started.params.into_iter().collect(),
             mock: started.mock,
-            models,
-            mcp,
+            outside,
         },
         limits: run.limits(),
         timeout_ms: started.timeout_ms,

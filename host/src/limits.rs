@@ -265,7 +265,7 @@ pub async fn of_model(
     usage: &mut Usage,
     asked: impl Future<Output = Result<Said, AskError>>,
 ) -> Result<Said, AskError> {
-    let (models, limits) = (&task.around.models, task.around.models.limits());
+    let (models, limits) = (&task.around.outside.models, task.around.outside.models.limits());
     let provider = name.split('/').next().unwrap_or(name);
     let rates = models.provider(provider).map(|provider| provider.limits).unwrap_or_default();
     let model = Who::Model(name.to_owned());
@@ -290,7 +290,7 @@ pub async fn of_model(
 pub async fn of_worker(task: &mut Task) -> Result<Pass, Returned> {
     let rates = task.worker.definition.limits;
     let who = Who::Worker(task.worker.name.clone());
-    let limits = task.around.models.limits();
+    let limits = task.around.outside.models.limits();
     let most = task.deadline_ms.map(Duration::from_millis);
     let tokens = if rates.is_none() { 0 } else { expected(task) };
     let entered = limits.enter(who, Asks { rates: &rates, tokens, most }, |text| task.tell(text));

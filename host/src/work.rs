@@ -29,6 +29,7 @@ mod mcp;
 pub mod mock;
 #[cfg(feature = "models")]
 pub mod model;
+pub mod sandbox;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.
 #[derive(Debug)]
@@ -92,10 +93,19 @@ pub struct Surroundings {
     pub params: BTreeMap<String, String>,
     /// `--mock`: nothing is called but pure built-ins.
     pub mock: bool,
+    /// What lies outside of the run.
+    pub outside: Outside,
+}
+
+/// What workers use that is one for all runs of a process.
+#[derive(Clone, Debug, Default)]
+pub struct Outside {
     /// Whom workers ask that ask a model.
     pub models: Arc<Models>,
     /// The MCP servers whose tools are called.
     pub mcp: Arc<Servers>,
+    /// What holds commands to their effects.
+    pub sandbox: Arc<sandbox::Sandbox>,
 }
 
 /// One call.
@@ -442,7 +452,7 @@ async fn called(task: &Task) -> Returned {
     match &task.worker.definition.does {
         Does::Command(run) => command::run(task, run).await,
         #[cfg(feature = "models")]
-        Does::Model(ask) => model::run(task, ask, &task.around.models).await,
+        Does::Model(ask) => model::run(task, ask, &task.around.outside.models).await,
         #[cfg(not(feature = "models"))]
         Does::Model(_) => not_here(task, "E0732", "needs a model, and this build of aivm has none"),
         #[cfg(feature = "http")]
@@ -450,7 +460,7 @@ async fn called(task: &Task) -> Returned {
         #[cfg(not(feature = "http"))]
         Does::Http(_) => not_here(task, "E0732", "sends a request, and this build of aivm cannot"),
         #[cfg(feature = "mcp")]
-        Does::Mcp(tool) => mcp::run(task, tool, &task.around.mcp).await,
+        Does::Mcp(tool) => mcp::run(task, tool, &task.around.outside.mcp).await,
         #[cfg(not(feature = "mcp"))]
         Does::Mcp(_) => not_here(task, "E0732", "calls a tool of an MCP server, and this build of aivm cannot"),
         Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),

@@ -12,6 +12,7 @@ mod mcp;
 mod mock;
 mod model;
 mod rates;
+mod sandbox;
 pub mod seed;
 mod spelling;
 mod tools;
@@ -21,6 +22,7 @@ pub use mcp::McpTool;
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
 pub use rates::Rates;
+pub use sandbox::{Given, NoSandbox, Sandbox};
 pub use spelling::DefinitionError;
 use spelling::Spelling;
 pub use tools::{INPUT, Offer, ROUNDS, Tools};
@@ -68,6 +70,8 @@ pub struct WorkerDefinition {
     pub most: Option<u32>,
     /// How often it is called at most by one process.
     pub limits: Rates,
+    /// What a command is given beside what its effect allows.
+    pub sandbox: Sandbox,
     /// What `--mock` answers instead of a call.
     pub mock: Option<Vec<MockEntry>>,
 }
@@ -205,6 +209,7 @@ impl WorkerDefinition {
             tokens: None,
             most: None,
             limits: Rates::default(),
+            sandbox: Sandbox::default(),
             mock: None,
         }
     }

@@ -290,7 +290,12 @@ fn a_store_that_may_not_be_written_can_be_looked_at() {
     std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o755)).expect("its mode");
     let look = |args: &[&str]| {
         let mut command = std::process::Command::new(&binary);
-        command.args(args).current_dir(&at).env_remove("AIVM_STATE").env("HOME", "/nonexistent");
+        command
+            .args(args)
+            .current_dir(&at)
+            .env_remove("AIVM_STATE")
+            .env("HOME", "/nonexistent")
+            .env("AIVM_SANDBOX", "none");
         if root {
             command.uid(65_534).gid(65_534);
         }

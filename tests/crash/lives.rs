@@ -278,8 +278,7 @@ impl Lives {
             kept: aivm_host::kept::Kept::of("/nowhere".as_ref(), "run"),
             params: Default::default(),
             mock: false,
-            models: Default::default(),
-            mcp: Default::default(),
+            outside: Default::default(),
         };
         let (timeout_ms, trace) = (ground.case.timeout_ms, ground.dice.chance(50));
         let process = Rc::new(kept.clone());

@@ -152,6 +152,7 @@ impl Place {
             .args(args)
             .current_dir(self.work())
             .env("AIVM_STATE", &self.state)
+            .env("AIVM_SANDBOX", "none")
             .env("HOME", self.path("home"))
             .env("TMPDIR", self.path("tmp"))
             .env_remove("XDG_CONFIG_HOME")

@@ -1,13 +1,15 @@
 //! Commands: programs on this machine. The payload on standard input, the output from standard output, the exit code, and
 //! an optional verdict in the file `$AIVM_STEP_VERDICT`. A deadline or a cancel kills the whole process group.
 
+use super::sandbox::{Confined, orders};
 use super::{Returned, Stop, Task, error};
 use crate::builtin::Body;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Run, Settings};
 use aivm_vm::action::Usage;
 use rustix::fs::OFlags;
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
@@ -57,9 +59,14 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     };
     let folder = Folder::with_input(task)?;
     let verdict_file = folder.path.join("verdict");
-    let mut command = build(run);
+    let Confined { mut command, frames, group: _control } =
+        match task.around.outside.sandbox.confine(task, &words(run), &folder.path) {
+            Ok(confined) => confined,
+            Err(error) => {
+                return Ok(Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() });
+            }
+        };
     command
-        .current_dir(&task.around.workspace)
         .stdin(std::fs::File::open(folder.input())?)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -82,7 +89,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     }
     settings(&mut command, &task.worker.definition.with);
     let mut child = command.spawn()?;
-    let group = Group::of(&child);
+    let group = Group::of(&child, frames);
     let io = communicate(&mut child);
     let deadline = Duration::from_millis(task.deadline_ms.unwrap_or(u64::MAX / 2));
     let ended = tokio::select! {
@@ -99,21 +106,13 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     };
     // Whatever it started in the background does not outlive the call.
     group.kill();
-    Ok(judge(task, ended, &verdict_file))
+    Ok(judge(task, ended, &verdict_file, frames > 0))
 }
 
-fn build(run: &Run) -> Command {
+fn words(run: &Run) -> Vec<OsString> {
     match run {
-        Run::Shell(line) => {
-            let mut command = Command::new("sh");
-            command.arg("-c").arg(line);
-            command
-        }
-        Run::Argv(argv) => {
-            let mut command = Command::new(argv.first().map_or("", String::as_str));
-            command.args(argv.iter().skip(1));
-            command
-        }
+        Run::Shell(line) => vec!["sh".into(), "-c".into(), line.into()],
+        Run::Argv(argv) => argv.iter().map(OsString::from).collect(),
     }
 }
 
@@ -207,17 +206,23 @@ async fn communicate(child: &mut Child) -> std::io::Result<Ended> {
     Ok(Ended { status, too_much: output.len() > MOST_OUTPUT, output, errors: errors? })
 }
 
-fn judge(task: &Task, ended: Ended, verdict_file: &Path) -> Returned {
+fn judge(task: &Task, ended: Ended, verdict_file: &Path, sandboxed: bool) -> Returned {
     let name = &task.worker.name;
     if ended.too_much {
         return Returned::failed("E0716", format!("`{name}` printed more than {MOST_OUTPUT} bytes"));
     }
     if !ended.status.success() {
         let errors = String::from_utf8_lossy(&ended.errors);
+        if let Some(failed) = not_begun(task, ended.status, &errors) {
+            return failed;
+        }
         let mut message = format!("`{name}` ended with {}", status_text(ended.status));
         if let Some(last) = errors.lines().rev().find(|line| !line.trim().is_empty()) {
             message.push_str(": ");
             message.push_str(last.trim());
+        }
+        if sandboxed && matches!(ended.status.code(), Some(126 | 127)) {
+            message.push_str(" (in its sandbox it sees the system and the project, nothing of anybody's home: `sandbox = { read = [\"~/…\"] }` in its definition)");
         }
         return Returned::Failed { kind: EndKind::Failure, error: error("E0717", message), usage: Usage::default() };
     }
@@ -237,6 +242,20 @@ fn judge(task: &Task, ended: Ended, verdict_file: &Path) -> Returned {
     };
     let body = Body::New { media_type, payload: ended.output };
     Returned::Done { body, verdict, attributes: Vec::new(), usage: Usage::default() }
+}
+
+/// A failure, when the sandbox was not made, or there was nothing to run in it.
+fn not_begun(task: &Task, status: std::process::ExitStatus, errors: &str) -> Option<Returned> {
+    if status.code() != Some(i32::from(orders::CANNOT)) {
+        return None;
+    }
+    let said = errors.lines().next_back()?;
+    let name = &task.worker.name;
+    if let Some(program) = said.strip_prefix(orders::NO_PROGRAM) {
+        return Some(Returned::failed("E0715", format!("`{name}` cannot run {program}")));
+    }
+    let reason = said.strip_prefix(orders::SAYS)?;
+    Some(Returned::failed("E0932", format!("the sandbox of `{name}` cannot be made: {reason}")))
 }
 
 /// What the command wrote into its verdict file; nothing when there is none. Only a plain file is opened: a link leads
@@ -268,31 +287,62 @@ fn status_text(status: std::process::ExitStatus) -> String {
     }
 }
 
-/// The process group of a command: itself and all that it started and that did not leave.
-struct Group(Option<Pid>);
+/// The process group of a command: itself and all that it started and that did not leave. In a sandbox, what makes the sandbox:
+/// all that is in it ends with that.
+struct Group {
+    id: Option<Pid>,
+    frames: usize,
+}
 
 impl Group {
-    fn of(child: &Child) -> Group {
-        Group(child.id().and_then(|id| Pid::from_raw(id as i32)))
-    }
-
-    fn signal(&self, signal: Signal) {
-        if let Some(group) = self.0 {
-            let _ = kill_process_group(group, signal);
-        }
+    fn of(child: &Child, frames: usize) -> Group {
+        Group { id: child.id().and_then(|id| Pid::from_raw(id as i32)), frames }
     }
 
     fn kill(&self) {
-        self.signal(Signal::KILL);
+        if let Some(group) = self.id {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
     }
 
     /// Asks, then insists; returns when the command is gone.
     async fn stop(&self, child: &mut Child) {
-        self.signal(Signal::TERM);
+        match self.id {
+            // Whoever makes the sandbox would take it along at once.
+            Some(id) if self.frames > 0 => within(id, self.frames, &mut |process| {
+                let _ = kill_process(process, Signal::TERM);
+            }),
+            Some(id) => {
+                let _ = kill_process_group(id, Signal::TERM);
+            }
+            None => {}
+        }
         let _ = tokio::time::timeout(GRACE, child.wait()).await;
         self.kill();
         let _ = child.wait().await;
     }
+}
+
+/// The processes beneath one, but for so many levels; a few, as a command has.
+fn within(process: Pid, frames: usize, each: &mut impl FnMut(Pid)) {
+    const DEEP: usize = 50;
+    let mut level = vec![process];
+    for depth in 0..DEEP {
+        if depth >= frames {
+            level.iter().for_each(|process| each(*process));
+        }
+        level = level.into_iter().flat_map(children).collect();
+    }
+}
+
+/// Those of a process, as `/proc` tells them.
+fn children(process: Pid) -> Vec<Pid> {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    let texts = tasks.filter_map(|task| std::fs::read_to_string(task.path().join("children")).ok());
+    let all: Vec<Pid> = texts
+        .flat_map(|text| text.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect::<Vec<_>>())
+        .collect();
+    all
 }
 
 impl Drop for Group {

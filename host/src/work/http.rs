@@ -74,7 +74,7 @@ async fn asked(task: &Task, http: &Http) -> Result<Returned, CallError> {
 fn leave_alone(task: &Task, http: &Http, response: &reqwest::Response) {
     let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok()?.trim().parse().ok());
     if let Some(seconds) = after.filter(|_| http.retry.contains(&response.status().as_u16())) {
-        task.around.models.limits().leave_alone(Who::Worker(task.worker.name.clone()), seconds);
+        task.around.outside.models.limits().leave_alone(Who::Worker(task.worker.name.clone()), seconds);
     }
 }
 

@@ -58,6 +58,7 @@ pub(super) struct Spelling {
     most: Option<u32>,
     #[serde(skip_serializing_if = "is_default")]
     limits: Rates,
+    sandbox: Sandbox,
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<Vec<MockEntry>>,
 }
@@ -139,6 +140,48 @@ pub enum DefinitionError {
     /// `key_ttl` of a worker that is given no key to be known.
     #[error("`key_ttl` says how long an idempotency key is known: it needs `effect = \"idempotent\"`")]
     KeyTtl,
+    /// `sandbox` of what is no process.
+    #[error("`sandbox` is for a command: it needs `run`")]
+    OfACommand,
+    /// What contradicts the class.
+    #[error("`{0}` of `sandbox` contradicts `effect = \"{1}\"`: {2}")]
+    AgainstItsEffect(&'static str, &'static str, &'static str),
+    /// A path of `sandbox`.
+    #[error("`{0}` in `sandbox` is not an absolute path: begin it with `/` or `~/`; the workspace is there already")]
+    NotAbsolute(String),
+    /// A variable of `sandbox`.
+    #[error("`{0}` in `env` of `sandbox` is not the name of a variable")]
+    NotAVariable(String),
+}
+
+/// Is what a command is given nothing that its effect rules out?
+fn given(sandbox: &Sandbox, effect: Option<Effect>, is_command: bool) -> Result<(), DefinitionError> {
+    if *sandbox != Sandbox::default() && !is_command {
+        return Err(DefinitionError::OfACommand);
+    }
+    let Sandbox::Given(given) = sandbox else { return Ok(()) };
+    if let Some(path) = given.wrong_path() {
+        return Err(DefinitionError::NotAbsolute(path.clone()));
+    }
+    if let Some(name) = given.wrong_name() {
+        return Err(DefinitionError::NotAVariable(name.clone()));
+    }
+    let against = |key, class, why| Err(DefinitionError::AgainstItsEffect(key, class, why));
+    match effect {
+        Some(Effect::Pure) if given.network == Some(true) => {
+            against("network", "pure", "what answers may change; say `read`")
+        }
+        Some(Effect::Pure) if !given.env.is_empty() => {
+            against("env", "pure", "what a variable says may change; say `read`")
+        }
+        Some(Effect::Pure) if !given.write.is_empty() => {
+            against("write", "pure", "it changes the world; say what it does")
+        }
+        Some(Effect::Read) if !given.write.is_empty() => {
+            against("write", "read", "it changes the world; say what it does")
+        }
+        _ => Ok(()),
+    }
 }
 
 impl TryFrom<Spelling> for WorkerDefinition {
@@ -204,6 +247,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
         if let Some(name) = spelling.limits.closed() {
             return Err(DefinitionError::Closed(name));
         }
+        given(&spelling.sandbox, spelling.effect, matches!(does, Does::Command(_)))?;
         let (accepts, accepts_schema) = match spelling.accepts {
             None => (Vec::new(), None),
             Some(Accepts::Type(one)) => (vec![one], None),
@@ -238,6 +282,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             tokens: spelling.tokens,
             most: spelling.most,
             limits: spelling.limits,
+            sandbox: spelling.sandbox,
             mock: spelling.mock,
         })
     }
@@ -259,6 +304,7 @@ impl From<WorkerDefinition> for Spelling {
             tokens: worker.tokens,
             most: worker.most,
             limits: worker.limits,
+            sandbox: worker.sandbox,
             mock: worker.mock,
             ..Spelling::default()
         };

@@ -1,0 +1,58 @@
+//! What a command is given beside what its effect class allows.
+
+use serde::{Deserialize, Serialize};
+
+/// The key `sandbox` of a definition: `"none"`, or a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`sandbox` is \"none\", or a table with some of `network`, `read`, `write` and `env`")]
+pub enum Sandbox {
+    /// It does what its user may do, where the project or the run allows that.
+    None(NoSandbox),
+    /// It is held to its effect, and given this too.
+    Given(Given),
+}
+
+/// The word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NoSandbox {
+    /// `"none"`
+    None,
+}
+
+/// What a command is given beside what its effect class allows.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Given {
+    /// May it use the network? None: as its class does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<bool>,
+    /// Files and folders that it reads; `~` is the user's home.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub read: Vec<String>,
+    /// Files and folders that it writes.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub write: Vec<String>,
+    /// Variables that it gets, by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<String>,
+}
+
+impl Default for Sandbox {
+    fn default() -> Sandbox {
+        Sandbox::Given(Given::default())
+    }
+}
+
+impl Given {
+    /// Neither empty nor relative: the workspace is there already.
+    pub(super) fn wrong_path(&self) -> Option<&String> {
+        let absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
+        self.read.iter().chain(&self.write).find(|path| !absolute(path) || path.contains('\0'))
+    }
+
+    /// What no variable is called.
+    pub(super) fn wrong_name(&self) -> Option<&String> {
+        self.env.iter().find(|name| name.is_empty() || name.contains(['=', '\0']))
+    }
+}
