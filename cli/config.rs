@@ -234,7 +234,8 @@ fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
     Ok(Arc::new(Sandbox { wanted, opt_out, given, hidden, launcher, found: Default::default() }))
 }
 
-fn model_named() -> Option<String> {
+/// The model that the environment names.
+pub fn model_named() -> Option<String> {
     std::env::var("AIVM_MODEL").ok().filter(|named| !named.trim().is_empty())
 }
 

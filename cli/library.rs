@@ -204,6 +204,10 @@ impl Library for Files {
         stdlib::undoer(definition)
     }
 
+    fn has_model(&self) -> bool {
+        config::model_named().is_some() || !self.project.models.models.default.is_empty()
+    }
+
     fn limits(&self) -> Limits {
         self.project.front.limits.clone()
     }

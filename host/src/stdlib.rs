@@ -16,6 +16,7 @@ pages![
     "answer",
     "assert",
     "best",
+    "choose",
     "classify",
     "clean",
     "count",

@@ -47,6 +47,11 @@ pub trait Library {
         None
     }
 
+    /// Is a model configured, which chooses where nobody else is named to?
+    fn has_model(&self) -> bool {
+        false
+    }
+
     /// What the project sets for every program: the default count, limits of a run.
     fn limits(&self) -> crate::front::Limits {
         crate::front::Limits::default()

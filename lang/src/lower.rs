@@ -15,6 +15,7 @@ use aivm_schema::limits::CALLS_DEEP;
 use aivm_schema::module::StageKind;
 use rustc_hash::FxHashMap;
 
+mod choosers;
 mod defaults;
 mod limits;
 mod names;
@@ -180,6 +181,7 @@ impl File<'_, '_> {
             self.step(node, id);
         }
         if self.diagnostics.is_empty() {
+            self.let_models_choose();
             self.loop_over_tools();
             self.check_waits();
             self.check_recursion();

@@ -291,3 +291,25 @@ fn the_tokens_of_a_day_are_counted_over_runs_and_so_are_calls_of_runs_that_are_g
     assert_eq!(json(&run(&dir, &[]))["error"]["code"], "E0965", "the tokens, too");
     assert_eq!(fake.asked().len(), 2);
 }
+
+#[test]
+fn the_configured_model_chooses_in_a_select() {
+    let said = |word: &str| text(&format!(r#"{{"verdict": "{word}", "output": "because"}}"#));
+    let fake = Fake::new(vec![said("second"), said("first"), said("finish")]);
+    let program = "+++\n[worker.first]\nabout = \"Says one.\"\nrun = \"echo one\"\n[worker.second]\nrun = \"echo two\"\n+++\n\
+        out <= ( select <= ( first => next  second => next ) ) <= in\n";
+    let dir = project(&[&fake], program);
+    let plain = json(&run(&dir, &[]));
+    assert_eq!(plain["steps"].as_array().map(Vec::len), Some(2), "nobody chooses: {plain}");
+    let settings = std::fs::read_to_string(dir.path().join("aivm.toml")).expect("settings");
+    write(dir.path(), "aivm.toml", &format!("{settings}[models]\ndefault = [\"a/m\"]\n"));
+    let report = json(&run(&dir, &[]));
+    assert_eq!(report["output"]["text"], "one\n", "{report}");
+    let asked = fake.asked();
+    assert_eq!(asked.len(), 3);
+    let told = asked[0]["messages"][0]["content"].as_str().expect("a prompt");
+    assert!(told.contains("- first: Says one.") && told.contains("- second"), "{told}");
+    assert!(told.contains(r#"one of "first", "second", "finish""#), "{told}");
+    let mocked = json(&run(&dir, &["--mock"]));
+    assert_eq!((mocked["error"].is_null(), fake.asked().len()), (true, 3), "{mocked}");
+}

@@ -66,7 +66,7 @@ impl File<'_, '_> {
     }
 
     /// Where a name of the front matter is defined.
-    fn key_span(&self, group: &'static str, name: &str) -> Span {
+    pub(super) fn key_span(&self, group: &'static str, name: &str) -> Span {
         self.front_places.get(&(group, name.to_owned())).copied().unwrap_or(self.spans.front_matter)
     }
 
@@ -260,28 +260,6 @@ impl File<'_, '_> {
     pub(super) fn definition_span(&self, worker: WorkerId, span: Span) -> Span {
         let name = self.all.flow.workers.get(worker.index()).map_or("", |worker| &worker.name);
         if self.front.worker.contains_key(name) { self.key_span("worker", name) } else { span }
-    }
-
-    /// `[stage.LABEL] chooser = "word"`.
-    pub(super) fn chooser(&mut self, label: Word, id: StageId) {
-        let name = self.text(label).to_owned();
-        let Some(chooser) = self.front.stage.get(&name).and_then(|stage| stage.chooser.clone()) else { return };
-        let span = self.key_span("stage", &name);
-        match self.named_target(&chooser, span) {
-            Some(Target::Worker(worker)) => {
-                self.all.flow.stages[id.index()].chooser = Some(worker);
-                self.declared_probe(Some(Target::Worker(worker)), span);
-            }
-            Some(Target::Function(_)) => self.report(
-                Diagnostic::new(
-                    Code::WorkerDefinition,
-                    span,
-                    format!("`{chooser}` is a pipeline: a chooser is a worker"),
-                )
-                .help("name a model, a command or a built-in that answers with one word"),
-            ),
-            None => {}
-        }
     }
 
     /// The behaviour of a word; none when that was reported.
