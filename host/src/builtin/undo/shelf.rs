@@ -53,6 +53,16 @@ pub(super) enum Entry {
     Move { from: String, to: String, what: State, before: State },
 }
 
+impl Entry {
+    /// Where something changes.
+    fn path(&self) -> &str {
+        match self {
+            Entry::Set { path, .. } => path,
+            Entry::Move { to, .. } => to,
+        }
+    }
+}
+
 impl Record {
     pub fn new(key: &str, request: String) -> Record {
         let key = key.to_owned();
@@ -64,11 +74,7 @@ impl Record {
 
     /// The paths that it changes.
     pub fn paths(&self) -> Vec<&str> {
-        let path = |entry| match entry {
-            &Entry::Set { ref path, .. } => path.as_str(),
-            &Entry::Move { ref to, .. } => to.as_str(),
-        };
-        self.entries.iter().map(path).collect()
+        self.entries.iter().map(Entry::path).collect()
     }
 }
 
