@@ -214,6 +214,8 @@ fn definition(task: &Task) -> String {
         cost: None,
         tokens: None,
         most: None,
+        limits: Default::default(),
+        sandbox: Default::default(),
         mock: None,
         ..task.worker.definition.clone()
     };

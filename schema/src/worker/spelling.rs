@@ -58,6 +58,7 @@ pub(super) struct Spelling {
     most: Option<u32>,
     #[serde(skip_serializing_if = "is_default")]
     limits: Rates,
+    #[serde(skip_serializing_if = "is_default")]
     sandbox: Sandbox,
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<Vec<MockEntry>>,
