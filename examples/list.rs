@@ -7,6 +7,7 @@ examples! {
     "ask-documents": "README.md" "pipeline.aivm" "input.txt" "docs/operations.md" "docs/security.md" "docs/travel.md";
     "bake-off": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "reply": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
+    "mend-page": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl" "pages/news.md" "pages/opening.md";
     "race": "README.md" "pipeline.aivm";
     "undo": "README.md" "pipeline.aivm";
     "deploy": "README.md" "pipeline.aivm" "aivm.toml" "input.txt";
