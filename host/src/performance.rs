@@ -122,7 +122,7 @@ const STEPS: u32 = 64;
 
 fn step(micros: u64) -> u32 {
     let octave = micros.checked_ilog2().unwrap_or(0);
-    let within = (u128::from(micros) * u128::from(STEPS) >> octave) as u32;
+    let within = ((u128::from(micros) * u128::from(STEPS)) >> octave) as u32;
     if micros < u64::from(STEPS) { micros as u32 } else { octave * STEPS + within - STEPS }
 }
 

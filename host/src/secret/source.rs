@@ -199,7 +199,7 @@ mod tests {
     fn a_file_of_secrets_is_this_users_alone() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("inner/secrets.toml");
-        assert_eq!(keep(&path, "A", None).expect("nothing there"), false);
+        assert!(!keep(&path, "A", None).expect("nothing there"));
         keep(&path, "A", Some("one \"two\"\n")).expect("kept");
         keep(&path, "B", Some("x")).expect("kept");
         assert_eq!(path.metadata().expect("it").mode() & 0o777, 0o600);
