@@ -64,11 +64,11 @@ impl Record {
 
     /// The paths that it changes.
     pub fn paths(&self) -> Vec<&str> {
-        let path = |entry| match entry {
-            &Entry::Set { ref path, .. } => path.as_str(),
-            &Entry::Move { ref to, .. } => to.as_str(),
-        };
-        self.entries.iter().map(path).collect()
+        let paths = self.entries.iter().map(|entry| match entry {
+            Entry::Set { path, .. } => path.as_str(),
+            Entry::Move { to, .. } => to.as_str(),
+        });
+        paths.collect()
     }
 }
 
