@@ -1,7 +1,9 @@
 //! Servers of the model context protocol: where they are, and one connection to each for all runs of a process. Who calls a tool of
 //! theirs is `work::mcp`; that pipelines are tools of others is not here.
 
+use aivm_schema::artifact::ContentDigest;
 use serde::Deserialize;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 #[cfg(feature = "mcp")]
@@ -10,7 +12,7 @@ mod client;
 mod connect;
 
 #[cfg(feature = "mcp")]
-pub use client::{Called, Content, Servers, Tool};
+pub use client::Servers;
 
 /// `[mcp.NAME]`: a program that is started, or an address.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -28,6 +30,47 @@ pub struct Server {
 
 /// All servers, by name.
 pub type Settings = BTreeMap<String, Server>;
+
+/// A tool as its server describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tool {
+    /// Its name.
+    pub name: String,
+    /// What it says that it does.
+    pub about: String,
+    /// The JSON Schema of its arguments.
+    pub schema: Value,
+    /// Does it say that it changes nothing?
+    pub read_only: bool,
+    /// Does it say that doing it twice is doing it once?
+    pub idempotent: bool,
+}
+
+impl Tool {
+    /// What tells it from what it may become.
+    pub fn digest(&self) -> String {
+        let told = json!([self.name, self.about, self.schema, self.read_only, self.idempotent]);
+        ContentDigest::of("application/json", told.to_string().as_bytes()).to_string()
+    }
+}
+
+/// What a tool returned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Called {
+    /// In order; none: it did its work and says nothing.
+    pub content: Vec<Content>,
+    /// The same as one JSON value, where the tool gives that.
+    pub structured: Option<Value>,
+}
+
+/// One piece of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// Its media type.
+    pub media_type: String,
+    /// Its bytes.
+    pub payload: Vec<u8>,
+}
 
 /// Why a tool was not called, or did not do its work.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -6,7 +6,7 @@ use super::files::{Files, MOST_NAMES, media_type};
 use super::input::{Call, Part};
 use super::search::{Wanted, find};
 use super::setting::{Kind, Options, Setting};
-use super::undo::{self, Change};
+use super::undo::{self, Change, back};
 use super::{Builtin, Effect, Failure, MOST_BYTES, Output, buffer, media};
 use serde_json::{Map, Value, json};
 
@@ -203,6 +203,6 @@ fn edit_file(call: &Call<'_>) -> Result<Output, Failure> {
 
 fn take_back(call: &Call<'_>) -> Result<Output, Failure> {
     let asked = Asked::of(call, "step")?;
-    let told = undo::take_back(call, asked.maybe("step")?.filter(|step| !step.is_empty()))?;
+    let told = back::take_back(call, asked.maybe("step")?.filter(|step| !step.is_empty()))?;
     Ok(Output::new(media::TEXT, told))
 }

@@ -2,15 +2,14 @@
 //! stays.
 
 use super::connect::{Connection, connect};
-use super::{McpError, Server, Settings};
-use aivm_schema::artifact::ContentDigest;
+use super::{Called, Content, McpError, Server, Settings, Tool};
 use aivm_schema::worker::McpTool;
 use rmcp::ServiceError;
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientRequest, ContentBlock, ResourceContents, ServerResult,
 };
 use rmcp::service::{Peer, PeerRequestOptions, RoleClient};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
@@ -18,47 +17,6 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
-
-/// A tool as its server describes it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Tool {
-    /// Its name.
-    pub name: String,
-    /// What it says that it does.
-    pub about: String,
-    /// The JSON Schema of its arguments.
-    pub schema: Value,
-    /// Does it say that it changes nothing?
-    pub read_only: bool,
-    /// Does it say that doing it twice is doing it once?
-    pub idempotent: bool,
-}
-
-impl Tool {
-    /// What tells it from what it may become.
-    pub fn digest(&self) -> String {
-        let told = json!([self.name, self.about, self.schema, self.read_only, self.idempotent]);
-        ContentDigest::of("application/json", told.to_string().as_bytes()).to_string()
-    }
-}
-
-/// What a tool returned.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Called {
-    /// In order; none: it did its work and says nothing.
-    pub content: Vec<Content>,
-    /// The same as one JSON value, where the tool gives that.
-    pub structured: Option<Value>,
-}
-
-/// One piece of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Content {
-    /// Its media type.
-    pub media_type: String,
-    /// Its bytes.
-    pub payload: Vec<u8>,
-}
 
 /// All servers that settings name; connected when they are asked first.
 #[derive(Debug, Default)]

@@ -1,7 +1,6 @@
 //! One connection: how it is made, and what the server offers on it.
 
-use super::client::Tool;
-use super::{McpError, Server};
+use super::{McpError, Server, Tool};
 use crate::builtin::render_with;
 use crate::secret;
 use crate::secret::shape;
