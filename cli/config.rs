@@ -181,11 +181,7 @@ fn add_seeds(settings: &mut Settings, bundle: &Bundle) {
 
 /// Whom workers ask that ask a model.
 fn models() -> Result<Arc<Models>, Failure> {
-    let mut settings = Project::of_the_store()?.models;
-    if let Some(named) = model_named() {
-        settings.models.default = named.split(',').map(|name| name.trim().to_owned()).collect();
-    }
-    let models = Models::new(settings);
+    let models = Models::new(asked(Project::of_the_store()?.models));
     #[cfg(feature = "store")]
     let models = models.after(Box::new(|who, since| {
         crate::store::existing().map(|disk| disk.tokens_used(who, since)).unwrap_or_default()
@@ -232,6 +228,14 @@ fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
     // Elsewhere there is nothing to hold them by.
     let launcher = if cfg!(target_os = "linux") { std::env::current_exe().ok() } else { None };
     Ok(Arc::new(Sandbox { wanted, opt_out, given, hidden, launcher, found: Default::default() }))
+}
+
+/// Settings of models with what the environment says of them.
+pub fn asked(mut settings: Settings) -> Settings {
+    if let Some(named) = model_named() {
+        settings.models.default = named.split(',').map(|name| name.trim().to_owned()).collect();
+    }
+    settings
 }
 
 /// The model that the environment names.

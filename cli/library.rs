@@ -3,10 +3,12 @@
 
 use crate::config::{self, Project};
 use crate::project;
+use aivm_host::models::Models;
 use aivm_host::secret::shape;
 use aivm_host::{builtin, stdlib};
 use aivm_lang::front::Limits;
 use aivm_lang::library::{Found, Library, LibraryError};
+use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::seed::{self, Bundle, Status};
 use aivm_schema::worker::{BehaviourDefinition, Does, Loaded, WorkerDefinition};
 use std::cell::OnceCell;
@@ -19,6 +21,8 @@ pub struct Files {
     root: Option<PathBuf>,
     /// What `aivm.toml` says.
     project: Project,
+    /// What models cost, when somebody has asked.
+    models: OnceCell<Models>,
     /// What `ai_worker_definitions.json` beside it says, when somebody has looked.
     seeds: OnceCell<Result<Bundle, LibraryError>>,
 }
@@ -40,7 +44,7 @@ impl Files {
         let error = |reason: String| LibraryError { file: path.display().to_string(), reason };
         let text = project::read_plain(&path)?.ok_or_else(|| error("it is no plain file".to_owned()))?;
         let project = Project::parse(&text).map_err(error)?;
-        Ok(Files { root: Some(root), project, seeds: OnceCell::new() })
+        Ok(Files { root: Some(root), project, ..Files::default() })
     }
 
     /// The workers of `ai_worker_definitions.json`, valid ones; and where it is.
@@ -198,6 +202,14 @@ impl Library for Files {
             Some((_, what)) => Err(format!("E0964: {what} is written in it, for everybody to read")),
             None => Ok(()),
         }
+    }
+
+    fn price(&self, definition: &WorkerDefinition) -> (Option<Money>, Option<Tokens>) {
+        let (money, tokens) = definition.price();
+        let Does::Model(ask) = &definition.does else { return (money, tokens) };
+        let models = self.models.get_or_init(|| Models::new(config::asked(self.project.models.clone())));
+        let (most_money, most_tokens) = models.most(ask);
+        (money.or(most_money), tokens.or(most_tokens))
     }
 
     fn undoer(&self, definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {

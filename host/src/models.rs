@@ -1,9 +1,9 @@
 //! Models: who is asked, where, under which key and at what price; which of several is asked first. One for all runs of a
 //! process. What is asked and what the answer means is `work::model`'s.
 
-use crate::limits::{Before, Limits, TooLong};
-use aivm_schema::unit::Money;
-use aivm_schema::worker::Rates;
+use crate::limits::{Before, Limits, PER_TOKEN, TooLong};
+use aivm_schema::unit::{Money, Tokens};
+use aivm_schema::worker::{Ask, Rates};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,9 @@ pub mod client;
 
 pub use health::Health;
 pub use price::{Price, Prices};
+
+/// What a model is told of the form of its answer, in tokens: a bound of what is usual.
+const FORM: u64 = 256;
 
 /// What `aivm.toml` says of models.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -231,11 +234,40 @@ impl Models {
     /// The models that are asked, in the order in which they are: those that a worker names, or the configured ones; those that
     /// have lately failed last.
     pub fn in_order(&self, named: &[String]) -> Vec<String> {
-        let Defaults { default, alias } = &self.settings.models;
-        let named = if named.is_empty() { default } else { named };
-        let mut models: Vec<String> = named.iter().map(|name| alias.get(name).unwrap_or(name).clone()).collect();
+        let mut models = self.named(named);
         self.health.sort(&mut models);
         models
+    }
+
+    /// The same, as they are written.
+    fn named(&self, named: &[String]) -> Vec<String> {
+        let Defaults { default, alias } = &self.settings.models;
+        let named = if named.is_empty() { default } else { named };
+        named.iter().map(|name| alias.get(name).unwrap_or(name).clone()).collect()
+    }
+
+    /// The most that a call uses and costs, where the question is bounded by `context` and the answer by `max_tokens`: each of its
+    /// models asked, and asked once more for an answer that could be read. A text of 4 bytes counts as a token.
+    pub fn most(&self, ask: &Ask) -> (Option<Money>, Option<Tokens>) {
+        let (Some(Tokens(context)), Some(answer), true) =
+            (ask.context, ask.options.max_tokens.map(u64::from), ask.tools.is_empty())
+        else {
+            return (None, None);
+        };
+        let size = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let examples = ask.examples.iter().map(|shown| shown.input.len() + size(&shown.verdict) + size(&shown.output));
+        let own = (ask.prompt.len() + examples.sum::<usize>()) as u64 / PER_TOKEN + FORM;
+        let question = own.saturating_add(context);
+        let used = Used {
+            input: question.saturating_mul(2).saturating_add(answer).saturating_add(FORM),
+            output: answer.saturating_mul(2),
+        };
+        let names = self.named(&ask.models);
+        if names.is_empty() {
+            return (None, None);
+        }
+        let money = names.iter().map(|name| self.cost(name, used).map(|Money(money)| money)).sum::<Option<u64>>();
+        (money.map(Money), Some(Tokens(used.tokens().saturating_mul(names.len() as u64))))
     }
 
     /// What this costs; none: the price is not known.
@@ -257,6 +289,21 @@ impl Models {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_bounded_has_a_price() {
+        let text = "[models]\ndefault = [\"a/b\", \"c/d\"]\n[price.\"a/*\"]\ninput = \"$1\"\noutput = \"$2\"";
+        let models = Models::new(toml::from_str(text).expect("settings"));
+        let mut ask = Ask { context: Some(Tokens(1_000)), models: vec!["a/b".to_owned()], ..Ask::default() };
+        assert_eq!(models.most(&ask), (None, None), "its answer has no end");
+        ask.options.max_tokens = Some(100);
+        // Twice 1,256 in, 100 and 256 more in, 200 out.
+        assert_eq!(models.most(&ask), (Some(Money(2_868 + 400)), Some(Tokens(3_068))));
+        ask.models.clear();
+        assert_eq!(models.most(&ask), (None, Some(Tokens(2 * 3_068))), "the other has no price");
+        ask.context = None;
+        assert_eq!(models.most(&ask), (None, None), "its question has no end");
+    }
 
     #[test]
     fn a_bare_name_stands_for_what_settings_say() {

@@ -293,9 +293,9 @@ impl Costing<'_> {
     fn call(&self, target: Target, deadline_ms: Option<u64>) -> Spent {
         match target {
             Target::Worker(worker) => {
-                let definition = &self.flow.worker(worker).definition;
-                let (money, tokens) = definition.price();
-                let ms = deadline_ms.or(definition.call_timeout().map(|timeout| timeout.0));
+                let worker = self.flow.worker(worker);
+                let (money, tokens) = worker.price;
+                let ms = deadline_ms.or(worker.definition.call_timeout().map(|timeout| timeout.0));
                 let forward = Cost {
                     calls: Bound::AtMost(1),
                     ms: ms.into(),

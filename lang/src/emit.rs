@@ -153,7 +153,7 @@ impl<'a> Emitter<'a> {
         }
         let number = m::WorkerId(self.index("workers", self.module.workers.len()));
         let worker = self.flow.worker(id);
-        let (money, tokens) = worker.definition.price();
+        let (money, tokens) = worker.price;
         self.module.workers.push(m::Worker {
             name: worker.name.clone(),
             definition: worker.definition.to_json(),

@@ -6,6 +6,7 @@
 use crate::span::Span;
 use crate::words::{Word, Words};
 use aivm_schema::module::{KindSet, RunLimits, StageKind};
+use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 
 pub(crate) mod cycles;
@@ -303,6 +304,8 @@ pub struct Worker {
     pub name: String,
     /// What it is.
     pub definition: WorkerDefinition,
+    /// What one call costs and uses at most, where that is known.
+    pub price: (Option<Money>, Option<Tokens>),
     /// Who finds out whether a call of it happened.
     pub probe: Option<WorkerId>,
     /// Where it is defined, or, when that is in no source, where it is called first: file and span.

@@ -1,6 +1,7 @@
 //! Where names come from that a file does not define itself. The compiler asks; a host looks in files, packages and the
 //! standard library; tests answer from a table.
 
+use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 use std::collections::BTreeMap;
 
@@ -41,6 +42,11 @@ pub trait Library {
 
     /// What is wrong with a definition that only the host can judge: an unknown built-in or setting.
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String>;
+
+    /// What one call of it costs and uses at most: what it declares, or what the host knows besides.
+    fn price(&self, definition: &WorkerDefinition) -> (Option<Money>, Option<Tokens>) {
+        definition.price()
+    }
 
     /// The worker that takes back what this one did, where that is known without being told: its name and what it is.
     fn undoer(&self, _definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {

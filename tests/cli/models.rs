@@ -313,3 +313,18 @@ fn the_configured_model_chooses_in_a_select() {
     let mocked = json(&run(&dir, &["--mock"]));
     assert_eq!((mocked["error"].is_null(), fake.asked().len()), (true, 3), "{mocked}");
 }
+
+#[test]
+fn a_call_whose_question_and_answer_are_bounded_is_reserved_before_it_is_made() {
+    let fake = Fake::new(vec![text("said")]);
+    let bounded =
+        PLAIN.replace("model = \"a/m\"", "model = \"a/m\"\ncontext = \"1kt\"\noptions = { max_tokens = 100 }");
+    let dir = project(&[&fake], &bounded);
+    let cost = json(&aivm(dir.path(), &["cost", "p.aivm", "--json"]));
+    assert!(cost.to_string().contains("3069") || cost.to_string().contains("3070"), "its worst case is known: {cost}");
+    let parked = run(&dir, &["--max-tokens", "3kt"]);
+    assert_eq!(parked.status.code(), Some(4), "{}", stderr(&parked));
+    assert_eq!(fake.asked().len(), 0, "it is not even asked");
+    let output = run(&dir, &["--max-tokens", "4kt"]);
+    assert_eq!((output.status.code(), json(&output)["totals"]["tokens"].as_u64()), (Some(0), Some(15)), "and settled");
+}

@@ -237,7 +237,7 @@ impl Evaluator<'_> {
 
     /// Calls a worker and waits for it. Cancelled meanwhile, it stops as it likes, and is awaited.
     pub(super) fn call(&self, state: &mut State, worker: WorkerId, call: &Call, deadline_ms: Option<u64>) -> Made {
-        let (money, tokens) = self.flow.worker(worker).definition.price();
+        let (money, tokens) = self.flow.worker(worker).price;
         let covers = |left: Option<u64>, price: Option<u64>| match (left, price) {
             (None, _) => true,
             (Some(left), Some(price)) => price <= left,

@@ -166,7 +166,8 @@ impl File<'_, '_> {
         }
         let id = WorkerId(workers.len() as u32);
         same_name.push(id);
-        workers.push(Worker { name: name.to_owned(), definition, probe: None, place });
+        let price = self.all.library.price(&definition);
+        workers.push(Worker { name: name.to_owned(), definition, price, probe: None, place });
         Target::Worker(id)
     }
 
