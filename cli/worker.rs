@@ -133,6 +133,7 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (false, _) => worker.about.trim().to_owned(),
         (true, Does::Builtin(name)) => format!("The built-in `{name}` with settings of its own."),
         (true, Does::Command(_)) => "A command.".into(),
+        (true, Does::Plugin(_)) => "A plugin.".into(),
         (true, Does::Model(_)) => "A question to a model.".into(),
         (true, Does::Http(_)) => "A request over HTTP.".into(),
         (true, Does::Human(_)) => "A question to a person.".into(),

@@ -28,6 +28,8 @@ mod http;
 mod models;
 #[path = "cli/people.rs"]
 mod people;
+#[path = "cli/plugin.rs"]
+mod plugin;
 #[path = "cli/portable.rs"]
 mod portable;
 #[path = "cli/resume.rs"]
