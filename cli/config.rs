@@ -227,7 +227,15 @@ fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
     let hidden = project::user_folder().into_iter().chain([project::state_folder()]).collect();
     // Elsewhere there is nothing to hold them by.
     let launcher = if cfg!(target_os = "linux") { std::env::current_exe().ok() } else { None };
-    Ok(Arc::new(Sandbox { wanted, opt_out, given, hidden, launcher, found: Default::default() }))
+    Ok(Arc::new(Sandbox {
+        wanted,
+        opt_out,
+        given,
+        hidden,
+        launcher,
+        found: Default::default(),
+        plugins: Default::default(),
+    }))
 }
 
 /// Settings of models with what the environment says of them.

@@ -171,7 +171,8 @@ pub fn left(error: &DriverError, how: &How) -> Failure {
 /// Says that commands are not held, of those that would be if there were something to hold them by.
 fn say_unheld(module: &Module, sandbox: &Sandbox) {
     let definitions = module.workers.iter().filter_map(|worker| WorkerDefinition::from_json(&worker.definition).ok());
-    let mut commands = definitions.filter(|worker| worker.effect.is_none() && matches!(worker.does, Does::Command(_)));
+    let mut commands = definitions
+        .filter(|worker| worker.effect.is_none() && matches!(worker.does, Does::Command(_) | Does::Plugin(_)));
     if sandbox.wanted == Wanted::None || commands.next().is_none() {
         return;
     }

@@ -134,6 +134,7 @@ fn page(word: &str, worker: &WorkerDefinition) -> String {
         (false, _) => worker.about.trim().to_owned(),
         (true, Does::Builtin(name)) => format!("The built-in `{name}` with settings of its own."),
         (true, Does::Command(_)) => "A command.".into(),
+        (true, Does::Plugin(_)) => "A plugin.".into(),
         (true, Does::Model(_)) => "A question to a model.".into(),
         (true, Does::Http(_)) => "A request over HTTP.".into(),
         (true, Does::Mcp(tool)) => format!("The tool `{}` of the MCP server `{}`.", tool.tool, tool.server),

@@ -31,6 +31,8 @@ mod mcp;
 mod models;
 #[path = "cli/people.rs"]
 mod people;
+#[path = "cli/plugin.rs"]
+mod plugin;
 #[path = "cli/portable.rs"]
 mod portable;
 #[path = "cli/resume.rs"]

@@ -19,6 +19,8 @@ fn root() -> &'static Path {
 fn examples() -> Vec<PathBuf> {
     let folder = std::fs::read_dir(root().join("examples")).expect("examples");
     let mut folders: Vec<PathBuf> = folder.flatten().map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+    // Programs of their own, not pipelines.
+    folders.retain(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("plugin-")));
     folders.sort();
     assert!(folders.len() >= 8);
     folders

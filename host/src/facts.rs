@@ -66,7 +66,7 @@ pub fn effect(definition: &WorkerDefinition) -> Effect {
             Method::Put | Method::Delete => Effect::Idempotent,
             Method::Post | Method::Patch => Effect::Irreversible,
         },
-        Does::Command(_) | Does::Mcp(_) => Effect::Irreversible,
+        Does::Command(_) | Does::Plugin(_) | Does::Mcp(_) => Effect::Irreversible,
     };
     match &definition.does {
         // What a built-in does is known; nobody can declare it away.
@@ -79,7 +79,7 @@ pub fn effect(definition: &WorkerDefinition) -> Effect {
 pub fn reaches_outside(definition: &WorkerDefinition) -> bool {
     match definition.does {
         Does::Model(_) | Does::Http(_) | Does::Mcp(_) => true,
-        Does::Command(_) => definition.effect != Some(Effect::Pure),
+        Does::Command(_) | Does::Plugin(_) => definition.effect != Some(Effect::Pure),
         Does::Builtin(_) | Does::Human(_) | Does::Mock => false,
     }
 }

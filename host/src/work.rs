@@ -29,6 +29,7 @@ mod mcp;
 pub mod mock;
 #[cfg(feature = "models")]
 pub mod model;
+pub mod plugin;
 pub mod sandbox;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.
@@ -451,6 +452,7 @@ fn wrong(schema: &serde_json::Value, payload: &[u8]) -> Option<String> {
 async fn called(task: &Task) -> Returned {
     match &task.worker.definition.does {
         Does::Command(run) => command::run(task, run).await,
+        Does::Plugin(argv) => plugin::run(task, argv).await,
         #[cfg(feature = "models")]
         Does::Model(ask) => model::run(task, ask, &task.around.outside.models).await,
         #[cfg(not(feature = "models"))]

@@ -283,7 +283,10 @@ impl Checker<'_> {
     fn effects(&mut self) {
         for worker in &self.flow.workers {
             let (file, span) = worker.place;
-            if file != 0 || worker.definition.effect.is_some() || !matches!(worker.definition.does, Does::Command(_)) {
+            if file != 0
+                || worker.definition.effect.is_some()
+                || !matches!(worker.definition.does, Does::Command(_) | Does::Plugin(_))
+            {
                 continue;
             }
             self.warn(

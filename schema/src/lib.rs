@@ -8,6 +8,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod module;
+pub mod plugin;
 pub mod unit;
 mod wire;
 pub mod word;
@@ -25,4 +26,8 @@ mod module_capnp {
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, unused)]
 mod journal_capnp {
     include!(concat!(env!("OUT_DIR"), "/journal_capnp.rs"));
+}
+#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, clippy::panic, unused)]
+mod plugin_capnp {
+    include!(concat!(env!("OUT_DIR"), "/plugin_capnp.rs"));
 }

@@ -83,6 +83,8 @@ pub enum Does {
     Builtin(String),
     /// A program on this machine.
     Command(Run),
+    /// A program on this machine that stays, and answers calls over its pipes: a program and its arguments.
+    Plugin(Vec<String>),
     /// A model is asked.
     Model(Box<Ask>),
     /// A request over HTTP.
@@ -166,7 +168,7 @@ impl Does {
         const MINUTE: u64 = 60_000;
         match self {
             Does::Builtin(_) | Does::Mock => Some(Milliseconds(MINUTE)),
-            Does::Command(_) => Some(Milliseconds(10 * MINUTE)),
+            Does::Command(_) | Does::Plugin(_) => Some(Milliseconds(10 * MINUTE)),
             Does::Model(_) => Some(Milliseconds(5 * MINUTE)),
             Does::Http(_) | Does::Mcp(_) => Some(Milliseconds(MINUTE)),
             Does::Human(_) => None,
@@ -178,6 +180,7 @@ impl Does {
         match self {
             Does::Builtin(_) => "builtin",
             Does::Command(_) => "command",
+            Does::Plugin(_) => "plugin",
             Does::Model(_) => "model",
             Does::Http(_) => "http",
             Does::Mcp(_) => "mcp",

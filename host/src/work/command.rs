@@ -278,7 +278,7 @@ fn verdict(path: &Path) -> std::io::Result<String> {
     }
 }
 
-fn status_text(status: std::process::ExitStatus) -> String {
+pub(super) fn status_text(status: std::process::ExitStatus) -> String {
     use std::os::unix::process::ExitStatusExt;
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("exit code {code}"),
@@ -289,13 +289,13 @@ fn status_text(status: std::process::ExitStatus) -> String {
 
 /// The process group of a command: itself and all that it started and that did not leave. In a sandbox, what makes the sandbox:
 /// all that is in it ends with that.
-struct Group {
+pub(super) struct Group {
     id: Option<Pid>,
     frames: usize,
 }
 
 impl Group {
-    fn of(child: &Child, frames: usize) -> Group {
+    pub(super) fn of(child: &Child, frames: usize) -> Group {
         Group { id: child.id().and_then(|id| Pid::from_raw(id as i32)), frames }
     }
 
@@ -352,29 +352,36 @@ impl Drop for Group {
 }
 
 /// A folder of its own for one call, only this user's; removed with everything in it when the call is over.
-struct Folder {
-    path: std::path::PathBuf,
+pub(super) struct Folder {
+    pub(super) path: std::path::PathBuf,
 }
 
 impl Folder {
     /// Among the run's own: should this process be killed, whoever goes on with the run removes it, or the garbage collection.
     /// In the folder for temporary files for a run that leaves nothing, or where the store has no room.
     fn with_input(task: &Task) -> std::io::Result<Folder> {
-        let own = || Folder::new(&task.around.kept.steps()?.ok_or(ErrorKind::NotFound)?, "", task);
-        own().or_else(|_| Folder::new(&std::env::temp_dir(), "aivm-step-", task))
+        let filled = |folder: Folder| {
+            let input = write_parts(task, &folder.path)?;
+            std::fs::write(folder.input(), input.as_deref().unwrap_or(task.input.payload()))?;
+            Ok(folder)
+        };
+        let own = || filled(Folder::new(&task.around.kept.steps()?.ok_or(ErrorKind::NotFound)?, "")?);
+        own().or_else(|_| filled(Folder::empty()?))
     }
 
-    fn new(parent: &Path, prefix: &str, task: &Task) -> std::io::Result<Folder> {
+    /// In the folder for temporary files, with nothing in it.
+    pub(super) fn empty() -> std::io::Result<Folder> {
+        Folder::new(&std::env::temp_dir(), "aivm-step-")
+    }
+
+    fn new(parent: &Path, prefix: &str) -> std::io::Result<Folder> {
         use std::os::unix::fs::DirBuilderExt;
         let mut bits = [0; 8];
         getrandom::fill(&mut bits).map_err(std::io::Error::other)?;
         let name: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
         let path = parent.join(format!("{prefix}{name}"));
         std::fs::DirBuilder::new().mode(0o700).create(&path)?;
-        let folder = Folder { path };
-        let input = write_parts(task, &folder.path)?;
-        std::fs::write(folder.input(), input.as_deref().unwrap_or(task.input.payload()))?;
-        Ok(folder)
+        Ok(Folder { path })
     }
 
     /// A file, not a pipe: should this process be killed, the command has its whole input, and never takes a part for all.

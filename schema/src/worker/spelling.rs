@@ -13,6 +13,8 @@ pub(super) struct Spelling {
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    plugin: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) prompt: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Models>,
@@ -105,6 +107,7 @@ impl Spelling {
     pub(super) fn does_nothing(&self) -> bool {
         self.builtin.is_none()
             && self.run.is_none()
+            && self.plugin.is_none()
             && self.prompt.is_none()
             && self.human.is_none()
             && self.http.is_none()
@@ -121,13 +124,13 @@ impl Spelling {
 #[derive(Debug, thiserror::Error)]
 pub enum DefinitionError {
     /// None of the keys that say what a call does.
-    #[error("it does nothing: say one of `run`, `prompt`, `http`, `mcp`, `builtin`, `human` or `mock`")]
+    #[error("it does nothing: say one of `run`, `plugin`, `prompt`, `http`, `mcp`, `builtin`, `human` or `mock`")]
     Nothing,
     /// More than one of them.
     #[error("it does two things, `{0}` and `{1}`: a worker does one")]
     Two(&'static str, &'static str),
     /// `run = []` or `run = ""`.
-    #[error("`run` is empty: name a program")]
+    #[error("it runs nothing: name a program")]
     EmptyRun,
     /// A key that only a model hears.
     #[error("`{0}` is for a model: it needs `prompt` or `model`")]
@@ -142,7 +145,7 @@ pub enum DefinitionError {
     #[error("`key_ttl` says how long an idempotency key is known: it needs `effect = \"idempotent\"`")]
     KeyTtl,
     /// `sandbox` of what is no process.
-    #[error("`sandbox` is for a command: it needs `run`")]
+    #[error("`sandbox` is for a command: it needs `run` or `plugin`")]
     OfACommand,
     /// What contradicts the class.
     #[error("`{0}` of `sandbox` contradicts `effect = \"{1}\"`: {2}")]
@@ -193,6 +196,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
         let keys = [
             ("builtin", spelling.builtin.is_some()),
             ("run", spelling.run.is_some()),
+            ("plugin", spelling.plugin.is_some()),
             ("prompt", asks),
             ("http", spelling.http.is_some()),
             ("mcp", spelling.mcp.is_some()),
@@ -218,6 +222,12 @@ impl TryFrom<Spelling> for WorkerDefinition {
                 Run::Shell(line) if line.trim().is_empty() => return Err(DefinitionError::EmptyRun),
                 Run::Argv(argv) if argv.first().is_none_or(String::is_empty) => return Err(DefinitionError::EmptyRun),
                 _ => Does::Command(run),
+            }
+        } else if let Some(argv) = spelling.plugin {
+            match argv.first() {
+                None => return Err(DefinitionError::EmptyRun),
+                Some(program) if program.is_empty() => return Err(DefinitionError::EmptyRun),
+                Some(_) => Does::Plugin(argv),
             }
         } else if let Some(http) = spelling.http {
             Does::Http(Box::new(http))
@@ -248,7 +258,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
         if let Some(name) = spelling.limits.closed() {
             return Err(DefinitionError::Closed(name));
         }
-        given(&spelling.sandbox, spelling.effect, matches!(does, Does::Command(_)))?;
+        given(&spelling.sandbox, spelling.effect, matches!(does, Does::Command(_) | Does::Plugin(_)))?;
         let (accepts, accepts_schema) = match spelling.accepts {
             None => (Vec::new(), None),
             Some(Accepts::Type(one)) => (vec![one], None),
@@ -324,6 +334,7 @@ impl From<WorkerDefinition> for Spelling {
         match worker.does {
             Does::Builtin(name) => spelling.builtin = Some(name),
             Does::Command(run) => spelling.run = Some(run),
+            Does::Plugin(argv) => spelling.plugin = Some(argv),
             Does::Model(ask) => {
                 let Ask { prompt, mut models, options, examples, tools, context } = *ask;
                 spelling.prompt = Some(prompt);
