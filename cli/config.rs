@@ -3,7 +3,7 @@
 use crate::args::{ConfigArgs, ConfigCommand, Global};
 use crate::fail::{Exit, Failure};
 use crate::project;
-use crate::secret::Secrets;
+use crate::secret::settings::Secrets;
 use aivm_host::mcp::{self, Servers};
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
 use aivm_host::secret::{MASK, shape};
@@ -130,7 +130,7 @@ impl Ended {
 impl Project {
     /// From TOML text.
     pub fn parse(text: &str) -> Result<Project, String> {
-        if let Some(reason) = crate::secret::written(text) {
+        if let Some(reason) = crate::secret::settings::written(text) {
             return Err(format!("E0964: {reason}"));
         }
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;

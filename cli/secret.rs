@@ -1,39 +1,20 @@
 //! `secret`: keys of models and servers, kept where nothing that is shown or stored tells them. And what a command must know of
 //! them before it runs anything.
 
+pub mod settings;
+
 use crate::args::{Global, SecretArgs, SecretCommand};
 use crate::config::Project;
 use crate::fail::{Exit, Failure, Source, coded};
 use crate::out::say;
 use crate::project;
 use aivm_host::secret::source::{MOST_VALUE, Origin, check_name, keep};
-use aivm_host::secret::{self, SecretError, Sources, keyring, shape};
+use aivm_host::secret::{self, SecretError, Sources, keyring};
 use aivm_schema::module::{Debug, Module};
-use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, Read};
-use std::path::{Path, PathBuf};
-
-/// `[secrets]` of aivm.toml.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Secrets {
-    /// A file beside aivm.toml with a `NAME=value` a line.
-    pub env_file: Option<PathBuf>,
-    /// The same of `.env`.
-    pub dotenv: bool,
-    /// Names of secrets that commands find in the environment: nothing in aivm names them, and nobody may see them.
-    pub names: Vec<String>,
-}
-
-impl Secrets {
-    /// The file, in this folder.
-    fn env_file(&self, root: &Path) -> Option<PathBuf> {
-        let file = self.env_file.clone().or(self.dotenv.then(|| PathBuf::from(".env")));
-        file.map(|file| root.join(file))
-    }
-}
+use std::path::PathBuf;
 
 fn failed(error: SecretError) -> Failure {
     coded(&error.to_string())
@@ -83,19 +64,12 @@ pub fn given(what: &str, payload: Vec<u8>) -> Vec<u8> {
 
 /// A credential that is written down in a file of ours.
 pub fn check(source: &Source) -> Result<(), Failure> {
-    match written(&source.text) {
+    match settings::written(&source.text) {
         Some(reason) => Err(Failure::usage("E0964", format!("{}, {reason}", source.name)).help(
             "keep it by  aivm secret set NAME  or in the environment, and name it; replace it: it may have been copied",
         )),
         None => Ok(()),
     }
-}
-
-/// Where a credential is written down in a text, without it.
-pub fn written(text: &str) -> Option<String> {
-    let (at, what) = shape::credential(text)?;
-    let line = text.get(..at).unwrap_or("").matches('\n').count() + 1;
-    Some(format!("line {line}: {what} is written here, for everybody to read"))
 }
 
 /// `aivm secret …`.

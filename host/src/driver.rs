@@ -481,7 +481,7 @@ impl<'a> Driver<'a> {
             task.input.payload().len() + task.parts.iter().map(|(_, _, value)| value.payload().len()).sum::<usize>();
         if small <= ON_THE_SPOT && self.calls.len() == 1 {
             match builtins::at_once(builtins::call(&task)) {
-                Ok(returned) => self.answers.push_back((request, secret::returned(returned))),
+                Ok(returned) => self.answers.push_back((request, returned.redacted())),
                 Err(_) => self.spawn(request, task, None),
             }
             return Ok(());
@@ -494,7 +494,7 @@ impl<'a> Driver<'a> {
             let called =
                 std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| builtins::at_once(builtins::call(&task))));
             let returned = match called {
-                Ok(Ok(returned)) => secret::returned(returned).made(&task, &mint),
+                Ok(Ok(returned)) => returned.redacted().made(&task, &mint),
                 _ => Returned::failed(
                     "E0718",
                     format!("the built-in `{}` crashed: please report this with its input", task.worker.name),

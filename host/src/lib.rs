@@ -5,6 +5,8 @@
 
 pub mod builtin;
 pub mod cassette;
+#[cfg(feature = "http")]
+mod client;
 pub mod driver;
 pub mod facts;
 pub mod kept;

@@ -2,14 +2,8 @@
 //! comes, so how long it must wait is known at once, and one that would wait longer than it may fails at once. When, and how
 //! that is reckoned, is [`window`]'s; here is what waits.
 
-#[cfg(feature = "models")]
-use crate::models::{AskError, Used, client::Said};
 use crate::trace::time_text;
-use crate::work::{Returned, Task};
-use aivm_schema::unit::Tokens;
-use aivm_schema::worker::{Does, Rates};
-#[cfg(feature = "models")]
-use aivm_vm::action::Usage;
+use aivm_schema::worker::Rates;
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -243,65 +237,6 @@ fn now_ms() -> u64 {
         (unix.map_or(0, |unix| unix.as_millis() as u64), Instant::now())
     });
     BEGAN.0.saturating_add(BEGAN.1.elapsed().as_millis() as u64)
-}
-
-/// What a call will use, as far as that can be told before: what its worker declares, else the text of a question and the
-/// longest answer.
-fn expected(task: &Task) -> u64 {
-    let Does::Model(ask) = &task.worker.definition.does else { return 0 };
-    let text = ask.prompt.len() + task.input.payload().len();
-    let parts: usize = task.parts.iter().map(|(_, _, value)| value.payload().len()).sum();
-    let asked = (text + parts) as u64 / PER_TOKEN + u64::from(ask.options.max_tokens.unwrap_or(0));
-    task.worker.definition.tokens.map_or(asked, |Tokens(tokens)| tokens)
-}
-
-/// A model is asked once its provider's limits let it, and it itself; what it says of the next time holds for the next.
-#[cfg(feature = "models")]
-pub async fn of_model(
-    task: &Task,
-    name: &str,
-    tokens: u64,
-    until: Option<Instant>,
-    usage: &mut Usage,
-    asked: impl Future<Output = Result<Said, AskError>>,
-) -> Result<Said, AskError> {
-    let (models, limits) = (&task.around.outside.models, task.around.outside.models.limits());
-    let provider = name.split('/').next().unwrap_or(name);
-    let rates = models.provider(provider).map(|provider| provider.limits).unwrap_or_default();
-    let model = Who::Model(name.to_owned());
-    let mut passes = Vec::new();
-    for (who, rates) in [(Who::Provider(provider.to_owned()), rates), (model.clone(), Rates::default())] {
-        let most = until.map(|until| until.saturating_duration_since(Instant::now()));
-        let pass = limits.enter(who, Asks { rates: &rates, tokens, most }, |text| task.tell(text)).await;
-        let pass = pass.map_err(|wait| AskError::Limited { model: name.to_owned(), wait })?;
-        usage.waited_ms = usage.waited_ms.saturating_add(pass.waited.as_millis() as u64);
-        passes.push(pass);
-    }
-    let said = asked.await;
-    if let Err(AskError::RateLimited { after: Some(seconds), .. }) = &said {
-        limits.leave_alone(model, *seconds);
-    }
-    let used = said.as_ref().map_or(0, |said| said.used.map_or(tokens, Used::tokens));
-    passes.into_iter().for_each(|pass| pass.settle(used));
-    said
-}
-
-/// A call of a worker waits for its limits; what it may take is less by that then.
-pub async fn of_worker(task: &mut Task) -> Result<Pass, Returned> {
-    let rates = task.worker.definition.limits;
-    let who = Who::Worker(task.worker.name.clone());
-    let limits = task.around.outside.models.limits();
-    let most = task.deadline_ms.map(Duration::from_millis);
-    let tokens = if rates.is_none() { 0 } else { expected(task) };
-    let entered = limits.enter(who, Asks { rates: &rates, tokens, most }, |text| task.tell(text));
-    let pass = tokio::select! {
-        entered = entered => entered.map_err(|error| Returned::failed(TooLong::CODE, error.to_string()))?,
-        () = task.stop.asked() => return Err(Returned::stopped()),
-    };
-    if let Some(deadline) = &mut task.deadline_ms {
-        *deadline = deadline.saturating_sub(pass.waited.as_millis() as u64).max(1);
-    }
-    Ok(pass)
 }
 
 #[cfg(test)]

@@ -2,7 +2,6 @@
 //! asks it to stop. A trait, so that a simulation brings its own.
 
 use crate::pool::Pool;
-use crate::secret;
 use crate::signals::Signals;
 use crate::work::{self, Returned, Surroundings, Task, leftovers, mock};
 use aivm_vm::action::RequestId;
@@ -69,7 +68,7 @@ impl Reply {
     /// Answers. Nobody hears it when the run is not carried on any more.
     pub fn send(mut self, returned: Returned) {
         // Here, before anybody hears it: neither the run nor a cassette keeps a secret that the answer repeats.
-        let returned = secret::returned(returned);
+        let returned = returned.redacted();
         let heard = self.ear.take().map_or(Ok(()), |ear| ear(Some(&returned)));
         let _ = self.sender.send((self.request, heard.map(|()| returned)));
     }

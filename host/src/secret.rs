@@ -4,8 +4,6 @@
 //! One place for the whole process: a secret that one run knows may be in the answer that another gets. Without any secret all
 //! of this costs a look at a flag.
 
-use crate::builtin::Body;
-use crate::work::Returned;
 use aivm_schema::module::{Debug, Module, drafts};
 use aivm_schema::worker::{Does, WorkerDefinition};
 use serde_json::Value;
@@ -14,14 +12,16 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock, PoisonError, RwLock};
 
+mod error;
 mod forms;
 pub mod keyring;
 mod redact;
 pub mod shape;
 pub mod source;
 
+pub use error::SecretError;
 pub use redact::{MASK, Redactor, Stream};
-pub use source::{SecretError, Sources};
+pub use source::Sources;
 
 /// Keys of providers that are used under these names when no settings say otherwise: they are secrets wherever they are set.
 pub const USUAL: [&str; 12] = [
@@ -146,39 +146,5 @@ pub fn bytes(bytes: Vec<u8>) -> Vec<u8> {
     match redactor() {
         Some(redactor) => redactor.bytes(bytes),
         None => bytes,
-    }
-}
-
-/// What a worker returned, without them.
-pub fn returned(returned: Returned) -> Returned {
-    let Some(redactor) = redactor() else { return returned };
-    let text = |text: String| match redactor.text(&text) {
-        Cow::Owned(clean) => clean,
-        Cow::Borrowed(_) => text,
-    };
-    match returned {
-        Returned::Done { body, verdict, attributes, usage } => {
-            let body = match body {
-                Body::Same => Body::Same,
-                Body::New { media_type, payload } => {
-                    Body::New { media_type: text(media_type), payload: redactor.bytes(payload) }
-                }
-                Body::Parts(mut parts) => {
-                    for part in &mut parts {
-                        part.name = text(std::mem::take(&mut part.name));
-                        part.payload = redactor.bytes(std::mem::take(&mut part.payload));
-                    }
-                    Body::Parts(parts)
-                }
-            };
-            let attributes = attributes.into_iter().map(|(name, value)| (name, text(value))).collect();
-            Returned::Done { body, verdict: verdict.map(text), attributes, usage }
-        }
-        Returned::Failed { kind, mut error, usage } => {
-            error.message = text(error.message);
-            Returned::Failed { kind, error, usage }
-        }
-        // It was made of what has been here.
-        made @ Returned::Made { .. } => made,
     }
 }

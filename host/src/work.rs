@@ -3,7 +3,6 @@
 
 use crate::builtin::{self, Builtin};
 use crate::kept::Kept;
-use crate::limits;
 use crate::mcp::Servers;
 use crate::mint::Mint;
 use crate::models::Models;
@@ -30,7 +29,9 @@ pub mod mock;
 #[cfg(feature = "models")]
 pub mod model;
 pub mod plugin;
+mod redact;
 pub mod sandbox;
+mod waits;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.
 #[derive(Debug)]
@@ -405,7 +406,7 @@ pub async fn run(mut task: Task, mock: Option<mock::Answering>) -> Returned {
     if let Err(failed) = fits(&task) {
         return failed;
     }
-    let pass = match limits::of_worker(&mut task).await {
+    let pass = match waits::of_worker(&mut task).await {
         Ok(pass) => pass,
         Err(returned) => return returned,
     };

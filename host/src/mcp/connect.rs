@@ -117,7 +117,7 @@ pub(super) async fn connect(name: &str, server: &Server, folder: &Path) -> Resul
             (tokio::time::timeout(READY, listener.serve((output, input))).await.map_err(late)?, Some(child))
         }
         (None, Some(url)) => {
-            let client = crate::work::http::client::builder().build();
+            let client = crate::client::builder().build();
             let client = client.map_err(|error| broken(name, error.to_string()))?;
             let config = StreamableHttpClientTransportConfig::with_uri(url.as_str());
             let config = config.custom_headers(headers(name, server)?);

@@ -18,7 +18,7 @@ pub struct Client(genai::Client);
 
 impl Client {
     fn new() -> Result<Client, String> {
-        let http = crate::work::http::client::builder().build().map_err(|error| error.to_string())?;
+        let http = crate::client::builder().build().map_err(|error| error.to_string())?;
         genai::Client::builder().with_reqwest(http).build().map(Client).map_err(|error| error.to_string())
     }
 }

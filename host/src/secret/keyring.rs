@@ -1,7 +1,7 @@
 //! The keyring of this user, by the program that desktops bring for it: `secret-tool`, of libsecret. A value goes to it and
 //! comes from it over a pipe, never on a command line. A library that speaks to the secret service itself brings 56 packages.
 
-use super::source::SecretError;
+use super::error::SecretError;
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;

@@ -1,5 +1,6 @@
 //! Where secrets are: the environment, a file of the project, the keyring of this user, a file of this user.
 
+use super::error::SecretError;
 use super::keyring;
 use rustix::fs::OFlags;
 use std::collections::BTreeMap;
@@ -11,34 +12,6 @@ use std::path::{Path, PathBuf};
 const MOST: u64 = 1 << 20;
 /// The largest secret, in bytes.
 pub const MOST_VALUE: usize = 64 << 10;
-
-/// Why a secret cannot be had or kept.
-#[derive(Debug, thiserror::Error)]
-pub enum SecretError {
-    /// A file of secrets is none.
-    #[error("E0960: the secrets in {} cannot be {what}: {reason}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Read or written?
-        what: &'static str,
-        /// Why not.
-        reason: String,
-    },
-    /// The keyring does not do it.
-    #[error("E0961: the keyring of this user cannot be used: {0}")]
-    Keyring(String),
-    /// A name that is none.
-    #[error("E0962: `{0}` is no name of a secret: a letter or `_`, then letters, digits and `_`")]
-    Name(String),
-}
-
-impl SecretError {
-    fn file(path: &Path, what: &'static str) -> impl Fn(String) -> SecretError {
-        let path = path.to_path_buf();
-        move |reason| SecretError::File { path: path.clone(), what, reason }
-    }
-}
 
 /// Where a secret was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]

@@ -1,9 +1,8 @@
 //! Calls of models: the question is made of the call, models are asked in order of preference until one answers, and the answer
 //! becomes a value and a word. A model can only choose a word that its step allows: anything else is a failure.
 
-use super::{Piece, Returned, Task, error};
+use super::{Piece, Returned, Task, error, waits};
 use crate::builtin::Body;
-use crate::limits;
 use crate::models::{AskError, Models};
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::Ask;
@@ -12,6 +11,7 @@ use std::time::{Duration, Instant};
 
 mod answer;
 mod question;
+mod shown;
 mod tools;
 
 use answer::Answer;
@@ -110,7 +110,7 @@ async fn one(
     let heard: Option<&(dyn Fn(&str) + Sync)> = if task.hears.is_some() { Some(&tell) } else { None };
     loop {
         let asked = models.ask(name, request.clone(), &question.options, heard);
-        let said = limits::of_model(task, name, question.bound(), until, usage, asked).await?;
+        let said = waits::of_model(task, name, question.bound(), until, usage, asked).await?;
         let used = said.used.unwrap_or_else(|| question.guessed(&said.text));
         usage.tokens = usage.tokens.saturating_add(used.tokens());
         usage.output_tokens = usage.output_tokens.saturating_add(used.output);

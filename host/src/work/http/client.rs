@@ -2,24 +2,14 @@
 //! connections, so none that was made unchecked is ever used by a request that is checked.
 
 use super::guard;
+use crate::client;
 use reqwest::Client;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
-
-/// How long a server may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(10);
 
 static PUBLIC: LazyLock<Result<Client, String>> = LazyLock::new(|| new(true));
 static ANY: LazyLock<Result<Client, String>> = LazyLock::new(|| new(false));
-
-/// What every client of this program begins with: its cryptography, no redirect that nobody looked at.
-pub(crate) fn builder() -> reqwest::ClientBuilder {
-    // Somebody may have chosen already; that is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder().connect_timeout(CONNECT).redirect(reqwest::redirect::Policy::none())
-}
 
 /// The client for requests to public addresses, or to any.
 pub(super) fn client(public: bool) -> Result<&'static Client, String> {
@@ -29,7 +19,7 @@ pub(super) fn client(public: bool) -> Result<&'static Client, String> {
 
 fn new(public: bool) -> Result<Client, String> {
     // A proxy would look names up by itself. Whether to try again is for the step to say.
-    let mut builder = builder().no_proxy().referer(false).retry(reqwest::retry::never());
+    let mut builder = client::builder().no_proxy().referer(false).retry(reqwest::retry::never());
     builder = builder.user_agent(concat!("aivm/", env!("CARGO_PKG_VERSION")));
     if public {
         builder = builder.dns_resolver(Arc::new(Public));

@@ -2,6 +2,7 @@
 //! else as a file with its media type; several values in order, under their names.
 
 use super::answer::Form;
+use super::shown::{beginning, part_of, text_of};
 use super::tools::Tools;
 use crate::builtin::{is_text, render};
 use crate::limits::PER_TOKEN;
@@ -11,13 +12,8 @@ use aivm_schema::artifact::Artifact;
 use aivm_schema::unit::Tokens;
 use aivm_schema::worker::{Ask, Reasoning};
 use aivm_vm::action::CallError;
-use base64::Engine as _;
-use genai::chat::{
-    Binary, BinarySource, ChatMessage, ChatOptions, ChatRequest, ChatResponseFormat, ContentPart, JsonSpec,
-    ReasoningEffort,
-};
+use genai::chat::{ChatMessage, ChatOptions, ChatRequest, ChatResponseFormat, ContentPart, JsonSpec, ReasoningEffort};
 use serde_json::{Value, json};
-use std::borrow::Cow;
 
 /// A call as a model sees it.
 pub(super) struct Question {
@@ -26,9 +22,6 @@ pub(super) struct Question {
     pub form: Form,
     pub tools: Tools,
 }
-
-/// The media types that models are given as files.
-const FILES: [&str; 4] = ["image/", "audio/", "video/", "application/pdf"];
 
 impl Question {
     pub fn of(task: &Task, ask: &Ask) -> Result<Question, CallError> {
@@ -113,16 +106,6 @@ fn kept(lengths: &[usize], most: Option<Tokens>) -> Vec<usize> {
     lengths.iter().map(keep).collect()
 }
 
-/// The beginning of a text, and what is missing.
-pub(super) fn beginning(text: &str, keep: usize) -> Cow<'_, str> {
-    if keep >= text.len() {
-        return Cow::Borrowed(text);
-    }
-    let kept = text.get(..text.floor_char_boundary(keep)).unwrap_or("");
-    let missing = ((text.len() - kept.len()) as u64).div_ceil(PER_TOKEN);
-    Cow::Owned(format!("{kept}\n[… about {missing} tokens are left out here]"))
-}
-
 fn part(task: &Task, name: Option<&str>, value: &Artifact, keep: usize) -> Result<ContentPart, CallError> {
     if let Some(file) = part_of(name, value) {
         return Ok(file);
@@ -141,20 +124,6 @@ fn part(task: &Task, name: Option<&str>, value: &Artifact, keep: usize) -> Resul
         Some(name) => format!("<{name}>\n{text}\n</{name}>"),
         None => text.into_owned(),
     }))
-}
-
-/// A value as a file that models read.
-pub(super) fn part_of(name: Option<&str>, value: &Artifact) -> Option<ContentPart> {
-    let media_type = value.media_type();
-    FILES.iter().find(|file| media_type.starts_with(**file))?;
-    let content = base64::engine::general_purpose::STANDARD.encode(value.payload());
-    let source = BinarySource::Base64(content.into());
-    Some(ContentPart::Binary(Binary::new(media_type, source, name.map(str::to_owned))))
-}
-
-/// A value as text.
-pub(super) fn text_of(value: &Artifact) -> Option<&str> {
-    std::str::from_utf8(value.payload()).ok().filter(|_| is_text(value.media_type()))
 }
 
 fn options(ask: &Ask, form: &Form, task: &Task) -> ChatOptions {

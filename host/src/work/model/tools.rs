@@ -1,7 +1,7 @@
 //! Tools of a model: what it is shown of them, what it wanted before and what came of that, and how what it wants now becomes the
 //! input of a call. Who calls is the machine: here nothing is called.
 
-use super::question::{beginning, part_of, text_of};
+use super::shown::{beginning, part_of, text_of};
 use crate::work::{Task, Turn};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::worker::{Ask, INPUT, Offer};
