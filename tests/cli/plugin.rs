@@ -58,7 +58,8 @@ fn what_a_plugin_does_wrong_fails_its_calls_with_the_cause_and_the_next_finds_an
     let huge = (FRAME as u32 + 1).to_le_bytes().to_vec();
     let own = Frame::Cancel(1).to_bytes().expect("a frame");
     let late = Frame::Hello { protocol: 9, name: "later".into() }.to_bytes().expect("a frame");
-    let cases: [(&[u8], Vec<Vec<u8>>, &str, &str, &str); 9] = [
+    type Case<'c> = (&'c [u8], Vec<Vec<u8>>, &'c str, &'c str, &'c str);
+    let cases: [Case<'_>; 9] = [
         (&hello(), vec![b"\x05\0\0\0junk!".to_vec()], "sleep 30", "E0972", "cannot be read"),
         (&hello(), vec![huge], "sleep 30", "E0972", "are the most"),
         (&hello(), vec![own], "sleep 30", "E0972", "not a plugin's to send"),
