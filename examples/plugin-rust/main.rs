@@ -6,6 +6,8 @@
 //!     effect = "pure"
 //!     words = ["long", "short"]
 
+#![allow(clippy::disallowed_methods)] // A program does I/O.
+
 use aivm_schema::plugin::{Answer, Call, Frame, LENGTH, Output, PROTOCOL};
 use std::error::Error;
 use std::io::{Read, Write};

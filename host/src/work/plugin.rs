@@ -24,9 +24,12 @@ const LONGEST_LINE: u64 = 4 << 10;
 /// How long a plugin that said nonsense has to tell why.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// The plugins that this process has started, by definition and workspace.
+/// The plugins that this process has started.
 #[derive(Debug, Default)]
-pub struct Plugins(Mutex<HashMap<([u8; 32], PathBuf), Arc<Plugin>>>);
+pub struct Plugins(Mutex<HashMap<Key, Arc<Plugin>>>);
+
+/// A definition's digest, and the workspace.
+type Key = ([u8; 32], PathBuf);
 
 /// One that was started.
 #[derive(Debug)]
