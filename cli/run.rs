@@ -29,7 +29,6 @@ use std::sync::Arc;
 mod outcome;
 
 pub use outcome::Outcome;
-#[cfg(feature = "store")]
 pub use outcome::readable_parts;
 
 /// The program of `aivm run FILE`, with what there is to say of it.

@@ -45,6 +45,8 @@ mod secrets;
 #[cfg(feature = "serve")]
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/testing.rs"]
+mod testing;
 #[cfg(feature = "models")]
 #[path = "cli/tools.rs"]
 mod tools;

@@ -86,6 +86,31 @@ pub struct TryArgs {
     pub copy: Option<std::path::PathBuf>,
 }
 
+/// `test`
+#[derive(Debug, Group)]
+pub struct TestArgs {
+    /// Test files, programs, or folders; all test files beneath the current folder otherwise
+    pub files: Vec<String>,
+    /// Only tests with this text in their name
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Write the snapshots that differ
+    #[arg(long)]
+    pub accept: bool,
+    /// Make the calls of tests whose cassette is not there, and write it
+    #[arg(long)]
+    pub record: bool,
+    /// Say which edges of each program no test takes
+    #[arg(long)]
+    pub coverage: bool,
+    /// End with 1 when the tests of a program take less than so many percent of its edges
+    #[arg(long, value_name = "PERCENT")]
+    pub fail_under: Option<f64>,
+    /// Write a report in JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<std::path::PathBuf>,
+}
+
 /// Some files.
 #[derive(Debug, Group)]
 pub struct FilesArgs {
