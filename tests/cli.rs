@@ -1,6 +1,8 @@
 //! The program as a person or a script meets it: what it prints, what it leaves, and with which code it ends.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "cli/cache.rs"]
+mod cache;
 #[path = "cli/cassette.rs"]
 mod cassette;
 #[path = "cli/deploy.rs"]

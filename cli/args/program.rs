@@ -36,6 +36,9 @@ pub struct How {
     /// Keep nothing on disk
     #[arg(long)]
     pub ephemeral: bool,
+    /// Make every call, also those whose worker has an answer in the cache
+    #[arg(long)]
+    pub no_cache: bool,
     /// Park the run after so many calls
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,

@@ -143,6 +143,8 @@ mod tests {
                 output_tokens: 0,
                 waited_ms: 0,
                 cost_usd: 0.0,
+                cached: false,
+                cached_from: None,
             }
         };
         let took = |texts: &&[&str]| match texts {

@@ -257,6 +257,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0971", include_str!("E0971.md")),
     ("E0972", include_str!("E0972.md")),
     ("E0973", include_str!("E0973.md")),
+    ("E0975", include_str!("E0975.md")),
     ("E0980", include_str!("E0980.md")),
     ("E0981", include_str!("E0981.md")),
     ("E0982", include_str!("E0982.md")),
