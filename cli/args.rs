@@ -27,8 +27,8 @@ Run
   mcp | openai FILE…               serve pipelines as tools; as models
 Write
   check | cost FILE…  errors and warnings; the most that it can call and spend
+  test [FILE…]        what NAME.test.toml expects of NAME.aivm; edges not taken
   fmt | graph FILE    one layout; a picture (svg, png, dot, mermaid, text)
-  explain CODE        what an error means, with an example
 Build
   compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
 Look
@@ -42,7 +42,7 @@ Set up
   gc | doctor | self-test   remove old runs; does all work here? does this disk?
   config show | completions SHELL   the settings; for bash, zsh, fish …
 
-More: aivm help COMMAND. Every command takes --json. Start with: aivm try
+More: aivm help COMMAND | explain CODE. All take --json. Start with: aivm try
 ";
 
 /// The command line.
@@ -90,6 +90,8 @@ pub enum Command {
     Disasm(FileArgs),
     /// Make a module of assembly text
     Asm(OutArgs),
+    /// Run the tests of pipelines
+    Test(TestArgs),
     /// Explain an error code
     Explain(ExplainArgs),
     /// The words that a program can use

@@ -112,7 +112,7 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         }
         return Ok(Exit::SENT);
     }
-    let folder = Folder::new().map_err(failed)?;
+    let folder = Folder::new("try").map_err(failed)?;
     example.write_to(&folder.0).map_err(failed)?;
     if !global.json {
         let recorded = match example.cassette().filter(|_| args.input.is_none()) {
@@ -165,15 +165,16 @@ fn list(global: &Global) -> Result<Exit, Failure> {
     Ok(Exit::SENT)
 }
 
-/// A folder that goes when the example has run.
-struct Folder(PathBuf);
+/// A folder that goes when what runs in it has ended.
+pub struct Folder(pub PathBuf);
 
 impl Folder {
-    fn new() -> std::io::Result<Folder> {
+    /// Among those for temporary files, `what` in its name.
+    pub fn new(what: &str) -> std::io::Result<Folder> {
         let mut bits = [0; 8];
         aivm_host::mint::fill_random(&mut bits).map_err(std::io::Error::other)?;
         let name: String = bits.iter().map(|byte| format!("{byte:02x}")).collect();
-        let path = std::env::temp_dir().join(format!("aivm-try-{name}"));
+        let path = std::env::temp_dir().join(format!("aivm-{what}-{name}"));
         std::fs::create_dir(&path)?;
         Ok(Folder(path))
     }

@@ -16,13 +16,17 @@ pub fn draft(given: Option<&str>, media_type: Option<&str>) -> Result<Draft, Fai
             None => (text.as_bytes().to_vec(), "text/plain"),
         },
     };
-    if media_type.is_some_and(|given| !is_media_type(given)) {
-        let given = media_type.unwrap_or_default();
-        return Err(Failure::usage("E0804", format!("`--type {}` is not TYPE/SUBTYPE", plain(given)))
+    drafted(payload, media_type.unwrap_or(guessed))
+}
+
+/// An input of this type.
+pub fn drafted(payload: Vec<u8>, media_type: &str) -> Result<Draft, Failure> {
+    if !is_media_type(media_type) {
+        return Err(Failure::usage("E0804", format!("`--type {}` is not TYPE/SUBTYPE", plain(media_type)))
             .help("for example text/plain, text/csv, application/json"));
     }
     Ok(Draft {
-        media_type: media_type.unwrap_or(guessed).to_owned(),
+        media_type: media_type.to_owned(),
         origin: "user".to_owned(),
         role: "input".to_owned(),
         scope: "run".to_owned(),

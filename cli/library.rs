@@ -198,6 +198,9 @@ impl Library for Files {
             }
             _ => Ok(()),
         }?;
+        if let Some(reason) = aivm_host::cache::refused(definition) {
+            return Err(reason);
+        }
         match shape::credential(&definition.to_json()) {
             Some((_, what)) => Err(format!("E0964: {what} is written in it, for everybody to read")),
             None => Ok(()),

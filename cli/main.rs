@@ -39,6 +39,7 @@ mod secret;
 mod serve;
 #[cfg(feature = "store")]
 mod store;
+mod testing;
 mod worker;
 
 use args::{Args, Command};
@@ -100,6 +101,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Compile(args) => compile::compile(global, &args),
         Command::Disasm(args) => compile::disasm(global, &args),
         Command::Asm(args) => compile::asm(global, &args),
+        Command::Test(args) => testing::test(global, &args),
         Command::Explain(args) => explain::explain(global, &args),
         Command::Worker(args) => worker::worker(global, &args),
         Command::Keys(args) => keys::keys(global, &args),

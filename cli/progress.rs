@@ -93,6 +93,9 @@ impl Progress {
         let length = format!("{mark} {what} {time}").chars().count();
         let mut line = format!("{} {what} {}", paint(self.colours, colour, mark), paint(self.colours, "2", &time));
         let mut more = Vec::new();
+        if record.cached {
+            more.push("cached".to_owned());
+        }
         if let Some(verdict) = record.verdict.as_deref().filter(|verdict| *verdict != record.outcome) {
             more.push(format!("said {}", plain(verdict).replace('\n', "␊")));
         }

@@ -29,7 +29,6 @@ use std::sync::Arc;
 mod outcome;
 
 pub use outcome::Outcome;
-#[cfg(feature = "store")]
 pub use outcome::readable_parts;
 
 /// The program of `aivm run FILE`, with what there is to say of it.
@@ -51,6 +50,9 @@ pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
 pub struct Shared {
     mint: Arc<Mint>,
     outside: Outside,
+    /// Nothing is answered as it was before.
+    #[cfg(feature = "store")]
+    no_cache: bool,
     /// None: runs leave nothing.
     #[cfg(feature = "store")]
     disk: Option<Disk>,
@@ -65,6 +67,8 @@ impl Shared {
             mint: Arc::new(mint),
             outside: crate::config::outside(how.sandbox)?,
             #[cfg(feature = "store")]
+            no_cache: how.no_cache,
+            #[cfg(feature = "store")]
             disk: match how.ephemeral {
                 true => None,
                 false => {
@@ -78,7 +82,7 @@ impl Shared {
     fn store(&self) -> Rc<dyn Store> {
         #[cfg(feature = "store")]
         if let Some(disk) = &self.disk {
-            return Rc::new(disk.keep());
+            return Rc::new(if self.no_cache { disk.keep().asking_anew() } else { disk.keep() });
         }
         Rc::new(Memory::default())
     }

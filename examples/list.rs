@@ -2,8 +2,9 @@
 examples! {
     "fix-until-green": "README.md" "pipeline.aivm" "input.txt" "calc/calc.sh" "calc/test.sh";
     "release-notes": "README.md" "pipeline.aivm" "input.txt";
-    "csv-quarantine": "README.md" "pipeline.aivm" "input.csv";
-    "inbox-triage": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
+    "csv-quarantine": "README.md" "pipeline.aivm" "pipeline.test.toml" "input.csv";
+    "inbox-triage": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl"
+        "pipeline.test.toml" "pipeline.snap/each-mail-comes-to-its-desk.txt";
     "ask-documents": "README.md" "pipeline.aivm" "input.txt" "docs/operations.md" "docs/security.md" "docs/travel.md";
     "bake-off": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "reply": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";

@@ -1,6 +1,8 @@
 //! The program as a person or a script meets it: what it prints, what it leaves, and with which code it ends.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "cli/cache.rs"]
+mod cache;
 #[path = "cli/cassette.rs"]
 mod cassette;
 #[path = "cli/deploy.rs"]
@@ -45,6 +47,8 @@ mod secrets;
 #[cfg(feature = "serve")]
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/testing.rs"]
+mod testing;
 #[cfg(feature = "models")]
 #[path = "cli/tools.rs"]
 mod tools;

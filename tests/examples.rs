@@ -58,6 +58,15 @@ fn every_example_ends_as_its_folder_says() {
 }
 
 #[test]
+fn the_tests_of_the_examples_pass_and_take_every_edge() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").display().to_string();
+    let output = aivm(&["test", &examples, "--fail-under", "100"]);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(said.lines().filter(|line| line.ends_with(".test.toml")).count() >= 2, "{said}");
+}
+
+#[test]
 fn every_folder_is_carried_along_with_all_its_files() {
     let listed = String::from_utf8(aivm(&["try", "--list"]).stdout).expect("text");
     let names: Vec<String> =

@@ -36,6 +36,9 @@ pub struct How {
     /// Keep nothing on disk
     #[arg(long)]
     pub ephemeral: bool,
+    /// Make every call, also those whose worker has an answer in the cache
+    #[arg(long)]
+    pub no_cache: bool,
     /// Park the run after so many calls
     #[arg(long, value_name = "N")]
     pub max_calls: Option<u64>,
@@ -84,6 +87,31 @@ pub struct TryArgs {
     /// Copy the example's files into this folder instead of running it
     #[arg(long, value_name = "FOLDER")]
     pub copy: Option<std::path::PathBuf>,
+}
+
+/// `test`
+#[derive(Debug, Group)]
+pub struct TestArgs {
+    /// Test files, programs, or folders; all test files beneath the current folder otherwise
+    pub files: Vec<String>,
+    /// Only tests with this text in their name
+    #[arg(long, value_name = "TEXT")]
+    pub filter: Option<String>,
+    /// Write the snapshots that differ
+    #[arg(long)]
+    pub accept: bool,
+    /// Make the calls of tests whose cassette is not there, and write it
+    #[arg(long)]
+    pub record: bool,
+    /// Say which edges of each program no test takes
+    #[arg(long)]
+    pub coverage: bool,
+    /// End with 1 when the tests of a program take less than so many percent of its edges
+    #[arg(long, value_name = "PERCENT")]
+    pub fail_under: Option<f64>,
+    /// Write a report in JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    pub junit: Option<std::path::PathBuf>,
 }
 
 /// Some files.

@@ -122,7 +122,8 @@ pub fn tell(disk: &Disk, name: &str) -> Result<Told, Failure> {
         times.told(record);
     }
     let Recovered { run, module, started, began, end, history } = find::look(disk, &id, From::Start)?;
-    let rows: Vec<Row> = history.into_iter().filter_map(|what| row(module.module(), what, &times.ended)).collect();
+    let rows: Vec<Row> =
+        history.into_iter().filter_map(|what| row(disk, module.module(), what, &times.ended)).collect();
     // Somebody may have carried it on since its records were read.
     let is_open = |open: &Open| {
         let ended = |row: &Row| row.record.key == open.key && row.record.attempt == open.attempt && row.called;
@@ -182,7 +183,7 @@ impl Times {
     }
 }
 
-fn row(module: &Module, what: Do, ended: &HashMap<u64, u64>) -> Option<Row> {
+fn row(disk: &Disk, module: &Module, what: Do, ended: &HashMap<u64, u64>) -> Option<Row> {
     let (purpose, input, at) = match &what {
         Do::Ended(row) => (row.call.purpose, Some(row.call.input.checksum()), ended.get(&row.call.request.0).copied()),
         Do::Note(note) => match &**note {
@@ -198,7 +199,8 @@ fn row(module: &Module, what: Do, ended: &HashMap<u64, u64>) -> Option<Row> {
         Purpose::Choose(_) => None,
     };
     let (called, undo) = (matches!(what, Do::Ended(_)), matches!(purpose, Purpose::Undo(_)));
-    Some(Row { record: StepRecord::of(module, what)?, step, called, undo, input, at })
+    let cached = aivm_host::cache::run_of(module, &what, |output| disk.get(output));
+    Some(Row { record: StepRecord::of(module, what)?.cached_from(cached), step, called, undo, input, at })
 }
 
 /// What a run waits for, in a word, when it does not go on.

@@ -191,6 +191,10 @@ fn explain<'a>(told: &Told, at: usize, row: &'a Row) -> Explained<'a> {
         (None, None) if record.outcome == "cancelled" => "was cancelled while it was under way".to_owned(),
         (None, None) => "succeeded, and said no word".to_owned(),
     };
+    let said = match &record.cached_from {
+        Some(run) => format!("{said} (cached: it was not called, and answered as in the run {run})"),
+        None => said,
+    };
     let forward = outcomes.iter().any(|outcome| outcome.kind.is_forward());
     let rule = match record.rule {
         Rule::Verdict => Some((1, "the word that it said is in the list: that outcome")),

@@ -53,7 +53,7 @@ mod validate;
 pub use failure::Failure;
 pub use input::{Call, Context, Input, Part};
 pub use media::{is_json, is_text};
-pub(crate) use schema::violations;
+pub use schema::violations;
 pub use setting::{Kind, Options, Preset, Setting, settings_table};
 
 /// What models are asked with, and what their answers are held against.
@@ -161,6 +161,11 @@ impl Output {
         self.attributes.push((key.to_owned(), value));
         self
     }
+}
+
+/// The values at a place within JSON, `a.b.0`, `items.*.name` or a pointer `/a/b/0`, as settings name it.
+pub fn values_at<'v>(value: &'v serde_json::Value, place: &str) -> Vec<&'v serde_json::Value> {
+    path::Place::parse(place).all(value)
 }
 
 /// All built-ins, sorted by name.

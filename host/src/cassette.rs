@@ -34,7 +34,8 @@ mod line;
 const MOST: u64 = 256 << 20;
 
 use find::Recorded;
-use line::{Answer, Line, Request};
+use line::Line;
+pub(crate) use line::{Answer, Request};
 
 fn is_taken(worker: &Prepared, mock: Option<&mock::Answering>) -> bool {
     mock.is_none() && facts::reaches_outside(&worker.definition)
@@ -168,6 +169,10 @@ impl Process for Recorder {
         self.inner.signals()
     }
 
+    fn may_cache(&self) -> bool {
+        false
+    }
+
     fn pool(&self) -> std::io::Result<Rc<Pool>> {
         self.inner.pool()
     }
@@ -234,6 +239,10 @@ impl Process for Player {
         self.inner.signals()
     }
 
+    fn may_cache(&self) -> bool {
+        false
+    }
+
     fn pool(&self) -> std::io::Result<Rc<Pool>> {
         self.inner.pool()
     }
@@ -274,6 +283,10 @@ impl Process for Refusing {
 
     fn signals(&self) -> Signals {
         self.inner.signals()
+    }
+
+    fn may_cache(&self) -> bool {
+        false
     }
 
     fn pool(&self) -> std::io::Result<Rc<Pool>> {

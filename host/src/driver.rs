@@ -3,6 +3,7 @@
 //!
 //! Here is all the order there is: the run decides, the workers work, this loop passes notes.
 
+use crate::cache;
 use crate::facts;
 use crate::mint::Mint;
 use crate::parts::{self, PartsError, Recipes};
@@ -17,7 +18,7 @@ use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{EndKind, Module, RunLimits, StepId, WorkerId};
 use aivm_schema::worker::Does;
-use aivm_vm::action::{Call, CallError, Purpose, RequestId, RunEnd, Usage};
+use aivm_vm::action::{Answer, Call, CallError, Purpose, RequestId, RunEnd, Usage};
 use aivm_vm::run::{Begin, Do, Question, Run, Why};
 use aivm_vm::verify::VerifiedModule;
 use aivm_vm::{CompleteError, StepKey};
@@ -219,6 +220,8 @@ struct UnderWay {
     stop: Option<Arc<Stop>>,
     /// The most parts that its worker gives.
     most: Option<u32>,
+    /// What was asked, when the answer may be kept for others.
+    question: Option<cache::Question>,
     began: Instant,
 }
 
@@ -387,7 +390,7 @@ impl<'a> Driver<'a> {
         }
         let began = Instant::now();
         let at_once = |driver: &mut Driver, call, most, returned| {
-            driver.calls.insert(request, UnderWay { call, stop: None, most, began });
+            driver.calls.insert(request, UnderWay { call, stop: None, most, question: None, began });
             driver.answers.push_back((request, returned));
             Ok(())
         };
@@ -408,7 +411,11 @@ impl<'a> Driver<'a> {
             Ok(task) => task,
             Err(error) => return at_once(self, call, most, failed(error)),
         };
-        self.calls.insert(request, UnderWay { call, stop: Some(stop), most, began });
+        let question = if mock.is_none() && self.process.may_cache() { cache::Question::of(&task) } else { None };
+        if let Some(returned) = question.as_ref().and_then(|asked| asked.answered(&*self.store, self.mint.now())) {
+            return at_once(self, call, most, returned);
+        }
+        self.calls.insert(request, UnderWay { call, stop: Some(stop), most, question, began });
         if mock.is_none() && task.worker.is_pure() {
             return self.pure(request, task);
         }
@@ -527,15 +534,19 @@ impl<'a> Driver<'a> {
 
     /// A call has been answered: the value becomes an artifact, the run is told.
     fn answer(&mut self, request: RequestId, returned: Returned) -> Result<(), DriverError> {
-        let Some(UnderWay { call, began, most, .. }) = self.calls.remove(&request) else {
+        let Some(UnderWay { call, began, most, question, .. }) = self.calls.remove(&request) else {
             return self.probed(request, returned);
         };
         if let Some(held) = self.pieces.remove(&call.key).map(|mut pieces| pieces.end()).filter(|held| !held.is_empty())
         {
             self.observer.event(Event::Heard { key: &call.key.to_string(), text: &held });
         }
+        let entry = question.and_then(|asked| asked.entry(&returned, &self.around.run, self.mint.now()));
         let answer = self.value_of(&call, returned);
         let answer = self.counted(&call, most, answer);
+        if let (Some(entry), Answer::Done { .. }) = (entry, &answer) {
+            self.store.remember(entry);
+        }
         let micros = began.elapsed().as_micros() as u64;
         Ok(self.run.answered(self.mint.now(), request, answer, micros)?)
     }
@@ -545,7 +556,9 @@ impl<'a> Driver<'a> {
         if !self.tracing {
             return;
         }
+        let cached = cache::run_of(self.run.module(), &what, |output| self.store.get(output));
         let Some(record) = StepRecord::of(self.run.module(), what) else { return };
+        let record = record.cached_from(cached);
         if self.showing {
             self.observer.event(Event::Ended(&record));
         }

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods)]
 
 pub mod builtin;
+pub mod cache;
 pub mod cassette;
 #[cfg(feature = "http")]
 mod client;

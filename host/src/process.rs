@@ -24,6 +24,11 @@ pub trait Process {
         Pool::of_machine().map(Rc::new)
     }
 
+    /// May a call be answered as the same was before? Not where it is recorded.
+    fn may_cache(&self) -> bool {
+        true
+    }
+
     /// Are calls of the world answered without being made?
     fn replays(&self) -> bool {
         false

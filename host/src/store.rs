@@ -1,5 +1,6 @@
 //! Where artifacts stay: one trait, in memory or in `.aivm/`. Keys of the seed's form are an index over checksums.
 
+use crate::cache::Entry;
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_vm::run::Batch;
 use rustc_hash::FxHashMap;
@@ -120,6 +121,14 @@ pub trait Store {
     fn cancelled(&self) -> Option<String> {
         None
     }
+
+    /// The answer that is kept to a question, when runs may be answered so.
+    fn recall(&self, _key: &[u8; 32]) -> Option<Entry> {
+        None
+    }
+
+    /// Keeps an answer for other runs: durable with the next batch.
+    fn remember(&self, _entry: Entry) {}
 
     /// Makes everything durable that was put.
     fn flush(&self) -> Result<(), StoreError>;

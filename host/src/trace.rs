@@ -45,6 +45,12 @@ pub struct StepRecord {
     /// What it cost, in dollars.
     #[serde(skip_serializing_if = "is_nothing")]
     pub cost_usd: f64,
+    /// It was answered as the same call was before: nobody was asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
+    /// By which run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cached_from: Option<String>,
 }
 
 impl StepRecord {
@@ -128,7 +134,14 @@ impl StepRecord {
             output_tokens: 0,
             waited_ms: 0,
             cost_usd: 0.0,
+            cached: false,
+            cached_from: None,
         }
+    }
+
+    /// The same of a call that was answered by what this run was answered; none: it was made.
+    pub fn cached_from(self, run: Option<String>) -> StepRecord {
+        StepRecord { cached: run.is_some(), cached_from: run, ..self }
     }
 }
 

@@ -5,6 +5,7 @@
 
 use crate::flow::Flow;
 
+mod coverage;
 mod dot;
 mod edges;
 mod labels;
@@ -21,6 +22,7 @@ mod svg;
 mod tests;
 mod traffic;
 
+pub use coverage::{Edge, coverage};
 pub use path::Path;
 
 /// On what a picture is seen.

@@ -68,6 +68,8 @@ pub struct WorkerDefinition {
     pub tokens: Option<Tokens>,
     /// How many parts its output has at most, when another step fans out over it.
     pub most: Option<u32>,
+    /// How long a call may be answered as the same was before; none: each is made.
+    pub cache: Option<Milliseconds>,
     /// How often it is called at most by one process.
     pub limits: Rates,
     /// What a command is given beside what its effect allows.
@@ -211,6 +213,7 @@ impl WorkerDefinition {
             cost: None,
             tokens: None,
             most: None,
+            cache: None,
             limits: Rates::default(),
             sandbox: Sandbox::default(),
             mock: None,

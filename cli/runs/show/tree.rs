@@ -195,6 +195,9 @@ fn ended(row: &Row, name: &str, indent: usize, inside: Option<f64>) -> Line {
 /// What a line has no room for.
 fn more(record: &StepRecord) -> Vec<(&'static str, String)> {
     let mut more = Vec::new();
+    if let Some(run) = &record.cached_from {
+        more.push(("", format!("cached: answered as in the run {}", one_line(run))));
+    }
     if let Some(verdict) = record.verdict.as_deref().filter(|verdict| *verdict != record.outcome) {
         more.push(("", format!("said {}", one_line(verdict))));
     }

@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 /// So many characters of an input are shown.
 const EXCERPT: usize = 200;
 /// Set by the host, of another run.
-const RESERVED: [&str; 3] = ["run", "step", "inputs"];
+const RESERVED: [&str; 4] = ["run", "step", "inputs", crate::cache::CACHED];
 
 #[derive(Serialize, Deserialize)]
 struct First {
@@ -38,7 +38,7 @@ pub(super) struct Line {
 /// What was asked. Two of the same identity are the same question.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Request {
+pub(crate) struct Request {
     /// The digest of the worker: its definition, the behaviours of its step, `--param`.
     pub definition: String,
     /// The digest of the content that flowed in, and its media type.
@@ -55,7 +55,7 @@ pub(super) struct Request {
 /// What came back.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     Done(Box<Done>),
     Failed(Failed),
     /// It was asked to stop, and did.
@@ -63,7 +63,7 @@ pub(super) enum Answer {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Done {
+pub(crate) struct Done {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     verdict: Option<String>,
     output: Output,
@@ -74,7 +74,7 @@ pub(super) struct Done {
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Failed {
+pub(crate) struct Failed {
     kind: EndKind,
     code: String,
     message: String,
@@ -214,6 +214,7 @@ fn definition(task: &Task) -> String {
         cost: None,
         tokens: None,
         most: None,
+        cache: None,
         limits: Default::default(),
         sandbox: Default::default(),
         mock: None,
@@ -266,6 +267,11 @@ impl Answer {
                 failed(EndKind::Failure, "E0719", &format!("what it returned is no artifact: {error}"), usage)
             }
         }
+    }
+
+    /// Is it a list of values?
+    pub fn is_parts(&self) -> bool {
+        matches!(self, Answer::Done(done) if matches!(done.output, Output::Parts(_)))
     }
 
     /// None: it was stopped.

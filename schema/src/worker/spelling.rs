@@ -58,6 +58,8 @@ pub(super) struct Spelling {
     tokens: Option<Tokens>,
     #[serde(skip_serializing_if = "Option::is_none")]
     most: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cache: Option<Milliseconds>,
     #[serde(skip_serializing_if = "is_default")]
     limits: Rates,
     #[serde(skip_serializing_if = "is_default")]
@@ -292,6 +294,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             cost: spelling.cost,
             tokens: spelling.tokens,
             most: spelling.most,
+            cache: spelling.cache,
             limits: spelling.limits,
             sandbox: spelling.sandbox,
             mock: spelling.mock,
@@ -314,6 +317,7 @@ impl From<WorkerDefinition> for Spelling {
             cost: worker.cost,
             tokens: worker.tokens,
             most: worker.most,
+            cache: worker.cache,
             limits: worker.limits,
             sandbox: worker.sandbox,
             mock: worker.mock,

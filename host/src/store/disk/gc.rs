@@ -6,6 +6,7 @@ use super::lock::{self, Lock};
 use super::runs::stands;
 use super::{Disk, io, performance};
 use crate::kept;
+use crate::mint::{Clock, SystemClock};
 use crate::store::{RunRow, StoreError};
 use aivm_schema::artifact::Checksum;
 use aivm_schema::journal::Record;
@@ -56,7 +57,7 @@ pub struct Collected {
     pub artifacts: u64,
     /// Of records, artifacts, and what their undoers would have put back.
     pub bytes: u64,
-    /// Files and folders that nothing referred to before.
+    /// Files and folders that nothing referred to before, and kept answers that do not hold any more.
     pub leftovers: u64,
     /// And their bytes.
     pub leftover_bytes: u64,
@@ -116,6 +117,9 @@ impl Disk {
         }
         self.sweep_objects(&objects, dry, &mut collected)?;
         self.sweep_folders(dry, &mut collected)?;
+        let (answers, bytes) = self.sweep_answers(SystemClock.now(), dry)?;
+        collected.leftovers += answers;
+        collected.leftover_bytes += bytes;
         if !dry {
             collected.free = self.give_back()?;
         }

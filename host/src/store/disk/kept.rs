@@ -6,11 +6,12 @@ use super::rows::{Placed, Request, Whose};
 use super::runs::CANCEL;
 use super::writer::Written;
 use super::{Disk, Shared};
+use crate::cache::Entry;
 use crate::store::{Answer, Appended, RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::Record;
 use aivm_vm::run::{Batch, Status};
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -31,6 +32,8 @@ pub(super) struct View {
     pub(super) disk: Disk,
     waiting: RefCell<Waits>,
     place: RefCell<Place>,
+    /// Every question is asked anew.
+    anew: Cell<bool>,
     /// The artifacts of the rows that its journal was read from lately: to put one again, told the same, is to do nothing.
     pub(super) passed: RefCell<Passed>,
 }
@@ -38,6 +41,7 @@ pub(super) struct View {
 #[derive(Default)]
 struct Waits {
     artifacts: Vec<Artifact>,
+    answers: Vec<Entry>,
     bytes: usize,
 }
 
@@ -101,7 +105,8 @@ impl Disk {
     /// What a run that is still to begin will keep.
     pub fn keep(&self) -> Kept {
         let place = RefCell::new(Place::default());
-        Kept(Rc::new(View { disk: self.clone(), waiting: RefCell::default(), place, passed: RefCell::default() }))
+        let (waiting, anew, passed) = Default::default();
+        Kept(Rc::new(View { disk: self.clone(), waiting, place, anew, passed }))
     }
 
     /// Takes a run over: from now on it is this process's. Refused while another process is at it, or when it is damaged.
@@ -160,6 +165,12 @@ impl Kept {
         Ref::filter_map(self.0.place.borrow(), |place| place.row.as_ref()).ok()
     }
 
+    /// No call of it is answered as the same was before; what it is answered is kept all the same.
+    pub fn asking_anew(self) -> Kept {
+        self.0.anew.set(true);
+        self
+    }
+
     /// Looks an artifact up, and says when it is damaged.
     pub fn find(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
         let waiting = self.0.waiting.borrow();
@@ -192,7 +203,7 @@ impl Kept {
             Some(row) if place.number == 0 => Whose::New(Box::new(row.clone())),
             _ => Whose::Run { number: place.number, epoch: place.epoch, id: id() },
         };
-        let Waits { artifacts, .. } = std::mem::take(&mut *self.0.waiting.borrow_mut());
+        let Waits { artifacts, answers, .. } = std::mem::take(&mut *self.0.waiting.borrow_mut());
         self.0.passed.borrow_mut().forget();
         let status = (place.status != Some(batch.status)).then(|| batch.status.word());
         place.status = Some(batch.status);
@@ -213,6 +224,7 @@ impl Kept {
             checkpoint: batch.records.first().is_some_and(|record| Record::is_checkpoint(record)),
             records: batch.records,
             artifacts,
+            answers,
             status,
         })
     }
@@ -220,10 +232,10 @@ impl Kept {
     /// Writes what waits, without records.
     fn spill(&self) -> Result<(), StoreError> {
         let waits = std::mem::take(&mut *self.0.waiting.borrow_mut());
-        if waits.artifacts.is_empty() {
+        if waits.artifacts.is_empty() && waits.answers.is_empty() {
             return Ok(());
         }
-        let mut request = Request { artifacts: waits.artifacts, ..Request::default() };
+        let mut request = Request { artifacts: waits.artifacts, answers: waits.answers, ..Request::default() };
         if let (place, Some(row)) = (self.0.place.borrow(), self.row())
             && place.number > 0
         {
@@ -235,7 +247,7 @@ impl Kept {
             Ok(placed) => self.0.placed(placed),
             Err(error) => {
                 // The run still reads it.
-                self.0.waiting.replace(Waits { artifacts: request.artifacts, bytes: 0 });
+                self.0.waiting.replace(Waits { artifacts: request.artifacts, answers: request.answers, bytes: 0 });
                 return Err(error);
             }
         }
@@ -296,6 +308,14 @@ impl Store for Kept {
         let cancel = self.signals().ok()?.into_iter().find(|signal| signal.what == CANCEL)?;
         self.0.place.borrow_mut().cancel = Cancel::Told;
         Some(cancel.by)
+    }
+
+    fn recall(&self, key: &[u8; 32]) -> Option<Entry> {
+        if self.0.anew.get() { None } else { self.0.disk.answer(key) }
+    }
+
+    fn remember(&self, entry: Entry) {
+        self.0.waiting.borrow_mut().answers.push(entry);
     }
 
     fn flush(&self) -> Result<(), StoreError> {

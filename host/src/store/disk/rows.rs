@@ -1,7 +1,9 @@
 //! A row of the journal: a batch of records and the artifacts that came with it, each with its length before it. An artifact
 //! whose payload is in a file has a mark in its length; before its head stand the content digest and the payload's size.
 
+use super::answers;
 use super::objects::{Objects, SMALL};
+use crate::cache::Entry;
 use crate::store::{RunRow, StoreError};
 use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest};
 use rusqlite::{CachedStatement, Connection, params};
@@ -23,6 +25,8 @@ pub(super) struct Request {
     pub link: [u8; 32],
     pub records: Vec<Vec<u8>>,
     pub artifacts: Vec<Artifact>,
+    /// Answers that are kept for other runs.
+    pub answers: Vec<Entry>,
     /// How the run stands, when that has changed.
     pub status: Option<&'static str>,
     /// The first record is a checkpoint.
@@ -110,6 +114,7 @@ impl<'c> Rows<'c> {
         let artifacts = (!artifacts.is_empty()).then_some(&*artifacts);
         self.row.execute(params![row, number, request.previous, request.first as i64, link, records, artifacts])?;
         self.next += 1;
+        request.answers.iter().try_for_each(|entry| answers::put(self.database, entry))?;
         Ok(Some(Placed { number, row }))
     }
 
