@@ -191,7 +191,7 @@ fn models() -> Result<Arc<Models>, Failure> {
 
 /// What workers use that is one for all runs of this process.
 pub fn outside(flag: Option<SandboxFlag>) -> Result<Outside, Failure> {
-    Ok(Outside { models: models()?, mcp: servers()?, sandbox: sandbox(flag)? })
+    Ok(Outside { models: models()?, mcp: servers()?, sandbox: sandbox(flag)?, plugins: Arc::default() })
 }
 
 /// The MCP servers whose tools workers call.
@@ -227,15 +227,7 @@ fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
     let hidden = project::user_folder().into_iter().chain([project::state_folder()]).collect();
     // Elsewhere there is nothing to hold them by.
     let launcher = if cfg!(target_os = "linux") { std::env::current_exe().ok() } else { None };
-    Ok(Arc::new(Sandbox {
-        wanted,
-        opt_out,
-        given,
-        hidden,
-        launcher,
-        found: Default::default(),
-        plugins: Default::default(),
-    }))
+    Ok(Arc::new(Sandbox { wanted, opt_out, given, hidden, launcher, found: Default::default() }))
 }
 
 /// Settings of models with what the environment says of them.

@@ -108,6 +108,8 @@ pub struct Outside {
     pub mcp: Arc<Servers>,
     /// What holds commands to their effects.
     pub sandbox: Arc<sandbox::Sandbox>,
+    /// The plugins that are running.
+    pub plugins: Arc<plugin::Plugins>,
 }
 
 /// One call.

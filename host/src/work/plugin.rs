@@ -56,7 +56,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Calls a plugin.
 pub async fn run(task: &Task, argv: &[String]) -> Returned {
     let failed = |error| Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() };
-    let plugin = match task.around.outside.sandbox.plugins.of(task, argv) {
+    let plugin = match task.around.outside.plugins.of(task, argv) {
         Ok(plugin) => plugin,
         Err(error) => return failed(error),
     };

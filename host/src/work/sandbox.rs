@@ -2,7 +2,6 @@
 //! system does the holding: `bwrap` where it works, else Landlock; inside either, a launcher that is this program itself takes
 //! away what is left, then becomes the command. `docs/sandbox.md` is the table.
 
-use super::plugin::Plugins;
 use super::{Task, error};
 use aivm_schema::worker::{Effect, Given, Sandbox as Asked, WorkerDefinition};
 use aivm_vm::action::CallError;
@@ -36,8 +35,6 @@ pub struct Sandbox {
     pub launcher: Option<PathBuf>,
     /// What there is, once somebody asked.
     pub found: OnceLock<Result<Means, String>>,
-    /// The plugins that are held by it.
-    pub plugins: Plugins,
 }
 
 /// How a command is started.

@@ -110,18 +110,17 @@ impl Covered<'_> {
             }
             StageKind::Select => {
                 for (at, element) in stage.elements.iter().enumerate() {
-                    let (line, visits): (_, Box<dyn Fn(&Traffic) -> Option<u32>>) = match element {
+                    let chain = |chain| flow.chain(chain).stages.first().copied();
+                    let (place, visits): (_, &Entered<'_>) = match *element {
                         Element::Step(step) => {
-                            let at = flow.places.steps.get(step.index()).map_or(start, |(_, span)| span.start as usize);
-                            (line(flow, file, at), Box::new(|run| Some(run.visits(*step))))
+                            (flow.places.steps.get(step.index()), &move |run| Some(run.visits(step)))
                         }
-                        Element::Chain(chain) => {
-                            let Some(first) = flow.chain(*chain).stages.first().copied() else { continue };
-                            let at =
-                                flow.places.stages.get(first.index()).map_or(start, |(_, span)| span.start as usize);
-                            (line(flow, file, at), Box::new(move |run| run.entries(first)))
-                        }
+                        Element::Chain(inner) => match chain(inner) {
+                            Some(first) => (flow.places.stages.get(first.index()), &move |run| run.entries(first)),
+                            None => continue,
+                        },
                     };
+                    let line = line(flow, file, place.map_or(start, |(_, span)| span.start as usize));
                     let name = flow.element_name(id, at as u32);
                     self.add(line, &stage.key, &name, Some(Dest::Element(id, at as u32)), visits);
                 }
@@ -130,6 +129,9 @@ impl Covered<'_> {
         }
     }
 }
+
+/// How often a run came to a place.
+type Entered<'f> = dyn Fn(&Traffic) -> Option<u32> + 'f;
 
 fn text(flow: &Flow, file: u16) -> &str {
     flow.places.files.get(usize::from(file)).map_or("", |(_, text)| text)
