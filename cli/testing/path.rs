@@ -189,6 +189,6 @@ mod tests {
         assert_eq!(differ(&[&["a"], &["c", "b"], &["d"]], &steps), None);
         // Whoever takes what comes gives way to whoever takes only that.
         assert_eq!(differ(&[&["a"], &["*", "b => next"], &["d"]], &steps), None);
-        assert_eq!(differ(&[&["a"], &["b", "b"], &["d"]], &steps).is_some(), true);
+        assert!(differ(&[&["a"], &["b", "b"], &["d"]], &steps).is_some());
     }
 }
