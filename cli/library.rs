@@ -188,6 +188,10 @@ impl Library for Files {
         names
     }
 
+    fn own_names(&self, file: &str) -> Vec<String> {
+        Files::own_names(self, file)
+    }
+
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
             Does::Builtin(name) => builtin::check(name, &definition.with).map_err(|failure| failure.to_string()),

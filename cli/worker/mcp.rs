@@ -13,13 +13,17 @@ pub fn bundle(named: &str) -> Result<Bundle, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
     let tools = runtime.block_on(servers.tools(server));
-    let tools = tools.map_err(|error| Failure::failed(error.code(), error.to_string()))?;
+    let tools = tools.map_err(|error| Failure::failed(error.code(), crate::out::plain(&error.to_string())))?;
     let mut bundle = Bundle::default();
     for tool in tools.iter().filter(|tool| only.is_none_or(|only| only == tool.name)) {
         let Some(word) = seed::word(&format!("{server}-{}", tool.name)) else {
             bundle.notes.push(format!("no word can be made of the name `{}`: it is not written", tool.name));
             continue;
         };
+        if bundle.workers.iter().any(|known| known.word == word) {
+            bundle.notes.push(format!("`{}` would be `{word}`, as another is: it is not written", tool.name));
+            continue;
+        }
         let definition = definition(server, tool);
         let (name, id, status) = (tool.name.clone(), None, Status::Active);
         bundle.workers.push(Seeded { word, name, id, definition, status, price: None, key: None, notes: Vec::new() });
@@ -47,7 +51,13 @@ fn definition(server: &str, tool: &aivm_host::mcp::Tool) -> aivm_schema::worker:
     let mut schema = tool.schema.clone();
     without_null(&mut schema);
     WorkerDefinition {
-        about: tool.about.clone(),
+        // A line of `+++` would end the settings.
+        about: tool
+            .about
+            .lines()
+            .map(|line| if line.trim() == "+++" { "++" } else { line })
+            .collect::<Vec<_>>()
+            .join("\n"),
         effect: match (tool.read_only, tool.idempotent) {
             (true, _) => Some(Effect::Read),
             (false, true) => Some(Effect::Idempotent),

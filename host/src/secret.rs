@@ -5,7 +5,7 @@
 //! of this costs a look at a flag.
 
 use aivm_schema::module::{Debug, Module, drafts};
-use aivm_schema::worker::{Does, WorkerDefinition};
+use aivm_schema::worker::{Does, Sandbox, WorkerDefinition};
 use serde_json::Value;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -94,6 +94,19 @@ pub fn learn(module: &Module) {
             }
         }
     }
+    let commands = module.workers.iter().filter(|worker| worker.definition.contains("\"sandbox\""));
+    for definition in commands.filter_map(|worker| WorkerDefinition::from_json(&worker.definition).ok()) {
+        let Sandbox::Given(given) = definition.sandbox else { continue };
+        for name in given.env.iter().filter(|name| shape::names_secret(name)) {
+            let _ = find(name);
+        }
+    }
+}
+
+/// A variable that a command is given. One whose name says that it is a secret is found wherever secrets are, and known.
+pub fn variable(name: &str) -> Option<std::ffi::OsString> {
+    let secret = shape::names_secret(name).then(|| find(name).ok().flatten()).flatten();
+    secret.map(Into::into).or_else(|| std::env::var_os(name))
 }
 
 /// What finds them; none: none is known.

@@ -40,6 +40,11 @@ pub trait Library {
     /// All names that `find` would answer, for "did you mean".
     fn names(&self, file: &str) -> Vec<String>;
 
+    /// Those among them that are of the project, not of the standard library.
+    fn own_names(&self, file: &str) -> Vec<String> {
+        self.names(file)
+    }
+
     /// What is wrong with a definition that only the host can judge: an unknown built-in or setting.
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String>;
 

@@ -183,6 +183,8 @@ impl File<'_, '_> {
         if self.diagnostics.is_empty() {
             self.let_models_choose();
             self.loop_over_tools();
+        }
+        if self.diagnostics.is_empty() {
             self.check_waits();
             self.check_recursion();
         }

@@ -55,6 +55,8 @@ fn tools_are_imported_pinned_and_called() {
     assert!(page.contains("effect = \"read\"") && page.contains("pin = "), "{page}");
     let report = run(&dir, r#"{"a": 2, "b": 3}"#);
     assert_eq!(report["output"]["text"], "5", "{report}");
+    let text = json(&aivm(dir.path(), &["run", "p.aivm", "--in", r#"{"a": 2, "b": 4}"#, "--json"]));
+    assert_eq!(text["output"]["text"], "6", "JSON that is a text is JSON: {text}");
     // What does not fit its schema is not sent.
     assert_eq!(run(&dir, r#"{"a": "2"}"#)["error"]["code"], "E0909");
     // What it is not any more is not called.

@@ -46,9 +46,9 @@ fn a_command_has_what_its_class_and_its_definition_give_it() {
         let look = format!("cat {} 2> /dev/null || echo no; echo ${{TOKEN:-none}}", there.display());
         assert_eq!(said(&run(&definition(&look, "effect = \"read\""))), "no\nnone");
         let given = format!("effect = \"read\"\nsandbox = {{ read = [\"{outside}\"], env = [\"TOKEN\"] }}");
-        assert_eq!(said(&run(&definition(&look, &given))), "therea token");
+        assert_eq!(said(&run(&definition(&look, &given))), "there***");
         write(dir.path(), "aivm.toml", &format!("[sandbox]\nread = [\"{outside}\"]\nenv = [\"TOKEN\"]\n"));
-        assert_eq!(said(&run(&definition(&look, "effect = \"read\""))), "therea token");
+        assert_eq!(said(&run(&definition(&look, "effect = \"read\""))), "there***");
         assert!(said(&run(&definition(&look, "effect = \"pure\""))).ends_with("none"), "pure ones get no variable");
         let failed = run(&definition("echo x > made", "effect = \"read\""));
         assert!(stderr(&failed).contains("E0717") && !dir.path().join("made").exists(), "{}", stderr(&failed));

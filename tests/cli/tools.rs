@@ -238,3 +238,61 @@ fn a_recorded_loop_is_played_without_a_server() {
     assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
     assert_eq!((json(&output)["output"]["text"].as_str(), fake.asked().len()), (Some("three"), 2));
 }
+
+#[test]
+fn a_fork_takes_over_all_that_a_loop_has_answered() {
+    let fake = Fake::new(vec![
+        written("a.txt", "one"),
+        Reply::Wants("read-file", json!({ "path": "a.txt" })),
+        text(r#"{"verdict": "fine", "output": "done"}"#),
+    ]);
+    let dir = project(&fake, WRITER);
+    assert_eq!(run(&dir, &["--id", "first"]).status.code(), Some(0));
+    let forked = aivm(dir.path(), &["fork", "first", "--at", "switch.1/writer#1/ask/writer#3", "--json"]);
+    assert_eq!(forked.status.code(), Some(0), "{}", stderr(&forked));
+    assert_eq!(fake.asked().len(), 4, "only the last question is asked again");
+}
+
+#[test]
+fn a_mock_of_a_model_with_tools_passes_on_what_came_in() {
+    let fake = Fake::new(vec![text("x")]);
+    let dir = project(&fake, &WRITER.replace("default => cancel", "default => send"));
+    let report = json(&run(&dir, &["--mock"]));
+    assert_eq!((report["output"]["text"].as_str(), fake.asked().len()), (Some("the input"), 0), "{report}");
+}
+
+#[test]
+fn what_cannot_be_a_tool_is_told_when_the_program_is_checked() {
+    let fake = Fake::new(vec![text("x")]);
+    for (worker, says) in [
+        ("[worker.t]\nhuman = \"May it?\"\n", "a person decides"),
+        ("[worker.t]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"count\"]\n", "tools of its own"),
+        ("", "nothing is called `t`"),
+    ] {
+        let program = format!(
+            "+++\n{worker}[worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"t\"]\n+++\nout <= ( switch <= ( w => send ) ) <= in\n"
+        );
+        let output = aivm(project(&fake, &program).path(), &["check", "p.aivm"]);
+        assert!(output.status.code() == Some(2) && stderr(&output).contains(says), "{}", stderr(&output));
+    }
+    let dir = project(
+        &fake,
+        "+++\n[worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"sub\"]\n+++\nout <= ( switch <= ( w => send ) ) <= in\n",
+    );
+    write(dir.path(), "sub.aivm", "out <= ( switch <= ( nobody => send ) ) <= in\n");
+    let output = aivm(dir.path(), &["check", "p.aivm"]);
+    assert!(output.status.code() == Some(2) && stderr(&output).contains("E0209"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_built_in_with_settings_of_its_own_is_offered_as_what_it_is() {
+    let fake = Fake::new(vec![Reply::Wants("put", json!({ "path": "a.txt", "content": "one" })), text("done")]);
+    let program = "+++\n[worker.put]\nbuiltin = \"write-file\"\nwith = { within = \"out\" }\n\
+        [worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"put\"]\n+++\nout <= ( switch <= ( w => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(std::fs::read_to_string(dir.path().join("out/a.txt")).expect("written"), "one");
+    let offered = &fake.asked()[0]["tools"][0]["function"];
+    assert!(offered["description"].as_str().is_some_and(|about| about.starts_with("Writes a text")), "{offered}");
+}

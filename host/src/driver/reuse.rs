@@ -1,6 +1,7 @@
 //! Forks: a run that takes from another what that has answered already, up to the step from which on it goes its own way.
 
 use super::*;
+use aivm_schema::artifact::{Checksum, ContentDigest, parts};
 use aivm_vm::action::{Answer, Taken};
 use std::collections::HashMap;
 
@@ -13,6 +14,7 @@ pub struct Reuse {
     /// What came of that step, when it is not to be called: its word, and its output when that is not its input.
     pub outcome: Option<(String, Option<Artifact>)>,
     answers: HashMap<(String, u32), Reusable>,
+    contents: Contents,
 }
 
 /// An answer of the other run.
@@ -30,7 +32,7 @@ impl Reuse {
             .filter(|ended| ended.decision.taken == Taken::Undone)
             .map(|ended| ended.call.key.to_string())
             .collect();
-        let mut answers = HashMap::new();
+        let (mut answers, mut contents) = (HashMap::new(), Contents::default());
         for (order, ended) in ended().enumerate() {
             let key = ended.call.key.to_string();
             if ended.decision.taken == Taken::Dropped || undone.contains(&ended.call.key.to_undo().to_string()) {
@@ -46,24 +48,55 @@ impl Reuse {
                 (_, Some(kind), Some(error)) => Answer::Failed { kind, error: error.clone(), usage },
                 _ => continue,
             };
-            let input = ended.call.input.content_digest().0;
+            let input = contents.of(&ended.call.input, store);
             answers.insert((key, ended.call.attempt), Reusable { order, input, answer });
         }
-        Reuse { at, input: None, outcome: None, answers }
+        Reuse { at, input: None, outcome: None, answers, contents }
     }
 
     /// The first answer of the other run to one of these calls.
-    fn next<'c>(&self, held: impl Iterator<Item = &'c Call>) -> Option<(RequestId, Answer)> {
+    fn next<'c>(&mut self, held: impl Iterator<Item = &'c Call>, store: &dyn Store) -> Option<(RequestId, Answer)> {
+        let Reuse { at, answers, contents, .. } = self;
         let answer = |call: &'c Call| {
             let key = call.key.to_string();
-            if key == self.at {
+            if key == *at {
                 return None;
             }
-            let taken = self.answers.get(&(key, call.attempt))?;
-            (taken.input == call.input.content_digest().0).then_some((taken.order, call.request, &taken.answer))
+            let taken = answers.get(&(key, call.attempt))?;
+            (taken.input == contents.of(&call.input, store)).then_some((taken.order, call.request, &taken.answer))
         };
         let first = held.filter_map(answer).min_by_key(|(order, ..)| *order)?;
         Some((first.1, first.2.clone()))
+    }
+}
+
+/// What values are, whatever run packed them: how several are packed names artifacts of one run.
+#[derive(Default)]
+struct Contents(HashMap<Checksum, [u8; 32]>);
+
+impl Contents {
+    /// Of a value that was packed of others; those are mostly known already, so this does not go deep.
+    fn of(&mut self, value: &Artifact, store: &dyn Store) -> [u8; 32] {
+        let plain = || value.content_digest().0;
+        if value.media_type() != parts::MEDIA_TYPE {
+            return plain();
+        }
+        if let Some(known) = self.0.get(&value.checksum()) {
+            return *known;
+        }
+        let content = match crate::parts::named(value, store) {
+            Ok(members) => {
+                let mut bytes = Vec::new();
+                for (name, verdict, member) in &members {
+                    bytes.extend_from_slice(format!("{} {} {name}{verdict}", name.len(), verdict.len()).as_bytes());
+                    bytes.extend_from_slice(&self.of(member, store));
+                }
+                ContentDigest::of(parts::MEDIA_TYPE, &bytes).0
+            }
+            Err(_) => plain(),
+        };
+        self.0.insert(value.checksum(), content);
+        content
     }
 }
 
@@ -72,16 +105,16 @@ impl Driver<'_> {
     pub(super) fn reuse(&mut self) -> Result<(), DriverError> {
         let Some(reuse) = &mut self.reuse else { return Ok(()) };
         let now = self.mint.now();
-        if let Some((request, answer)) = reuse.next(self.run.under_way()) {
+        if let Some((request, answer)) = reuse.next(self.run.under_way(), &*self.store) {
             if let Answer::Done { output, .. } = &answer {
-                parts::put_whole(output, &*self.store)?;
+                crate::parts::put_whole(output, &*self.store)?;
             }
             return Ok(self.run.answered(now, request, answer, 0)?);
         }
         let at = self.run.under_way().find(|call| call.key.to_string() == reuse.at).cloned();
         if let (Some(call), Some((word, output))) = (at, reuse.outcome.take()) {
             let output = output.unwrap_or(call.input);
-            parts::put_whole(&output, &*self.store)?;
+            crate::parts::put_whole(&output, &*self.store)?;
             let answer = Answer::Done { output, verdict: Some(word), usage: Usage::default() };
             self.run.answered(now, call.request, answer, 0)?;
         }

@@ -51,13 +51,22 @@ impl Driver<'_> {
                 Ok(packed)
             }
             // What changed nothing hands on the very same artifact.
-            Body::Same if attributes.is_empty() => Ok(call.input.clone()),
+            Body::Same if attributes.is_empty() => Ok(self.asked_with(call)),
             Body::Same => {
                 let (media_type, payload) = (call.input.media_type().to_owned(), call.input.payload().to_vec());
                 self.kept(maker.make(&self.mint, media_type, payload, attributes))
             }
             Body::New { media_type, payload } => self.kept(maker.make(&self.mint, media_type, payload, attributes)),
         }
+    }
+
+    /// What a call was made with; of a model with tools, what came in first.
+    fn asked_with(&mut self, call: &Call) -> Artifact {
+        let has_tools =
+            |worker: &Prepared| matches!(&worker.definition.does, Does::Model(ask) if !ask.tools.offers.is_empty());
+        let first = self.prepared(call).ok().filter(|worker| has_tools(worker));
+        let first = first.and_then(|_| work::turns_of(&call.input, &*self.store).ok());
+        first.map_or_else(|| call.input.clone(), |(first, _)| first)
     }
 
     fn kept(&self, made: Result<Artifact, ArtifactError>) -> Result<Artifact, PartsError> {

@@ -15,8 +15,12 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{Mutex, oneshot};
+
+/// How long a server may take to list its tools, where no call's deadline says.
+const LISTED: Duration = Duration::from_secs(60);
 
 /// All servers that settings name; connected when they are asked first.
 #[derive(Debug, Default)]
@@ -66,8 +70,12 @@ impl Servers {
         let (desk, settings) = self.desk(server)?;
         let (name, folder) = (server.to_owned(), self.folder.clone());
         let place = desk.connections.get(server).cloned().unwrap_or_default();
-        desk.carry_out(server, async move { connected(&place, &name, &settings, &folder).await?.tools(&name).await })
-            .await
+        let listed = async move { connected(&place, &name, &settings, &folder).await?.tools(&name).await };
+        let listed = tokio::time::timeout(LISTED, desk.carry_out(server, listed)).await;
+        listed.unwrap_or_else(|_| {
+            let reason = format!("has not said within {} seconds which tools it has", LISTED.as_secs());
+            Err(McpError::Broken { server: server.to_owned(), reason })
+        })
     }
 
     /// Calls a tool; one that is `pinned` only as it was. None: `given_up` came first, and the server was told.

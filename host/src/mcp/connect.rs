@@ -6,7 +6,7 @@ use crate::secret;
 use crate::secret::shape;
 use http::{HeaderName, HeaderValue};
 use rmcp::handler::client::ClientHandler;
-use rmcp::model::{ClientConfig, Implementation};
+use rmcp::model::{ClientConfig, Implementation, PaginatedRequestParams};
 use rmcp::service::{NotificationContext, Peer, RoleClient, RunningService, ServiceExt};
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransport, StreamableHttpClientTransportConfig};
 use std::collections::HashMap;
@@ -20,6 +20,9 @@ use tokio::sync::Mutex;
 
 /// How long a server may take to be ready; some are fetched from a registry first.
 const READY: Duration = Duration::from_secs(60);
+/// The most tools of a server, and the most pages on which it lists them.
+const MOST_TOOLS: usize = 1_000;
+const MOST_PAGES: usize = 100;
 /// How long a program may take to end when its input has.
 const LEAVE: Duration = Duration::from_millis(500);
 /// What a program is given of the environment in any case.
@@ -82,7 +85,20 @@ impl Connection {
             return Ok(tools.clone());
         }
         let broken = |error: rmcp::ServiceError| broken(server, format!("does not say which tools it has: {error}"));
-        let listed = self.peer().list_all_tools().await.map_err(broken)?;
+        let (mut listed, mut cursor) = (Vec::new(), None);
+        for _ in 0..MOST_PAGES {
+            let page = PaginatedRequestParams::default().with_cursor(cursor.take());
+            let page = self.peer().list_tools(Some(page)).await.map_err(broken)?;
+            listed.extend(page.tools);
+            cursor = page.next_cursor;
+            if cursor.is_none() || listed.len() > MOST_TOOLS {
+                break;
+            }
+        }
+        if cursor.is_some() || listed.len() > MOST_TOOLS {
+            let reason = format!("has more than {MOST_TOOLS} tools, or says so on more than {MOST_PAGES} pages");
+            return Err(McpError::Broken { server: server.to_owned(), reason });
+        }
         let tool = |tool: rmcp::model::Tool| {
             let hints = tool.annotations.unwrap_or_default();
             Tool {

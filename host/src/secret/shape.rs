@@ -34,6 +34,13 @@ pub fn named(text: &str) -> Vec<String> {
     pattern.captures_iter(text).filter_map(name).collect()
 }
 
+/// Does the name of a variable say that its value is a secret?
+pub fn names_secret(name: &str) -> bool {
+    let words = ["TOKEN", "SECRET", "PASSWORD", "PASSWD", "CREDENTIAL", "API_KEY", "ACCESS_KEY", "PRIVATE_KEY"];
+    let name = name.to_ascii_uppercase();
+    words.iter().any(|word| name.contains(word))
+}
+
 /// Does a template ask for a secret, in whatever way?
 pub fn is_asked(text: &str) -> bool {
     CALLED.as_ref().is_some_and(|pattern| pattern.is_match(text))

@@ -63,6 +63,10 @@ fn arguments(task: &Task) -> Result<Map<String, Value>, String> {
     match value(task.input.media_type(), task.input.payload())? {
         Value::Object(arguments) => Ok(arguments),
         Value::String(text) if text.trim().is_empty() => Ok(Map::new()),
+        Value::String(text) => match serde_json::from_str(&text) {
+            Ok(Value::Object(arguments)) => Ok(arguments),
+            _ => Err("its input is to be a JSON object with its arguments".to_owned()),
+        },
         _ => Err("its input is to be a JSON object with its arguments".to_owned()),
     }
 }

@@ -3,6 +3,7 @@
 //! away what is left, then becomes the command. `docs/sandbox.md` is the table.
 
 use super::{Task, error};
+use crate::secret;
 use aivm_schema::worker::{Effect, Given, Sandbox as Asked, WorkerDefinition};
 use aivm_vm::action::CallError;
 use std::ffi::OsString;
@@ -212,7 +213,7 @@ impl Sandbox {
         let pure = definition.effect == Some(Effect::Pure);
         let more = MORE.into_iter().chain(self.given.env.iter().chain(own).map(String::as_str)).filter(|_| !pure);
         for name in FIXED.into_iter().chain(more) {
-            if let Some(value) = std::env::var_os(name) {
+            if let Some(value) = secret::variable(name) {
                 command.env(name, value);
             }
         }

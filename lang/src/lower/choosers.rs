@@ -52,6 +52,11 @@ impl File<'_, '_> {
                 None => continue,
             };
             let Worker { name, mut definition, place, .. } = self.all.flow.worker(chooser).clone();
+            if matches!(&definition.does, Does::Model(ask) if !ask.tools.is_empty()) {
+                let message = format!("`{name}` chooses, and has tools: a chooser is asked for one word");
+                self.report(Diagnostic::new(Code::WorkerDefinition, span, message).help("name a model without tools"));
+                continue;
+            }
             if !matches!(definition.does, Does::Model(_)) || definition.with.contains_key(OPTIONS) {
                 self.all.flow.stages[id.index()].chooser = Some(chooser);
                 continue;

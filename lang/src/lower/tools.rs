@@ -10,9 +10,10 @@
 //! The model's input is always a list: what came in, or what it was asked with before, what it wanted, what came of that.
 
 use super::*;
+use crate::library::Found;
 use aivm_schema::module::StageKind;
 use aivm_schema::word::{BY_ENDING, is_reserved};
-use aivm_schema::worker::{Does, Offer, Tools};
+use aivm_schema::worker::{Does, Offer, Tools, WorkerDefinition};
 
 /// The most tools of one model: more than any provider takes.
 const MOST_TOOLS: usize = 128;
@@ -21,6 +22,17 @@ const MOST_TOOLS: usize = 128;
 struct Tool {
     word: String,
     target: Target,
+}
+
+/// Why a worker cannot be the tool of a model; none: it can.
+fn no_tool(definition: &WorkerDefinition) -> Option<&'static str> {
+    match &definition.does {
+        Does::Model(ask) if !ask.tools.is_empty() => {
+            Some("it has tools of its own, which are called in a loop of its own")
+        }
+        Does::Human(_) => Some("what a person decides is an outcome of a step, and a tool has none"),
+        _ => None,
+    }
 }
 
 impl File<'_, '_> {
@@ -51,7 +63,7 @@ impl File<'_, '_> {
             match allow.strip_suffix('*') {
                 None => words.push(allow.clone()),
                 Some(start) => {
-                    let mut known = self.all.library.names(self.name);
+                    let mut known = self.all.library.own_names(self.name);
                     known.extend(self.front.worker.keys().chain(self.definitions.keys()).cloned());
                     known.retain(|name| name.starts_with(start) && name != model);
                     if known.is_empty() {
@@ -87,27 +99,42 @@ impl File<'_, '_> {
                 return None;
             }
             let target = self.named_target(&word, span)?;
+            if let Target::Worker(worker) = target
+                && let Some(why) = no_tool(&self.all.flow.worker(worker).definition)
+            {
+                self.report(
+                    wrong(format!("the model `{model}` cannot be given `{word}` as a tool: {why}")).help(format!(
+                        "give it a definition that calls it: `NAME <= ( switch <= ( {word} => send ) )`"
+                    )),
+                );
+                return None;
+            }
             tools.push(Tool { word, target });
         }
         Some(tools)
     }
 
+    /// What a model is shown of a tool. A built-in with settings of one's own is still what its word is.
+    fn offer(&self, tool: &Tool) -> Offer {
+        let (mut about, mut schema) = (String::new(), None);
+        if let Target::Worker(worker) = tool.target {
+            let definition = &self.all.flow.worker(worker).definition;
+            (about, schema) = (definition.about.clone(), definition.accepts_schema.clone());
+            if let Does::Builtin(name) = &definition.does
+                && let Ok(Some(Found::Worker(own))) = self.all.library.find(self.name, name)
+                && own.does == definition.does
+            {
+                about = if about.is_empty() { own.about } else { about };
+                schema = schema.or(own.accepts_schema);
+            }
+        }
+        Offer { word: tool.word.clone(), about, schema }
+    }
+
     /// The model as it is called in its loop: the definition says what it is shown of each tool.
     fn offering(&mut self, model: WorkerId, tools: &[Tool]) -> WorkerId {
-        let flow = &self.all.flow;
-        let offers = tools.iter().map(|tool| {
-            let definition = match tool.target {
-                Target::Worker(worker) => Some(&flow.worker(worker).definition),
-                Target::Function(_) => None,
-            };
-            Offer {
-                word: tool.word.clone(),
-                about: definition.map(|definition| definition.about.clone()).unwrap_or_default(),
-                schema: definition.and_then(|definition| definition.accepts_schema.clone()),
-            }
-        });
-        let offers: Vec<Offer> = offers.collect();
-        let Worker { name, mut definition, place, .. } = flow.worker(model).clone();
+        let offers: Vec<Offer> = tools.iter().map(|tool| self.offer(tool)).collect();
+        let Worker { name, mut definition, place, .. } = self.all.flow.worker(model).clone();
         if let Does::Model(ask) = &mut definition.does {
             ask.tools.offers = offers;
         }

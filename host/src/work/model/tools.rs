@@ -64,6 +64,10 @@ impl Tools {
                 request = request.append_message(message);
             }
         }
+        if self.spent {
+            request =
+                request.append_message(ChatMessage::user("No tool can be called any more: answer with what is known."));
+        }
         let tool = |offer: &Offer| {
             let tool = Tool::new(offer.word.as_str()).with_schema(offer.parameters());
             if offer.about.is_empty() { tool } else { tool.with_description(offer.about.as_str()) }
