@@ -291,7 +291,7 @@ chooser = 5
             "\"1\": `wait` of `backoff` of `[worker.a]`: `1` is not a duration: a whole number with `ms`, `s`, `m`, `h` or `d`, as in `30s`",
             "fast: `backoff` of `[worker.a]` has no key `fast`",
             "runs: `[worker.b]` has no key `runs`",
-            "[worker.c]: `[worker.c]`: it does nothing: say one of `run`, `plugin`, `prompt`, `http`, `builtin`, `human` or `mock`",
+            "[worker.c]: `[worker.c]`: it does nothing: say one of `run`, `plugin`, `prompt`, `http`, `mcp`, `builtin`, `human` or `mock`",
             "[worker.d]: `[worker.d]`: it does two things, `run` and `prompt`: a worker does one",
             "5: `[worker.e]` is a table",
             "5: `run` of `[worker.f]`: a line for the shell, or a list of a program and its arguments",
