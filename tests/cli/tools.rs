@@ -296,3 +296,14 @@ fn a_built_in_with_settings_of_its_own_is_offered_as_what_it_is() {
     let offered = &fake.asked()[0]["tools"][0]["function"];
     assert!(offered["description"].as_str().is_some_and(|about| about.starts_with("Writes a text")), "{offered}");
 }
+
+#[test]
+fn a_pipeline_that_was_cancelled_is_not_told_as_done() {
+    let fake = Fake::new(vec![Reply::Wants("sub", json!({ "input": "delete all" })), text("done")]);
+    let program = "+++\n[worker.no]\nmock = [\"cancel\"]\n[worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"sub\"]\n+++\n\
+        sub <= ( switch <= ( no => send | cancel ) )\nout <= ( switch <= ( w => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    assert_eq!(run(&dir, &[]).status.code(), Some(0));
+    let told = &fake.asked()[1]["messages"][3]["content"];
+    assert!(told.as_str().is_some_and(|told| told.starts_with("nothing came of it")), "{told}");
+}

@@ -18,6 +18,9 @@ use aivm_schema::worker::{Does, Offer, Tools, WorkerDefinition};
 /// The most tools of one model: more than any provider takes.
 const MOST_TOOLS: usize = 128;
 
+/// The longest name that providers take.
+const LONGEST: usize = 64;
+
 /// A tool of a model.
 struct Tool {
     word: String,
@@ -49,7 +52,19 @@ impl File<'_, '_> {
             let (name, allowed) = (name.clone(), ask.tools.clone());
             let span = self.spans.steps[node.index()].worker;
             let defined = self.definition_span(model, span);
+            let answers = definition.words.clone();
             let Some(tools) = self.tools(&name, &allowed, defined) else { continue };
+            if tools.is_empty() {
+                continue;
+            }
+            if let Some(both) = tools.iter().find(|tool| answers.contains(&tool.word)) {
+                let message = format!("`{}` is a tool of the model `{name}`, and one of its `words`", both.word);
+                self.report(
+                    Diagnostic::new(Code::WorkerDefinition, defined, message)
+                        .help("define a worker of another name that does the same, and give it that as a tool"),
+                );
+                continue;
+            }
             let model = self.offering(model, &tools);
             self.declare_loop(id, model, allowed.rounds.get(), &tools, span);
         }
@@ -89,6 +104,12 @@ impl File<'_, '_> {
         }
         let mut tools = Vec::with_capacity(words.len());
         for word in words {
+            if word.len() > LONGEST {
+                let message =
+                    format!("the model `{model}` cannot be given a tool `{word}`: providers take {LONGEST} letters");
+                self.report(wrong(message).help("define a worker of a shorter name that does the same"));
+                return None;
+            }
             if is_reserved(&word) || BY_ENDING.contains(&word.as_str()) {
                 self.report(
                     wrong(format!(

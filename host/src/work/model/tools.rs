@@ -150,6 +150,10 @@ impl Turn {
         if let Some(error) = self.result.attribute("error").filter(|_| same) {
             return (format!("failed: {error}"), Vec::new());
         }
+        if self.result.checksum() == self.call.checksum() {
+            let told = "nothing came of it: it passed on what it was called with, or it was cancelled";
+            return (told.to_owned(), Vec::new());
+        }
         if self.parts.is_empty() {
             return one(None, &self.result);
         }
