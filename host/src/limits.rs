@@ -1,6 +1,6 @@
 //! How often workers and providers are called: limits that all runs of a process share. A call books its place the moment it
 //! comes, so how long it must wait is known at once, and one that would wait longer than it may fails at once. When, and how
-//! that is reckoned, is [`window`]'s; here is what waits.
+//! that is reckoned, is `window`'s; here is what waits.
 
 use crate::trace::time_text;
 use aivm_schema::worker::Rates;

@@ -113,7 +113,7 @@ pub struct Summary {
     pub waited_ms: u64,
     /// When the last ended, in Unix nanoseconds.
     pub last: u64,
-    /// How many of those that did their work took how long: by [`step`].
+    /// How many of those that did their work took how long: by `step`.
     pub times: BTreeMap<u32, u64>,
 }
 
