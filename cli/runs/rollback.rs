@@ -2,10 +2,15 @@
 
 use crate::args::{Global, RollbackArgs};
 use crate::fail::{Exit, Failure};
-use crate::out::plain;
+use crate::out::{plain, say};
 use crate::runs::find;
 use crate::runs::resume;
-use aivm_host::recovery::From;
+use aivm_host::facts;
+use aivm_host::recovery::{From, Recovered};
+use aivm_schema::module::WorkerId;
+use aivm_schema::worker::{Effect, WorkerDefinition};
+use aivm_vm::action::Purpose;
+use aivm_vm::run::Do;
 use serde_json::json;
 
 /// `aivm rollback RUN`.
@@ -46,7 +51,8 @@ fn unknown(key: &str, keys: &[String]) -> Failure {
 fn plan(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
     let row = find::run(&disk, &args.run)?;
-    let recovered = find::look(&disk, &row.id, From::Checkpoint)?;
+    let recovered = find::look(&disk, &row.id, From::Start)?;
+    let stays = staying(&recovered);
     let mut keys: Vec<String> = recovered.run.undoable().iter().map(ToString::to_string).collect();
     if let Some(to) = &args.to {
         match keys.iter().position(|key| key == to) {
@@ -55,14 +61,50 @@ fn plan(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
         }
     }
     if global.json {
-        println!("{}", json!({"v": 1, "run": row.id, "undo": keys}));
+        println!("{}", json!({"v": 1, "run": row.id, "undo": keys, "stays": stays}));
         return Ok(Exit::SENT);
     }
-    if keys.is_empty() {
+    if keys.is_empty() && stays.is_empty() {
         return Err(nothing(&row.id));
     }
     for key in keys {
         println!("{}~undo", plain(&key));
     }
+    for key in stays {
+        say(&format!("stays, for nothing takes it back: {}", plain(&key)));
+    }
     Ok(Exit::SENT)
+}
+
+/// The calls that changed the world, or may have, and that no rollback takes back.
+fn staying(recovered: &Recovered) -> Vec<String> {
+    let workers = &recovered.module.module().workers;
+    let changes = |worker: WorkerId| {
+        let definition =
+            workers.get(worker.index()).and_then(|worker| WorkerDefinition::from_json(&worker.definition).ok());
+        definition.is_some_and(|definition| facts::effect(&definition) > Effect::Read)
+    };
+    let ended = recovered.history.iter().filter_map(|row| match row {
+        Do::Ended(ended) => Some(ended),
+        _ => None,
+    });
+    let undoable: Vec<String> = recovered.run.undoable().iter().map(ToString::to_string).collect();
+    let mut stays = Vec::new();
+    for ended in ended {
+        let key = ended.call.key.to_string();
+        match ended.call.purpose {
+            Purpose::Step(_) if ended.kind.is_none() && changes(ended.call.worker) => stays.push(key),
+            Purpose::Undo(_) if ended.kind.is_none() => {
+                stays.retain(|done| !is_within(done, key.strip_suffix("~undo").unwrap_or(&key)));
+            }
+            _ => {}
+        }
+    }
+    stays.retain(|done| !recovered.started.mock && !undoable.iter().any(|key| is_within(done, key)));
+    stays
+}
+
+/// Is this call that one, or one of the definition that it called?
+fn is_within(key: &str, of: &str) -> bool {
+    key.strip_prefix(of).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

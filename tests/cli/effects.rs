@@ -319,3 +319,20 @@ out <= ( switch <= ( make => next  send-it => send ) ) <= in
     assert_eq!(settled.status.code(), Some(0), "as the rollback would have: {}", stderr(&settled));
     assert!(dir.path().join("unmade").exists());
 }
+
+#[test]
+fn a_plan_says_what_no_rollback_takes_back() {
+    let dir = folder();
+    let program = "+++\n[worker.put]\nrun = \"echo x > x.txt\"\nundo = \"drop\"\neffect = \"compensable\"\n[worker.drop]\nrun = \"rm -f x.txt\"\n\
+        [worker.tell]\nrun = \"echo told\"\neffect = \"irreversible\"\n[worker.look]\nrun = \"cat x.txt\"\neffect = \"read\"\n+++\n\
+        out <= ( switch <= ( put => next  tell => next  look => send ) ) <= in\n";
+    write(dir.path(), "p.aivm", program);
+    assert_eq!(aivm(dir.path(), &["run", "p.aivm", "--id", "one"]).status.code(), Some(0));
+    let plan = || json(&aivm(dir.path(), &["rollback", "one", "--plan", "--json"]));
+    assert_eq!(plan()["undo"], serde_json::json!(["switch.1/put#1"]));
+    assert_eq!(plan()["stays"], serde_json::json!(["switch.1/tell#1"]));
+    let told = aivm(dir.path(), &["rollback", "one", "--plan"]);
+    assert!(stderr(&told).contains("stays, for nothing takes it back: switch.1/tell#1"), "{}", stderr(&told));
+    assert_eq!(aivm(dir.path(), &["rollback", "one"]).status.code(), Some(0));
+    assert_eq!(plan()["stays"], serde_json::json!(["switch.1/tell#1"]));
+}
