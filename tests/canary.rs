@@ -254,6 +254,42 @@ fn what_a_server_answers() {
     project.is_clean();
 }
 
+#[cfg(feature = "mcp")]
+#[test]
+fn what_a_tool_of_a_server_says() {
+    let project = Project::new(&Fake::new(vec![text("x")]));
+    let server = r#"leak=$(sed 's/\\/\\\\/g; s/"/\\"/g; s/\t/\\t/g' "$LEAKS" | awk '{printf "%s\\n", $0}')
+while read -r line; do
+  id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+  say() { printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$1"; }
+  case "$line" in
+    *'"initialize"'*) say '{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"x","version":"1"}}' ;;
+    *'"tools/list"'*) say "{\"tools\":[{\"name\":\"say\",\"description\":\"$leak\",\"inputSchema\":{\"type\":\"object\"}},{\"name\":\"fail\",\"inputSchema\":{\"type\":\"object\"}}]}" ;;
+    *'"say"'*) say "{\"content\":[{\"type\":\"text\",\"text\":\"$leak\"}]}" ;;
+    *'"fail"'*) say "{\"content\":[{\"type\":\"text\",\"text\":\"$leak\"}],\"isError\":true}" ;;
+    *'"notifications/'*) ;;
+    *) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no such method"}}\n' "$id" ;;
+  esac
+done
+"#;
+    let settings = std::fs::read_to_string(project.inside.path().join("aivm.toml")).unwrap();
+    project.write("server.sh", server);
+    project.write("aivm.toml", &format!("{settings}[mcp.x]\nrun = [\"sh\", \"server.sh\"]\nenv = [\"LEAKS\"]\n"));
+    project.aivm(&["worker", "import", "mcp:x", "--dry-run"], 0);
+    project.aivm(&["worker", "import", "mcp:x"], 0);
+    for (tool, code) in [("say", 0), ("fail", 1)] {
+        let program = format!(
+            "+++\n[worker.w]\nmcp = {{ server = \"x\", tool = \"{tool}\" }}\n+++\nout <= ( switch[s] <= ( w => send ) ) <= in\n"
+        );
+        project.write("p.aivm", &program);
+        let output = project.aivm(&["run", "p.aivm", "--in", "{}"], code);
+        let said = [output.stdout, output.stderr].concat();
+        assert_eq!(String::from_utf8_lossy(&said).matches("***").count(), 32, "{tool}");
+        project.aivm(&["run", "p.aivm", "--in", "{}", "--json", "--record", &format!("{tool}.jsonl")], code);
+    }
+    project.is_clean();
+}
+
 const MODEL: &str =
     "+++\n[worker.w]\nprompt = \"Say it.\"\nmodel = \"a/m\"\n+++\nout <= ( switch[s] <= ( w => send ) ) <= in\n";
 

@@ -22,9 +22,7 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
     let mut files = Vec::new();
     for worker in workers {
         match worker.status {
-            Status::Active => {
-                files.push((args.out.join(format!("{}.md", worker.word)), worker.definition.to_markdown()))
-            }
+            Status::Active => files.push((args.out.join(format!("{}.md", worker.word)), text(worker))),
             status => notes.push(format!("`{}` is {}: it is not written", worker.name, status.word())),
         }
         notes.extend(worker.notes.iter().map(|note| format!("{}: {note}", worker.word)));
@@ -63,6 +61,11 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
     Ok(Exit::SENT)
 }
 
+/// The worker file; what somebody else wrote in it may repeat a secret.
+fn text(worker: &Seeded) -> String {
+    aivm_host::secret::text(&worker.definition.to_markdown()).into_owned()
+}
+
 fn read(file: &str, policy: Policy) -> Result<Bundle, Failure> {
     let path = Path::new(file);
     let text = project::read_plain(path).map_err(|error| Failure::usage("E0801", error.to_string()))?;
@@ -85,7 +88,7 @@ fn planned(global: &Global, workers: &[Seeded], notes: &[String]) -> Exit {
         return Exit::SENT;
     }
     for worker in workers {
-        println!("{}\n{}", worker.word, worker.definition.to_markdown());
+        println!("{}\n{}", worker.word, text(worker));
     }
     notes.iter().for_each(|note| say(note));
     Exit::SENT
