@@ -55,7 +55,8 @@ pub fn all() -> Vec<Subject> {
     let mut folders = Vec::new();
     for parent in ["tests/torture/programs", "examples"] {
         let entries = std::fs::read_dir(root.join(parent)).expect("a folder").flatten();
-        let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| path.is_dir()).collect();
+        let mut found: Vec<PathBuf> =
+            entries.map(|entry| entry.path()).filter(|path| path.join("pipeline.aivm").is_file()).collect();
         found.sort();
         folders.extend(found);
     }
