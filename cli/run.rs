@@ -267,9 +267,9 @@ fn options(shared: &Shared, how: &How, trace: bool, program: &Program) -> Result
     let workspace = workspace(how)?;
     let own = program.module.module().limits;
     let limits = RunLimits {
-        calls: how.max_calls.or(own.calls),
-        money: how.max_cost.map(|money| money.0).or(own.money),
-        tokens: how.max_tokens.map(|tokens| tokens.0).or(own.tokens),
+        calls: how.limits.max_calls.or(own.calls),
+        money: how.limits.max_cost.map(|money| money.0).or(own.money),
+        tokens: how.limits.max_tokens.map(|tokens| tokens.0).or(own.tokens),
     };
     let run = shared.mint.run_id();
     let kept = match how.ephemeral {

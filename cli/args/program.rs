@@ -39,15 +39,9 @@ pub struct How {
     /// Make every call, also those whose worker has an answer in the cache
     #[arg(long)]
     pub no_cache: bool,
-    /// Park the run after so many calls
-    #[arg(long, value_name = "N")]
-    pub max_calls: Option<u64>,
-    /// Park the run when it has cost so much, as $0.50
-    #[arg(long, value_name = "MONEY")]
-    pub max_cost: Option<aivm_schema::unit::Money>,
-    /// Park the run when it has used so many tokens, as 20kt
-    #[arg(long, value_name = "TOKENS")]
-    pub max_tokens: Option<aivm_schema::unit::Tokens>,
+    /// What one run may take
+    #[command(flatten)]
+    pub limits: super::MostOfRun,
     /// End the run by a timeout after so long, as 5m
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<aivm_schema::unit::Milliseconds>,
@@ -60,6 +54,20 @@ pub struct How {
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
+}
+
+/// The most that one run takes; then it waits for somebody.
+#[derive(Clone, Debug, Default, Group)]
+pub struct MostOfRun {
+    /// Park a run after so many calls
+    #[arg(long, value_name = "N")]
+    pub max_calls: Option<u64>,
+    /// Park a run when it has cost so much, as $0.50
+    #[arg(long, value_name = "MONEY")]
+    pub max_cost: Option<aivm_schema::unit::Money>,
+    /// Park a run when it has used so many tokens, as 20kt
+    #[arg(long, value_name = "TOKENS")]
+    pub max_tokens: Option<aivm_schema::unit::Tokens>,
 }
 
 /// What becomes of calls of models, over HTTP and of commands that are not pure.

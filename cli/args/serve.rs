@@ -49,15 +49,9 @@ pub struct ServeArgs {
     /// Keep nothing on disk
     #[arg(long)]
     pub ephemeral: bool,
-    /// Park a run after so many calls
-    #[arg(long, value_name = "N")]
-    pub max_calls: Option<u64>,
-    /// Park a run when it has cost so much, as $0.50
-    #[arg(long, value_name = "MONEY")]
-    pub max_cost: Option<aivm_schema::unit::Money>,
-    /// Park a run when it has used so many tokens, as 20kt
-    #[arg(long, value_name = "TOKENS")]
-    pub max_tokens: Option<aivm_schema::unit::Tokens>,
+    /// What one run may take
+    #[command(flatten)]
+    pub limits: super::MostOfRun,
     /// End a run by a timeout after so long, as 5m
     #[arg(long, value_name = "TIME")]
     pub timeout: Option<aivm_schema::unit::Milliseconds>,
