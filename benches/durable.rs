@@ -27,6 +27,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// The first argument of a child: what it is to measure.
@@ -390,35 +391,37 @@ fn looping(outer: u16) -> String {
     )
 }
 
-/// A thousand runs; says now and then how many steps are acknowledged, until it is killed.
+/// A thousand runs, on a thread for each core; says now and then how many steps are acknowledged, until it is killed.
 fn many(folder: &Path) -> Value {
     let disk = Disk::open(folder).expect("a store");
     let (mint, module) = (mint(), program(&looping(1_000)));
-    let acknowledged = Rc::new(Cell::new(0u64));
-    let tasks = tokio::task::LocalSet::new();
-    for nth in 0..RUNS {
-        let acknowledged = acknowledged.clone();
-        // When a run writes again, its batch before is durable: the first has no outcome.
-        let seen: Rc<dyn Fn(u64)> = Rc::new(move |batch| acknowledged.set(acknowledged.get() + u64::from(batch > 2)));
-        tasks.spawn_local(go(
-            disk.clone(),
-            mint.clone(),
-            format!("r{nth}"),
-            module.clone(),
-            RunLimits::default(),
-            seen,
-        ));
-    }
-    tasks.spawn_local(async move {
-        let began = Instant::now();
-        loop {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            println!("{} {} {}", began.elapsed().as_micros(), acknowledged.get(), disk.commits());
-            let _ = std::io::stdout().flush();
+    let acknowledged = Arc::<AtomicU64>::default();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let carry = |thread: usize| {
+        let (disk, mint, module, acknowledged) = (disk.clone(), mint.clone(), module.clone(), acknowledged.clone());
+        move || {
+            let tasks = tokio::task::LocalSet::new();
+            for nth in (thread..RUNS).step_by(threads) {
+                let acknowledged = acknowledged.clone();
+                // When a run writes again, its batch before is durable: the first has no outcome.
+                let seen: Rc<dyn Fn(u64)> = Rc::new(move |batch| {
+                    acknowledged.fetch_add(u64::from(batch > 2), Ordering::Relaxed);
+                });
+                let (disk, mint, name) = (disk.clone(), mint.clone(), format!("r{nth}"));
+                tasks.spawn_local(go(disk, mint, name, module.clone(), RunLimits::default(), seen));
+            }
+            runtime().block_on(tasks);
         }
-    });
-    runtime().block_on(tasks);
-    json!({})
+    };
+    for thread in 0..threads {
+        std::thread::spawn(carry(thread));
+    }
+    let began = Instant::now();
+    loop {
+        std::thread::sleep(Duration::from_millis(20));
+        println!("{} {} {}", began.elapsed().as_micros(), acknowledged.load(Ordering::Relaxed), disk.commits());
+        let _ = std::io::stdout().flush();
+    }
 }
 
 /// Kills it after some seconds; what it had acknowledged must be there. Its steps in the best second, and how many were checked.

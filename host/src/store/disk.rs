@@ -6,12 +6,11 @@
 use super::StoreError;
 use aivm_schema::artifact::{Artifact, Checksum};
 use rusqlite::Connection;
-use std::cell::{Cell, RefCell};
 use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 mod answers;
@@ -96,18 +95,29 @@ CREATE TABLE indexed (row INTEGER NOT NULL);
 INSERT INTO indexed VALUES (0);
 ";
 
-/// A store on disk. Cloning shares it.
+/// A store on disk. Cloning shares it, also between threads: what each of them writes goes into the same transactions.
 #[derive(Clone)]
-pub struct Disk(Rc<Shared>);
+pub struct Disk(Arc<Shared>);
 
 struct Shared {
     writer: Arc<Writer>,
     /// Artifacts that were put or read lately.
-    cache: RefCell<Cache>,
+    cache: Mutex<Cache>,
     /// So many runs are this process's, and under way.
-    owned: Cell<usize>,
+    owned: AtomicUsize,
     /// The runs that something was asked of, when it was looked last.
-    asked: RefCell<Option<(Instant, Vec<i64>)>>,
+    asked: Mutex<Option<(Instant, Vec<i64>)>>,
+}
+
+impl Shared {
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// So many runs are this process's.
+    fn owned(&self) -> usize {
+        self.owned.load(Ordering::Relaxed)
+    }
 }
 
 impl Drop for Shared {
@@ -166,13 +176,13 @@ impl Disk {
 
     /// Looks an artifact up, and says when it is damaged.
     pub fn find(&self, checksum: Checksum) -> Result<Option<Artifact>, StoreError> {
-        let cached = self.0.cache.borrow_mut().get(checksum);
+        let cached = self.0.cache().get(checksum);
         if cached.is_some() {
             return Ok(cached);
         }
         let found = self.writer().find(checksum)?;
         if let Some(artifact) = &found {
-            self.0.cache.borrow_mut().insert(artifact);
+            self.0.cache().insert(artifact);
         }
         Ok(found)
     }

@@ -1,14 +1,12 @@
 //! Opening a store without making one: where there is none nothing is found, and one that may not be written is read.
 
-use super::cache::Cache;
 use super::writer::Writer;
 use super::{Disk, FORMAT, SCHEMA, Shared};
 use crate::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
-use std::cell::{Cell, RefCell};
 use std::path::Path;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex};
 
 /// The index of artifacts is caught up beside the store, as long as it is open.
 const BESIDE: &str = "
@@ -82,11 +80,11 @@ impl Disk {
     /// The store in this folder, by this connection.
     pub(super) fn of(folder: &Path, database: Connection) -> Disk {
         database.set_prepared_statement_cache_capacity(48);
-        Disk(Rc::new(Shared {
+        Disk(Arc::new(Shared {
             writer: Arc::new(Writer::new(folder, database)),
-            cache: RefCell::<Cache>::default(),
-            owned: Cell::default(),
-            asked: RefCell::default(),
+            cache: Mutex::default(),
+            owned: AtomicUsize::default(),
+            asked: Mutex::default(),
         }))
     }
 }

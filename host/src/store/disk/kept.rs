@@ -14,6 +14,8 @@ use aivm_vm::run::{Batch, Status};
 use std::cell::{Cell, Ref, RefCell};
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use tokio::sync::oneshot;
 
@@ -72,7 +74,7 @@ enum Cancel {
 
 /// Counts the runs that this process owns.
 struct Owned {
-    shared: Rc<Shared>,
+    shared: Arc<Shared>,
     lock: Lock,
 }
 
@@ -80,14 +82,14 @@ impl Owned {
     fn new(disk: &Disk, run: &str) -> Result<Owned, StoreError> {
         let lock = Lock::take(&disk.writer().folder, run)?;
         let shared = disk.0.clone();
-        shared.owned.set(shared.owned.get() + 1);
+        shared.owned.fetch_add(1, Ordering::Relaxed);
         Ok(Owned { shared, lock })
     }
 }
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        self.shared.owned.set(self.shared.owned.get() - 1);
+        self.shared.owned.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -269,7 +271,7 @@ impl View {
     }
 
     pub(super) fn cached(&self, artifact: &Artifact) {
-        self.disk.0.cache.borrow_mut().insert(artifact);
+        self.disk.0.cache().insert(artifact);
     }
 }
 
@@ -296,7 +298,7 @@ impl Store for Kept {
     }
 
     fn get(&self, checksum: Checksum) -> Option<Artifact> {
-        let cached = self.0.disk.0.cache.borrow_mut().get(checksum);
+        let cached = self.0.disk.0.cache().get(checksum);
         cached.or_else(|| self.find(checksum).ok().flatten())
     }
 
@@ -345,11 +347,11 @@ impl Store for Kept {
             Ok(request) => request,
             Err(error) => return Appended::ready(Err(error)),
         };
-        if self.0.disk.0.owned.get() <= 1 {
+        if self.0.disk.0.owned() <= 1 {
             let placed = self.0.disk.writer().now(&request).map(|placed| self.0.placed(placed));
             return Appended::ready(placed);
         }
-        match self.0.disk.0.writer.later(request, self.0.disk.0.owned.get()) {
+        match self.0.disk.0.writer.later(request, self.0.disk.0.owned()) {
             Ok(answer) => Appended(Answer::Waiting(Box::new(Waiting { answer, view: self.0.clone() }))),
             Err(error) => Appended::ready(Err(error)),
         }

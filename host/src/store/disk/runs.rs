@@ -6,6 +6,7 @@ use super::{ASKED, Disk};
 use crate::store::{RunRow, StoreError};
 use aivm_schema::artifact::Checksum;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::sync::PoisonError;
 use std::time::Instant;
 
 /// The columns of a [`RunRow`].
@@ -156,9 +157,9 @@ impl Disk {
 
     /// Was something asked of a run of this process, not long ago?
     pub(super) fn is_asked(&self, number: i64) -> Result<bool, StoreError> {
-        let asked = &mut *self.0.asked.borrow_mut();
+        let asked = &mut *self.0.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let runs = match asked {
-            Some((looked, runs)) if self.0.owned.get() > 1 && looked.elapsed() < ASKED => runs,
+            Some((looked, runs)) if self.0.owned() > 1 && looked.elapsed() < ASKED => runs,
             _ => {
                 let runs = self.writer().asked()?;
                 &mut asked.insert((Instant::now(), runs)).1
