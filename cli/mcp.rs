@@ -57,7 +57,7 @@ pub fn mcp(global: &Global, args: &McpArgs) -> Result<Exit, Failure> {
     } else {
         server.log.say(format!("standard input and output · tools: {}", names.join(", ")));
     }
-    serve::run(server, args.serve.at_once, async |runner| {
+    server.serve(args.serve.at_once, async |runner| {
         let tools = Tools { pipelines, runner };
         match door {
             Some(door) => over_http(door, tools).await,

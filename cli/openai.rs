@@ -41,7 +41,7 @@ pub fn openai(global: &Global, args: &OpenaiArgs) -> Result<Exit, Failure> {
         true => println!("{}", json!({"v": 1, "url": url, "models": names})),
         false => server.log.say(format!("{url} · models: {}", names.join(", "))),
     }
-    serve::run(server, args.serve.at_once, async |runner| {
+    server.serve(args.serve.at_once, async |runner| {
         let closing = runner.clone();
         let models = Models { pipelines, runner, conversation: args.conversation, since: now() };
         door.serve(routes(models), refusal::at_the_door, async move { closing.close().await }).await

@@ -1,6 +1,6 @@
 //! Pipelines that other programs call: what `aivm mcp` and `aivm openai` share. Each call is a run as `aivm run` begins one, with a
-//! journal; here is how programs are loaded for that, and what is told of a run that is over. `runner` carries runs on, `door` lets
-//! requests in, `pipeline` says what is known of a program outside.
+//! journal; here is how programs are loaded for that, and what is told of a run that is over. `runner` begins runs, `carrier` carries
+//! them on, `door` lets requests in, `pipeline` says what is known of a program outside.
 
 use crate::args::{Global, How, ServeArgs};
 use crate::fail::{Exit, Failure, show_diagnostics};
@@ -17,14 +17,16 @@ use aivm_vm::run::Why;
 use base64::Engine as _;
 use std::path::Path;
 
+mod carrier;
 pub mod door;
 mod live;
 mod log;
 mod pipeline;
 mod runner;
 
+pub use carrier::Server;
 pub use pipeline::{Pipeline, Takes};
-pub use runner::{Runner, Running, Server, Told};
+pub use runner::{Runner, Running, Told};
 
 /// The longest name of a pipeline, in bytes.
 const MOST_NAME: usize = 64;
@@ -74,20 +76,6 @@ pub fn server(global: &Global, args: &ServeArgs) -> Result<Server, Failure> {
     crate::run::workspace(&how)?;
     let shared = Shared::new(&how)?;
     Ok(Server::new(programs, how, shared))
-}
-
-/// Serves until `front` returns, to which a runner is given, and the last run is over.
-pub fn run(
-    server: Server,
-    at_once: u16,
-    front: impl AsyncFnOnce(Runner) -> Result<(), Failure>,
-) -> Result<Exit, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
-    let served = tokio::task::LocalSet::new().block_on(&runtime, server.serve(at_once, front));
-    // A thread that waits for standard input is not waited for.
-    runtime.shutdown_background();
-    served
 }
 
 /// `NAME=FILE`, or the name of the file.

@@ -9,21 +9,26 @@ use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
-use axum::serve::Listener;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 /// The largest body of a request, in bytes.
 pub const MOST_BODY: usize = 16 << 20;
 /// So many connections are open at most; further ones wait.
 const MOST_CONNECTIONS: usize = 512;
+/// So long it is waited for the head of a request, also of the next one of a connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// So long it is waited when the system has no connection to give.
+const BREATH: Duration = Duration::from_secs(1);
 
 /// How a request is refused: the interface that is served has its own form for it.
 pub type Refuse = fn(StatusCode, &str, &str) -> Response;
@@ -69,25 +74,58 @@ impl Door {
         let at = self.address;
         let failed = |error: io::Error| Failure::failed("E0942", format!("cannot listen on {at}: {error}"));
         let listener = TcpListener::from_std(self.listener).map_err(failed)?;
-        let limited = Limited { listener, places: Arc::new(Semaphore::new(MOST_CONNECTIONS)) };
         let guard = Arc::new(Guard { loopback: at.ip().is_loopback(), key: self.key, refuse });
-        let routes = routes.layer(axum::middleware::from_fn_with_state(guard, let_in));
+        let routes = TowerToHyperService::new(routes.layer(axum::middleware::from_fn_with_state(guard, let_in)));
+        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let mut http = Builder::new();
+        // Whoever says nothing gives their place to another.
+        http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+        let visits = GracefulShutdown::new();
         let mut signals = Signals::listen();
-        let (close, closed) = tokio::sync::oneshot::channel::<()>();
-        let serving = axum::serve(limited, routes).with_graceful_shutdown(async {
-            let _ = closed.await;
-        });
-        let serving = serving.into_future();
-        let told = async {
-            poll_fn(|context| signals.poll(context)).await;
-            let _ = close.send(());
-            tokio::join!(closing, poll_fn(|context| signals.poll(context)));
+        let letting_in = async {
+            loop {
+                let place = places.clone().acquire_owned().await.ok();
+                let stream = accept(&listener).await;
+                let visit = visits.watch(http.serve_connection(TokioIo::new(stream), routes.clone()));
+                tokio::spawn(async move {
+                    // Whoever is cut off knows it.
+                    let _ = visit.await;
+                    drop(place);
+                });
+            }
         };
         tokio::select! {
-            served = serving => served.map_err(failed),
-            () = told => Ok(()),
+            () = letting_in => {}
+            _ = poll_fn(|context| signals.poll(context)) => {}
+        }
+        drop(listener);
+        tokio::select! {
+            _ = async { tokio::join!(closing, visits.shutdown()) } => {}
+            _ = poll_fn(|context| signals.poll(context)) => {}
+        }
+        Ok(())
+    }
+}
+
+/// The next connection. What fails is over before it began, or there are no more files to be had, which passes.
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // A piece of an answer does not wait for the next.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) if is_of_one(error.kind()) => {}
+            Err(_) => tokio::time::sleep(BREATH).await,
         }
     }
+}
+
+/// Does an error concern one connection only?
+fn is_of_one(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(kind, ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 fn digest(key: &str) -> ContentDigest {
@@ -139,59 +177,29 @@ fn is_loopback(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost") || bare.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback())
 }
 
-/// A listener that lets so many in at once.
-struct Limited {
-    listener: TcpListener,
-    places: Arc<Semaphore>,
-}
-
-impl Listener for Limited {
-    type Io = Visit;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Visit, SocketAddr) {
-        let place = self.places.clone().acquire_owned().await.ok();
-        let (stream, address) = Listener::accept(&mut self.listener).await;
-        // A piece of an answer does not wait for the next.
-        let _ = stream.set_nodelay(true);
-        (Visit { stream, _place: place }, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.listener.local_addr()
-    }
-}
-
-/// A connection and its place.
-struct Visit {
-    stream: TcpStream,
-    _place: Option<OwnedSemaphorePermit>,
-}
-
-impl AsyncRead for Visit {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for Visit {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use axum::response::IntoResponse;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    /// The clock stands still while something happens, and leaps when nothing does.
+    #[tokio::test(start_paused = true)]
+    async fn whoever_says_nothing_loses_the_place() {
+        let door = Door::open("127.0.0.1:0", None).expect("a door");
+        let at = door.address;
+        let refuse: Refuse = |status, _, _| status.into_response();
+        let routes = Router::new().route("/", axum::routing::get(|| async { "here" }));
+        tokio::spawn(door.serve(routes, refuse, std::future::pending()));
+        for said in ["", "GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n", "GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n"] {
+            let mut stream = TcpStream::connect(at).await.expect("let in");
+            stream.write_all(said.as_bytes()).await.expect("said");
+            let mut heard = String::new();
+            // It ends: the server has closed it.
+            stream.read_to_string(&mut heard).await.expect("heard");
+            assert_eq!(heard.ends_with("here"), said.ends_with("\r\n\r\n"), "{said}: {heard}");
+        }
+    }
 
     #[test]
     fn no_web_page_and_nobody_without_the_key_is_let_in() {

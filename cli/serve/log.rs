@@ -1,6 +1,7 @@
 //! What is said to whoever watches the server. Nobody may: a client that started it can leave its standard error unread until the pipe is full,
 //! and then no run may wait for that.
 
+use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Writes lines to standard error.
 pub struct Log {
     lines: Option<SyncSender<String>>,
-    written: Receiver<()>,
+    written: Mutex<Receiver<()>>,
 }
 
 impl Log {
@@ -28,7 +29,7 @@ impl Log {
         };
         let thread = std::thread::Builder::new().name("aivm-log".to_owned());
         let begun = !quiet && thread.spawn(write).is_ok();
-        Log { lines: begun.then_some(lines), written }
+        Log { lines: begun.then_some(lines), written: Mutex::new(written) }
     }
 
     /// Says this, some time.
@@ -41,8 +42,10 @@ impl Log {
 
 impl Drop for Log {
     fn drop(&mut self) {
-        if self.lines.take().is_some() {
-            let _ = self.written.recv_timeout(PATIENCE);
+        if self.lines.take().is_some()
+            && let Ok(written) = self.written.get_mut()
+        {
+            let _ = written.recv_timeout(PATIENCE);
         }
     }
 }

@@ -173,7 +173,7 @@ impl Process for Recorder {
         false
     }
 
-    fn pool(&self) -> std::io::Result<Rc<Pool>> {
+    fn pool(&self) -> std::io::Result<Arc<Pool>> {
         self.inner.pool()
     }
 }
@@ -243,7 +243,7 @@ impl Process for Player {
         false
     }
 
-    fn pool(&self) -> std::io::Result<Rc<Pool>> {
+    fn pool(&self) -> std::io::Result<Arc<Pool>> {
         self.inner.pool()
     }
 
@@ -289,7 +289,7 @@ impl Process for Refusing {
         false
     }
 
-    fn pool(&self) -> std::io::Result<Rc<Pool>> {
+    fn pool(&self) -> std::io::Result<Arc<Pool>> {
         self.inner.pool()
     }
 }

@@ -179,7 +179,7 @@ struct Driver<'a> {
     process: Rc<dyn Process>,
     mint: Arc<Mint>,
     observer: &'a mut dyn Observer,
-    pool: Option<Rc<Pool>>,
+    pool: Option<Arc<Pool>>,
     prepared: FxHashMap<(WorkerId, Option<StepId>), Result<Arc<Prepared>, CallError>>,
     /// The words that calls of a step may answer.
     words: FxHashMap<StepId, Arc<[String]>>,

@@ -5,7 +5,7 @@ use crate::pool::Pool;
 use crate::signals::Signals;
 use crate::work::{self, Returned, Surroundings, Task, leftovers, mock};
 use aivm_vm::action::RequestId;
-use std::rc::Rc;
+use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedSender;
 
 /// The operating system, as a driver sees it.
@@ -20,8 +20,8 @@ pub trait Process {
     fn signals(&self) -> Signals;
 
     /// The threads for pure built-ins, when a run needs them for the first time: its own, or those that several share.
-    fn pool(&self) -> std::io::Result<Rc<Pool>> {
-        Pool::of_machine().map(Rc::new)
+    fn pool(&self) -> std::io::Result<Arc<Pool>> {
+        Pool::of_machine().map(Arc::new)
     }
 
     /// May a call be answered as the same was before? Not where it is recorded.
