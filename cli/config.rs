@@ -160,6 +160,33 @@ impl Project {
     }
 }
 
+/// What runs do not take from the `aivm.toml` of a program, since another one, or none, is that of the store: how a run that is gone on
+/// with finds the same. None: nothing is left out.
+pub fn elsewhere(program: &str) -> Option<String> {
+    const OF_THE_STORE: [&str; 6] = ["models", "provider", "price", "mcp", "secrets", "sandbox"];
+    let folder = std::path::absolute(program).ok()?.parent()?.to_path_buf();
+    let root = project::nearest(&folder, "aivm.toml")?;
+    let used = Project::of_the_store().ok()?.root;
+    if used.as_ref() == Some(&root) {
+        return None;
+    }
+    let path = root.join("aivm.toml");
+    let table: toml::Table = project::read_plain(&path).ok()??.parse().ok()?;
+    let left: Vec<String> =
+        OF_THE_STORE.iter().filter(|name| table.contains_key(**name)).map(|name| format!("[{name}]")).collect();
+    if left.is_empty() {
+        return None;
+    }
+    let used = used.map_or("no aivm.toml".to_owned(), |used| used.join("aivm.toml").display().to_string());
+    Some(format!(
+        "not used here: {} of {}: runs are kept in {}, and their settings come from {used}. To use them, run it in {}",
+        left.join(", "),
+        path.display(),
+        project::state_folder().display(),
+        root.display()
+    ))
+}
+
 /// The keys and prices that a bundle names, where nothing else does.
 fn add_seeds(settings: &mut Settings, bundle: &Bundle) {
     for worker in &bundle.workers {
@@ -290,7 +317,9 @@ fn settings() -> Vec<Setting> {
         value: project::state_folder().display().to_string(),
         origin: match variable("AIVM_STATE") {
             Some(_) => "AIVM_STATE".into(),
-            None if project::nearest(&here, ".aivm").is_some() => "the nearest .aivm".into(),
+            None if project::nearest(&here, ".aivm").is_some() || root.is_some() => {
+                "the nearest .aivm or aivm.toml".into()
+            }
             None => "default: .aivm here".into(),
         },
     });

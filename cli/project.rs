@@ -80,13 +80,14 @@ pub fn nearest(from: &Path, name: &str) -> Option<PathBuf> {
     from.ancestors().find(|folder| folder.join(name).exists()).map(Path::to_path_buf)
 }
 
-/// `.aivm/`: the nearest ancestor's, else the current folder's.
+/// `.aivm/`: of the nearest folder that has one or an `aivm.toml`, upwards from the current one; else of that.
 pub fn state_folder() -> PathBuf {
     if let Some(folder) = std::env::var_os("AIVM_STATE").filter(|folder| !folder.is_empty()) {
         return folder.into();
     }
     let here = std::env::current_dir().unwrap_or_else(|_| ".".into());
-    nearest(&here, ".aivm").unwrap_or(here).join(".aivm")
+    let is_root = |folder: &&Path| [".aivm", "aivm.toml"].iter().any(|name| folder.join(name).exists());
+    here.ancestors().find(is_root).unwrap_or(&here).join(".aivm")
 }
 
 /// `~/.config/aivm` or what `XDG_CONFIG_HOME` says.

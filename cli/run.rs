@@ -40,10 +40,20 @@ pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
     {
         show_diagnostics(source, &compiled.warnings);
     }
+    if !global.json && !args.how.quiet {
+        say_elsewhere(&args.file);
+    }
     if args.how.input.is_none() && !global.json && !args.how.quiet && input::is_waiting() {
         say("standard input is not read: add `--in -` to make it the input");
     }
     Ok(program)
+}
+
+/// Says what settings beside a program are not those of its runs.
+pub fn say_elsewhere(program: &str) {
+    if let Some(left) = crate::config::elsewhere(program) {
+        say(&plain(&left));
+    }
 }
 
 /// What the runs of a process share.

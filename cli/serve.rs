@@ -49,6 +49,9 @@ pub fn server(global: &Global, args: &ServeArgs) -> Result<Server, Failure> {
                 {
                     show_diagnostics(source, &compiled.warnings);
                 }
+                if !global.json && !args.quiet {
+                    crate::run::say_elsewhere(&file);
+                }
                 programs.push((Pipeline::of(name, &program), program));
             }
             Err(failure) => {

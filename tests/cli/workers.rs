@@ -165,3 +165,22 @@ fn the_journals_tell_how_workers_do() {
     let other = json(&aivm(dir.path(), &["worker", "stats", "nobody", "--json"]));
     assert_eq!(other["workers"], serde_json::json!([]));
 }
+
+#[test]
+fn settings_that_are_not_those_of_the_runs_are_named() {
+    let dir = folder();
+    write(dir.path(), "inner/aivm.toml", "[provider.corp]\nurl = \"http://127.0.0.1:1/v1\"\n[limits]\ncount = 3\n");
+    write(dir.path(), "inner/p.aivm", "out <= ( switch <= ( clean => send ) ) <= in\n");
+    let told = |at: &Path, file: &str, more: &[&str]| {
+        let output = aivm(at, &[&["run", file, "--in", "x"], more].concat());
+        assert_eq!(output.status.code(), Some(0));
+        String::from_utf8_lossy(&output.stderr).split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let outside = told(dir.path(), "inner/p.aivm", &[]);
+    assert!(outside.contains("not used here: [provider] of"), "{outside}");
+    assert!(outside.contains("their settings come from no aivm.toml"), "{outside}");
+    assert!(!told(dir.path(), "inner/p.aivm", &["-q"]).contains("not used"));
+    assert!(!told(&dir.path().join("inner"), "p.aivm", &[]).contains("not used"), "its folder is a project of its own");
+    write(dir.path(), "aivm.toml", "");
+    assert!(told(dir.path(), "inner/p.aivm", &[]).contains("come from /"));
+}
