@@ -5,6 +5,7 @@ use crate::args::{Global, McpArgs};
 use crate::fail::{Exit, Failure};
 use crate::serve::door::{Door, MOST_BODY};
 use crate::serve::{self, Pipeline, Runner, Running, Told};
+use aivm_host::secret;
 use aivm_host::signals::Signals;
 use axum::Router;
 use axum::http::StatusCode;
@@ -176,7 +177,7 @@ impl ServerHandler for Tools {
         let Some((at, pipeline)) = at.and_then(|at| Some((at, self.pipelines.get(at)?))) else {
             let names: Vec<&str> = self.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
             let message = format!("there is no tool `{}`; there are: {}", request.name, names.join(", "));
-            return Err(ErrorData::invalid_params(message, None));
+            return Err(ErrorData::invalid_params(secret::text(&message).into_owned(), None));
         };
         let called = async {
             let input = tool::input(pipeline, request.arguments.unwrap_or_default())?;

@@ -7,6 +7,10 @@
 #[path = "cli/fake.rs"]
 mod fake;
 
+#[cfg(feature = "serve")]
+#[path = "canary/served.rs"]
+mod served;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use fake::{Fake, Reply, text};

@@ -44,9 +44,10 @@ impl Refusal {
         }
     }
 
-    /// `{"error": …}`.
+    /// `{"error": …}`. What was asked is named in it, and no secret with that.
     pub fn json(&self) -> Value {
-        json!({"error": {"message": self.message, "type": self.kind(), "param": null, "code": self.code}})
+        let message = aivm_host::secret::text(&self.message);
+        json!({"error": {"message": message, "type": self.kind(), "param": null, "code": self.code}})
     }
 }
 
