@@ -1,6 +1,6 @@
 //! Against real software. Models as workers: a real server of the protocol of OpenAI, llama.cpp with a model of random weights, which says
-//! anything at all and can be held to a schema. Pipelines as tools and models: the official clients of MCP and of OpenAI. Only where
-//! `AIVM_REAL` names a folder for them, as `.ci/run` does: they are fetched.
+//! anything at all and can be held to a schema. Pipelines as tools and models: the official clients of MCP and of OpenAI. Secrets:
+//! GNOME's keyring. Only where `AIVM_REAL` names a folder for them, as `.ci/run` does: they are fetched.
 #![cfg(feature = "models")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
@@ -190,4 +190,26 @@ fn reference_servers_are_called() {
         let said = if code.is_empty() { &report["output"]["text"] } else { &report["error"]["message"] };
         assert!(said.as_str().is_some_and(|said| said.contains(says)), "{word} {report}");
     }
+}
+
+#[test]
+fn a_real_keyring_keeps_a_secret() {
+    if std::env::var_os("AIVM_REAL").is_none() {
+        println!("skipped: AIVM_REAL names no folder for the keyring");
+        return;
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/real/keyring");
+    let mut keyring = Command::new(script);
+    keyring.arg(env!("CARGO_BIN_EXE_aivm")).arg(home.path()).env_remove("AIVM_STATE").env_remove("XDG_CONFIG_HOME");
+    let output = keyring.output().expect("the script");
+    let said = String::from_utf8_lossy(&output.stdout);
+    if output.status.code() == Some(77) {
+        print!("{said}");
+        return;
+    }
+    let errors = std::fs::read_to_string(home.path().join("errors")).unwrap_or_default();
+    // The command has it, with a line end; nobody sees it.
+    assert_eq!(said, "KEPT  the keyring\n13\n***\n", "{errors}");
+    assert!(output.status.success() && errors.contains("no secrets yet"), "{errors}");
 }

@@ -97,15 +97,20 @@ pub fn learn(module: &Module) {
     let commands = module.workers.iter().filter(|worker| worker.definition.contains("\"sandbox\""));
     for definition in commands.filter_map(|worker| WorkerDefinition::from_json(&worker.definition).ok()) {
         let Sandbox::Given(given) = definition.sandbox else { continue };
-        for name in given.env.iter().filter(|name| shape::names_secret(name)) {
+        for name in given.env.iter().filter(|name| is_secret(name)) {
             let _ = find(name);
         }
     }
 }
 
-/// A variable that a command is given. One whose name says that it is a secret is found wherever secrets are, and known.
+/// Is a variable that a command is given a secret? One whose name says so is, and one that is not in the environment can only be.
+fn is_secret(name: &str) -> bool {
+    shape::names_secret(name) || std::env::var_os(name).is_none()
+}
+
+/// A variable that a command is given. One that is a secret is found wherever secrets are, and known.
 pub fn variable(name: &str) -> Option<std::ffi::OsString> {
-    let secret = shape::names_secret(name).then(|| find(name).ok().flatten()).flatten();
+    let secret = is_secret(name).then(|| find(name).ok().flatten()).flatten();
     secret.map(Into::into).or_else(|| std::env::var_os(name))
 }
 
