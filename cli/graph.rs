@@ -29,6 +29,10 @@ pub fn graph(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
         }
     };
     let path = path.as_ref();
+    if let (Some(_), GraphFormat::Text, Some(run)) = (path, format, &args.run) {
+        return Err(Failure::usage("E0811", "the text of a graph shows no path")
+            .help(format!("draw it: --format svg; or see the path in text: aivm show {run}")));
+    }
     let theme = if args.dark { Theme::Dark } else { Theme::Light };
     let bytes = match format {
         GraphFormat::Svg => draw::svg(&flow, path, theme).into_bytes(),

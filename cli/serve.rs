@@ -68,6 +68,7 @@ pub fn server(global: &Global, args: &ServeArgs) -> Result<Server, Failure> {
         params: args.params.clone(),
         mock: args.mock,
         ephemeral: args.ephemeral,
+        no_cache: args.no_cache,
         limits: args.limits.clone(),
         timeout: args.timeout,
         workspace: args.workspace.clone(),

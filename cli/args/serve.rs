@@ -49,6 +49,9 @@ pub struct ServeArgs {
     /// Keep nothing on disk
     #[arg(long)]
     pub ephemeral: bool,
+    /// Make every call, also those whose worker has an answer in the cache
+    #[arg(long)]
+    pub no_cache: bool,
     /// What one run may take
     #[command(flatten)]
     pub limits: super::MostOfRun,

@@ -52,7 +52,9 @@ pub fn report(file: &str, source: &str, diagnostic: &Diagnostic, colour: bool) -
     }
     let mut bytes = Vec::new();
     match report.finish().write((file, Source::from(window.shown.as_str())), &mut bytes) {
-        Ok(()) => without_trailing_spaces(&bytes),
+        Ok(()) if colour => without_trailing_spaces(&bytes),
+        // A kind of one's own is painted whatever the settings say. The source has no escapes any more.
+        Ok(()) => without_trailing_spaces(&bytes).replace("\x1b[36m", "").replace("\x1b[0m", ""),
         Err(_) => without_source(file, source, diagnostic),
     }
 }
@@ -297,6 +299,15 @@ mod tests {
         let diagnostic = Diagnostic::new(Code::Expected, Span::new(0, 1), "no").label(Span::new(1800, 1801), "there");
         let report = report("a", &source, &diagnostic, false);
         assert!(report.contains("line 901: there") && report.lines().count() < 10, "{report}");
+    }
+
+    #[test]
+    fn there_are_colours_only_where_they_are_wanted() {
+        for code in [Code::Expected, Code::Unreachable, Code::NoEffect] {
+            let diagnostic = Diagnostic::new(code, Span::new(0, 1), "no");
+            assert!(!report("a", "x", &diagnostic, false).contains('\x1b'), "{code}");
+            assert!(report("a", "x", &diagnostic, true).contains('\x1b'), "{code}");
+        }
     }
 
     #[test]
