@@ -1,7 +1,7 @@
 //! `aivm test`: pipelines are run as the files beside them say, and what comes is held against what is expected. Each test runs
 //! for itself, in a folder of its own that goes with it, and keeps nothing: the user's files are only read, but for snapshots.
 //!
-//! `file` reads test files, `trial` runs one test, `expect` and `path` judge what came, `show` tells it.
+//! `file` reads test files, `trial` carries one test out by `once`, `expect` and `path` judge what came, `show` tells it.
 
 use crate::args::{Global, TestArgs};
 use crate::fail::{Exit, Failure};
@@ -17,6 +17,7 @@ use trial::{Mode, Trial};
 mod expect;
 mod file;
 mod judge;
+mod once;
 mod path;
 mod show;
 mod trial;

@@ -1,16 +1,27 @@
 //! What is expected of a run, held against what came: each difference in words, with what was expected and what came.
 
 use super::file::{Case, Output, Status};
-use super::trial::Came;
 use super::{path, trimmed};
 use crate::run::readable_parts;
 use aivm_host::builtin;
 use aivm_host::store::Store;
-use aivm_host::trace::dollars;
+use aivm_host::trace::{StepRecord, Totals, dollars};
 use aivm_schema::artifact::{Artifact, parts};
 use aivm_schema::unit::Money;
+use aivm_vm::action::CallError;
 use serde_json::Value as Json;
 use similar::TextDiff;
+
+/// What came of a run.
+pub struct Came {
+    pub status: &'static str,
+    pub exhausted: bool,
+    pub verdict: Option<String>,
+    pub output: Option<Value>,
+    pub error: Option<CallError>,
+    pub totals: Totals,
+    pub steps: Vec<StepRecord>,
+}
 
 /// What was sent.
 pub struct Value {

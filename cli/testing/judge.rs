@@ -2,7 +2,7 @@
 
 use super::expect::Value;
 use super::file::Suite;
-use super::trial::{self, Answers, Ran};
+use super::once::{Answers, Ran, once};
 use crate::args::How;
 use crate::fail::{Failure, Source};
 use crate::module;
@@ -38,7 +38,7 @@ pub fn ask(suite: &Suite, answers: &Answers, question: &str, value: &Value) -> R
     let compiled = module::compile(&Source { name: name.clone(), text: program })?;
     let module = module::verified(&name, compiled.module)?;
     let how = How { ephemeral: true, ..How::default() };
-    let Ran { report, .. } = trial::once(suite, &module, &how, answers, value.payload.clone(), &value.media_type)?;
+    let Ran { report, .. } = once(suite, &module, &how, answers, value.payload.clone(), &value.media_type)?;
     let call = report.steps.iter().rfind(|step| step.worker == "judge");
     if let Some(error) = call.and_then(|call| call.error.as_ref()) {
         let why = format!("{}: {}", error.code, error.message);

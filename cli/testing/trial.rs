@@ -1,23 +1,20 @@
 //! One test: its program with its mocks, in a folder of its own, and what came of that.
 
-use super::expect;
+use super::expect::{self, Came};
 use super::file::{Case, FileOf, Suite};
 use super::judge::{self, Judged};
+use super::once::{Answers, Ran, once};
 use crate::args::How;
 use crate::examples::Folder;
 use crate::fail::Failure;
-use crate::run::{Begun, Outcome, Shared};
-use crate::{compile, input, module};
-use aivm_host::cassette::{CassetteError, Player, Recorder};
-use aivm_host::driver::{DriverError, Ending, Report};
-use aivm_host::process::{Process, SystemProcess};
-use aivm_host::store::Store;
-use aivm_host::trace::{Nobody, StepRecord};
+use crate::run::Outcome;
+use crate::{compile, module};
+use aivm_host::driver::Ending;
+use aivm_host::trace::StepRecord;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Does, WorkerDefinition};
 use aivm_vm::verify::VerifiedModule;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 use std::time::Instant;
 
 /// What is done besides comparing.
@@ -90,7 +87,7 @@ fn carry(suite: &Suite, case: &Case, mode: Mode, trial: &mut Trial) -> Result<()
         place(&folder.0.join(path), file)
             .map_err(|error| Failure::failed("E0983", format!("files: {} cannot be made: {error}", path.display())))?;
     }
-    let answers = Answers::of(case, mode);
+    let answers = Answers::of(case, mode.record);
     let how = How {
         params: case.params.clone(),
         mock: answers == Answers::Mocks,
@@ -131,87 +128,6 @@ fn carry(suite: &Suite, case: &Case, mode: Mode, trial: &mut Trial) -> Result<()
     }
     trial.steps = came.steps;
     Ok(())
-}
-
-/// What came of a run.
-pub struct Came {
-    pub status: &'static str,
-    pub exhausted: bool,
-    pub verdict: Option<String>,
-    pub output: Option<expect::Value>,
-    pub error: Option<aivm_vm::action::CallError>,
-    pub totals: aivm_host::trace::Totals,
-    pub steps: Vec<StepRecord>,
-}
-
-/// A run of which nothing is kept.
-pub struct Ran {
-    pub report: Report,
-    pub store: Rc<dyn Store>,
-}
-
-/// Who answers what reaches outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answers {
-    /// Mocks, as everything else that is not pure.
-    Mocks,
-    /// Whoever is asked.
-    World,
-    /// The same, and it is written into this file.
-    Recorded(PathBuf),
-    /// This file.
-    Cassette(PathBuf),
-}
-
-impl Answers {
-    fn of(case: &Case, mode: Mode) -> Answers {
-        match &case.cassette {
-            Some(file) if mode.record && !file.exists() => Answers::Recorded(file.clone()),
-            Some(file) => Answers::Cassette(file.clone()),
-            None if case.live => Answers::World,
-            None => Answers::Mocks,
-        }
-    }
-
-    fn process(&self) -> Result<Rc<dyn Process>, Failure> {
-        let system = Rc::new(SystemProcess);
-        let process: Result<Rc<dyn Process>, CassetteError> = match self {
-            Answers::Mocks | Answers::World => return Ok(system),
-            // What a judge says stands behind what the run was answered.
-            Answers::Recorded(file) => Recorder::append(file, system).map(|recorder| Rc::new(recorder) as _),
-            Answers::Cassette(file) => Player::open(file, system).map(|player| Rc::new(player) as _),
-        };
-        process.map_err(|error| crate::fail::coded(&error.to_string()))
-    }
-}
-
-/// Runs a program once.
-pub fn once(
-    suite: &Suite,
-    module: &VerifiedModule,
-    how: &How,
-    answers: &Answers,
-    payload: Vec<u8>,
-    media_type: &str,
-) -> Result<Ran, Failure> {
-    let program =
-        module::Program { name: suite.program.name.clone(), module: module.clone(), debug: None, compiled: None };
-    let draft = input::drafted(payload, media_type)?;
-    let mut begun = Begun::new(&Shared::new(how)?, how, true, &program, None, draft)?;
-    begun.options.process = answers.process()?;
-    let store = begun.store.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
-    let report = runtime.block_on(begun.drive(&mut Nobody)).map_err(|error| {
-        let failure = crate::fail::failed(&error.to_string());
-        match error {
-            DriverError::Refused(_) => failure.help("remove the cassette and record it anew: aivm test --record"),
-            _ => failure,
-        }
-    })?;
-    Ok(Ran { report, store })
 }
 
 /// The program, with the workers that the test mocks as mocks, whatever they are.

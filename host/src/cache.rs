@@ -4,35 +4,17 @@
 
 use crate::cassette::{Answer, Request};
 use crate::facts;
-use crate::store::Store;
-use crate::work::{Returned, Task};
+use crate::store::{CachedAnswer, Store};
+use crate::work::{CACHED, Returned, Task};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::module::Module;
 use aivm_schema::worker::{Does, Effect, WorkerDefinition};
 use aivm_vm::run::Do;
 use std::sync::Arc;
 
-/// The attribute of an answer from the cache: the run that asked.
-pub const CACHED: &str = "cached";
-
 /// The largest answer that is kept, in bytes.
 const MOST_BYTES: usize = 256 << 10;
 const MS: u64 = 1_000_000;
-
-/// An answer that is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// The question.
-    pub key: [u8; 32],
-    /// The run that asked it.
-    pub run: String,
-    /// When it was answered, in Unix nanoseconds.
-    pub at: u64,
-    /// When the worker that it was asked by would not take it any more.
-    pub until: u64,
-    /// As a cassette has it.
-    pub answer: String,
-}
 
 /// Why the answers of such a worker cannot be kept; none: they can, or nobody wants it.
 pub fn refused(definition: &WorkerDefinition) -> Option<String> {
@@ -101,7 +83,7 @@ impl Question {
     }
 
     /// What is kept of an answer: only of a success, with a word that its step hears, and that does not ask to be called again.
-    pub fn entry(&self, returned: &Returned, run: &str, now: u64) -> Option<Entry> {
+    pub fn entry(&self, returned: &Returned, run: &str, now: u64) -> Option<CachedAnswer> {
         let verdict = match returned {
             Returned::Done { verdict, .. } | Returned::Made { verdict, .. } => verdict.as_deref(),
             Returned::Failed { .. } => return None,
@@ -115,7 +97,13 @@ impl Question {
             return None;
         }
         let answer = serde_json::to_string(&answer).ok().filter(|text| text.len() <= MOST_BYTES)?;
-        Some(Entry { key: self.key, run: run.to_owned(), at: now, until: now.saturating_add(self.holds), answer })
+        Some(CachedAnswer {
+            key: self.key,
+            run: run.to_owned(),
+            at: now,
+            until: now.saturating_add(self.holds),
+            answer,
+        })
     }
 }
 

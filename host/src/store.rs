@@ -1,6 +1,5 @@
 //! Where artifacts stay: one trait, in memory or in `.aivm/`. Keys of the seed's form are an index over checksums.
 
-use crate::cache::Entry;
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_vm::run::Batch;
 use rustc_hash::FxHashMap;
@@ -88,6 +87,21 @@ pub enum StoreError {
     Stopped(Arc<StoreError>),
 }
 
+/// An answer that is kept for who asks the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedAnswer {
+    /// The question.
+    pub key: [u8; 32],
+    /// The run that asked it.
+    pub run: String,
+    /// When it was answered, in Unix nanoseconds.
+    pub at: u64,
+    /// When the worker that it was asked by would not take it any more.
+    pub until: u64,
+    /// As a cassette has it.
+    pub answer: String,
+}
+
 /// A run, as lists show it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRow {
@@ -123,12 +137,12 @@ pub trait Store {
     }
 
     /// The answer that is kept to a question, when runs may be answered so.
-    fn recall(&self, _key: &[u8; 32]) -> Option<Entry> {
+    fn recall(&self, _key: &[u8; 32]) -> Option<CachedAnswer> {
         None
     }
 
     /// Keeps an answer for other runs: durable with the next batch.
-    fn remember(&self, _entry: Entry) {}
+    fn remember(&self, _entry: CachedAnswer) {}
 
     /// Makes everything durable that was put.
     fn flush(&self) -> Result<(), StoreError>;
@@ -147,8 +161,6 @@ pub struct Appended(Answer);
 
 enum Answer {
     Ready(Option<Result<(), StoreError>>),
-    #[cfg(feature = "store")]
-    Waiting(Box<disk::Waiting>),
     Later(Pin<Box<dyn Future<Output = Result<(), StoreError>>>>),
 }
 
@@ -170,8 +182,6 @@ impl Future for Appended {
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut self.get_mut().0 {
             Answer::Ready(answer) => answer.take().map_or(Poll::Pending, Poll::Ready),
-            #[cfg(feature = "store")]
-            Answer::Waiting(waiting) => Pin::new(&mut **waiting).poll(context),
             Answer::Later(answer) => answer.as_mut().poll(context),
         }
     }

@@ -288,6 +288,9 @@ impl Returned {
     }
 }
 
+/// The attribute of an answer from the cache: the run that asked.
+pub const CACHED: &str = "cached";
+
 /// The call that a value is made by: its lineage.
 pub struct Maker<'m> {
     /// The run's name.

@@ -17,7 +17,7 @@ const VERSION: u32 = 1;
 /// So many characters of an input are shown.
 const EXCERPT: usize = 200;
 /// Set by the host, of another run.
-const RESERVED: [&str; 4] = ["run", "step", "inputs", crate::cache::CACHED];
+const RESERVED: [&str; 4] = ["run", "step", "inputs", crate::work::CACHED];
 
 #[derive(Serialize, Deserialize)]
 struct First {

@@ -23,6 +23,7 @@ mod kept;
 mod lock;
 mod look;
 mod objects;
+mod passed;
 mod performance;
 mod rows;
 mod runs;
@@ -31,7 +32,7 @@ mod writer;
 pub use gc::{Collected, Policy};
 pub use index::Entry;
 pub use journal::Journal;
-pub use kept::{Kept, Waiting};
+pub use kept::Kept;
 pub use runs::{CANCEL, Signal};
 
 use cache::Cache;

@@ -1,7 +1,7 @@
 //! Answers that are kept for other runs: written with the outcome that they came by, looked up by the question.
 
 use super::{Disk, StoreError};
-use crate::cache::Entry;
+use crate::store::CachedAnswer;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Made when the first answer is kept; stores that lack it have none.
@@ -17,9 +17,9 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS answer (
 const MOST: i64 = 4_096;
 
 /// Within a transaction: keeps an answer, instead of an older one to the same question.
-pub(super) fn put(database: &Connection, entry: &Entry) -> rusqlite::Result<()> {
+pub(super) fn put(database: &Connection, entry: &CachedAnswer) -> rusqlite::Result<()> {
     database.execute_batch(TABLE)?;
-    let Entry { key, run, at, until, answer } = entry;
+    let CachedAnswer { key, run, at, until, answer } = entry;
     database
         .prepare_cached("INSERT OR REPLACE INTO answer (key, run, at, until, answer) VALUES (?1, ?2, ?3, ?4, ?5)")?
         .execute(params![key, run, *at as i64, *until as i64, answer])?;
@@ -30,14 +30,14 @@ pub(super) fn put(database: &Connection, entry: &Entry) -> rusqlite::Result<()> 
 
 impl Disk {
     /// The answer that is kept to this question, however old it is.
-    pub(super) fn answer(&self, key: &[u8; 32]) -> Option<Entry> {
+    pub(super) fn answer(&self, key: &[u8; 32]) -> Option<CachedAnswer> {
         let state = self.writer().state();
         // Without the table there is none.
         let mut statement =
             state.database.prepare_cached("SELECT run, at, until, answer FROM answer WHERE key = ?1").ok()?;
         let entry = |row: &rusqlite::Row<'_>| {
             let (at, until) = (row.get::<_, i64>(1)? as u64, row.get::<_, i64>(2)? as u64);
-            Ok(Entry { key: *key, run: row.get(0)?, at, until, answer: row.get(3)? })
+            Ok(CachedAnswer { key: *key, run: row.get(0)?, at, until, answer: row.get(3)? })
         };
         statement.query_row(params![key], entry).optional().ok().flatten()
     }

@@ -1,12 +1,11 @@
 //! Reading a run's journal: forwards, a row at a time, the chain checked before anything is handed out.
 
-use super::kept::{Kept, Stands, View};
+use super::kept::{Kept, View};
 use super::rows;
+use super::runs::Stands;
 use crate::store::StoreError;
-use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::Link;
 use rusqlite::OptionalExtension;
-use rustc_hash::FxHashSet;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -22,34 +21,6 @@ pub struct Journal {
     read: u64,
     last: u64,
     link: Link,
-}
-
-/// The artifacts of the rows that were read lately: of the row whose records are being told, and of the row before.
-#[derive(Default)]
-pub(super) struct Passed {
-    now: FxHashSet<Checksum>,
-    before: FxHashSet<Checksum>,
-    told: bool,
-}
-
-impl Passed {
-    pub(super) fn contains(&self, checksum: Checksum) -> bool {
-        self.now.contains(&checksum) || self.before.contains(&checksum)
-    }
-
-    pub(super) fn forget(&mut self) {
-        if self.told || !self.now.is_empty() {
-            *self = Passed::default();
-        }
-    }
-
-    /// A row: artifacts that were written ahead belong to the records of the next.
-    fn row(&mut self, records: bool) {
-        if std::mem::replace(&mut self.told, records) {
-            std::mem::swap(&mut self.now, &mut self.before);
-            self.now.clear();
-        }
-    }
 }
 
 /// A row as it is stored.
@@ -216,14 +187,10 @@ impl Journal {
                 None => piece.open(&state.objects)?,
             };
             if let Ok(artifact) = artifact {
-                pass(&view, passed, &artifact);
+                passed.insert(artifact.checksum());
+                view.cached(&artifact);
             }
         }
         Ok(())
     }
-}
-
-fn pass(view: &View, passed: &mut Passed, artifact: &Artifact) {
-    passed.now.insert(artifact.checksum());
-    view.cached(artifact);
 }

@@ -1,13 +1,12 @@
 //! What one run sees of the store: what it puts waits for its next batch and goes into the same row.
 
-use super::journal::Passed;
 use super::lock::Lock;
+use super::passed::Passed;
 use super::rows::{Placed, Request, Whose};
 use super::runs::CANCEL;
 use super::writer::Written;
 use super::{Disk, Shared};
-use crate::cache::Entry;
-use crate::store::{Answer, Appended, RunRow, Store, StoreError};
+use crate::store::{Appended, CachedAnswer, RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::Record;
 use aivm_vm::run::{Batch, Status};
@@ -43,7 +42,7 @@ pub(super) struct View {
 #[derive(Default)]
 struct Waits {
     artifacts: Vec<Artifact>,
-    answers: Vec<Entry>,
+    answers: Vec<CachedAnswer>,
     bytes: usize,
 }
 
@@ -91,16 +90,6 @@ impl Drop for Owned {
     fn drop(&mut self) {
         self.shared.owned.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// How a run stands in the store.
-pub(super) struct Stands {
-    pub(super) row: RunRow,
-    pub(super) number: i64,
-    pub(super) epoch: i64,
-    pub(super) seq: u64,
-    pub(super) last: i64,
-    pub(super) checkpoint: i64,
 }
 
 impl Disk {
@@ -312,11 +301,11 @@ impl Store for Kept {
         Some(cancel.by)
     }
 
-    fn recall(&self, key: &[u8; 32]) -> Option<Entry> {
+    fn recall(&self, key: &[u8; 32]) -> Option<CachedAnswer> {
         if self.0.anew.get() { None } else { self.0.disk.answer(key) }
     }
 
-    fn remember(&self, entry: Entry) {
+    fn remember(&self, entry: CachedAnswer) {
         self.0.waiting.borrow_mut().answers.push(entry);
     }
 
@@ -352,14 +341,14 @@ impl Store for Kept {
             return Appended::ready(placed);
         }
         match self.0.disk.0.writer.later(request, self.0.disk.0.owned()) {
-            Ok(answer) => Appended(Answer::Waiting(Box::new(Waiting { answer, view: self.0.clone() }))),
+            Ok(answer) => Appended::later(Waiting { answer, view: self.0.clone() }),
             Err(error) => Appended::ready(Err(error)),
         }
     }
 }
 
 /// A batch that the writer has been given.
-pub struct Waiting {
+struct Waiting {
     answer: oneshot::Receiver<Written>,
     view: Rc<View>,
 }

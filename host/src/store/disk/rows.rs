@@ -3,8 +3,7 @@
 
 use super::answers;
 use super::objects::{Objects, SMALL};
-use crate::cache::Entry;
-use crate::store::{RunRow, StoreError};
+use crate::store::{CachedAnswer, RunRow, StoreError};
 use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest};
 use rusqlite::{CachedStatement, Connection, params};
 
@@ -26,7 +25,7 @@ pub(super) struct Request {
     pub records: Vec<Vec<u8>>,
     pub artifacts: Vec<Artifact>,
     /// Answers that are kept for other runs.
-    pub answers: Vec<Entry>,
+    pub answers: Vec<CachedAnswer>,
     /// How the run stands, when that has changed.
     pub status: Option<&'static str>,
     /// The first record is a checkpoint.

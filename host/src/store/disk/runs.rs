@@ -1,6 +1,5 @@
 //! The rows of runs: how each stands, who takes it over, what is asked of it.
 
-use super::kept::Stands;
 use super::writer::Writer;
 use super::{ASKED, Disk};
 use crate::store::{RunRow, StoreError};
@@ -24,6 +23,16 @@ pub struct Signal {
     pub by: String,
     /// When: unix nanoseconds.
     pub at: u64,
+}
+
+/// How a run stands in the store.
+pub(super) struct Stands {
+    pub(super) row: RunRow,
+    pub(super) number: i64,
+    pub(super) epoch: i64,
+    pub(super) seq: u64,
+    pub(super) last: i64,
+    pub(super) checkpoint: i64,
 }
 
 fn row(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
