@@ -1,6 +1,8 @@
 //! Where a listener comes in from a command's network, and what connects to it from there.
 
-use super::{AT_ONCE, Rules, proxy};
+use super::rules::Rules;
+use super::{AT_ONCE, Egress, proxy};
+use aivm_schema::worker::Destination;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use std::io::{IoSliceMut, Result};
 use std::mem::MaybeUninit;
@@ -16,15 +18,22 @@ use tokio::task::JoinSet;
 /// How long it waits where this process has no file left for a connection.
 const NO_FILES: Duration = Duration::from_millis(50);
 
-/// A socket of that name, which may be longer than a socket's: its folder is named by a file that is open.
-pub fn open(socket: &Path) -> Result<UnixListener> {
-    let folder = std::fs::File::open(socket.parent().unwrap_or(socket))?;
-    let name = socket.file_name().unwrap_or_default();
-    UnixListener::bind(Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join(name))
+/// The socket by which the launcher hands over its listener, in the call's own folder.
+const SOCKET: &str = "egress";
+
+/// A way out by a socket in this folder.
+pub fn open(folder: &Path, list: Vec<Destination>) -> Result<Egress> {
+    // The folder's name may be longer than a socket's: it is named by a file that is open.
+    let held = std::fs::File::open(folder)?;
+    let door = UnixListener::bind(Path::new("/proc/self/fd").join(held.as_raw_fd().to_string()).join(SOCKET))?;
+    let (socket, refused) = (folder.join(SOCKET), Arc::default());
+    let rules = Arc::new(Rules { list, refused: Arc::clone(&refused) });
+    let served = tokio::spawn(serve(door, socket.clone(), rules));
+    Ok(Egress { socket, refused, served })
 }
 
 /// Serves what connects to the listener that comes by the door: the first, from the launcher; then there is none any more.
-pub async fn serve(door: UnixListener, socket: PathBuf, rules: Arc<Rules>) {
+async fn serve(door: UnixListener, socket: PathBuf, rules: Arc<Rules>) {
     let Ok((launcher, _)) = door.accept().await else { return };
     drop(door);
     let _ = std::fs::remove_file(socket);

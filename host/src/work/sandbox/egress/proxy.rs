@@ -1,7 +1,7 @@
 //! A proxy of HTTP: `CONNECT`, and requests with a whole address. Names are looked up here, once; what was checked is what is
 //! connected to. It keeps nothing of what passes.
 
-use super::Rules;
+use super::rules::Rules;
 use crate::work::http::client::look_up;
 use aivm_schema::worker::Host;
 use http_body_util::{Either, Full};
