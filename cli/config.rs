@@ -235,7 +235,7 @@ pub fn servers() -> Result<Arc<Servers>, Failure> {
 const SANDBOX: &str = "AIVM_SANDBOX";
 
 /// What holds commands: the flag over the variable over the project's settings.
-fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
+pub fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
     use clap::ValueEnum;
     let SandboxSettings { means, opt_out, network, read, write, env } = Project::of_the_store()?.sandbox;
     let variable = std::env::var(SANDBOX).ok().filter(|word| !word.is_empty());

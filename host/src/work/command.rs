@@ -5,7 +5,7 @@ use super::sandbox::{Confined, orders};
 use super::{Returned, Stop, Task, error};
 use crate::builtin::Body;
 use aivm_schema::module::EndKind;
-use aivm_schema::worker::{Run, Settings};
+use aivm_schema::worker::{Effect, Run, Settings};
 use aivm_vm::action::Usage;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -224,11 +224,17 @@ fn judge(task: &Task, ended: Ended, verdict_file: &Path, (sandboxed, refused): (
             message.push_str(": ");
             message.push_str(last.trim());
         }
-        if sandboxed && matches!(ended.status.code(), Some(126 | 127)) {
-            message.push_str(" (in its sandbox it sees the system and the project, nothing of anybody's home: `sandbox = { read = [\"~/…\"] }` in its definition)");
-        }
+        let class = match task.worker.definition.effect {
+            Some(Effect::Pure) if sandboxed => Some("pure"),
+            Some(Effect::Read) if sandboxed => Some("read"),
+            _ => None,
+        };
         if let Some(refused) = refused {
             message.push_str(&format!(" (its sandbox refused it: {refused})"));
+        } else if sandboxed && matches!(ended.status.code(), Some(126 | 127)) {
+            message.push_str(" (in its sandbox it sees the system and the project, nothing of anybody's home: `sandbox = { read = [\"~/…\"] }` in its definition)");
+        } else if let Some(class) = class {
+            message.push_str(&format!(" (it ran in a sandbox, as `{class}`: `aivm explain E0717`)"));
         }
         return Returned::Failed { kind: EndKind::Failure, error: error("E0717", message), usage: Usage::default() };
     }
