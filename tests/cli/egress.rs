@@ -161,6 +161,25 @@ fn nothing_of_the_way_out_outlives_the_call() {
 }
 
 #[test]
+fn a_command_has_so_many_connections_and_no_more() {
+    if !is_there() {
+        return;
+    }
+    let held = server(|mut stream| {
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    let line = r#"bash -c '
+open() { exec {to}<> /dev/tcp/127.0.0.1/${http_proxy##*:}; printf "CONNECT 127.0.0.1:HELD HTTP/1.1\r\n\r\n" >&$to; }
+for i in $(seq 64); do open; read -t 20 said <&$to && echo $said; first=${first:-$to}; done | uniq -c | grep -o "64 HTTP/1.1 200"
+for i in $(seq 64); do open; read -t 20 said <&$to; first=${first:-$to}; done
+open; read -t 1 said <&$to || echo none; exec {first}<&-; read -t 20 said <&$to && echo $said'"#;
+    let line = line.replace("HELD", &held.to_string());
+    let list = format!("[\"127.0.0.1:{held}\"]");
+    let said = said(&run(folder().path(), &line, &list, &[]));
+    assert_eq!(said.replace('\r', ""), "64 HTTP/1.1 200\nnone\nHTTP/1.1 200 OK\n");
+}
+
+#[test]
 fn a_call_that_is_over_holds_no_files() {
     if !is_there() {
         return;
