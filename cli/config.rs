@@ -13,7 +13,7 @@ use aivm_lang::front::{FrontMatter, Limits, StageSettings};
 use aivm_lang::library::LibraryError;
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::seed::{self, Bundle, Policy};
-use aivm_schema::worker::{BehaviourDefinition, Does, Given, WorkerDefinition};
+use aivm_schema::worker::{BehaviourDefinition, Does, Given, Network, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -46,7 +46,7 @@ pub struct SandboxSettings {
     /// May a definition say `sandbox = "none"`?
     pub opt_out: bool,
     /// Is there a network, where a definition does not say?
-    pub network: Option<bool>,
+    pub network: Option<Network>,
     /// What they read.
     pub read: Vec<String>,
     /// What they write, of those that write.
@@ -135,6 +135,9 @@ impl Project {
         }
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
         let File { worker, behaviour, stage, limits, gc, models, provider, price, mcp, secrets, sandbox } = file;
+        if let Some(Err((entry, why))) = sandbox.network.as_ref().map(Network::destinations) {
+            return Err(format!("`{entry}` in `network` of `[sandbox]` is no destination: {why}"));
+        }
         let front = FrontMatter { worker, behaviour, stage, limits };
         Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, mcp, sandbox, root: None })
     }
@@ -232,7 +235,7 @@ pub fn servers() -> Result<Arc<Servers>, Failure> {
 const SANDBOX: &str = "AIVM_SANDBOX";
 
 /// What holds commands: the flag over the variable over the project's settings.
-fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
+pub fn sandbox(flag: Option<SandboxFlag>) -> Result<Arc<Sandbox>, Failure> {
     use clap::ValueEnum;
     let SandboxSettings { means, opt_out, network, read, write, env } = Project::of_the_store()?.sandbox;
     let variable = std::env::var(SANDBOX).ok().filter(|word| !word.is_empty());

@@ -3,6 +3,7 @@
 use crate::args::Global;
 use crate::fail::{Exit, Failure};
 use crate::project;
+use aivm_host::work::sandbox::{Means, Sandbox, Wanted};
 use serde_json::json;
 
 /// Something that was tried.
@@ -20,6 +21,7 @@ pub fn doctor(global: &Global) -> Result<Exit, Failure> {
         },
         Tried { what: "store", result: store() },
         Tried { what: "shell", result: shell() },
+        Tried { what: "sandbox", result: sandbox() },
         Tried { what: "threads", result: threads() },
         Tried { what: "standard library", result: library() },
         Tried {
@@ -89,6 +91,21 @@ fn shell() -> Result<String, String> {
         .output()
         .map_err(|e| format!("`sh` cannot be run: {e}"))?;
     if output.stdout == b"fine\n" { Ok("commands can be run".into()) } else { Err("`sh` does not answer".into()) }
+}
+
+/// By what commands are held here, as they would be by `aivm run`.
+fn sandbox() -> Result<String, String> {
+    let sandbox = crate::config::sandbox(None).map_err(|failure| failure.message())?;
+    let bubble = || Sandbox { wanted: Wanted::Bwrap, launcher: sandbox.launcher.clone(), ..Sandbox::default() };
+    Ok(match sandbox.means()? {
+        Means::Bubble { program, .. } => format!("commands are held by {}", program.display()),
+        Means::Land => match bubble().means() {
+            Err(reason) => format!("commands are held by Landlock: {reason}"),
+            Ok(_) => "commands are held by Landlock, as settings say".into(),
+        },
+        Means::None if sandbox.launcher.is_none() => "commands are not held: this system has nothing for it".into(),
+        Means::None => "commands are not held, as settings say".into(),
+    })
 }
 
 fn threads() -> Result<String, String> {

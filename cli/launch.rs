@@ -8,11 +8,13 @@ use landlock::{
 };
 use rustix::process::{Resource, Rlimit, Signal};
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
 mod calls;
+mod egress;
 
 /// When this process was started to be the launcher: with what it ends, which it does only where it could not become another.
 pub fn launch() -> Option<ExitCode> {
@@ -37,12 +39,13 @@ fn obey(order: &OsString, argv: &[OsString]) -> Result<ExitCode, String> {
         std::fs::write(file, "0").map_err(|error| format!("{}: {error}", file.display()))?;
     }
     if order.join_only {
-        return become_the(argv);
+        return become_the(argv, None);
     }
     if order.supervise {
         return supervise(Orders { join: None, supervise: false, ..order }, argv);
     }
     close_files()?;
+    let proxy = order.egress.as_deref().map(egress::hand_over).transpose()?;
     if let Some(most) = order.pid_max {
         bound_namespace(most)?;
     }
@@ -62,13 +65,13 @@ fn obey(order: &OsString, argv: &[OsString]) -> Result<ExitCode, String> {
     if argv.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }
-    become_the(argv)
+    become_the(argv, proxy)
 }
 
-/// This process is the program from here on.
-fn become_the(argv: &[OsString]) -> Result<ExitCode, String> {
+/// This process is the program from here on. Programs find their proxy in variables.
+fn become_the(argv: &[OsString], proxy: Option<SocketAddr>) -> Result<ExitCode, String> {
     let (program, args) = argv.split_first().ok_or("no program")?;
-    let error = Command::new(program).args(args).exec();
+    let error = Command::new(program).args(args).envs(proxy.iter().flat_map(egress::variables)).exec();
     let said = orders::NO_PROGRAM.trim_start_matches(orders::SAYS);
     Err(format!("{said}`{}`: {error}", program.to_string_lossy()))
 }

@@ -13,6 +13,9 @@ mod display;
 mod durable;
 #[path = "cli/effects.rs"]
 mod effects;
+#[cfg(all(target_os = "linux", feature = "http"))]
+#[path = "cli/egress.rs"]
+mod egress;
 #[cfg(feature = "http")]
 #[path = "cli/fake.rs"]
 mod fake;

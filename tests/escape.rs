@@ -3,8 +3,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 #![cfg(target_os = "linux")]
 
-use std::io::Write;
-use std::net::{TcpListener, UdpSocket};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
@@ -43,6 +43,10 @@ struct Ground {
     victim: Child,
     tcp: u16,
     tcp6: Option<u16>,
+    /// Speaks HTTP, and is not listed.
+    web: u16,
+    /// Likewise, and what has a list has this in it.
+    listed: u16,
     udp: u16,
     udp6: Option<u16>,
     abstract_name: String,
@@ -87,8 +91,16 @@ impl Ground {
         let shm = "my $i = shmget(0, 100, 0600 | 01000); shmwrite($i, 'CANARY', 0, 6); print $i";
         let shm = Command::new("perl").args(["-e", shm]).output().expect("perl").stdout;
         let shm = Some(String::from_utf8_lossy(&shm).into_owned()).filter(|id| !id.is_empty());
+        let web = speak(|_| format!("HTTP/1.1 200 OK\r\nContent-Length: 11\r\n\r\n{CANARY}"));
         Ground {
             victim,
+            web,
+            listed: speak(move |path| match path {
+                "/away" => {
+                    format!("HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{web}/\r\nContent-Length: 0\r\n\r\n")
+                }
+                _ => "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nlisted".to_owned(),
+            }),
             tcp: serve(TcpListener::bind("127.0.0.1:0")).expect("a server"),
             tcp6: serve(TcpListener::bind("[::1]:0")),
             udp: answer(UdpSocket::bind("127.0.0.1:0")).expect("a server"),
@@ -121,6 +133,8 @@ impl Ground {
             ("@DAEMON@", self.daemon.as_deref().and_then(path)),
             ("@TCP@", port(Some(self.tcp))),
             ("@TCP6@", port(self.tcp6)),
+            ("@WEB@", port(Some(self.web))),
+            ("@LISTED@", port(Some(self.listed))),
             ("@UDP@", port(Some(self.udp))),
             ("@UDP6@", port(self.udp6)),
             ("@SHM@", self.shm.clone()),
@@ -145,10 +159,11 @@ impl Ground {
         std::fs::write(self.path("project/victim"), "victim").expect("a file");
         std::fs::write(self.path("project/notes"), "inside\n").expect("a file");
         let (effect, network) = match class {
-            'p' => ("pure", false),
-            'r' => ("read", false),
-            'w' => ("idempotent", true),
-            _ => ("idempotent", false),
+            'p' => ("pure", "false".to_owned()),
+            'r' => ("read", "false".to_owned()),
+            'e' => ("read", format!("[\"127.0.0.1:{}\"]", self.listed)),
+            'w' => ("idempotent", "true".to_owned()),
+            _ => ("idempotent", "false".to_owned()),
         };
         let pure = if effect == "pure" { String::new() } else { format!("sandbox = {{ network = {network} }}\n") };
         let script = format!("{script}\ntrue");
@@ -186,7 +201,8 @@ impl Ground {
             .env("XDG_CONFIG_HOME", self.path("home/.config"))
             .env("AIVM_STATE", self.path("state"))
             .env("OPENAI_API_KEY", CANARY)
-            .env_remove("AIVM_SANDBOX");
+            .env_remove("AIVM_SANDBOX")
+            .env_remove("http_proxy");
         let output = command.output().expect("it runs");
         let said = String::from_utf8_lossy(&output.stdout);
         let complained = String::from_utf8_lossy(&output.stderr);
@@ -200,7 +216,7 @@ impl Ground {
                 std::fs::rename(path, self.path("state")).expect("it is put back");
             }
         }
-        for code in ["E0930", "E0931", "E0932", "E0933"] {
+        for code in ["E0930", "E0931", "E0932", "E0933", "E0985"] {
             if said.contains(code) || complained.contains(code) {
                 return Err(format!("{said}{complained}"));
             }
@@ -238,6 +254,36 @@ fn serve(server: std::io::Result<TcpListener>) -> Option<u16> {
         }
     });
     Some(port)
+}
+
+/// Answers every request by its path.
+fn speak(answer: impl Fn(&str) -> String + Clone + Send + 'static) -> u16 {
+    let server = TcpListener::bind("127.0.0.1:0").expect("a server");
+    let port = server.local_addr().expect("an address").port();
+    std::thread::spawn(move || {
+        for stream in server.incoming().flatten() {
+            let answer = answer.clone();
+            std::thread::spawn(move || converse(&stream, answer));
+        }
+    });
+    port
+}
+
+fn converse(mut stream: &TcpStream, answer: impl Fn(&str) -> String) {
+    let mut first = String::new();
+    for line in BufReader::new(stream).lines().map_while(Result::ok) {
+        if first.is_empty() {
+            first = line;
+        } else if line.is_empty() {
+            let path = first.split(' ').nth(1).unwrap_or_default();
+            let path =
+                path.strip_prefix("http://").and_then(|rest| rest.find('/').map(|at| &rest[at..])).unwrap_or(path);
+            if stream.write_all(answer(path).as_bytes()).is_err() {
+                return;
+            }
+            first = String::new();
+        }
+    }
 }
 
 fn answer(server: std::io::Result<UdpSocket>) -> Option<u16> {
@@ -278,7 +324,8 @@ fn try_all(means: &str) {
             continue;
         }
         let mut control = None;
-        for class in attempt.classes.chars() {
+        // Landlock has no lists.
+        for class in attempt.classes.chars().filter(|class| *class != 'e' || means == "bwrap") {
             let what = format!("{} ({class})", attempt.name);
             let control = control.get_or_insert_with(|| ground.gets_out(attempt, class, "none"));
             match control {

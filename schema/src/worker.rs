@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 mod agent;
+mod destination;
 mod http;
 mod mcp;
 mod mock;
@@ -17,12 +18,13 @@ pub mod seed;
 mod spelling;
 mod tools;
 
+pub use destination::{Destination, Host};
 pub use http::{Http, Method};
 pub use mcp::McpTool;
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
 pub use rates::Rates;
-pub use sandbox::{Given, NoSandbox, Sandbox};
+pub use sandbox::{Given, Network, NoSandbox, Sandbox};
 pub use spelling::DefinitionError;
 use spelling::Spelling;
 pub use tools::{INPUT, Offer, ROUNDS, Tools};

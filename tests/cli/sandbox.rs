@@ -51,6 +51,7 @@ fn a_command_has_what_its_class_and_its_definition_give_it() {
         assert_eq!(said(&run(&definition(&look, "effect = \"read\""))), "there***");
         assert!(said(&run(&definition(&look, "effect = \"pure\""))).ends_with("none"), "pure ones get no variable");
         let failed = run(&definition("echo x > made", "effect = \"read\""));
+        assert!(stderr(&failed).contains("it ran in a sandbox, as `read`"), "{}", stderr(&failed));
         assert!(stderr(&failed).contains("E0717") && !dir.path().join("made").exists(), "{}", stderr(&failed));
         let verdict = "effect = \"pure\"\nwords = [\"send\"]";
         assert_eq!(said(&run(&definition("echo send > \"$AIVM_STEP_VERDICT\"; echo said", verdict))), "said");
@@ -152,6 +153,19 @@ fn a_held_command_is_asked_to_stop_before_it_is_made_to() {
 #[test]
 fn the_setting_is_shown() {
     let dir = folder();
+    for (word, held) in
+        [("none", "commands are not held, as settings say"), ("bwrap", "/bwrap"), ("landlock", "by Landlock")]
+    {
+        let mut tried = command(dir.path(), &["doctor"]);
+        let tried = tried.env("AIVM_SANDBOX", word).output().expect("aivm runs");
+        let line =
+            String::from_utf8_lossy(&tried.stdout).lines().find(|line| line.contains(" sandbox: ")).map(str::to_owned);
+        let line = line.expect("a line for it");
+        assert!(
+            line.contains(held) && line.starts_with("ok ") || line.starts_with("FAIL ") && !has(word),
+            "{word}: {line}"
+        );
+    }
     write(dir.path(), "aivm.toml", "[sandbox]\nmeans = \"bwrap\"\n");
     let mut shown = command(dir.path(), &["config", "show", "--origin"]);
     let shown = shown.env_remove("AIVM_SANDBOX").output().expect("aivm runs");

@@ -5,7 +5,7 @@ use super::sandbox::{Confined, orders};
 use super::{Returned, Stop, Task, error};
 use crate::builtin::Body;
 use aivm_schema::module::EndKind;
-use aivm_schema::worker::{Run, Settings};
+use aivm_schema::worker::{Effect, Run, Settings};
 use aivm_vm::action::Usage;
 use rustix::fs::OFlags;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
@@ -30,10 +30,11 @@ const FILES_EACH: u64 = 5;
 /// The files that are left to everything else.
 const FILES_ELSE: u64 = 64;
 /// Commands that may be under way at once: a machine that allows few open files lets the others wait, and none fails.
-static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
+static PLACES: LazyLock<(u32, Semaphore)> = LazyLock::new(|| {
     let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
     let places = files.map_or(u64::MAX, |files| files.saturating_sub(FILES_ELSE) / FILES_EACH);
-    Semaphore::new(places.clamp(1, aivm_schema::limits::FIBERS as u64) as usize)
+    let places = places.clamp(1, aivm_schema::limits::FIBERS as u64) as u32;
+    (places, Semaphore::new(places as usize))
 });
 /// How long a process group has between SIGTERM and SIGKILL.
 const GRACE: Duration = Duration::from_millis(500);
@@ -53,13 +54,15 @@ pub async fn run(task: &Task, run: &Run) -> Returned {
 }
 
 async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
+    let (most, places) = &*PLACES;
+    let files = FILES_EACH + task.around.outside.sandbox.files(&task.worker.definition);
     let _place = tokio::select! {
-        place = PLACES.acquire() => place,
+        place = places.acquire_many((files.div_ceil(FILES_EACH) as u32).min(*most)) => place,
         () = task.stop.asked() => return Ok(Returned::stopped()),
     };
     let folder = Folder::with_input(task)?;
     let verdict_file = folder.path.join("verdict");
-    let Confined { mut command, frames, group: _control } =
+    let Confined { mut command, frames, group: _control, egress } =
         match task.around.outside.sandbox.confine(task, &words(run), &folder.path) {
             Ok(confined) => confined,
             Err(error) => {
@@ -106,7 +109,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     };
     // Whatever it started in the background does not outlive the call.
     group.kill();
-    Ok(judge(task, ended, &verdict_file, frames > 0))
+    Ok(judge(task, ended, &verdict_file, (frames > 0, egress.and_then(|egress| egress.refused()))))
 }
 
 fn words(run: &Run) -> Vec<OsString> {
@@ -206,7 +209,7 @@ async fn communicate(child: &mut Child) -> std::io::Result<Ended> {
     Ok(Ended { status, too_much: output.len() > MOST_OUTPUT, output, errors: errors? })
 }
 
-fn judge(task: &Task, ended: Ended, verdict_file: &Path, sandboxed: bool) -> Returned {
+fn judge(task: &Task, ended: Ended, verdict_file: &Path, (sandboxed, refused): (bool, Option<String>)) -> Returned {
     let name = &task.worker.name;
     if ended.too_much {
         return Returned::failed("E0716", format!("`{name}` printed more than {MOST_OUTPUT} bytes"));
@@ -221,8 +224,17 @@ fn judge(task: &Task, ended: Ended, verdict_file: &Path, sandboxed: bool) -> Ret
             message.push_str(": ");
             message.push_str(last.trim());
         }
-        if sandboxed && matches!(ended.status.code(), Some(126 | 127)) {
+        let class = match task.worker.definition.effect {
+            Some(Effect::Pure) if sandboxed => Some("pure"),
+            Some(Effect::Read) if sandboxed => Some("read"),
+            _ => None,
+        };
+        if let Some(refused) = refused {
+            message.push_str(&format!(" (its sandbox refused it: {refused})"));
+        } else if sandboxed && matches!(ended.status.code(), Some(126 | 127)) {
             message.push_str(" (in its sandbox it sees the system and the project, nothing of anybody's home: `sandbox = { read = [\"~/…\"] }` in its definition)");
+        } else if let Some(class) = class {
+            message.push_str(&format!(" (it ran in a sandbox, as `{class}`: `aivm explain E0717`)"));
         }
         return Returned::Failed { kind: EndKind::Failure, error: error("E0717", message), usage: Usage::default() };
     }

@@ -24,7 +24,7 @@ mod address;
 mod answer;
 mod check;
 pub(crate) mod client;
-mod guard;
+pub(crate) mod guard;
 
 use address::Address;
 pub use check::check;

@@ -123,7 +123,7 @@ impl Plugin {
         };
         let folder = super::command::Folder::empty().map_err(failed)?;
         let words: Vec<OsString> = argv.iter().map(OsString::from).collect();
-        let Confined { mut command, frames: levels, group: control } =
+        let Confined { mut command, frames: levels, group: control, egress } =
             task.around.outside.sandbox.confine(task, &words, &folder.path)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(failed)?;
@@ -140,7 +140,7 @@ impl Plugin {
         let (name, seen) = (name.clone(), waiting.clone());
         tokio::spawn(async move {
             // They go when it has gone.
-            let _held = (folder, control, group);
+            let _held = (folder, control, group, egress);
             let error = serve(&name, (stdin, stdout, stderr), &mut child, (queue, ended), &seen).await;
             let mut waiting = locked(&seen);
             for (_, call) in waiting.calls.drain() {

@@ -4,7 +4,7 @@
 
 use super::{Task, error};
 use crate::secret;
-use aivm_schema::worker::{Effect, Given, Sandbox as Asked, WorkerDefinition};
+use aivm_schema::worker::{Effect, Given, Network, Sandbox as Asked, WorkerDefinition};
 use aivm_vm::action::CallError;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,13 @@ use tokio::process::Command;
 
 mod bound;
 mod bubble;
+mod egress;
 mod land;
 mod means;
 pub mod orders;
 
 pub use bound::Group;
+pub use egress::Egress;
 pub use means::{Means, Wanted};
 use orders::Orders;
 
@@ -46,6 +48,8 @@ pub struct Confined {
     pub frames: usize,
     /// Goes when the call is over.
     pub group: Option<Group>,
+    /// Its way to the destinations that it is given, likewise.
+    pub egress: Option<Egress>,
 }
 
 /// What a class may do, before anything is given.
@@ -76,7 +80,7 @@ impl Class {
 /// What one command may do: of its class, its definition and its project.
 struct May<'t> {
     workspace: Workspace,
-    network: bool,
+    network: Network,
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
     /// The project folder.
@@ -85,6 +89,13 @@ struct May<'t> {
     hidden: Vec<PathBuf>,
     /// The call's own folder: input and verdict.
     folder: &'t Path,
+}
+
+impl May<'_> {
+    /// Has it the network of this machine?
+    fn has_network(&self) -> bool {
+        self.network == Network::All(true)
+    }
 }
 
 impl Sandbox {
@@ -126,15 +137,22 @@ impl Sandbox {
             let (program, args) = argv.split_first().map_or((OsString::new(), &[][..]), |(p, args)| (p.clone(), args));
             let mut command = Command::new(program);
             command.args(args).current_dir(workspace);
-            return Ok(Confined { command, frames: 0, group: None });
+            return Ok(Confined { command, frames: 0, group: None, egress: None });
         };
         let may = self.may(task, folder);
         let refused = |reason: String| error("E0932", format!("the sandbox of `{name}` cannot be made: {reason}"));
         let bound = bound::bound(&means).map_err(refused)?;
-        let orders = Orders { network: may.network, ..bound.orders };
+        if matches!(may.network, Network::Only(_)) {
+            let missing =
+                |reason| error("E0985", format!("`{name}` cannot be held to its list of destinations: {reason}"));
+            egress::is_held_by(&means).map_err(missing)?;
+        }
+        let egress = Egress::of(&may).map_err(refused)?;
+        let inside = egress.is_some().then(|| bubble::EGRESS.into());
+        let orders = Orders { network: may.has_network(), egress: inside, ..bound.orders };
         let confined = match &means {
             Means::Bubble { program, tmpfs_size } => {
-                let args = bubble::args(&may, launcher, *tmpfs_size, orders.pid_max.is_some());
+                let args = bubble::args(&may, launcher, egress.as_ref(), *tmpfs_size, orders.pid_max.is_some());
                 let inside = orders.launch(Path::new(bubble::LAUNCHER));
                 // A process group of the system's is joined before anything is started in it.
                 let mut command = match orders.joining(bound.group.as_ref().map(Group::tasks)) {
@@ -147,7 +165,7 @@ impl Sandbox {
                     None => Command::new(program),
                 };
                 command.args(args).arg("--").args(inside).args(argv);
-                Confined { command, frames: 1, group: bound.group }
+                Confined { command, frames: 1, group: bound.group, egress }
             }
             Means::Land => {
                 let files = land::files(&may).map_err(|reason| error("E0933", format!("`{name}`: {reason}")))?;
@@ -157,7 +175,7 @@ impl Sandbox {
                 let mut words = orders.launch(launcher).into_iter();
                 let mut command = Command::new(words.next().unwrap_or_default());
                 command.args(words).args(argv);
-                Confined { command, frames: 1, group: bound.group }
+                Confined { command, frames: 1, group: bound.group, egress }
             }
             Means::None => return Err(refused("there is none".into())),
         };
@@ -169,6 +187,27 @@ impl Sandbox {
             confined.command.current_dir(workspace);
         }
         Ok(confined)
+    }
+
+    /// How many files its sandbox holds open in this process.
+    pub fn files(&self, definition: &WorkerDefinition) -> u64 {
+        match self.network(definition) {
+            Network::Only(_) => egress::FILES,
+            Network::All(_) => 0,
+        }
+    }
+
+    /// What of the network a worker has: what its definition says, before what the project says, before its class.
+    fn network(&self, definition: &WorkerDefinition) -> Network {
+        let class = Class::of(definition.effect);
+        let own = match &definition.sandbox {
+            Asked::Given(given) => given.network.as_ref(),
+            Asked::None(_) => None,
+        };
+        match class.workspace {
+            Workspace::Private => Network::All(false),
+            _ => own.or(self.given.network.as_ref()).cloned().unwrap_or(Network::All(class.network)),
+        }
     }
 
     fn may<'t>(&self, task: &'t Task, folder: &'t Path) -> May<'t> {
@@ -193,10 +232,7 @@ impl Sandbox {
         hidden = hidden.into_iter().filter_map(|path| path.canonicalize().ok()).collect();
         hidden.sort();
         hidden.dedup();
-        let network = match class.workspace {
-            Workspace::Private => false,
-            _ => own.network.or(self.given.network).unwrap_or(class.network),
-        };
+        let network = self.network(definition);
         let read = paths(&own.read, &self.given.read);
         May { workspace: class.workspace, network, read, write, project, hidden, folder }
     }

@@ -1,10 +1,14 @@
 //! What a command is given beside what its effect class allows.
 
+use super::Destination;
 use serde::{Deserialize, Serialize};
 
 /// The key `sandbox` of a definition: `"none"`, or a table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "`sandbox` is \"none\", or a table with some of `network`, `read`, `write` and `env`")]
+#[serde(
+    untagged,
+    expecting = "`sandbox` is \"none\", or a table with some of `network` (true, false or a list), `read`, `write` and `env`"
+)]
 pub enum Sandbox {
     /// It does what its user may do, where the project or the run allows that.
     None(NoSandbox),
@@ -24,9 +28,9 @@ pub enum NoSandbox {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Given {
-    /// May it use the network? None: as its class does.
+    /// What of the network may it use? None: as its class does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub network: Option<bool>,
+    pub network: Option<Network>,
     /// Files and folders that it reads; `~` is the user's home.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub read: Vec<String>,
@@ -36,6 +40,31 @@ pub struct Given {
     /// Variables that it gets, by name.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub env: Vec<String>,
+}
+
+/// How much of the network a command has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "`network` is true, false, or a list of destinations, as [\"api.example.com:443\"]")]
+pub enum Network {
+    /// All of it, or nothing.
+    All(bool),
+    /// These destinations, by HTTP, and nothing else.
+    Only(Vec<String>),
+}
+
+impl Network {
+    /// What it lists; an error is the entry that is none, and why. Nothing is listed where all or nothing is there.
+    pub fn destinations(&self) -> Result<Vec<Destination>, (String, &'static str)> {
+        match self {
+            Network::All(_) => Ok(Vec::new()),
+            Network::Only(list) if list.is_empty() => {
+                Err(("[]".to_owned(), "no destination at all is `network = false`"))
+            }
+            Network::Only(list) => {
+                list.iter().map(|entry| Destination::parse(entry).map_err(|why| (entry.clone(), why))).collect()
+            }
+        }
+    }
 }
 
 impl Default for Sandbox {

@@ -158,6 +158,9 @@ pub enum DefinitionError {
     /// A variable of `sandbox`.
     #[error("`{0}` in `env` of `sandbox` is not the name of a variable")]
     NotAVariable(String),
+    /// An entry of the list `network` of `sandbox`.
+    #[error("`{0}` in `network` of `sandbox` is no destination: {1}")]
+    NotADestination(String, &'static str),
 }
 
 /// Is what a command is given nothing that its effect rules out?
@@ -172,9 +175,12 @@ fn given(sandbox: &Sandbox, effect: Option<Effect>, is_command: bool) -> Result<
     if let Some(name) = given.wrong_name() {
         return Err(DefinitionError::NotAVariable(name.clone()));
     }
+    if let Some(Err((entry, why))) = given.network.as_ref().map(Network::destinations) {
+        return Err(DefinitionError::NotADestination(entry, why));
+    }
     let against = |key, class, why| Err(DefinitionError::AgainstItsEffect(key, class, why));
     match effect {
-        Some(Effect::Pure) if given.network == Some(true) => {
+        Some(Effect::Pure) if given.network.as_ref().is_some_and(|network| *network != Network::All(false)) => {
             against("network", "pure", "what answers may change; say `read`")
         }
         Some(Effect::Pure) if !given.env.is_empty() => {

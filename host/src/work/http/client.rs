@@ -34,13 +34,15 @@ impl Resolve for Public {
     fn resolve(&self, name: Name) -> Resolving {
         let host = name.as_str().to_owned();
         Box::pin(async move {
-            let looked_up = tokio::task::spawn_blocking(move || {
-                let addresses: Vec<SocketAddr> = (host.as_str(), 0).to_socket_addrs()?.collect();
-                std::io::Result::Ok((host, addresses))
-            });
-            let (host, addresses) = looked_up.await??;
-            guard::check(&host, &addresses.iter().map(SocketAddr::ip).collect::<Vec<IpAddr>>())?;
-            Ok(Box::new(addresses.into_iter()) as Addrs)
+            let addresses = look_up(host.clone()).await?;
+            guard::check(&host, &addresses)?;
+            Ok(Box::new(addresses.into_iter().map(|address| SocketAddr::new(address, 0))) as Addrs)
         })
     }
+}
+
+/// The addresses of a name, as this machine knows them.
+pub(crate) async fn look_up(host: String) -> std::io::Result<Vec<IpAddr>> {
+    let looked_up = move || Ok((host.as_str(), 0).to_socket_addrs()?.map(|address| address.ip()).collect());
+    tokio::task::spawn_blocking(looked_up).await?
 }

@@ -1,5 +1,6 @@
 //! The sandbox that `bwrap` makes: a root of its own in which nothing is that was not put there.
 
+use super::egress::Egress;
 use super::orders::TEMPORARY;
 use super::{May, SETTINGS, SYSTEM, Workspace};
 use std::ffi::OsString;
@@ -7,16 +8,24 @@ use std::path::Path;
 
 /// Where the launcher stands inside.
 pub const LAUNCHER: &str = "/run/aivm/launcher";
+/// Where the socket of its way out stands inside: a socket's name is short.
+pub const EGRESS: &str = "/run/aivm/egress";
 /// The private workspace.
 const WORK: &str = "/work";
 
 /// The arguments of `bwrap`, but for what it runs. Files of `/proc` that are root's own are the kernel's settings, which it needs no power
 /// to write: nothing is written there, once the launcher has.
-pub fn args(may: &May<'_>, launcher: &Path, tmpfs_size: bool, launcher_seals: bool) -> Vec<OsString> {
+pub fn args(
+    may: &May<'_>,
+    launcher: &Path,
+    egress: Option<&Egress>,
+    tmpfs_size: bool,
+    launcher_seals: bool,
+) -> Vec<OsString> {
     let mut args = Args(Vec::with_capacity(200));
     // Its own processes, and all of them gone with it; its own terminal, which is none.
     args.say(&["--unshare-pid", "--unshare-ipc", "--die-with-parent", "--new-session"]);
-    if !may.network {
+    if !may.has_network() {
         args.say(&["--unshare-net"]);
     }
     if rustix::process::getuid().is_root() {
@@ -71,6 +80,9 @@ pub fn args(may: &May<'_>, launcher: &Path, tmpfs_size: bool, launcher_seals: bo
     }
     args.two("--bind", may.folder, may.folder);
     args.two("--ro-bind", launcher, Path::new(LAUNCHER));
+    if let Some(egress) = egress {
+        args.two("--ro-bind", &egress.socket, Path::new(EGRESS));
+    }
     args.say(&["--remount-ro", "/", "--chdir"]);
     args.0.push(at.into());
     args.0

@@ -30,6 +30,8 @@ pub struct Orders {
     pub fixed: bool,
     /// Is there a network?
     pub network: bool,
+    /// The socket by which it hands over the listener of its way out, where there is one.
+    pub egress: Option<PathBuf>,
     /// The most processes of this namespace.
     pub pid_max: Option<u32>,
     /// The most processes of this user.
