@@ -104,6 +104,69 @@ fn a_model_calls_nobody_else() {
 }
 
 #[test]
+fn arguments_that_are_no_json_are_told_to_the_model() {
+    let cut = r#"{"path": "a.txt", "content": "on"#;
+    let fine = text(r#"{"verdict": "fine", "output": "ok"}"#);
+    // With a terminal answers are streamed, and the library reads them in another way.
+    for streams in [false, true] {
+        let fake = Fake::new(vec![Reply::Writes("write-file", cut), fine.clone()]);
+        let dir = project(&fake, WRITER);
+        if streams {
+            super::display::written(dir.path(), 80, &["run", "p.aivm", "--in", "x", "--id", "one"]);
+        } else {
+            let output = run(&dir, &["--id", "one"]);
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        }
+        let asked = fake.asked();
+        assert_eq!(asked[0]["stream"] == true, streams);
+        let messages = &asked[1]["messages"];
+        let told = messages[3]["content"].as_str().unwrap_or("");
+        assert!(told.starts_with("not called: the arguments of `write-file` are not JSON: EOF"), "{messages}");
+        assert_eq!(messages[2]["tool_calls"][0]["function"]["arguments"], "{}", "it can be read by servers");
+        assert_eq!(messages[3]["tool_call_id"], messages[2]["tool_calls"][0]["id"]);
+        let shown = json(&aivm(dir.path(), &["show", "one", "--json"]));
+        assert_eq!(shown["totals"]["tokens"], 30, "both answers count: {shown}");
+    }
+    // Once: then the call has failed.
+    let fake = Fake::new(vec![Reply::Writes("write-file", cut)]);
+    let output = run(&project(&fake, WRITER), &[]);
+    let why = json(&output)["error"]["message"].as_str().unwrap_or("").to_owned();
+    assert!(output.status.code() == Some(1) && fake.asked().len() == 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("E0906") || json(&output)["error"]["code"] == "E0906");
+    assert!(why.contains("not JSON") && why.contains("before that it asked for `write-file`"), "{why}");
+    // What is written for no arguments, is none.
+    let fake = Fake::new(vec![Reply::Writes("undo", ""), fine]);
+    let output = run(&project(&fake, WRITER), &[]);
+    assert!(steps(&json(&output)).iter().any(|(key, _)| key.ends_with("/tool/undo#1")), "{}", stderr(&output));
+}
+
+#[test]
+fn a_call_that_is_refused_is_seen() {
+    let fake = Fake::new(vec![
+        Reply::Wants("remove", json!({ "path": "p.aivm" })),
+        written("a.txt", "one"),
+        text(r#"{"verdict": "fine", "output": "ok"}"#),
+    ]);
+    let dir = project(&fake, WRITER);
+    let report = json(&run(&dir, &["--id", "one"]));
+    let says = "asked for `remove`, which was not called: there is no tool `remove`";
+    let refused = |steps: &Value, nth: usize| steps[nth]["refused"].as_str().unwrap_or("").to_owned();
+    assert!(refused(&report["steps"], 0).starts_with(says), "{report}");
+    let shown = json(&aivm(dir.path(), &["show", "one", "--json"]));
+    assert!(refused(&shown["steps"], 0).starts_with(says), "{shown}");
+    // Neither what was called with that, nor what came later, is marked.
+    assert_eq!((refused(&shown["steps"], 1), refused(&shown["steps"], 2)), (String::new(), String::new()));
+    for look in [&["show", "one"][..], &["logs", "one"], &["why", "one", "ask/writer#1"]] {
+        let output = aivm(dir.path(), look);
+        let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.matches(says).count(), 1, "{look:?}: {text}");
+    }
+    let logs = aivm(dir.path(), &["logs", "one", "--json"]);
+    let lines = String::from_utf8_lossy(&logs.stdout).lines().filter(|line| line.contains("\"refused\"")).count();
+    assert_eq!(lines, 1);
+}
+
+#[test]
 fn a_model_takes_back_what_it_did() {
     let undo = || Reply::Wants("undo", json!({}));
     let fake = Fake::new(vec![

@@ -15,6 +15,9 @@ const MOST_SHOWN: usize = 32 << 10;
 /// The longest attribute that keeps something of a call, in bytes: what is longer is left out.
 const MOST_KEPT: usize = 4 << 10;
 
+/// The longest reason why a call is not made, in bytes.
+const MOST_REASON: usize = 1 << 10;
+
 /// Attributes of a call's input: the tool's word, what the provider knows the call by, what the model said beside it.
 const TOOL: &str = "tool";
 const CALL: &str = "call";
@@ -58,6 +61,8 @@ impl Tools {
             return request;
         }
         options.capture_tool_calls = Some(true);
+        // For calls that the library cannot read.
+        options.capture_raw_body = Some(true);
         options.tool_choice = Some(if self.spent { ToolChoice::None } else { ToolChoice::Auto });
         for (at, turn) in task.turns.iter().enumerate() {
             for message in turn.messages(at) {
@@ -86,7 +91,9 @@ impl Tools {
         let offer = offer.ok_or_else(|| format!("there is no tool `{}`: there are {}", call.fn_name, known()))?;
         // Some servers give arguments as a text.
         let arguments = match &call.fn_arguments {
-            Value::String(text) => serde_json::from_str(text).unwrap_or_else(|_| call.fn_arguments.clone()),
+            Value::String(text) if text.trim().is_empty() => json!({}),
+            Value::String(text) => serde_json::from_str(text)
+                .map_err(|error| format!("the arguments of `{}` are not JSON: {error}", offer.word))?,
             Value::Null => json!({}),
             other => other.clone(),
         };
@@ -110,13 +117,20 @@ impl Tools {
         Ok(Wanted { word: offer.word.clone(), media_type, payload: payload.into_bytes(), attributes })
     }
 
-    /// The same question after calls that cannot be made.
-    pub fn again(request: ChatRequest, calls: Vec<ToolCall>, reason: &str) -> ChatRequest {
-        let told: Vec<ToolResponse> =
-            calls.iter().map(|call| ToolResponse::from_tool_call(call, format!("not called: {reason}"))).collect();
-        let request = request.append_message(ChatMessage::from(calls));
-        told.into_iter().fold(request, |request, told| request.append_message(ChatMessage::from(told)))
+    /// The same question after a call that cannot be made. What was no object is not said again: a server may refuse it.
+    pub fn again(request: ChatRequest, mut call: ToolCall, reason: &str) -> ChatRequest {
+        if !call.fn_arguments.is_object() {
+            call.fn_arguments = json!({});
+        }
+        let told = ToolResponse::from_tool_call(&call, format!("not called: {}", beginning(reason, MOST_REASON)));
+        request.append_message(ChatMessage::from(vec![call])).append_message(ChatMessage::from(told))
     }
+}
+
+/// For people: what was wanted, and why it was not called.
+pub(super) fn refused(call: &ToolCall, reason: &str) -> String {
+    let text = format!("asked for `{}`, which was not called: {reason}", call.fn_name).replace('\0', " ");
+    beginning(&text, MOST_REASON).into_owned()
 }
 
 impl Turn {
