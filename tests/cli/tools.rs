@@ -167,6 +167,43 @@ fn a_call_that_is_refused_is_seen() {
 }
 
 #[test]
+fn a_loop_is_shown_as_it_happened_with_what_was_asked_for() {
+    let long = "x".repeat(100);
+    let fake = Fake::new(vec![
+        written("a.txt", &long),
+        Reply::Wants("shout", json!({ "input": "it is hunter2-the-secret\nhere" })),
+        text("done"),
+    ]);
+    let program = "+++\n[worker.upper]\nrun = \"tr a-z A-Z\"\neffect = \"pure\"\n\
+        [worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"shout\", \"write-file\"]\n+++\n\
+        shout <= ( switch <= ( upper => send ) )\n\
+        out <= ( switch <= ( w => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    assert_eq!(run(&dir, &["--id", "one"]).status.code(), Some(0));
+    let output = aivm(dir.path(), &["show", "one"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text}: {shown}"));
+    let order = [
+        "ask/w#1",
+        "tool/write-file#1",
+        "{\"path\":\"a.txt\",",
+        "ask/w#2",
+        "tool/shout#1",
+        "hunter2",
+        "upper#1",
+        "ask/w#3",
+    ];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{shown}");
+    assert!(!shown.contains(&long) && !shown.contains("\n  tool\n"), "{shown}");
+    let report = json(&aivm(dir.path(), &["show", "one", "--json"]));
+    let arguments: Vec<&str> =
+        report["steps"].as_array().into_iter().flatten().filter_map(|step| step["arguments"].as_str()).collect();
+    assert_eq!(arguments.len(), 2, "{report}");
+    assert!(arguments[0].starts_with("{\"path\"") && arguments[0].chars().count() <= 61, "{arguments:?}");
+    assert!(arguments[1].starts_with("it is hunter2") && !arguments[1].contains('\n'), "{arguments:?}");
+}
+
+#[test]
 fn a_model_takes_back_what_it_did() {
     let undo = || Reply::Wants("undo", json!({}));
     let fake = Fake::new(vec![
