@@ -287,6 +287,40 @@ fn rounds_tools_and_budgets_are_in_the_worst_case_and_hold() {
 }
 
 #[test]
+fn a_context_bounds_what_a_loop_has_come_to() {
+    let look = |name: &str| Reply::Wants("read-file", json!({ "path": name }));
+    let fake = Fake::new(vec![look("a.txt"), look("b.txt"), look("c.txt"), text("done")]);
+    let program = |more: &str| {
+        format!(
+            "+++\n[worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = {{ allow = [\"read-file\"], rounds = 5 }}\n{more}\
+             options = {{ max_tokens = 100 }}\n+++\nout <= ( switch <= ( w => send ) ) <= in\n"
+        )
+    };
+    let dir = project(&fake, &program("context = \"600t\"\n"));
+    for (name, letter) in [("a.txt", "A"), ("b.txt", "B"), ("c.txt", "C")] {
+        write(dir.path(), name, &letter.repeat(1_500));
+    }
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let asked = fake.asked();
+    let told = |nth: usize| asked[nth]["messages"].to_string();
+    assert!(told(1).contains("AAAA") && !told(1).contains("[cut"), "{}", told(1));
+    assert!(!told(2).contains("AAAA") && told(2).contains("BBBB"), "{}", told(2));
+    assert!(told(2).contains("[cut: 1 earlier result, of read-file]"), "{}", told(2));
+    assert!(told(3).contains("[cut: 2 earlier results, of read-file]") && told(3).contains("the input"), "{}", told(3));
+    assert!(told(3).contains(&"C".repeat(1_500)) && !told(3).contains("BBBB"), "{}", told(3));
+    let roles = asked[3]["messages"].as_array().into_iter().flatten().filter_map(|one| one["role"].as_str());
+    assert_eq!(roles.collect::<Vec<_>>(), ["system", "user", "assistant", "tool"]);
+    // The worst case is bounded with it, and is not without.
+    let cost = |dir: &tempfile::TempDir| json(&aivm(dir.path(), &["cost", "p.aivm", "--json"]));
+    let bounded = cost(&dir);
+    let tokens = bounded["total"]["tokens"].as_u64().unwrap_or_else(|| panic!("{bounded}"));
+    // Five asks, each twice with 600 and 100 tokens and what is said of the tool.
+    assert!(tokens > 5 * 2 * (600 + 100) && tokens < 5 * 2 * 2_500, "{bounded}");
+    assert!(cost(&project(&fake, &program("")))["total"]["tokens"].is_null());
+}
+
+#[test]
 fn pipelines_and_other_models_are_tools_too() {
     let fake = Fake::new(vec![
         Reply::Wants("shout", json!({ "input": "hello" })),

@@ -14,6 +14,7 @@ mod answer;
 mod question;
 mod shown;
 mod tools;
+mod turns;
 
 use answer::Answer;
 use question::Question;
