@@ -2,7 +2,7 @@
 
 use crate::args::{Global, WorkerImportArgs};
 use crate::fail::{Exit, Failure};
-use crate::out::{one_line, say};
+use crate::out::{plain, say};
 use crate::project;
 use aivm_host::secret::shape;
 use aivm_schema::worker::seed::{self, Bundle, Policy, Seeded, Status, Wrong};
@@ -62,7 +62,7 @@ fn wrong(bundle: &Bundle) -> Value {
 }
 
 fn not_loaded(bundle: &Bundle) {
-    bundle.wrong.iter().for_each(|wrong| say(&format!("not loaded: {}", one_line(&wrong.to_string()))));
+    bundle.wrong.iter().for_each(|wrong| say(&format!("not loaded: {}", plain(&wrong.to_string()))));
 }
 
 /// The end: of a server all tools are wanted, of a file those that the policy takes.
