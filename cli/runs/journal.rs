@@ -292,7 +292,8 @@ impl Records {
         // Nobody but models uses tokens: no other artifact is looked up.
         let output = outcome.result.as_ref().ok().filter(|_| outcome.tokens > 0)?;
         let output = self.disk.find(output.artifact).ok()??;
-        output.attribute(REFUSED).map(str::to_owned)
+        let own = output.attribute("step") == Some(outcome.key.as_str());
+        output.attribute(REFUSED).filter(|_| own).map(str::to_owned)
     }
 
     /// Sees what another process has added meanwhile. Was there any?

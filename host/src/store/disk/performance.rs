@@ -2,10 +2,10 @@
 //! the removal itself fills, in the same transaction.
 
 use super::Disk;
-use crate::cache::CACHED;
 use crate::limits::Who;
 use crate::performance::{DAY, Key, Known, PerformanceRecord, Summary, definitions, is_real};
 use crate::store::{RunRow, StoreError};
+use crate::work::CACHED;
 use aivm_schema::journal::{Body, Outcome, Record};
 use aivm_schema::module::Module;
 use rusqlite::{Connection, OptionalExtension, params};
