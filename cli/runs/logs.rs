@@ -30,7 +30,8 @@ pub fn logs(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
         // Asked before the records are read: what it wrote before it went is read as well.
         let carried = args.follow && records.is_carried();
         while let Some((seq, record)) = records.next()? {
-            printer.print(seq, &record);
+            let refused = records.refused(&record);
+            printer.print(seq, &record, refused);
         }
         match () {
             () if args.follow && records.catch_up()? => {}
@@ -56,8 +57,9 @@ struct Printer {
 }
 
 impl Printer {
-    fn print(&mut self, seq: u64, record: &Record) {
-        let Line { what, step, text, colour } = self.line(record);
+    /// `refused`: the tool that a model wanted first and was not given.
+    fn print(&mut self, seq: u64, record: &Record, refused: Option<String>) {
+        let Line { what, step, mut text, colour } = self.line(record);
         if self.json {
             let mut line = serde_json::Map::from_iter([
                 ("v".to_owned(), 1.into()),
@@ -66,8 +68,12 @@ impl Printer {
                 ("step".to_owned(), step.into()),
             ]);
             line.extend(fields(record));
+            line.extend(refused.map(|refused| ("refused".to_owned(), refused.into())));
             println!("{}", Value::Object(line));
             return;
+        }
+        if let Some(refused) = refused {
+            text.push_str(&format!("  first {refused}"));
         }
         let step = step.map(|step| one_line(&step) + "  ").unwrap_or_default();
         let (time, what) =

@@ -12,8 +12,10 @@ use aivm_schema::artifact::{Artifact, Checksum, parts};
 use aivm_schema::journal::ApprovalRequested;
 use aivm_vm::action::CallError;
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use tree::Line;
 
+mod loops;
 mod tree;
 
 /// The first words of a value, where a terminal sets no width.
@@ -27,13 +29,14 @@ pub fn show(global: &Global, args: &RunArg) -> Result<Exit, Failure> {
         println!("{}", report(&disk, &told));
     } else {
         let page = Page { colours: fail::colours(&std::io::stdout()), width: width() };
-        print!("{}{}", page.head(&disk, &told), page.tree(&told));
+        print!("{}{}", page.head(&disk, &told), page.tree(&told, &loops::arguments(&disk, &told)));
     }
     Ok(Exit::SENT)
 }
 
 fn report(disk: &Disk, told: &Told) -> Value {
     let (output, verdict, error) = ending(told);
+    let arguments = loops::arguments(disk, told);
     let value = |checksum: Checksum| {
         let artifact = disk.find(checksum).ok().flatten();
         json!({
@@ -71,7 +74,7 @@ fn report(disk: &Disk, told: &Told) -> Value {
         "verdict": verdict,
         "error": error,
         "not_undone": told.end.iter().flat_map(|end| &end.not_undone).collect::<Vec<_>>(),
-        "steps": told.rows.iter().map(step).collect::<Vec<_>>(),
+        "steps": told.rows.iter().enumerate().map(|(at, row)| step(row, arguments.get(&at))).collect::<Vec<_>>(),
         "open": told.open.iter().map(open).collect::<Vec<_>>(),
         "totals": told.totals,
     })
@@ -81,14 +84,15 @@ fn question(open: &Open) -> Option<&ApprovalRequested> {
     if let Stands::Asked(question) = &open.stands { Some(question) } else { None }
 }
 
-/// A row as `run --json` has it, and when it ended.
-fn step(row: &Row) -> Value {
+/// A row as `run --json` has it, when it ended, and how the arguments of a tool begin.
+fn step(row: &Row, arguments: Option<&String>) -> Value {
     let mut value = serde_json::to_value(&row.record).unwrap_or_default();
     if let Some(value) = value.as_object_mut() {
         value.insert("called".into(), row.called.into());
         value.insert("undo".into(), row.undo.into());
         value.insert("input".into(), json!(row.input));
         value.insert("at".into(), row.at.into());
+        value.extend(arguments.map(|arguments| ("arguments".to_owned(), arguments.as_str().into())));
     }
     value
 }
@@ -191,8 +195,8 @@ impl Page {
         text
     }
 
-    fn tree(&self, told: &Told) -> String {
-        let lines = tree::lines(told);
+    fn tree(&self, told: &Told, arguments: &HashMap<usize, String>) -> String {
+        let lines = tree::lines(told, arguments);
         let widest = |of: &dyn Fn(&Line) -> usize| lines.iter().map(of).max().unwrap_or(0);
         let outcome = widest(&|line| line.cells.as_ref().map_or(0, |cells| cells.outcome.chars().count())).min(12);
         let usage = widest(&|line| line.cells.as_ref().map_or(0, |cells| cells.usage.chars().count()));

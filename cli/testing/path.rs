@@ -145,6 +145,7 @@ mod tests {
                 cost_usd: 0.0,
                 cached: false,
                 cached_from: None,
+                refused: None,
             }
         };
         let took = |texts: &&[&str]| match texts {

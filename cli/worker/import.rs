@@ -1,13 +1,13 @@
-//! `worker import`: definitions of other programs as `workers/WORD.md`, all or none.
+//! `worker import`: definitions of other programs as `workers/WORD.md`, all that are right or none.
 
 use crate::args::{Global, WorkerImportArgs};
 use crate::fail::{Exit, Failure};
-use crate::out::say;
+use crate::out::{plain, say};
 use crate::project;
 use aivm_host::secret::shape;
-use aivm_schema::worker::seed::{self, Bundle, Policy, Seeded, Status};
+use aivm_schema::worker::seed::{self, Bundle, Policy, Seeded, Status, Wrong};
 use aivm_schema::worker::{Does, Loaded};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -28,7 +28,8 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
         notes.extend(worker.notes.iter().map(|note| format!("{}: {note}", worker.word)));
     }
     if args.dry_run {
-        return Ok(planned(global, workers, &notes));
+        planned(global, &bundle, &notes);
+        return Ok(complete(global, args, &bundle));
     }
     let there = files.iter().find(|(path, _)| path.symlink_metadata().is_ok());
     if let Some((path, _)) = there.filter(|_| !args.force) {
@@ -40,25 +41,41 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
     let settings = settings(workers);
     if global.json {
         let written: Vec<_> = files.iter().map(|(path, _)| path.display().to_string()).collect();
-        let wrong: Vec<_> = bundle
-            .wrong
-            .iter()
-            .map(|wrong| json!({"at": wrong.at, "name": wrong.name, "reason": wrong.reason}))
-            .collect();
+        let wrong = wrong(&bundle);
         println!("{}", json!({"v": 1, "written": written, "wrong": wrong, "notes": notes, "settings": settings}));
-        return Ok(Exit::SENT);
+        return Ok(complete(global, args, &bundle));
     }
     for (path, _) in &files {
         println!("{}", path.display());
     }
-    for wrong in &bundle.wrong {
-        say(&format!("not loaded: {wrong}"));
-    }
+    not_loaded(&bundle);
     notes.iter().for_each(|note| say(note));
     if !settings.is_empty() {
         say(&format!("for aivm.toml:\n\n{settings}"));
     }
-    Ok(Exit::SENT)
+    Ok(complete(global, args, &bundle))
+}
+
+fn wrong(bundle: &Bundle) -> Value {
+    let wrong = |wrong: &Wrong| json!({"at": wrong.at, "name": wrong.name, "reason": wrong.reason});
+    bundle.wrong.iter().map(wrong).collect()
+}
+
+fn not_loaded(bundle: &Bundle) {
+    bundle.wrong.iter().for_each(|wrong| say(&format!("not loaded: {}", plain(&wrong.to_string()))));
+}
+
+/// The end: of a server all tools are wanted, of a file those that the policy takes.
+fn complete(global: &Global, args: &WorkerImportArgs, bundle: &Bundle) -> Exit {
+    let (wrong, right) = (bundle.wrong.len(), bundle.workers.len());
+    if wrong == 0 || !args.file.starts_with("mcp:") {
+        return Exit::SENT;
+    }
+    if !global.json {
+        let message = format!("{wrong} of the {} tools of {} cannot be imported", wrong + right, args.file);
+        Failure::failed("E0990", message).help("the others are not touched by that; it says above why").show(false);
+    }
+    Exit::FAILED
 }
 
 /// The worker file; what somebody else wrote in it may repeat a secret.
@@ -78,20 +95,18 @@ fn read(file: &str, policy: Policy) -> Result<Bundle, Failure> {
 }
 
 /// What would be written.
-fn planned(global: &Global, workers: &[Seeded], notes: &[String]) -> Exit {
+fn planned(global: &Global, bundle: &Bundle, notes: &[String]) {
+    let workers = bundle.workers.iter();
     if global.json {
         let rows: Vec<_> = workers
-            .iter()
             .map(|worker| json!({"word": worker.word, "name": worker.name, "definition": worker.definition}))
             .collect();
-        println!("{}", json!({"v": 1, "workers": rows, "notes": notes}));
-        return Exit::SENT;
+        println!("{}", json!({"v": 1, "workers": rows, "wrong": wrong(bundle), "notes": notes}));
+        return;
     }
-    for worker in workers {
-        println!("{}\n{}", worker.word, text(worker));
-    }
+    workers.for_each(|worker| println!("{}\n{}", worker.word, text(worker)));
+    not_loaded(bundle);
     notes.iter().for_each(|note| say(note));
-    Exit::SENT
 }
 
 fn agent(path: &Path, text: &str) -> Result<Bundle, String> {

@@ -24,6 +24,7 @@ fn as_json((word, definition): &Row, summary: &Summary) -> Value {
         "failed_tasks": summary.failures(),
         "failures": summary.failed,
         "cancelled_tasks": summary.cancelled,
+        "cached_tasks": summary.cached,
         "average_success_rate": summary.success_rate(),
         "average_duration_ms": summary.average_ms(),
         "p50_duration_ms": summary.percentile_ms(50),
@@ -37,15 +38,16 @@ fn as_json((word, definition): &Row, summary: &Summary) -> Value {
     })
 }
 
-const HEAD: [&str; 10] =
-    ["worker", "calls", "failed", "went well", "p50", "p95", "tokens in", "out", "cost", "last (UTC)"];
+const HEAD: [&str; 11] =
+    ["worker", "calls", "cached", "failed", "went well", "p50", "p95", "tokens in", "out", "cost", "last (UTC)"];
 
-fn row((word, definition): &Row, summary: &Summary) -> [String; 10] {
+fn row((word, definition): &Row, summary: &Summary) -> [String; 11] {
     let ms = |ms: Option<f64>| ms.map_or("–".to_owned(), aivm_host::trace::time_text);
     let name = if definition.is_empty() { word.clone() } else { format!("{word} {}", short(definition)) };
     [
         name,
         summary.calls().to_string(),
+        summary.cached.to_string(),
         summary.failures().to_string(),
         summary.success_rate().map_or("–".to_owned(), |rate| format!("{:.0} %", rate * 100.0)),
         ms(summary.percentile_ms(50)),

@@ -264,6 +264,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0983", include_str!("E0983.md")),
     ("E0984", include_str!("E0984.md")),
     ("E0985", include_str!("E0985.md")),
+    ("E0990", include_str!("E0990.md")),
     ("K0101", include_str!("K0101.md")),
     ("K0102", include_str!("K0102.md")),
     ("K0103", include_str!("K0103.md")),

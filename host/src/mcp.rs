@@ -46,6 +46,26 @@ pub struct Tool {
     pub idempotent: bool,
 }
 
+/// What a server offers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Listed {
+    /// Its tools.
+    pub tools: Vec<Tool>,
+    /// What is none, though it is listed.
+    pub odd: Vec<Odd>,
+}
+
+/// What a server lists as a tool, and is none.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Odd {
+    /// Which of its list, from 0.
+    pub at: usize,
+    /// Its name, when it has one.
+    pub name: Option<String>,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
 impl Tool {
     /// What tells it from what it may become.
     pub fn digest(&self) -> String {

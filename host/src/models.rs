@@ -3,7 +3,7 @@
 
 use crate::limits::{Before, Limits, PER_TOKEN, TooLong};
 use aivm_schema::unit::{Money, Tokens};
-use aivm_schema::worker::{Ask, Rates};
+use aivm_schema::worker::{Ask, Offer, Rates};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -18,6 +18,9 @@ pub use price::{Price, Prices};
 
 /// What a model is told of the form of its answer, in tokens: a bound of what is usual.
 const FORM: u64 = 256;
+
+/// What a model is shown of what its latest tool gave however little room its `context` leaves, in tokens.
+pub const LATEST: u64 = 256;
 
 /// What `aivm.toml` says of models.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -249,15 +252,17 @@ impl Models {
     /// The most that a call uses and costs, where the question is bounded by `context` and the answer by `max_tokens`: each of its
     /// models asked, and asked once more for an answer that could be read. A text of 4 bytes counts as a token.
     pub fn most(&self, ask: &Ask) -> (Option<Money>, Option<Tokens>) {
-        let (Some(Tokens(context)), Some(answer), true) =
-            (ask.context, ask.options.max_tokens.map(u64::from), ask.tools.is_empty())
-        else {
+        let (Some(Tokens(context)), Some(answer)) = (ask.context, ask.options.max_tokens.map(u64::from)) else {
             return (None, None);
         };
         let size = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let examples = ask.examples.iter().map(|shown| shown.input.len() + size(&shown.verdict) + size(&shown.output));
-        let own = (ask.prompt.len() + examples.sum::<usize>()) as u64 / PER_TOKEN + FORM;
-        let question = own.saturating_add(context);
+        let offered = |offer: &Offer| offer.word.len() + offer.about.len() + offer.parameters().to_string().len();
+        let offers = ask.tools.offers.iter().map(offered).sum::<usize>();
+        let own = (ask.prompt.len() + examples.sum::<usize>() + offers) as u64 / PER_TOKEN + FORM;
+        // The latest call was an answer, and is always shown.
+        let latest = if ask.tools.is_empty() { 0 } else { answer.saturating_add(LATEST) };
+        let question = own.saturating_add(context).saturating_add(latest);
         let used = Used {
             input: question.saturating_mul(2).saturating_add(answer).saturating_add(FORM),
             output: answer.saturating_mul(2),
@@ -289,6 +294,7 @@ impl Models {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aivm_schema::worker::Tools;
 
     #[test]
     fn what_is_bounded_has_a_price() {
@@ -299,6 +305,11 @@ mod tests {
         ask.options.max_tokens = Some(100);
         // Twice 1,256 in, 100 and 256 more in, 200 out.
         assert_eq!(models.most(&ask), (Some(Money(2_868 + 400)), Some(Tokens(3_068))));
+        let offer = Offer { word: "look".to_owned(), about: "x".repeat(94), schema: Some(serde_json::json!({})) };
+        let tools = Tools { allow: vec!["look".to_owned()], offers: vec![offer], ..Tools::default() };
+        let with_tools = Ask { tools, ..ask.clone() };
+        // Twice 25 of the offer, 100 of the latest call and 256 of what came of it.
+        assert_eq!(models.most(&with_tools).1, Some(Tokens(3_068 + 2 * (25 + 100 + 256))));
         ask.models.clear();
         assert_eq!(models.most(&ask), (None, Some(Tokens(2 * 3_068))), "the other has no price");
         ask.context = None;

@@ -40,6 +40,9 @@ pub struct PerformanceRecord {
     pub waited_ms: u64,
     /// Did it do its work?
     pub success: bool,
+    /// It was answered as the same call was before: nobody was asked.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub cached: bool,
     /// 1, and one more for each retry.
     pub attempt: u32,
     /// Tokens.
@@ -78,6 +81,7 @@ impl PerformanceRecord {
             duration_ms: outcome.micros as f64 / 1e3,
             waited_ms: outcome.waited_ms,
             success: outcome.result.is_ok(),
+            cached: false,
             attempt: outcome.attempt,
             llm_metrics: LlmMetrics {
                 input_tokens: outcome.tokens.saturating_sub(outcome.output_tokens),
@@ -101,6 +105,8 @@ pub struct Summary {
     pub failed: BTreeMap<String, u64>,
     /// They were stopped.
     pub cancelled: u64,
+    /// They were answered as the same call was before: nobody was asked, and they are no calls here.
+    pub cached: u64,
     /// Of the questions.
     pub input_tokens: u64,
     /// Of the answers.
@@ -155,9 +161,16 @@ impl Summary {
         self.last = self.last.max(at);
     }
 
+    /// With one more call that was answered as the same call was before.
+    pub fn add_cached(&mut self, at: u64) {
+        self.cached += 1;
+        self.last = self.last.max(at);
+    }
+
     /// With all that another has.
     pub fn merge(&mut self, other: &Summary) {
         self.successful += other.successful;
+        self.cached += other.cached;
         self.cancelled += other.cancelled;
         self.input_tokens = self.input_tokens.saturating_add(other.input_tokens);
         self.output_tokens = self.output_tokens.saturating_add(other.output_tokens);
@@ -174,7 +187,7 @@ impl Summary {
         self.failed.values().sum()
     }
 
-    /// All calls.
+    /// All calls, without those that were answered from before.
     pub fn calls(&self) -> u64 {
         self.successful + self.failures() + self.cancelled
     }
@@ -202,10 +215,22 @@ impl Summary {
     }
 }
 
-/// The digests of a program's definitions, by the names of its workers.
-pub fn definitions(module: &Module) -> BTreeMap<String, String> {
-    let digest = |text: &str| Some(WorkerDefinition::from_json(text).ok()?.digest().to_string());
-    let named = module.workers.iter().filter_map(|worker| Some((worker.name.clone(), digest(&worker.definition)?)));
+/// What a program says of a worker, as far as sums need it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// The digest of its definition.
+    pub digest: String,
+    /// May its calls be answered from before?
+    pub caches: bool,
+}
+
+/// What a program says of its workers, by their names.
+pub fn definitions(module: &Module) -> BTreeMap<String, Known> {
+    let known = |text: &str| {
+        let definition = WorkerDefinition::from_json(text).ok()?;
+        Some(Known { digest: definition.digest().to_string(), caches: definition.cache.is_some() })
+    };
+    let named = module.workers.iter().filter_map(|worker| Some((worker.name.clone(), known(&worker.definition)?)));
     named.collect()
 }
 
@@ -256,10 +281,12 @@ mod tests {
             whole.add(outcome, n as u64);
             parts[n % 2].add(outcome, n as u64);
         }
+        whole.add_cached(7);
+        parts[1].add_cached(7);
         let [mut one, two] = parts;
         one.merge(&two);
         assert_eq!(one, whole);
-        assert_eq!((whole.calls(), whole.failures(), whole.cancelled), (102, 1, 1));
+        assert_eq!((whole.calls(), whole.failures(), whole.cancelled, whole.cached), (102, 1, 1, 1));
         assert_eq!((whole.input_tokens, whole.output_tokens, whole.money), (1_020, 510, 1_020));
         assert_eq!(whole.average_ms(), Some(50.5));
         let near = |found: Option<f64>, expected: f64| (found.expect("some") / expected - 1.0).abs() < 0.02;

@@ -1,11 +1,14 @@
 //! What happened: one record a call, in the order in which the calls ended, and the events that a progress display follows.
 
-use aivm_schema::artifact::Checksum;
+use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::module::{Module, StepId, StepTarget, WordId};
 use aivm_schema::unit::{Money, Tokens};
 use aivm_vm::action::{Action, CallError, Decision, Purpose, RequestId, Rule, Taken};
 use aivm_vm::run::{Decided, Do, Ended, Question};
 use serde::Serialize;
+
+/// The attribute of what a model returned that says which tool it had wanted and was not given.
+pub const REFUSED: &str = "refused";
 
 /// One call that ended.
 #[derive(Clone, Debug, Serialize)]
@@ -51,6 +54,9 @@ pub struct StepRecord {
     /// By which run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cached_from: Option<String>,
+    /// The tool that a model wanted first and was not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 impl StepRecord {
@@ -136,6 +142,7 @@ impl StepRecord {
             cost_usd: 0.0,
             cached: false,
             cached_from: None,
+            refused: None,
         }
     }
 
@@ -143,6 +150,25 @@ impl StepRecord {
     pub fn cached_from(self, run: Option<String>) -> StepRecord {
         StepRecord { cached: run.is_some(), cached_from: run, ..self }
     }
+
+    /// The same of a model that wanted a tool first that it was not given.
+    pub fn refused(self, refused: Option<String>) -> StepRecord {
+        StepRecord { refused, ..self }
+    }
+}
+
+/// The tool that a model wanted first and was not given.
+pub fn refused_of(module: &Module, what: &Do, get: impl FnOnce(Checksum) -> Option<Artifact>) -> Option<String> {
+    let Do::Ended(ended) = what else { return None };
+    let worker = module.workers.get(ended.call.worker.index())?;
+    // Only few workers have tools: no other artifact is looked up.
+    if !worker.definition.contains("\"tools\"") {
+        return None;
+    }
+    let output = get(ended.output?)?;
+    // A worker that hands on its input hands on what that is marked with, too.
+    let own = output.attribute("step") == Some(ended.call.key.to_string().as_str());
+    output.attribute(REFUSED).filter(|_| own).map(str::to_owned)
 }
 
 fn is_zero(value: &u64) -> bool {

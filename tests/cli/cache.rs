@@ -246,3 +246,24 @@ fn a_model_is_asked_once_until_another_is_configured() {
     assert_eq!(run("a/n")["steps"][0].get("cached"), None);
     assert_eq!(fake.asked().len(), 2);
 }
+
+#[test]
+fn what_is_answered_from_before_is_no_call_of_the_worker() {
+    let project = Project::new(as_it_is);
+    (0..3).for_each(|_| drop(project.run(&[])));
+    let dir = project.0.path();
+    let counts = || {
+        let stats = json(&aivm(dir, &["worker", "stats", "ask", "--json"]));
+        let ask = &stats["workers"][0];
+        ["total_tasks_attempted", "successful_tasks", "cached_tasks"].map(|key| ask[key].as_u64().unwrap_or(u64::MAX))
+    };
+    assert_eq!(counts(), [1, 1, 2]);
+    let records = json(&aivm(dir, &["worker", "stats", "--records", "--json"]));
+    let cached = records["records"].as_array().into_iter().flatten().filter(|record| record["cached"] == true);
+    assert_eq!(cached.count(), 2, "{records}");
+    // Also of runs that are gone.
+    let gone = aivm(dir, &["gc", "--keep", "0"]);
+    assert_eq!(gone.status.code(), Some(0), "{}", stderr(&gone));
+    assert_eq!(json(&aivm(dir, &["runs", "--json"]))["runs"], serde_json::json!([]));
+    assert_eq!(counts(), [1, 1, 2]);
+}

@@ -14,6 +14,8 @@ pub enum Reply {
     Text(String),
     /// A tool is wanted, with these arguments.
     Wants(&'static str, Value),
+    /// A tool is wanted, with these arguments as they are written.
+    Writes(&'static str, &'static str),
     /// A text, its second half so much later when it is streamed.
     Slow(String, Duration),
     /// A status, a header and a body.
@@ -129,23 +131,10 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Request>>) -> Op
     match script.get(nth).or(script.last())? {
         Reply::Text(text) if streams => streamed(stream, text, Duration::ZERO),
         Reply::Slow(text, pause) if streams => streamed(stream, text, *pause),
-        Reply::Wants(tool, arguments) if streams => {
-            let function = json!({"name": tool, "arguments": arguments.to_string()});
-            let call = json!({"index": 0, "id": format!("call_{nth}"), "type": "function", "function": function});
-            let delta = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
-            events(stream, &[delta], "tool_calls", Duration::ZERO)
-        }
-        Reply::Wants(tool, arguments) => {
-            let function = json!({"name": tool, "arguments": arguments.to_string()});
-            let call = json!({"id": format!("call_{nth}"), "type": "function", "function": function});
-            let message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
-            let body = json!({
-                "id": "1", "object": "chat.completion", "model": "fake",
-                "choices": [{"index": 0, "finish_reason": "tool_calls", "message": message}],
-                "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
-            });
-            send(200, "", &body.to_string())
-        }
+        Reply::Wants(tool, arguments) if streams => wants(stream, nth, tool, &arguments.to_string()),
+        Reply::Writes(tool, arguments) if streams => wants(stream, nth, tool, arguments),
+        Reply::Wants(tool, arguments) => send(200, "", &wanted(nth, tool, &arguments.to_string()).to_string()),
+        Reply::Writes(tool, arguments) => send(200, "", &wanted(nth, tool, arguments).to_string()),
         Reply::Text(text) | Reply::Slow(text, _) => {
             let body = json!({
                 "id": "1", "object": "chat.completion", "model": "fake",
@@ -172,6 +161,24 @@ fn answer(stream: &TcpStream, script: &[Reply], all: &Mutex<Vec<Request>>) -> Op
             None
         }
     }
+}
+
+fn wanted(nth: usize, tool: &str, arguments: &str) -> Value {
+    let function = json!({"name": tool, "arguments": arguments});
+    let call = json!({"id": format!("call_{nth}"), "type": "function", "function": function});
+    let message = json!({"role": "assistant", "content": null, "tool_calls": [call]});
+    json!({
+        "id": "1", "object": "chat.completion", "model": "fake",
+        "choices": [{"index": 0, "finish_reason": "tool_calls", "message": message}],
+        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+    })
+}
+
+fn wants(stream: &TcpStream, nth: usize, tool: &str, arguments: &str) -> Option<()> {
+    let function = json!({"name": tool, "arguments": arguments});
+    let call = json!({"index": 0, "id": format!("call_{nth}"), "type": "function", "function": function});
+    let delta = json!({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]});
+    events(stream, &[delta], "tool_calls", Duration::ZERO)
 }
 
 /// An answer in two pieces.

@@ -113,3 +113,42 @@ fn a_recorded_call_needs_no_server() {
     std::fs::remove_file(dir.path().join("server.sh")).expect("removed");
     assert_eq!(call(&["--replay", "c.jsonl"])["output"]["text"], "5");
 }
+
+#[test]
+fn an_odd_tool_keeps_no_other_from_being_imported() {
+    let add = r#"{"name":"add","inputSchema":{"type":"object"}}"#;
+    for (odd, says) in [
+        (r#"{"name":"odd","inputSchema":true}"#, "cannot be read"),
+        (r#"{"name":"odd","inputSchema":{"type":"nothing"}}"#, "its schema is none: /type"),
+        (r#"{"name":"odd","inputSchema":{"type":"object","description":"a\n+++\nb"}}"#, "cannot say"),
+        (
+            r#"{"name":"x y","inputSchema":{"type":"object"}},{"name":"x-y","inputSchema":{"type":"object"}}"#,
+            "as another is",
+        ),
+    ] {
+        let dir = project("out <= ( switch <= ( sums-add => send ) ) <= in\n");
+        let tools = SERVER.find("say '{\"tools\"").expect("its tools");
+        let end = SERVER[tools..].find(";;").expect("their end") + tools;
+        let server = format!("{}say '{{\"tools\":[{odd},{add}]}}' {}", &SERVER[..tools], &SERVER[end..]);
+        write(dir.path(), "server.sh", &server);
+        let dry = aivm(dir.path(), &["worker", "import", "mcp:sums", "--dry-run"]);
+        assert!(dry.status.code() == Some(1) && stdout(&dry).contains("sums-add"), "{odd}: {}", stderr(&dry));
+        let output = aivm(dir.path(), &["worker", "import", "mcp:sums"]);
+        assert_eq!(output.status.code(), Some(1), "{odd}: {}", stderr(&output));
+        assert!(
+            stderr(&output).contains(says) && stderr(&output).contains("error[E0990]: 1 of the"),
+            "{}",
+            stderr(&output)
+        );
+        assert!(stdout(&output).contains("workers/sums-add.md"), "{}", stdout(&output));
+        assert!(!dir.path().join("workers/sums-odd.md").exists());
+        let again = json(&aivm(dir.path(), &["worker", "import", "mcp:sums", "--force", "--json"]));
+        assert!(again["wrong"][0]["reason"].as_str().is_some_and(|reason| reason.contains(says)), "{again}");
+        // Those that are one are called.
+        assert_eq!(run(&dir, r#"{"a": 2, "b": 3}"#)["output"]["text"], "5", "{odd}");
+        if says == "cannot be read" {
+            let alone = aivm(dir.path(), &["worker", "import", "mcp:sums/odd", "--force"]);
+            assert!(stderr(&alone).contains(says) && alone.status.code() == Some(1), "{}", stderr(&alone));
+        }
+    }
+}

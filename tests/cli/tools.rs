@@ -104,6 +104,106 @@ fn a_model_calls_nobody_else() {
 }
 
 #[test]
+fn arguments_that_are_no_json_are_told_to_the_model() {
+    let cut = r#"{"path": "a.txt", "content": "on"#;
+    let fine = text(r#"{"verdict": "fine", "output": "ok"}"#);
+    // With a terminal answers are streamed, and the library reads them in another way.
+    for streams in [false, true] {
+        let fake = Fake::new(vec![Reply::Writes("write-file", cut), fine.clone()]);
+        let dir = project(&fake, WRITER);
+        if streams {
+            super::display::written(dir.path(), 80, &["run", "p.aivm", "--in", "x", "--id", "one"]);
+        } else {
+            let output = run(&dir, &["--id", "one"]);
+            assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+        }
+        let asked = fake.asked();
+        assert_eq!(asked[0]["stream"] == true, streams);
+        let messages = &asked[1]["messages"];
+        let told = messages[3]["content"].as_str().unwrap_or("");
+        assert!(told.starts_with("not called: the arguments of `write-file` are not JSON: EOF"), "{messages}");
+        assert_eq!(messages[2]["tool_calls"][0]["function"]["arguments"], "{}", "it can be read by servers");
+        assert_eq!(messages[3]["tool_call_id"], messages[2]["tool_calls"][0]["id"]);
+        let shown = json(&aivm(dir.path(), &["show", "one", "--json"]));
+        assert_eq!(shown["totals"]["tokens"], 30, "both answers count: {shown}");
+    }
+    // Once: then the call has failed.
+    let fake = Fake::new(vec![Reply::Writes("write-file", cut)]);
+    let output = run(&project(&fake, WRITER), &[]);
+    let why = json(&output)["error"]["message"].as_str().unwrap_or("").to_owned();
+    assert!(output.status.code() == Some(1) && fake.asked().len() == 2, "{}", stderr(&output));
+    assert!(stderr(&output).contains("E0906") || json(&output)["error"]["code"] == "E0906");
+    assert!(why.contains("not JSON") && why.contains("before that it asked for `write-file`"), "{why}");
+    // What is written for no arguments, is none.
+    let fake = Fake::new(vec![Reply::Writes("undo", ""), fine]);
+    let output = run(&project(&fake, WRITER), &[]);
+    assert!(steps(&json(&output)).iter().any(|(key, _)| key.ends_with("/tool/undo#1")), "{}", stderr(&output));
+}
+
+#[test]
+fn a_call_that_is_refused_is_seen() {
+    let fake = Fake::new(vec![
+        Reply::Wants("remove", json!({ "path": "p.aivm" })),
+        written("a.txt", "one"),
+        text(r#"{"verdict": "fine", "output": "ok"}"#),
+    ]);
+    let dir = project(&fake, WRITER);
+    let report = json(&run(&dir, &["--id", "one"]));
+    let says = "asked for `remove`, which was not called: there is no tool `remove`";
+    let refused = |steps: &Value, nth: usize| steps[nth]["refused"].as_str().unwrap_or("").to_owned();
+    assert!(refused(&report["steps"], 0).starts_with(says), "{report}");
+    let shown = json(&aivm(dir.path(), &["show", "one", "--json"]));
+    assert!(refused(&shown["steps"], 0).starts_with(says), "{shown}");
+    // Neither what was called with that, nor what came later, is marked.
+    assert_eq!((refused(&shown["steps"], 1), refused(&shown["steps"], 2)), (String::new(), String::new()));
+    for look in [&["show", "one"][..], &["logs", "one"], &["why", "one", "ask/writer#1"]] {
+        let output = aivm(dir.path(), look);
+        let text = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert_eq!(text.matches(says).count(), 1, "{look:?}: {text}");
+    }
+    let logs = aivm(dir.path(), &["logs", "one", "--json"]);
+    let lines = String::from_utf8_lossy(&logs.stdout).lines().filter(|line| line.contains("\"refused\"")).count();
+    assert_eq!(lines, 1);
+}
+
+#[test]
+fn a_loop_is_shown_as_it_happened_with_what_was_asked_for() {
+    let long = "x".repeat(100);
+    let fake = Fake::new(vec![
+        written("a.txt", &long),
+        Reply::Wants("shout", json!({ "input": "it is hunter2-the-secret\nhere" })),
+        text("done"),
+    ]);
+    let program = "+++\n[worker.upper]\nrun = \"tr a-z A-Z\"\neffect = \"pure\"\n\
+        [worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = [\"shout\", \"write-file\"]\n+++\n\
+        shout <= ( switch <= ( upper => send ) )\n\
+        out <= ( switch <= ( w => send ) ) <= in\n";
+    let dir = project(&fake, program);
+    assert_eq!(run(&dir, &["--id", "one"]).status.code(), Some(0));
+    let output = aivm(dir.path(), &["show", "one"]);
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    let at = |text: &str| shown.find(text).unwrap_or_else(|| panic!("{text}: {shown}"));
+    let order = [
+        "ask/w#1",
+        "tool/write-file#1",
+        "{\"path\":\"a.txt\",",
+        "ask/w#2",
+        "tool/shout#1",
+        "hunter2",
+        "upper#1",
+        "ask/w#3",
+    ];
+    assert!(order.windows(2).all(|pair| at(pair[0]) < at(pair[1])), "{shown}");
+    assert!(!shown.contains(&long) && !shown.contains("\n  tool\n"), "{shown}");
+    let report = json(&aivm(dir.path(), &["show", "one", "--json"]));
+    let arguments: Vec<&str> =
+        report["steps"].as_array().into_iter().flatten().filter_map(|step| step["arguments"].as_str()).collect();
+    assert_eq!(arguments.len(), 2, "{report}");
+    assert!(arguments[0].starts_with("{\"path\"") && arguments[0].chars().count() <= 61, "{arguments:?}");
+    assert!(arguments[1].starts_with("it is hunter2") && !arguments[1].contains('\n'), "{arguments:?}");
+}
+
+#[test]
 fn a_model_takes_back_what_it_did() {
     let undo = || Reply::Wants("undo", json!({}));
     let fake = Fake::new(vec![
@@ -184,6 +284,40 @@ fn rounds_tools_and_budgets_are_in_the_worst_case_and_hold() {
     let output = run(&dir, &[]);
     assert_eq!(output.status.code(), Some(4), "{}", stderr(&output));
     assert_eq!(fake.asked().len(), 1);
+}
+
+#[test]
+fn a_context_bounds_what_a_loop_has_come_to() {
+    let look = |name: &str| Reply::Wants("read-file", json!({ "path": name }));
+    let fake = Fake::new(vec![look("a.txt"), look("b.txt"), look("c.txt"), text("done")]);
+    let program = |more: &str| {
+        format!(
+            "+++\n[worker.w]\nprompt = \"x\"\nmodel = \"a/m\"\ntools = {{ allow = [\"read-file\"], rounds = 5 }}\n{more}\
+             options = {{ max_tokens = 100 }}\n+++\nout <= ( switch <= ( w => send ) ) <= in\n"
+        )
+    };
+    let dir = project(&fake, &program("context = \"600t\"\n"));
+    for (name, letter) in [("a.txt", "A"), ("b.txt", "B"), ("c.txt", "C")] {
+        write(dir.path(), name, &letter.repeat(1_500));
+    }
+    let output = run(&dir, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let asked = fake.asked();
+    let told = |nth: usize| asked[nth]["messages"].to_string();
+    assert!(told(1).contains("AAAA") && !told(1).contains("[cut"), "{}", told(1));
+    assert!(!told(2).contains("AAAA") && told(2).contains("BBBB"), "{}", told(2));
+    assert!(told(2).contains("[cut: 1 earlier result, of read-file]"), "{}", told(2));
+    assert!(told(3).contains("[cut: 2 earlier results, of read-file]") && told(3).contains("the input"), "{}", told(3));
+    assert!(told(3).contains(&"C".repeat(1_500)) && !told(3).contains("BBBB"), "{}", told(3));
+    let roles = asked[3]["messages"].as_array().into_iter().flatten().filter_map(|one| one["role"].as_str());
+    assert_eq!(roles.collect::<Vec<_>>(), ["system", "user", "assistant", "tool"]);
+    // The worst case is bounded with it, and is not without.
+    let cost = |dir: &tempfile::TempDir| json(&aivm(dir.path(), &["cost", "p.aivm", "--json"]));
+    let bounded = cost(&dir);
+    let tokens = bounded["total"]["tokens"].as_u64().unwrap_or_else(|| panic!("{bounded}"));
+    // Five asks, each twice with 600 and 100 tokens and what is said of the tool.
+    assert!(tokens > 5 * 2 * (600 + 100) && tokens < 5 * 2 * 2_500, "{bounded}");
+    assert!(cost(&project(&fake, &program("")))["total"]["tokens"].is_null());
 }
 
 #[test]

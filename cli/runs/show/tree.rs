@@ -1,5 +1,6 @@
 //! What happened in a run, nested by the keys of its steps, as lines.
 
+use super::loops::{ASK, TOOL};
 use super::question;
 use crate::out::one_line;
 use crate::out::plain;
@@ -34,10 +35,10 @@ pub struct Cells {
     pub artifact: String,
 }
 
-/// The lines of everything that happened.
-pub fn lines(told: &Told) -> Vec<Line> {
+/// The lines of everything that happened; how the arguments of tools begin is told by the number of a row.
+pub fn lines(told: &Told, arguments: &HashMap<usize, String>) -> Vec<Line> {
     let mut lines = Vec::new();
-    Tree::of(told).lines(told, 0, 0, &mut lines);
+    Tree::of(told).lines(told, arguments, 0, 0, &mut lines);
     lines
 }
 
@@ -80,7 +81,43 @@ impl Tree {
         for node in &mut tree.nodes {
             node.children.sort_by_key(|child| items.get(*child).copied().flatten());
         }
+        tree.straighten();
         tree
+    }
+
+    /// A model with tools is asked and calls by turns: its two stages are told as one, in the order in which it happened.
+    fn straighten(&mut self) {
+        for id in 0..self.nodes.len() {
+            let named = |stage: &str| {
+                let is_named =
+                    |child: &&usize| self.nodes.get(**child).is_some_and(|node| node.name == stage && node.is_bare());
+                self.nodes.get(id)?.children.iter().find(is_named).copied()
+            };
+            let (Some(ask), Some(tool)) = (named(ASK), named(TOOL)) else { continue };
+            let mut turns = Vec::new();
+            for stage in [ask, tool] {
+                let Some(node) = self.nodes.get_mut(stage) else { continue };
+                let (name, children) = (node.name.clone(), std::mem::take(&mut node.children));
+                for child in children {
+                    turns.push((self.first(child), child));
+                    if let Some(child) = self.nodes.get_mut(child) {
+                        child.name = format!("{name}/{}", child.name);
+                    }
+                }
+            }
+            turns.sort();
+            if let Some(node) = self.nodes.get_mut(id) {
+                node.children.retain(|child| *child != ask && *child != tool);
+                node.children.extend(turns.into_iter().map(|(_, child)| child));
+            }
+        }
+    }
+
+    /// The first that ended in a node; what is under way comes behind all.
+    fn first(&self, id: usize) -> usize {
+        let Some(node) = self.nodes.get(id) else { return usize::MAX };
+        let inner = node.children.iter().map(|child| self.first(*child));
+        node.rows.iter().copied().chain(inner).min().unwrap_or(usize::MAX)
     }
 
     /// The node of a key, made with all that stand around it where they are not there yet.
@@ -108,7 +145,7 @@ impl Tree {
     }
 
     /// The lines of everything in a node.
-    fn lines(&self, told: &Told, id: usize, indent: usize, out: &mut Vec<Line>) {
+    fn lines(&self, told: &Told, arguments: &HashMap<usize, String>, id: usize, indent: usize, out: &mut Vec<Line>) {
         let Some(node) = self.nodes.get(id) else { return };
         for child in &node.children {
             let (name, id) = self.alone(*child);
@@ -117,11 +154,11 @@ impl Tree {
                 out.push(Line { indent, name: plain(&name), cells: None, more: Vec::new() });
             }
             let inside = self.span(told, id).map(|(first, last)| last.saturating_sub(first) as f64 / 1e6);
-            let rows = node.rows.iter().filter_map(|at| told.rows.get(*at));
-            out.extend(rows.map(|row| ended(row, &name, indent, inside)));
+            let rows = node.rows.iter().filter_map(|at| Some((at, told.rows.get(*at)?)));
+            out.extend(rows.map(|(at, row)| ended(row, &name, indent, inside, arguments.get(at))));
             let open = node.open.iter().filter_map(|at| told.open.get(*at));
             out.extend(open.map(|open| under_way(told, open, &name, indent)));
-            self.lines(told, id, indent + 2, out);
+            self.lines(told, arguments, id, indent + 2, out);
         }
     }
 
@@ -173,7 +210,7 @@ fn named(name: &str, attempt: u32, worker: &str) -> String {
     one_line(&format!("{name}{whom}{again}"))
 }
 
-fn ended(row: &Row, name: &str, indent: usize, inside: Option<f64>) -> Line {
+fn ended(row: &Row, name: &str, indent: usize, inside: Option<f64>, arguments: Option<&String>) -> Line {
     let record = &row.record;
     let (mark, colour) = match record.outcome.as_str() {
         "undone" => ("↶", "33"),
@@ -189,14 +226,17 @@ fn ended(row: &Row, name: &str, indent: usize, inside: Option<f64>) -> Line {
         artifact: record.artifact.map(short).unwrap_or_default(),
     };
     let worker = if row.undo || !row.called { "" } else { &record.worker };
-    Line { indent, name: named(name, record.attempt, worker), cells: Some(cells), more: more(record) }
+    Line { indent, name: named(name, record.attempt, worker), cells: Some(cells), more: more(record, arguments) }
 }
 
 /// What a line has no room for.
-fn more(record: &StepRecord) -> Vec<(&'static str, String)> {
-    let mut more = Vec::new();
+fn more(record: &StepRecord, arguments: Option<&String>) -> Vec<(&'static str, String)> {
+    let mut more: Vec<_> = arguments.map(|arguments| ("2", arguments.clone())).into_iter().collect();
     if let Some(run) = &record.cached_from {
         more.push(("", format!("cached: answered as in the run {}", one_line(run))));
+    }
+    if let Some(refused) = &record.refused {
+        more.push(("33", format!("first {}", one_line(refused))));
     }
     if let Some(verdict) = record.verdict.as_deref().filter(|verdict| *verdict != record.outcome) {
         more.push(("", format!("said {}", one_line(verdict))));

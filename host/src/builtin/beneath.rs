@@ -5,8 +5,9 @@ use super::Failure;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::io::Read;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// Names that stay out of reach: the store's and version control's own files decide what programs run later.
@@ -193,6 +194,58 @@ pub(super) fn read(file: File, path: &str, most: usize) -> Result<Vec<u8>, Failu
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|source| Failure::Io { doing: "read", path: path.to_owned(), source })?;
     if bytes.len() > most { Err(Failure::too_large(&format!("reading `{path}`"))) } else { Ok(bytes) }
+}
+
+/// A file in pieces of at most so many bytes, line ends in them: each is told whether it begins a line. `false` ends it.
+pub(super) fn pieces(
+    file: File,
+    path: &str,
+    most: usize,
+    mut hear: impl FnMut(&[u8], bool) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let mut reader = BufReader::with_capacity(most, file);
+    let mut begins = true;
+    loop {
+        let length = match reader.fill_buf() {
+            Ok([]) => return Ok(()),
+            Ok(buffer) => {
+                let mut from = 0;
+                for piece in buffer.split_inclusive(|byte| *byte == b'\n') {
+                    if !hear(piece, begins)? {
+                        return Ok(());
+                    }
+                    begins = piece.ends_with(b"\n");
+                    from += piece.len();
+                }
+                from
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => 0,
+            Err(source) => return Err(Failure::Io { doing: "read", path: path.to_owned(), source }),
+        };
+        reader.consume(length);
+    }
+}
+
+/// The names in a folder from this one on, sorted, without hidden ones: at most so many, and the one that comes next.
+pub(super) fn names_from(
+    folder: &OwnedFd,
+    path: &str,
+    from: &str,
+    most: usize,
+) -> Result<(Vec<String>, Option<String>), Failure> {
+    let failed = |error| failed("read", path, error);
+    let mut names = BTreeSet::new();
+    for entry in fs::Dir::read_from(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') && name.as_str() >= from {
+            names.insert(name);
+        }
+        if names.len() > most + 1 {
+            names.pop_last();
+        }
+    }
+    let next = if names.len() > most { names.pop_last() } else { None };
+    Ok((names.into_iter().collect(), next))
 }
 
 /// The names in a folder, sorted, without hidden ones.

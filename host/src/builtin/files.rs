@@ -5,6 +5,7 @@ use super::input::Call;
 use super::setting::{Kind, Options, Setting};
 use super::{Body, Builtin, Effect, Failure, MOST_BYTES, NewPart, Output, media};
 use rustix::fd::OwnedFd;
+use std::fs::File;
 
 pub(super) const READ: Builtin = Builtin {
     name: "read",
@@ -27,7 +28,7 @@ pub(super) const READ: Builtin = Builtin {
 
 /// How deep folders are read, and how many names one may have.
 const MOST_DEPTH: usize = 32;
-pub(super) const MOST_NAMES: usize = 100_000;
+const MOST_NAMES: usize = 100_000;
 
 fn check_read(with: &Options<'_>) -> Result<(), Failure> {
     check_named(with, "path")
@@ -71,15 +72,29 @@ fn read(call: &Call<'_>) -> Result<Output, Failure> {
         }
         Found::Folder(folder) => {
             let (extensions, most) = (call.with.list("extensions"), call.with.count("most"));
+            let (mut parts, mut bytes) = (Vec::new(), 0);
+            let mut add = |name: &str, whole: &str, file: File| {
+                let payload = beneath::read(file, whole, MOST_BYTES - bytes)?;
+                bytes += payload.len();
+                parts.push(NewPart {
+                    media_type: media_type(name, &payload).to_owned(),
+                    name: name.to_owned(),
+                    payload,
+                });
+                Ok(())
+            };
             let mut files = Files { deep: call.with.flag("deep"), ..Files::new(call, extensions, most) };
-            files.visit(&folder, "", &path, 0)?;
-            if files.parts.is_empty() {
+            files.visit(&folder, "", &path, 0, &mut add)?;
+            if parts.is_empty() {
                 return Err(Failure::Missing(format!("there are no such files in `{path}`")));
             }
-            Ok(Output::of(Body::Parts(files.parts)).with("path", path))
+            Ok(Output::of(Body::Parts(parts)).with("path", path))
         }
     }
 }
+
+/// What is done with each file: its name in the folder, its whole path, the file.
+type Add<'a> = &'a mut dyn FnMut(&str, &str, File) -> Result<(), Failure>;
 
 /// The files of a folder, by name.
 pub(super) struct Files<'c> {
@@ -87,24 +102,24 @@ pub(super) struct Files<'c> {
     extensions: Option<Vec<&'c str>>,
     most: usize,
     deep: bool,
-    pub parts: Vec<NewPart>,
-    bytes: usize,
+    found: usize,
 }
 
 impl<'c> Files<'c> {
     /// At most so many files whose names end so, in folders within it as well.
     pub fn new(call: &'c Call<'c>, extensions: Option<Vec<&'c str>>, most: usize) -> Files<'c> {
-        Files { call, extensions, most, deep: true, parts: Vec::new(), bytes: 0 }
-    }
-
-    /// A file.
-    pub fn add(&mut self, name: String, payload: Vec<u8>) {
-        self.bytes += payload.len();
-        self.parts.push(NewPart { media_type: media_type(&name, &payload).to_owned(), name, payload });
+        Files { call, extensions, most, deep: true, found: 0 }
     }
 
     /// The files of a folder.
-    pub fn visit(&mut self, folder: &OwnedFd, within: &str, path: &str, depth: usize) -> Result<(), Failure> {
+    pub fn visit(
+        &mut self,
+        folder: &OwnedFd,
+        within: &str,
+        path: &str,
+        depth: usize,
+        add: Add<'_>,
+    ) -> Result<(), Failure> {
         if depth > MOST_DEPTH {
             return Err(Failure::Limit {
                 what: format!("reading `{path}/{within}`"),
@@ -122,16 +137,16 @@ impl<'c> Files<'c> {
             // Links and devices within the folder are passed over: nobody asked for them by name.
             match beneath::open(folder, &name, &whole) {
                 Ok(Found::File(file)) if wanted => {
-                    if self.parts.len() == most {
+                    if self.found == most {
                         return Err(Failure::Limit {
                             what: format!("reading `{path}`"),
                             limit: format!("{most} files (`most`)"),
                         });
                     }
-                    let payload = beneath::read(file, &whole, MOST_BYTES - self.bytes)?;
-                    self.add(inner, payload);
+                    self.found += 1;
+                    add(&inner, &whole, file)?;
                 }
-                Ok(Found::Folder(folder)) if self.deep => self.visit(&folder, &inner, path, depth + 1)?,
+                Ok(Found::Folder(folder)) if self.deep => self.visit(&folder, &inner, path, depth + 1, add)?,
                 Ok(_) | Err(Failure::Path { .. }) => {}
                 Err(other) => return Err(other),
             }

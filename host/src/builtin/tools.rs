@@ -2,16 +2,19 @@
 //! setting only says how far they may go.
 
 use super::beneath::{self, Found, Workspace};
-use super::files::{Files, MOST_NAMES, media_type};
-use super::input::{Call, Part};
-use super::search::{Wanted, find};
+use super::files::{Files, media_type};
+use super::input::Call;
+use super::search::{Search, Wanted};
 use super::setting::{Kind, Options, Setting};
 use super::undo::{self, Change, back};
 use super::{Builtin, Effect, Failure, MOST_BYTES, Output, buffer, media};
 use serde_json::{Map, Value, json};
+use std::fs::File;
 
 /// The most names that one call lists.
 const MOST_LISTED: usize = 1_000;
+/// How much of a file is read at once where not all of it is kept.
+const PIECE: usize = 64 << 10;
 /// The most files that one call searches.
 const MOST_SEARCHED: usize = 10_000;
 const WITHIN: Setting =
@@ -112,15 +115,45 @@ fn read_file(call: &Call<'_>) -> Result<Output, Failure> {
     let Found::File(file) = Workspace::open(call.context.workspace)?.find(&path)? else {
         return Err(Failure::Path { path, reason: "is a folder: list it, or name a file".to_owned() });
     };
-    let bytes = beneath::read(file, &path, MOST_BYTES)?;
     let (from, lines) = (asked.count("from")?, asked.count("lines")?);
     if from.is_none() && lines.is_none() {
+        let bytes = beneath::read(file, &path, MOST_BYTES).map_err(|failure| match failure {
+            Failure::Limit { limit, .. } => {
+                Failure::Limit { what: format!("reading all of `{path}` (`from` and `lines` read some of it)"), limit }
+            }
+            failure => failure,
+        })?;
         return Ok(Output::new(media_type(&path, &bytes), bytes).with("path", path));
     }
-    let text = super::input::read_text(&bytes)?;
     let from = from.unwrap_or(1).max(1);
-    let chosen: Vec<&str> = text.split_inclusive('\n').skip(from - 1).take(lines.unwrap_or(usize::MAX)).collect();
-    Ok(Output::new(media::TEXT, chosen.concat()).with("path", path).with("from", from))
+    let bytes = lines_of(call, file, &path, from, lines.unwrap_or(usize::MAX))?;
+    super::input::read_text(&bytes)?;
+    Ok(Output::new(media::TEXT, bytes).with("path", path).with("from", from))
+}
+
+/// Some lines of a file, which may be longer than what is read at once.
+fn lines_of(call: &Call<'_>, file: File, path: &str, from: usize, lines: usize) -> Result<Vec<u8>, Failure> {
+    let (mut nth, mut bytes) = (0, Vec::new());
+    let until = from.saturating_add(lines);
+    beneath::pieces(file, path, PIECE, |piece, begins| {
+        nth += usize::from(begins);
+        if begins {
+            call.tick(nth)?
+        } else {
+            call.stop()?
+        }
+        if nth >= until {
+            return Ok(false);
+        }
+        if nth >= from {
+            bytes.extend_from_slice(piece);
+        }
+        if bytes.len() > MOST_BYTES {
+            return Err(Failure::too_large(&format!("reading these lines of `{path}`")));
+        }
+        Ok(true)
+    })?;
+    Ok(bytes)
 }
 
 fn list_files(call: &Call<'_>) -> Result<Output, Failure> {
@@ -130,8 +163,9 @@ fn list_files(call: &Call<'_>) -> Result<Output, Failure> {
     let Found::Folder(folder) = workspace.find(&path)? else {
         return Err(Failure::Path { path, reason: "is a file: read it, or name a folder".to_owned() });
     };
+    let (names, next) = beneath::names_from(&folder, &path, asked.maybe("from")?.unwrap_or(""), MOST_LISTED)?;
     let mut listed = Vec::new();
-    for name in beneath::names(&folder, &path, MOST_NAMES)? {
+    for name in names {
         call.tick(listed.len())?;
         let ending = match beneath::open(&folder, &name, &name) {
             Ok(Found::Folder(_)) => "/",
@@ -139,11 +173,10 @@ fn list_files(call: &Call<'_>) -> Result<Output, Failure> {
             // Links, devices and what is out of reach.
             Err(_) => continue,
         };
-        if listed.len() == MOST_LISTED {
-            return Err(Failure::Limit { what: format!("listing `{path}`"), limit: format!("{MOST_LISTED} names") });
-        }
         listed.push(format!("{name}{ending}"));
     }
+    let more = next.map(|next| format!("[there is more: list it again with {}]", json!({ "from": next })));
+    listed.extend(more);
     Ok(Output::new(media::LINES, listed.join("\n")).with("path", path))
 }
 
@@ -151,20 +184,53 @@ fn search_files(call: &Call<'_>) -> Result<Output, Failure> {
     let asked = Asked::of(call, "question")?;
     let path = beneath_within(call, asked.maybe("path")?.unwrap_or("."))?;
     let workspace = Workspace::open(call.context.workspace)?;
-    let mut files = Files::new(call, call.with.list("extensions"), MOST_SEARCHED);
-    match workspace.find(&path)? {
-        Found::Folder(folder) => files.visit(&folder, "", &path, 0)?,
-        Found::File(file) => files.add(path.clone(), beneath::read(file, &path, MOST_BYTES)?),
-    }
-    let found = files.parts;
-    // What is no text answers nothing.
-    let texts = found.iter().filter(|part| std::str::from_utf8(&part.payload).is_ok());
-    let documents: Vec<Part<'_>> = texts
-        .map(|part| Part { name: &part.name, media_type: media::TEXT, payload: &part.payload, verdict: None })
-        .collect();
+    let question = asked.text("question")?;
     let wanted = Wanted { most: call.with.count("most"), ..Wanted::default() };
-    let answer = find(call, asked.text("question")?, &documents, &wanted)?;
+    let mut search = Search::new(call, question, &wanted);
+    let mut add = |name: &str, whole: &str, file: File| search_file(&mut search, name, whole, file);
+    match workspace.find(&path)? {
+        Found::Folder(folder) => {
+            let mut files = Files::new(call, call.with.list("extensions"), MOST_SEARCHED);
+            files.visit(&folder, "", &path, 0, &mut add)?;
+        }
+        Found::File(file) => add(&path, &path, file)?,
+    }
+    let answer = search.best(question);
     Ok(Output::new(media::JSON, buffer::json(&answer)?))
+}
+
+/// One file, piece by piece. What is no text answers nothing.
+fn search_file(search: &mut Search<'_>, name: &str, path: &str, file: File) -> Result<(), Failure> {
+    search.begin(name);
+    // Of a character that is cut in two between two pieces, the first half.
+    let mut half = Vec::new();
+    let mut is_text = true;
+    beneath::pieces(file, path, PIECE, |piece, begins| {
+        half.extend_from_slice(piece);
+        let (text, rest) = match std::str::from_utf8(&half) {
+            Ok(text) => (text, 0),
+            Err(error) if error.error_len().is_none() && !piece.ends_with(b"\n") => {
+                let (text, rest) = half.split_at(error.valid_up_to());
+                (std::str::from_utf8(text).unwrap_or(""), rest.len())
+            }
+            Err(_) => {
+                is_text = false;
+                return Ok(false);
+            }
+        };
+        if begins {
+            search.line(text)?
+        } else {
+            search.more(text)?
+        }
+        half.drain(..half.len() - rest);
+        Ok(true)
+    })?;
+    if is_text && half.is_empty() {
+        return search.end();
+    }
+    search.forget();
+    Ok(())
 }
 
 fn write_file(call: &Call<'_>) -> Result<Output, Failure> {

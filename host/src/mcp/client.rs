@@ -2,7 +2,7 @@
 //! stays.
 
 use super::connect::{Connection, connect};
-use super::{Called, Content, McpError, Server, Settings, Tool};
+use super::{Called, Content, Listed, McpError, Server, Settings, Tool};
 use aivm_schema::worker::McpTool;
 use rmcp::ServiceError;
 use rmcp::model::{
@@ -66,7 +66,7 @@ impl Servers {
     }
 
     /// What a server offers.
-    pub async fn tools(&self, server: &str) -> Result<Vec<Tool>, McpError> {
+    pub async fn tools(&self, server: &str) -> Result<Listed, McpError> {
         let (desk, settings) = self.desk(server)?;
         let (name, folder) = (server.to_owned(), self.folder.clone());
         let place = desk.connections.get(server).cloned().unwrap_or_default();
@@ -90,7 +90,7 @@ impl Servers {
         let (wanted, folder) = (tool.clone(), self.folder.clone());
         let call = async move {
             let connection = connected(&place, &wanted.server, &settings, &folder).await?;
-            check(&connection.tools(&wanted.server).await?, &wanted)?;
+            check(&connection.tools(&wanted.server).await?.tools, &wanted)?;
             let params = CallToolRequestParams::new(wanted.tool.clone()).with_arguments(arguments);
             let request = ClientRequest::CallToolRequest(CallToolRequest::new(params));
             answered(&wanted, connection.peer(), request, given_up).await

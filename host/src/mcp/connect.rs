@@ -1,14 +1,20 @@
 //! One connection: how it is made, and what the server offers on it.
 
-use super::{McpError, Server, Tool};
+use super::{Listed, McpError, Odd, Server, Tool};
 use crate::builtin::render_with;
 use crate::secret;
 use crate::secret::shape;
 use http::{HeaderName, HeaderValue};
+use rmcp::ServiceError;
 use rmcp::handler::client::ClientHandler;
-use rmcp::model::{ClientConfig, Implementation, PaginatedRequestParams};
+use rmcp::model::{
+    ClientConfig, ClientRequest, CustomResult, Implementation, ListToolsRequest, PaginatedRequestParams, ServerResult,
+    Tool as Described,
+};
 use rmcp::service::{NotificationContext, Peer, RoleClient, RunningService, ServiceExt};
 use rmcp::transport::streamable_http_client::{StreamableHttpClientTransport, StreamableHttpClientTransportConfig};
+use serde::Deserialize as _;
+use serde_json::Value;
 use std::collections::HashMap;
 use std::path::Path;
 use std::process::Stdio;
@@ -31,7 +37,7 @@ const PLAIN: [&str; 6] = ["PATH", "HOME", "LANG", "TMPDIR", "USER", "SHELL"];
 /// A connection.
 pub(super) struct Connection {
     service: RunningService<RoleClient, Listener>,
-    tools: Mutex<Option<Vec<Tool>>>,
+    tools: Mutex<Option<Listed>>,
     /// The program that is the server.
     child: Mutex<Option<Child>>,
 }
@@ -78,38 +84,71 @@ impl Connection {
     }
 
     /// What the server offers; asked again when it says that this has changed.
-    pub async fn tools(&self, server: &str) -> Result<Vec<Tool>, McpError> {
+    pub async fn tools(&self, server: &str) -> Result<Listed, McpError> {
         let mut known = self.tools.lock().await;
         let changed = self.service.service().changed.swap(false, Ordering::AcqRel);
-        if let Some(tools) = known.as_ref().filter(|_| !changed) {
-            return Ok(tools.clone());
+        if let Some(listed) = known.as_ref().filter(|_| !changed) {
+            return Ok(listed.clone());
         }
-        let broken = |error: rmcp::ServiceError| broken(server, format!("does not say which tools it has: {error}"));
-        let (mut listed, mut cursor) = (Vec::new(), None);
+        let broken = |error: ServiceError| broken(server, format!("does not say which tools it has: {error}"));
+        let (mut all, mut cursor) = (Vec::new(), None);
         for _ in 0..MOST_PAGES {
-            let page = PaginatedRequestParams::default().with_cursor(cursor.take());
-            let page = self.peer().list_tools(Some(page)).await.map_err(broken)?;
-            listed.extend(page.tools);
-            cursor = page.next_cursor;
-            if cursor.is_none() || listed.len() > MOST_TOOLS {
+            let asked = PaginatedRequestParams::default().with_cursor(cursor.take());
+            let (tools, next) = self.page(asked).await.map_err(broken)?;
+            all.extend(tools);
+            cursor = next;
+            if cursor.is_none() || all.len() > MOST_TOOLS {
                 break;
             }
         }
-        if cursor.is_some() || listed.len() > MOST_TOOLS {
+        if cursor.is_some() || all.len() > MOST_TOOLS {
             let reason = format!("has more than {MOST_TOOLS} tools, or says so on more than {MOST_PAGES} pages");
             return Err(McpError::Broken { server: server.to_owned(), reason });
         }
-        let tool = |tool: rmcp::model::Tool| {
-            let hints = tool.annotations.unwrap_or_default();
-            Tool {
-                name: tool.name.into_owned(),
-                about: tool.description.map(|about| about.into_owned()).unwrap_or_default(),
-                schema: serde_json::Value::Object((*tool.input_schema).clone()),
-                read_only: hints.read_only_hint == Some(true),
-                idempotent: hints.idempotent_hint == Some(true),
+        let mut listed = Listed::default();
+        for (at, tool) in all.into_iter().enumerate() {
+            match tool {
+                Ok(tool) => listed.tools.push(of(tool)),
+                Err(odd) => listed.odd.push(Odd { at, ..odd }),
             }
+        }
+        Ok(known.insert(listed).clone())
+    }
+
+    /// One page of the list, and where the next begins. The library reads all of it or nothing: then each is read by itself.
+    async fn page(
+        &self,
+        asked: PaginatedRequestParams,
+    ) -> Result<(Vec<Result<Described, Odd>>, Option<String>), ServiceError> {
+        match self.peer().list_tools(Some(asked.clone())).await {
+            Ok(page) => return Ok((page.tools.into_iter().map(Ok).collect(), page.next_cursor)),
+            Err(ServiceError::UnexpectedResponse) => {}
+            Err(error) => return Err(error),
+        }
+        let request = ClientRequest::ListToolsRequest(ListToolsRequest::with_param(asked));
+        let ServerResult::CustomResult(CustomResult(page)) = self.peer().send_request(request).await? else {
+            return Err(ServiceError::UnexpectedResponse);
         };
-        Ok(known.insert(listed.into_iter().map(tool).collect()).clone())
+        let tools = page.get("tools").and_then(Value::as_array).ok_or(ServiceError::UnexpectedResponse)?;
+        let one = |tool: &Value| {
+            Described::deserialize(tool).map_err(|error| {
+                let name = tool.get("name").and_then(Value::as_str).map(str::to_owned);
+                Odd { at: 0, name, reason: format!("what the server says of it cannot be read: {error}") }
+            })
+        };
+        let next = page.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
+        Ok((tools.iter().map(one).collect(), next))
+    }
+}
+
+fn of(tool: Described) -> Tool {
+    let hints = tool.annotations.unwrap_or_default();
+    Tool {
+        name: tool.name.into_owned(),
+        about: tool.description.map(|about| about.into_owned()).unwrap_or_default(),
+        schema: Value::Object((*tool.input_schema).clone()),
+        read_only: hints.read_only_hint == Some(true),
+        idempotent: hints.idempotent_hint == Some(true),
     }
 }
 

@@ -9,6 +9,8 @@ use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent, StopR
 use genai::resolver::{AuthData, Endpoint};
 use genai::{ModelIden, ModelSpec, ServiceTarget};
 
+mod unread;
+
 /// The longest part of a server's words that an error repeats, in bytes.
 const REASON: usize = 400;
 
@@ -57,8 +59,10 @@ impl Models {
         }
         let failed = |error| failure(model, error);
         let Some(heard) = heard else {
-            let response = client.0.exec_chat(target, request, Some(options)).await.map_err(failed)?;
-            return said(model, response);
+            return match client.0.exec_chat(target, request, Some(options)).await {
+                Ok(response) => said(model, response),
+                Err(error) => unread::said(&error).ok_or_else(|| failed(error)),
+            };
         };
         let mut stream = client.0.exec_chat_stream(target, request, Some(options)).await.map_err(failed)?.stream;
         let (mut text, mut ended) = (String::new(), None);

@@ -4,6 +4,7 @@
 use super::{Piece, Returned, Task, error, waits};
 use crate::builtin::Body;
 use crate::models::{AskError, Models};
+use crate::trace::REFUSED;
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::Ask;
 use aivm_vm::action::Usage;
@@ -13,6 +14,7 @@ mod answer;
 mod question;
 mod shown;
 mod tools;
+mod turns;
 
 use answer::Answer;
 use question::Question;
@@ -53,9 +55,10 @@ async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
     let until = task.deadline_ms.map(|ms| Instant::now() + Duration::from_millis(ms));
     for name in &names {
         match one(task, models, name, &question, until, &mut usage).await {
-            Ok(came) => {
+            Ok((came, refused)) => {
                 models.health().answered(name);
                 let mut attributes = vec![("model".to_owned(), name.clone())];
+                attributes.extend(refused.map(|refused| (REFUSED.to_owned(), refused)));
                 let (media_type, payload, verdict) = match came {
                     Came::Answer(Answer { verdict, output }) => {
                         (question.form.media_type.clone(), output.into_bytes(), verdict)
@@ -90,7 +93,7 @@ enum Came {
     Wants(Wanted),
 }
 
-/// Asks one model; an answer that cannot be read is given back to it once.
+/// Asks one model; an answer that cannot be read is given back to it once. Beside what came: the call that was refused before.
 async fn one(
     task: &Task,
     models: &Models,
@@ -98,9 +101,9 @@ async fn one(
     question: &Question,
     until: Option<Instant>,
     usage: &mut Usage,
-) -> Result<Came, AskError> {
+) -> Result<(Came, Option<String>), AskError> {
     let mut request = question.request.clone();
-    let mut repaired = false;
+    let (mut repaired, mut refused) = (false, None);
     let tell = |text: &str| {
         if let Some(hears) = &task.hears {
             // The run may have stopped listening.
@@ -115,20 +118,25 @@ async fn one(
         usage.tokens = usage.tokens.saturating_add(used.tokens());
         usage.output_tokens = usage.output_tokens.saturating_add(used.output);
         usage.money = usage.money.saturating_add(models.cost(name, used).unwrap_or_default().0);
-        if let Some(call) = said.calls.first() {
-            match question.tools.wanted(call, &said.text) {
-                Ok(wanted) => return Ok(Came::Wants(wanted)),
-                Err(reason) if repaired => return Err(AskError::Unparsable { model: name.to_owned(), reason }),
+        let unusable = |reason: String| AskError::Unparsable { model: name.to_owned(), reason };
+        if let Some(call) = said.calls.into_iter().next() {
+            match question.tools.wanted(&call, &said.text) {
+                Ok(wanted) => return Ok((Came::Wants(wanted), refused)),
+                Err(reason) if repaired => {
+                    let before = refused.map(|before| format!("; before that it {before}")).unwrap_or_default();
+                    return Err(unusable(format!("it {}{before}", tools::refused(&call, &reason))));
+                }
                 Err(reason) => {
-                    request = Tools::again(request, said.calls, &reason);
+                    refused = Some(tools::refused(&call, &reason));
+                    request = Tools::again(request, call, &reason);
                     repaired = true;
                     continue;
                 }
             }
         }
         match question.form.read(&said.text, said.cut) {
-            Ok(answer) => return Ok(Came::Answer(answer)),
-            Err(reason) if repaired => return Err(AskError::Unparsable { model: name.to_owned(), reason }),
+            Ok(answer) => return Ok((Came::Answer(answer), refused)),
+            Err(reason) if repaired => return Err(unusable(reason)),
             Err(reason) => {
                 request = question.again(request, &said.text, &reason);
                 repaired = true;

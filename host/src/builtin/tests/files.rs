@@ -176,3 +176,68 @@ fn a_pipe_is_no_file() {
     .expect("a pipe");
     assert_eq!(read(folder.path(), "pipe").fails().0, "E0727");
 }
+
+fn tool(workspace: &Path, name: &str, input: Value) -> Result<Output, Failure> {
+    call(name, json!({})).of("application/json", &input.to_string()).within(workspace).run()
+}
+
+fn text(output: Output) -> String {
+    match output.body {
+        Body::New { payload, .. } => String::from_utf8(payload).expect("text"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_folder_of_many_names_is_listed_a_thousand_at_a_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for nth in 0..2_100 {
+        fs::write(folder.path().join(format!("f{nth:04}")), "").expect("a file");
+    }
+    let (mut all, mut from, mut calls) = (Vec::new(), None, 0);
+    loop {
+        let listed = text(tool(folder.path(), "list-files", json!({ "from": from })).expect("listed"));
+        let mut names: Vec<String> = listed.lines().map(str::to_owned).collect();
+        calls += 1;
+        let last = names.last().expect("names").clone();
+        let Some(on) = last.strip_prefix("[there is more: list it again with ").and_then(|on| on.strip_suffix(']'))
+        else {
+            all.extend(names);
+            break;
+        };
+        names.pop();
+        assert_eq!(names.len(), 1_000);
+        let on: Value = serde_json::from_str(on).expect("what to ask with");
+        from = on["from"].as_str().map(str::to_owned);
+        all.extend(names);
+    }
+    let expected: Vec<String> = (0..2_100).map(|nth| format!("f{nth:04}")).collect();
+    assert_eq!((calls, all), (3, expected));
+}
+
+#[test]
+fn lines_and_passages_come_from_files_of_any_size() {
+    use std::io::{Seek as _, SeekFrom, Write as _};
+    let folder = tempfile::tempdir().expect("a folder");
+    // A hole in its second line: nothing of it is on the disk.
+    let mut file = fs::File::create(folder.path().join("big.log")).expect("a file");
+    file.write_all("first\n\u{20ac}".as_bytes()).expect("written");
+    file.seek(SeekFrom::Start((MOST_BYTES + (1 << 20) + 1) as u64)).expect("a hole");
+    file.write_all("\n\nthe t\u{f6}wer is high\n\nlast\n".as_bytes()).expect("written");
+    let read = |from: usize, lines: usize| {
+        tool(folder.path(), "read-file", json!({ "path": "big.log", "from": from, "lines": lines })).map(text)
+    };
+    assert_eq!(read(1, 1).expect("the first"), "first\n");
+    assert_eq!(read(4, 3).expect("the last"), "the t\u{f6}wer is high\n\nlast\n");
+    assert_eq!(read(9, 3).expect("behind it"), "");
+    let whole = tool(folder.path(), "read-file", json!({ "path": "big.log" })).expect_err("too large");
+    assert!(whole.to_string().contains("`from` and `lines`") && whole.to_string().contains("64 MiB"), "{whole}");
+    assert_eq!(read(2, 1).expect_err("too large").code(), whole.code());
+    // What is no text is passed over, whatever it begins with.
+    fs::write(folder.path().join("mixed"), b"the t\xc3\xb6wer\n\n\xff\n").expect("written");
+    let found = text(tool(folder.path(), "search-files", json!({ "question": "t\u{f6}wer" })).expect("found"));
+    let found: Value = serde_json::from_str(&found).expect("JSON");
+    let passages = found["passages"].as_array().expect("passages");
+    assert_eq!(passages.len(), 1, "{found}");
+    assert_eq!((&passages[0]["source"], &passages[0]["lines"]), (&json!("big.log"), &json!("4")), "{found}");
+}

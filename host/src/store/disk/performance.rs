@@ -3,8 +3,9 @@
 
 use super::Disk;
 use crate::limits::Who;
-use crate::performance::{DAY, Key, PerformanceRecord, Summary, definitions, is_real};
+use crate::performance::{DAY, Key, Known, PerformanceRecord, Summary, definitions, is_real};
 use crate::store::{RunRow, StoreError};
+use crate::work::CACHED;
 use aivm_schema::journal::{Body, Outcome, Record};
 use aivm_schema::module::Module;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -40,11 +41,12 @@ impl Disk {
             if last.and_then(|bytes| Record::from_bytes(&bytes).ok()).is_some_and(|last| last.at < since) {
                 continue;
             }
-            let read = self.outcomes(&row, &mut |definition, at, outcome| {
+            let read = self.outcomes(&row, &mut |definition, at, outcome, cached| {
                 if at < since {
                     return;
                 }
                 let mut record = PerformanceRecord::of(&row.id, definition, at, outcome);
+                record.cached = cached;
                 if let (Ok(output), true) = (&outcome.result, outcome.tokens > 0) {
                     let output = self.find(output.artifact).ok().flatten();
                     let model = output.and_then(|output| output.attribute("model").map(str::to_owned));
@@ -85,19 +87,20 @@ impl Disk {
     /// What a run comes to. Is that all of it?
     pub(super) fn performance_of(&self, row: &RunRow) -> (Summaries, bool) {
         let mut all = Summaries::new();
-        let read = self.outcomes(row, &mut |definition, at, outcome| {
+        let read = self.outcomes(row, &mut |definition, at, outcome, cached| {
             let (worker, definition) = (outcome.worker.clone(), definition.to_owned());
-            all.entry(Key { worker, definition, day: at / DAY }).or_default().add(outcome, at);
+            let sum = all.entry(Key { worker, definition, day: at / DAY }).or_default();
+            if cached { sum.add_cached(at) } else { sum.add(outcome, at) }
         });
         (all, read.is_some())
     }
 
-    /// The calls of a run that tell something of its workers, with the digest of the definition and the time. None: it is
-    /// damaged, or another process removes it.
-    fn outcomes(&self, row: &RunRow, hear: &mut dyn FnMut(&str, u64, &Outcome)) -> Option<()> {
+    /// The calls of a run that tell something of its workers, with the digest of the definition, the time, and whether it was
+    /// answered from before. None: it is damaged, or another process removes it.
+    fn outcomes(&self, row: &RunRow, hear: &mut dyn FnMut(&str, u64, &Outcome, bool)) -> Option<()> {
         let mut journal = self.look(&row.id).ok()??.journal().ok()?;
         // Read when a call was made: many runs have none, and many share a program.
-        let mut known: Option<BTreeMap<String, String>> = None;
+        let mut known: Option<BTreeMap<String, Known>> = None;
         while let Some((_, bytes)) = journal.record().ok()? {
             let record = Record::from_bytes(&bytes).ok()?;
             match &record.body {
@@ -108,12 +111,22 @@ impl Disk {
                         let module = module.and_then(|module| Module::from_bytes(module.payload()).ok());
                         module.map(|module| definitions(&module)).unwrap_or_default()
                     });
-                    hear(known.get(&outcome.worker).map_or("", String::as_str), record.at, outcome);
+                    let (definition, caches) =
+                        known.get(&outcome.worker).map_or(("", false), |known| (known.digest.as_str(), known.caches));
+                    hear(definition, record.at, outcome, caches && self.is_cached(outcome));
                 }
                 _ => {}
             }
         }
         Some(())
+    }
+
+    /// Was a call answered from before?
+    fn is_cached(&self, outcome: &Outcome) -> bool {
+        let output = outcome.result.as_ref().ok().and_then(|output| self.find(output.artifact).ok()?);
+        // A worker that hands on its input hands on what that is marked with, too.
+        output
+            .is_some_and(|output| output.attribute("step") == Some(&outcome.key) && output.attribute(CACHED).is_some())
     }
 
     /// What the runs came to that are gone.

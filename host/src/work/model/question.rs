@@ -41,13 +41,14 @@ impl Question {
             let answer = form.written(example.verdict.as_deref(), example.output.as_deref().unwrap_or(""));
             messages.push(ChatMessage::assistant(answer));
         }
-        messages.push(ChatMessage::user(shown(task, ask.context)?));
+        let (shown, room) = shown(task, ask.context)?;
+        messages.push(ChatMessage::user(shown));
         let mut request = ChatRequest::from_messages(messages);
         if !system.trim().is_empty() {
             request = request.with_system(system);
         }
         let mut options = options(ask, &form, task);
-        request = tools.show(task, request, &mut options);
+        request = tools.show(task, request, &mut options, room);
         Ok(Question { request, options, form, tools })
     }
 
@@ -82,22 +83,27 @@ fn prompt(task: &Task, ask: &Ask) -> Result<String, CallError> {
         .map_err(|reason| error("E0901", format!("the prompt of `{}` cannot be filled in: {reason}", task.worker.name)))
 }
 
-/// What flows, with so many tokens of text at most. What is no text is shown whole, and not counted.
-fn shown(task: &Task, most: Option<Tokens>) -> Result<Vec<ContentPart>, CallError> {
+/// What flows, with so many tokens of text at most, and how many bytes more there is room for. What is no text is shown whole, and
+/// not counted.
+fn shown(task: &Task, most: Option<Tokens>) -> Result<(Vec<ContentPart>, usize), CallError> {
     let named = task.parts.iter().map(|(name, _, value)| (Some(name.as_str()), value));
     let values: Vec<_> = if task.parts.is_empty() { vec![(None, &task.input)] } else { named.collect() };
     let length = |value: &Artifact| if is_text(value.media_type()) { value.payload().len() } else { 0 };
     let lengths: Vec<usize> = values.iter().map(|(_, value)| length(value)).collect();
     let parts = values.into_iter().zip(kept(&lengths, most));
-    parts.map(|((name, value), keep)| part(task, name, value, keep)).collect()
+    let parts: Result<Vec<_>, _> = parts.map(|((name, value), keep)| part(task, name, value, keep)).collect();
+    Ok((parts?, room(most).saturating_sub(lengths.iter().sum())))
+}
+
+/// So many tokens in bytes.
+fn room(most: Option<Tokens>) -> usize {
+    most.map_or(usize::MAX, |Tokens(most)| usize::try_from(most.saturating_mul(PER_TOKEN)).unwrap_or(usize::MAX))
 }
 
 /// How much is shown of texts of these lengths, in bytes, when all of them may have so many tokens: those that came first are the
 /// oldest, and go first.
 fn kept(lengths: &[usize], most: Option<Tokens>) -> Vec<usize> {
-    let Some(Tokens(most)) = most else { return lengths.to_vec() };
-    let room = usize::try_from(most.saturating_mul(PER_TOKEN)).unwrap_or(usize::MAX);
-    let mut over = lengths.iter().sum::<usize>().saturating_sub(room);
+    let mut over = lengths.iter().sum::<usize>().saturating_sub(room(most));
     let keep = |length: &usize| {
         let cut = over.min(*length);
         over -= cut;
