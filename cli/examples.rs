@@ -44,13 +44,17 @@ impl Example {
 
     /// What runs it from a copy.
     fn command(&self, folder: &Path) -> String {
-        let file = |name: &str| folder.join(name).display().to_string();
-        let input = self.input().map(|name| format!(" --in {}", quoted(&format!("@{}", file(name)))));
-        let (program, workspace) = (file("pipeline.aivm"), folder.display().to_string());
+        let there = quoted(&folder.display().to_string());
+        // Settings hold where they are: for whoever goes on with the run, too.
+        let (cd, base, workspace) = match self.opts_out() {
+            true => (format!("cd {there} && "), Path::new(""), String::new()),
+            false => (String::new(), folder, format!(" --workspace {there}")),
+        };
+        let file = |name: &str| base.join(name).display().to_string();
+        let input =
+            self.input().map(|name| format!(" --in {}", quoted(&format!("@{}", file(name))))).unwrap_or_default();
         let replay = self.cassette().map(|name| format!(" --replay {}", quoted(&file(name)))).unwrap_or_default();
-        let input = input.unwrap_or_default();
-        let sandbox = if self.opts_out() { " --sandbox opt-out" } else { "" };
-        format!("aivm run {} --workspace {}{input}{replay}{sandbox}", quoted(&program), quoted(&workspace))
+        format!("{cd}aivm run {}{workspace}{input}{replay}", quoted(&file("pipeline.aivm")))
     }
 
     /// Are there workers in it that ask for no sandbox?

@@ -54,6 +54,9 @@ pub struct How {
     /// Say nothing but the result
     #[arg(long, short)]
     pub quiet: bool,
+    /// To end so, in its word, is what is asked for, as being sent is.
+    #[arg(skip)]
+    pub as_asked: &'static [&'static str],
 }
 
 /// The most that one run takes; then it waits for somebody.

@@ -80,14 +80,25 @@ pub struct DiffArgs {
     pub other: String,
 }
 
+/// How a run is gone on with, by whatever command.
+#[derive(Debug, Default, Group)]
+pub struct GoOn {
+    /// What holds commands to their effects (as aivm.toml says otherwise)
+    #[arg(long, value_enum)]
+    pub sandbox: Option<crate::config::SandboxFlag>,
+    /// Say nothing but the result
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
 /// `cancel`
 #[derive(Debug, Group)]
 pub struct CancelArgs {
     /// The run, or how its name begins
     pub run: String,
-    /// Say nothing but the result
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How the run goes on
+    #[command(flatten)]
+    pub on: GoOn,
 }
 
 /// `resume`
@@ -114,12 +125,9 @@ pub struct ResumeArgs {
     /// A new limit of tokens, as 20kt
     #[arg(long, value_name = "TOKENS")]
     pub max_tokens: Option<aivm_schema::unit::Tokens>,
-    /// What holds commands to their effects (as aivm.toml says otherwise)
-    #[arg(long, value_enum)]
-    pub sandbox: Option<crate::config::SandboxFlag>,
-    /// Say nothing but the result
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How the run goes on
+    #[command(flatten)]
+    pub on: GoOn,
 }
 
 /// `settle`
@@ -137,9 +145,9 @@ pub struct SettleArgs {
     /// The word that it said
     #[arg(long, value_name = "WORD")]
     pub verdict: Option<String>,
-    /// Say nothing but the result
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How the run goes on
+    #[command(flatten)]
+    pub on: GoOn,
 }
 
 /// `approve`
@@ -161,9 +169,9 @@ pub struct ApproveArgs {
     /// The digest of what was shown, or how it begins: anything else is not decided
     #[arg(long, value_name = "DIGEST")]
     pub subject: Option<String>,
-    /// Say nothing but the result
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How the run goes on
+    #[command(flatten)]
+    pub on: GoOn,
 }
 
 /// `rollback`
@@ -180,9 +188,9 @@ pub struct RollbackArgs {
     /// This undoer's work has been done by hand
     #[arg(long, value_name = "STEP~undo")]
     pub done: Vec<String>,
-    /// Say nothing but the result
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How the run goes on
+    #[command(flatten)]
+    pub on: GoOn,
 }
 
 /// `fork`
@@ -208,9 +216,9 @@ pub struct ForkArgs {
     /// What is recorded or replayed
     #[command(flatten)]
     pub tape: super::Tape,
-    /// Say nothing but the result
-    #[arg(long, short)]
-    pub quiet: bool,
+    /// How the run goes on
+    #[command(flatten)]
+    pub on: GoOn,
 }
 
 /// `upgrade`

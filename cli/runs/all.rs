@@ -33,7 +33,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
     let mut all = All {
         disk: &disk,
         mint: &mint,
-        outside: crate::config::outside(args.sandbox)?,
+        outside: crate::config::outside(args.on.sandbox)?,
         args,
         json: global.json,
         colours,
@@ -50,7 +50,7 @@ pub fn all(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
             break;
         }
     }
-    if !global.json && !args.quiet {
+    if !global.json && !args.on.quiet {
         let left = match all.left {
             0 => String::new(),
             n => format!(", {n} left waiting: aivm runs --status parked"),

@@ -11,7 +11,7 @@ const LEAST: usize = 8;
 
 /// `aivm approve RUN [OUTCOME]`.
 pub fn approve(global: &Global, args: &ApproveArgs) -> Result<Exit, Failure> {
-    crate::runs::resume::go_on(global, &args.run, args.quiet, |run, mint, store, name| {
+    crate::runs::resume::go_on(global, &args.run, &args.on, &[], |run, mint, store, name| {
         let questions = run.questions();
         let keys: Vec<String> = questions.iter().map(|question| question.call.key.to_string()).collect();
         let fitting =

@@ -27,20 +27,17 @@ pub fn cancel(global: &Global, args: &CancelArgs) -> Result<Exit, Failure> {
             .help(format!("see how: aivm show {}", row.id)));
     }
     if disk.is_carried(&row.id) {
-        row = ask(&disk, row, args.quiet || global.json)?;
+        row = ask(&disk, row, args.on.quiet || global.json)?;
         if !is_open(&row) {
             return Ok(told(global, args, &row));
         }
         // Its process has gone without hearing it.
     }
     drop(disk);
-    let exit = resume::go_on(global, &row.id, args.quiet, |run, mint, _, _| {
+    resume::go_on(global, &row.id, &args.on, &["cancelled"], |run, mint, _, _| {
         run.cancel(mint.now(), &crate::project::who());
         Ok(())
-    })?;
-    // To be cancelled is what was asked for.
-    let now = find::run(&store::existing()?, &row.id)?;
-    Ok(if exit == Exit::FAILED && now.status == "cancelled" { Exit::SENT } else { exit })
+    })
 }
 
 /// Has the run not ended?
@@ -75,7 +72,7 @@ fn told(global: &Global, args: &CancelArgs, row: &RunRow) -> Exit {
     let word = status_word(row, None);
     if global.json {
         println!("{}", json!({"v": 1, "run": row.id, "status": row.status}));
-    } else if !args.quiet {
+    } else if !args.on.quiet {
         say(&format!("{word} · run {}", row.id));
     }
     match row.status.as_str() {

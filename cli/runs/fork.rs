@@ -83,7 +83,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
             kept: Kept::of(&crate::project::state_folder(), &id),
             params: started.params.clone().into_iter().collect(),
             mock: started.mock,
-            outside: crate::config::outside(None)?,
+            outside: crate::config::outside(args.on.sandbox)?,
         },
         limits: started.limits,
         timeout_ms: started.timeout_ms,
@@ -113,7 +113,7 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
         return Err(coded(&StoreError::Gone(row.id).to_string()));
     }
     store.begin(began).map_err(|error| coded(&error.to_string()))?;
-    let how = How { quiet: args.quiet, ..How::default() };
+    let how = How { quiet: args.on.quiet, ..How::default() };
     let carried = run::carry(global, &how, &module, &store, async |observer| {
         driver::run(module.clone(), flowing, options, store.clone(), mint, observer).await
     });

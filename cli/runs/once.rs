@@ -1,6 +1,6 @@
 //! `run --id NAME`: a run that is started once, however often it is asked for.
 
-use crate::args::{Global, RunArgs};
+use crate::args::{Global, GoOn, RunArgs};
 use crate::fail::{Exit, Failure, coded};
 use crate::module::Program;
 use crate::runs::find;
@@ -41,8 +41,9 @@ pub fn run(global: &Global, args: &RunArgs, id: &str, program: &Program) -> Resu
                 std::thread::sleep(PAUSE);
             }
         }
+        let on = GoOn { sandbox: args.how.sandbox, quiet: args.how.quiet };
         let ended = match there {
-            true => resume::go_on(global, id, args.how.quiet, |_, _, _, _| Ok(())),
+            true => resume::go_on(global, id, &on, &[], |_, _, _, _| Ok(())),
             false => run::run(global, &args.how, Some((id, input.clone())), program),
         };
         match ended {

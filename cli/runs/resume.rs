@@ -1,7 +1,6 @@
 //! `resume`, `settle`: how a run goes on that was interrupted or waits for somebody.
 
-use crate::args::{Global, How, ResumeArgs, SettleArgs, Settled, Tape};
-use crate::config::SandboxFlag;
+use crate::args::{Global, GoOn, How, ResumeArgs, SettleArgs, Settled, Tape};
 use crate::fail::{Exit, Failure, coded};
 use crate::out::say;
 use crate::runs::find;
@@ -23,7 +22,7 @@ use std::sync::Arc;
 
 /// `aivm resume RUN`.
 pub fn resume(global: &Global, args: &ResumeArgs) -> Result<Exit, Failure> {
-    go_on_by(global, &args.run, args.quiet, (&args.tape, args.sandbox), |run, mint, _, _| {
+    go_on_by(global, &args.run, (&args.on, &[]), &args.tape, |run, mint, _, _| {
         raise(run, mint, args);
         Ok(())
     })
@@ -44,7 +43,7 @@ pub fn raise(run: &mut aivm_vm::Run, mint: &Mint, args: &ResumeArgs) {
 
 /// `aivm settle RUN STEP happened|not-happened`.
 pub fn settle(global: &Global, args: &SettleArgs) -> Result<Exit, Failure> {
-    let ended = go_on(global, &args.run, args.quiet, |run, mint, store, _| {
+    let ended = go_on(global, &args.run, &args.on, &[], |run, mint, store, _| {
         let call = run.unknown().find(|call| call.key.to_string() == args.step).cloned();
         let Some(call) = call else {
             let keys: Vec<String> = run.unknown().map(|call| call.key.to_string()).collect();
@@ -99,17 +98,18 @@ fn is_taken_back(name: &str) -> Result<bool, Failure> {
 pub fn go_on(
     global: &Global,
     name: &str,
-    quiet: bool,
+    on: &GoOn,
+    as_asked: &'static [&'static str],
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
-    go_on_by(global, name, quiet, (&Tape::default(), None), tell)
+    go_on_by(global, name, (on, as_asked), &Tape::default(), tell)
 }
 
 fn go_on_by(
     global: &Global,
     name: &str,
-    quiet: bool,
-    (tape, sandbox): (&Tape, Option<SandboxFlag>),
+    (on, as_asked): (&GoOn, &'static [&'static str]),
+    tape: &Tape,
     tell: impl FnOnce(&mut aivm_vm::Run, &Mint, &dyn Store, &str) -> Result<(), Failure>,
 ) -> Result<Exit, Failure> {
     let disk = crate::store::existing()?;
@@ -124,13 +124,13 @@ fn go_on_by(
     crate::secret::ready()?;
     aivm_host::secret::learn(module.module());
     let process = crate::cassette::resume(tape, started.cassette.as_ref())?;
-    if let (Some(cassette), None, false) = (&started.cassette, crate::cassette::of(tape)?, quiet || global.json) {
+    if let (Some(cassette), None, false) = (&started.cassette, crate::cassette::of(tape)?, on.quiet || global.json) {
         say(&format!("it goes on as it began: {}", crate::cassette::text(cassette)));
     }
     tell(&mut run, &mint, &kept, &row.id)?;
-    let options = options(&run, started, global.json, crate::config::outside(sandbox)?, process);
+    let options = options(&run, started, global.json, crate::config::outside(on.sandbox)?, process);
     let store: Rc<dyn Store> = Rc::new(kept);
-    let how = How { quiet, ..How::default() };
+    let how = How { quiet: on.quiet, as_asked, ..How::default() };
     run::carry(global, &how, &module, &store, async |observer| {
         driver::drive(run, history, options, store.clone(), mint, observer).await
     })

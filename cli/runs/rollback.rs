@@ -18,7 +18,7 @@ pub fn rollback(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
     if args.plan {
         return plan(global, args);
     }
-    let ended = resume::go_on(global, &args.run, args.quiet, |run, mint, _, name| {
+    let ended = resume::go_on(global, &args.run, &args.on, &["cancelled", "failed"], |run, mint, _, name| {
         let keys: Vec<String> = run.undoable().iter().map(ToString::to_string).collect();
         if run.has_finished() && keys.is_empty() {
             return Err(nothing(name));
@@ -33,8 +33,12 @@ pub fn rollback(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
             false => Err(unknown(args.to.as_deref().unwrap_or_default(), &keys)),
         }
     })?;
-    // That the run is cancelled is what was asked for.
-    Ok(if ended == Exit::FAILED { Exit::SENT } else { ended })
+    if !global.json && !args.on.quiet {
+        let disk = crate::store::existing()?;
+        let row = find::run(&disk, &args.run)?;
+        say_stays(&staying(&find::look(&disk, &row.id, From::Start)?));
+    }
+    Ok(ended)
 }
 
 fn nothing(name: &str) -> Failure {
@@ -70,10 +74,14 @@ fn plan(global: &Global, args: &RollbackArgs) -> Result<Exit, Failure> {
     for key in keys {
         println!("{}~undo", plain(&key));
     }
-    for key in stays {
-        say(&format!("stays, for nothing takes it back: {}", plain(&key)));
-    }
+    say_stays(&stays);
     Ok(Exit::SENT)
+}
+
+fn say_stays(keys: &[String]) {
+    for key in keys {
+        say(&format!("stays, for nothing takes it back: {}", plain(key)));
+    }
 }
 
 /// The calls that changed the world, or may have, and that no rollback takes back.

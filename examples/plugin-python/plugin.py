@@ -2,7 +2,7 @@
 
     [worker.reverse]
     plugin = ["python3", "plugin.py", "SCHEMA-FOLDER"]
-    effect = "pure"
+    effect = "read"
 """
 
 import struct

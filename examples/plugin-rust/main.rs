@@ -3,7 +3,7 @@
 //!
 //!     [worker.measure]
 //!     plugin = ["./plugin-rust"]
-//!     effect = "pure"
+//!     effect = "read"
 //!     words = ["long", "short"]
 
 #![allow(clippy::disallowed_methods)] // A program does I/O.

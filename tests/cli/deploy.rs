@@ -16,6 +16,22 @@ fn example() -> tempfile::TempDir {
     dir
 }
 
+/// As its page says it: the command that is printed, then `approve`.
+#[test]
+fn the_copy_is_run_and_taken_back_as_its_page_says() {
+    let dir = folder();
+    let copied = json(&aivm(dir.path(), &["try", "deploy", "--copy", "deploy", "--json"]));
+    let run = copied["run"].as_str().expect("a command").replace("aivm run", "\"$AIVM\" run");
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", &format!("{run} --id d -q")]).current_dir(dir.path()).env("AIVM", env!("CARGO_BIN_EXE_aivm"));
+    shell.env("HOME", dir.path()).env_remove("AIVM_STATE").env_remove("AIVM_SANDBOX").env_remove("XDG_CONFIG_HOME");
+    assert_eq!(shell.output().expect("a shell").status.code(), Some(4));
+    let inside = dir.path().join("deploy");
+    let cancelled = aivm(&inside, &["approve", "d", "cancel", "-q"]);
+    assert_eq!(cancelled.status.code(), Some(1), "{}", stderr(&cancelled));
+    nothing_is_left(&inside);
+}
+
 /// The processes of the app that are alive.
 fn apps(folder: &Path) -> Vec<String> {
     let here = folder.canonicalize().expect("a path");

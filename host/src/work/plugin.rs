@@ -236,7 +236,10 @@ async fn serve(
     listening.abort();
     let said = locked(&last).clone();
     if let Some(reason) = said.strip_prefix(orders::SAYS) {
-        return error("E0970", format!("the plugin of `{name}` cannot be started: {reason}"));
+        return error(
+            "E0970",
+            format!("the plugin of `{name}` cannot be started in its sandbox: {reason} (`aivm explain E0970`)"),
+        );
     }
     if let Some(reason) = reason {
         return error("E0972", format!("the plugin of `{name}` was ended: {reason}"));
