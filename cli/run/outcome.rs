@@ -31,11 +31,17 @@ impl Outcome {
     pub fn of(report: &Report, module: &Module) -> Outcome {
         let end = match &report.ending {
             Ending::Parked(why, questions) => {
-                let spent = |what: &str| ("E0770", format!("the run has spent its limit of {what}"), String::new());
+                let run = &report.run;
+                let spent = |what: &str, more: &str| {
+                    let message = format!(
+                        "what comes next does not fit into the run's limit of {what}; with more it goes on: aivm resume {run} {more}"
+                    );
+                    ("E0770", message, String::new())
+                };
                 let (code, message, step) = match why {
-                    Why::Limit(Limit::Calls) => spent("calls: raise --max-calls"),
-                    Why::Limit(Limit::Money) => spent("money: raise --max-cost"),
-                    Why::Limit(Limit::Tokens) => spent("tokens: raise --max-tokens"),
+                    Why::Limit(Limit::Calls) => spent("calls", "--max-calls N"),
+                    Why::Limit(Limit::Money) => spent("money", "--max-cost MONEY"),
+                    Why::Limit(Limit::Tokens) => spent("tokens", "--max-tokens TOKENS"),
                     Why::Unknown(keys) => {
                         let first = keys.first().map(ToString::to_string).unwrap_or_default();
                         let settle = format!("aivm settle {} '{first}' happened|not-happened", report.run);
