@@ -51,15 +51,20 @@ fn obey(order: &OsString, argv: &[OsString]) -> Result<ExitCode, String> {
     }
     limits(&order)?;
     powers()?;
-    let scoped = match &order.files {
-        Some(files) => land(files, order.network).map(|()| true)?,
-        // Sockets without a name in the file system are the network's; where they cannot be cut off, there are none.
-        None => !order.network || scope(),
+    let (scoped, apart) = match &order.files {
+        Some(files) => land(files, order.network).map(|()| (true, true))?,
+        None => {
+            let scoped = scope();
+            (scoped, scoped || stand_apart())
+        }
     };
     calls::filter(&calls::Left {
         internet: order.network || order.files.is_none(),
-        local: scoped && order.files.is_none(),
-        modes: !order.fixed,
+        // A socket of this machine leads to its services, by a file or without: who has no network has none. Those without a file are
+        // the network's; where they cannot be cut off, there are none either.
+        local: order.network && scoped && order.files.is_none(),
+        // The program of process 1 is a file outside, and would be changed by whoever can follow the way to it.
+        modes: !order.fixed && apart,
         alone: order.files.is_none(),
     })?;
     if argv.is_empty() {
@@ -191,6 +196,20 @@ fn land(files: &Files, network: bool) -> Result<(), String> {
         landlock::RulesetStatus::FullyEnforced => Ok(()),
         other => Err(format!("Landlock: {other:?}")),
     }
+}
+
+/// What is outside of this process's own is not looked into: not even by `/proc`, whose ways through another process lead out of this
+/// view of the files. Any domain of Landlock does that, here one that only refuses to make what nobody may make anyway; false:
+/// there is no Landlock.
+fn stand_apart() -> bool {
+    let rules = || {
+        Ruleset::default()
+            .set_compatibility(CompatLevel::HardRequirement)
+            .handle_access(AccessFs::MakeBlock)?
+            .create()?
+            .restrict_self()
+    };
+    rules().is_ok()
 }
 
 /// Nothing outside of this process's own is signalled, nor spoken to by a socket without a file; false: it cannot be done.

@@ -32,6 +32,8 @@ const MOST_SESSIONS: usize = 256;
 const IDLE: Duration = Duration::from_secs(6 * 60 * 60);
 /// So long it is waited until a client has taken a word of progress.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So long it is waited at the end until a client has taken the last answers.
+const LAST: Duration = Duration::from_secs(3);
 /// Under which path it is served.
 const PATH: &str = "/mcp";
 
@@ -100,8 +102,12 @@ async fn over_stdio(tools: Tools) -> Result<(), Failure> {
         ended = &mut served => return ended.map(|_| ()).map_err(|error| failed(&error)),
         () = left => {}
     }
-    // The last answers go out.
-    served.await.map(|_| ()).map_err(|error| failed(&error))
+    // The last answers go out, to a client that reads them.
+    tokio::select! {
+        ended = &mut served => ended.map(|_| ()).map_err(|error| failed(&error)),
+        () = told() => Ok(()),
+        () = tokio::time::sleep(LAST) => Ok(()),
+    }
 }
 
 async fn over_http(door: Door, tools: Tools) -> Result<(), Failure> {

@@ -209,7 +209,10 @@ pub fn carry(
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
-    let mut report = runtime.block_on(drive(&mut *observer)).map_err(|error| left(&error, how))?;
+    let report = runtime.block_on(drive(&mut *observer));
+    // What nobody waits for any more, a name that is looked up, holds nothing up.
+    runtime.shutdown_background();
+    let mut report = report.map_err(|error| left(&error, how))?;
     drop(observer);
     for step in &mut report.steps {
         if let Some(error) = step.error.as_mut().filter(|error| error.step.is_empty()) {

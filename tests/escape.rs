@@ -81,6 +81,7 @@ impl Ground {
         let address = SocketAddr::from_abstract_name(&abstract_name).expect("an address");
         listen(UnixListener::bind_addr(&address).expect("a socket"));
         listen(UnixListener::bind(path("other/docker.sock")).expect("a socket"));
+        listen(UnixListener::bind(path("project/app.sock")).expect("a socket"));
         let daemon = PathBuf::from(format!("/run/{abstract_name}.sock"));
         let daemon = UnixListener::bind(&daemon).ok().map(|socket| {
             listen(socket);

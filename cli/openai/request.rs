@@ -132,7 +132,16 @@ impl Message {
         let address = address.ok_or_else(|| Refusal::wrong(format!("a part of the type `{kind}` is not read here")))?;
         let file = address.strip_prefix("data:").and_then(|rest| rest.split_once(";base64,"));
         let file = file.and_then(|(media_type, data)| Some((media_type.to_owned(), from_base64(data)?)));
+        let file = file.filter(|(media_type, _)| is_of_others(media_type));
         self.files.push(file.ok_or_else(|| Refusal::wrong("a file must be there itself, as `data:TYPE;base64,…`"))?);
         Ok(())
     }
+}
+
+/// Is this a type of files, and not one of the values that this program makes itself?
+fn is_of_others(media_type: &str) -> bool {
+    let named = media_type.split_once('/').is_some_and(|(kind, sort)| !kind.is_empty() && !sort.is_empty());
+    named
+        && media_type.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ')
+        && !media_type.starts_with("application/vnd.aivm")
 }

@@ -87,6 +87,7 @@ fn start(nth: usize, server: Arc<Server>) -> Result<(UnboundedSender<Request>, J
     let carry = move || {
         let carrier = Rc::new(Carrier { server, exit: Cell::new(Exit::SENT) });
         LocalSet::new().block_on(&events, carrier.clone().carry(requested));
+        events.shutdown_background();
         carrier.exit.get()
     };
     let thread = std::thread::Builder::new().name(format!("aivm-carrier-{nth}")).spawn(carry);

@@ -28,6 +28,8 @@ pub fn of(value: &str) -> BTreeSet<String> {
     for whole in wholes {
         let mut encoded = Vec::new();
         texts(whole, &mut encoded);
+        // As names of hosts are written, and of variables.
+        encoded.extend([whole.to_lowercase(), whole.to_uppercase()]);
         bytes(whole.as_bytes(), &mut encoded);
         forms.extend(encoded.into_iter().filter(|form| form.len() >= LEAST_ENCODED));
         forms.insert(whole.to_owned());
@@ -131,6 +133,12 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_secret_in_another_case_is_one() {
+        let forms = of("tok-5up3rS3cret");
+        assert!(forms.contains("tok-5up3rs3cret") && forms.contains("TOK-5UP3RS3CRET"));
     }
 
     #[test]

@@ -34,6 +34,12 @@ fn pipelines_are_models() {
     assert_eq!(seen["messages"][1], json!({"role": "user", "content": "hello"}));
 }
 
+/// A request with a file of this type.
+fn files(media_type: &str) -> Value {
+    let part = json!({"type": "file", "file": {"file_data": format!("data:{media_type};base64,eA==")}});
+    json!({"model": "shout", "messages": [{"role": "user", "content": [part]}]})
+}
+
 #[test]
 fn what_goes_wrong_has_a_status_and_the_form_of_the_interface() {
     let dir = project();
@@ -48,6 +54,9 @@ fn what_goes_wrong_has_a_status_and_the_form_of_the_interface() {
         ("/v1/responses", json!({"model": "shout", "input": "x", "previous_response_id": "y"}), 400, "E0949"),
         (chats, chat("fails", "hi"), 422, "E0717"),
         (chats, chat("asks", "hi"), 422, "E0773"),
+        (chats, json!({"model": "shout", "messages": [], "x": vec![0; 100_001]}), 413, "E0949"),
+        (chats, files("application/vnd.aivm.parts"), 400, "E0949"),
+        (chats, files("text/pl\u{1b}ain"), 400, "E0949"),
         ("/v1/none", json!({}), 404, "not_found"),
         ("/v1/models", json!({}), 405, "method_not_allowed"),
     ] {

@@ -1,6 +1,6 @@
 //! Where a listener comes in from a command's network, and what connects to it from there.
 
-use super::rules::Rules;
+use super::rules::{LOOK_UPS, Rules};
 use super::{AT_ONCE, Egress, proxy};
 use aivm_schema::worker::Destination;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
@@ -27,7 +27,8 @@ pub fn open(folder: &Path, list: Vec<Destination>) -> Result<Egress> {
     let held = std::fs::File::open(folder)?;
     let door = UnixListener::bind(Path::new("/proc/self/fd").join(held.as_raw_fd().to_string()).join(SOCKET))?;
     let (socket, refused) = (folder.join(SOCKET), Arc::default());
-    let rules = Arc::new(Rules { list, refused: Arc::clone(&refused) });
+    let look_ups = Arc::new(Semaphore::new(LOOK_UPS));
+    let rules = Arc::new(Rules { list, refused: Arc::clone(&refused), look_ups });
     let served = tokio::spawn(serve(door, socket.clone(), rules));
     Ok(Egress { socket, refused, served })
 }

@@ -94,7 +94,7 @@ fn asked(request: &Request<Incoming>) -> Result<(Host, u16), &'static str> {
     let authority = uri.authority().filter(|authority| !authority.as_str().contains('@')).ok_or(whole)?;
     let port = match (connects, uri.scheme_str(), authority.port_u16()) {
         (true, None, Some(port)) | (false, Some("http"), Some(port)) => port,
-        (false, Some("http"), None) => 80,
+        (false, Some("http"), None) if authority.as_str().ends_with(authority.host()) => 80,
         _ => return Err(whole),
     };
     Ok((Host::parse(authority.host())?, port))
@@ -110,7 +110,8 @@ async fn connect(rules: &Rules, host: &Host, port: u16) -> Result<TcpStream, Not
             // Who lists it means this machine, whatever a name server says.
             Host::Name(name) if name == "localhost" => vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()],
             Host::Name(name) => {
-                let addresses = look_up(name.clone()).await.map_err(|error| failed(&error))?;
+                let place = rules.look_ups.clone().acquire_owned().await.map_err(|error| failed(&error))?;
+                let addresses = look_up(name.clone(), place).await.map_err(|error| failed(&error))?;
                 rules.connectable(name, port, &addresses).map_err(Not::Allowed)?;
                 addresses
             }
@@ -141,7 +142,7 @@ async fn pass(
     let name = if port == 80 { host.to_string() } else { format!("{host}:{port}") };
     head.headers.insert(HOST, HeaderValue::from_str(&name)?);
     let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
-    head.uri = path.parse::<Uri>()?;
+    head.uri = if path.starts_with('/') { path.parse::<Uri>()? } else { format!("/{path}").parse::<Uri>()? };
     head.version = Version::HTTP_11;
     let response = sender.send_request(Request::from_parts(head, body)).await?;
     let (mut head, body) = response.into_parts();

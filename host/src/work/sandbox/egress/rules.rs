@@ -5,14 +5,20 @@ use crate::work::http::guard;
 use aivm_schema::worker::{Destination, Host};
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError};
+use tokio::sync::Semaphore;
 
 /// So many refusals are told.
 const TOLD: usize = 3;
+
+/// So many names are looked up at once for a command. A server of names that never answers holds no more threads than these.
+pub const LOOK_UPS: usize = 4;
 
 /// What a list lets through, and what it did not.
 pub struct Rules {
     pub list: Vec<Destination>,
     pub refused: Arc<Refused>,
+    /// So many names may be looked up at once.
+    pub look_ups: Arc<Semaphore>,
 }
 
 impl Rules {
@@ -52,7 +58,11 @@ mod tests {
     use super::*;
 
     fn rules(list: &[&str]) -> Rules {
-        Rules { list: list.iter().map(|entry| Destination::parse(entry).unwrap()).collect(), refused: Arc::default() }
+        Rules {
+            list: list.iter().map(|entry| Destination::parse(entry).unwrap()).collect(),
+            refused: Arc::default(),
+            look_ups: Arc::new(Semaphore::new(LOOK_UPS)),
+        }
     }
 
     #[test]
