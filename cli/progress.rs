@@ -108,6 +108,10 @@ impl Progress {
         } else {
             line.extend(wrap(&more, width).into_iter().map(|part| MORE.to_owned() + &part));
         }
+        for first in record.first() {
+            let parts = wrap(&plain(&format!("first {first}")).replace('\n', "␊"), width);
+            line.extend(parts.into_iter().map(|part| MORE.to_owned() + &paint(self.colours, "33", &part)));
+        }
         // What failed inside has said so itself.
         if let Some(error) = record.error.as_ref().filter(|error| error.step.is_empty() || error.step == record.key) {
             let parts = wrap(&plain(&error.message), width);

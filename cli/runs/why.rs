@@ -287,8 +287,8 @@ impl Explained<'_> {
             let text = wrap(&one_line(text), width().saturating_sub(12)).join(&format!("\n{:16}", ""));
             out.push_str(&format!("    {}{text}\n", paint(colours, "2", &format!("{name:<12}"))));
         };
-        if let Some(refused) = &record.refused {
-            line("first", refused);
+        for first in record.first() {
+            line("first", first);
         }
         line("it", &self.said);
         if let Some((number, text)) = self.rule {

@@ -118,6 +118,26 @@ fn each_failure_of_a_model_says_what_it_was() {
 }
 
 #[test]
+fn a_model_that_was_passed_over_is_told_of_with_its_cause() {
+    let (first, second) =
+        (Fake::new(vec![Reply::Status(429, "retry-after: 7", "{}".into())]), Fake::new(vec![text("b")]));
+    let dir = project(&[&first, &second], &PLAIN.replace("\"a/m\"", "[\"a/m\", \"b/m\"]"));
+    let cause = "E0903: a/m refused for its rate limit: again in 7 s";
+    let output = aivm(dir.path(), &["run", "p.aivm", "--in", "the input"]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("b", Some(0)), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&format!("first {cause}")), "{}", stderr(&output));
+    let report = json(&run(&dir, &[]));
+    assert_eq!(report["steps"][0]["models_passed_over"], serde_json::json!([cause]), "{report}");
+    let id = report["run"].as_str().expect("a run");
+    for command in [&["show", id][..], &["why", id, "w"], &["logs", id]] {
+        let told = stdout(&aivm(dir.path(), command));
+        assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(&format!("first {cause}")), "{told}");
+        let told = stdout(&aivm(dir.path(), &[command, &["--json"]].concat()));
+        assert!(told.contains(&format!("\"models_passed_over\":[\"{cause}\"]")), "{told}");
+    }
+}
+
+#[test]
 fn a_model_that_hangs_ends_with_its_deadline() {
     let fake = Fake::new(vec![Reply::Stall(std::time::Duration::from_secs(600))]);
     let dir = project(&[&fake], &PLAIN.replace("( w =>", "( w<300ms> =>"));

@@ -235,9 +235,7 @@ fn more(record: &StepRecord, arguments: Option<&String>) -> Vec<(&'static str, S
     if let Some(run) = &record.cached_from {
         more.push(("", format!("cached: answered as in the run {}", one_line(run))));
     }
-    if let Some(refused) = &record.refused {
-        more.push(("33", format!("first {}", one_line(refused))));
-    }
+    more.extend(record.first().map(|first| ("33", format!("first {}", one_line(first)))));
     if let Some(verdict) = record.verdict.as_deref().filter(|verdict| *verdict != record.outcome) {
         more.push(("", format!("said {}", one_line(verdict))));
     }
