@@ -304,6 +304,14 @@ pub fn totals_text(totals: &Totals) -> String {
     out
 }
 
+/// For people: how long a call took, and how much of that it waited for a limit where that is seen: `2.1s (waited 2.0s)`.
+pub fn taken_text(ms: f64, waited_ms: u64) -> String {
+    match waited_ms {
+        0..=100 => time_text(ms),
+        waited => format!("{} (waited {})", time_text(ms), time_text(waited as f64)),
+    }
+}
+
 /// For people: `0.4ms`, `320ms`, `1.2s`, `3m 20s`.
 pub fn time_text(ms: f64) -> String {
     match ms {
@@ -323,5 +331,11 @@ mod tests {
     fn a_minute_has_sixty_seconds() {
         assert_eq!(super::time_text(59_900.0), "59.9s");
         assert_eq!(super::time_text(119_900.0), "2m 0s");
+    }
+
+    #[test]
+    fn a_wait_is_told_where_it_is_seen() {
+        assert_eq!(super::taken_text(2_100.0, 100), "2.1s");
+        assert_eq!(super::taken_text(2_100.0, 2_000), "2.1s (waited 2.0s)");
     }
 }
