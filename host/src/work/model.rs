@@ -2,8 +2,8 @@
 //! becomes a value and a word. A model can only choose a word that its step allows: anything else is a failure.
 
 use super::{Piece, Returned, Task, error, waits};
-use crate::builtin::Body;
-use crate::models::{AskError, Models};
+use crate::builtin::{Body, names};
+use crate::models::{AskError, ModelName, Models};
 use crate::secret;
 use crate::trace::{PASSED_OVER, REFUSED};
 use aivm_schema::module::EndKind;
@@ -39,6 +39,19 @@ pub async fn run(task: &Task, ask: &Ask, models: &Models) -> Returned {
         returned = in_time => returned.unwrap_or_else(|| Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0))),
         () = task.stop.asked() => Returned::stopped(),
     }
+}
+
+/// What can be known of a question before it is asked: that its prompt is a template, and its models have names of some, or names that
+/// stand for some.
+pub fn check(ask: &Ask, is_alias: impl Fn(&str) -> bool) -> Result<(), String> {
+    if question::is_template(&ask.prompt) {
+        names(&ask.prompt).map_err(|reason| format!("E0901: the prompt cannot be filled in: {reason}"))?;
+    }
+    for model in ask.models.iter().filter(|model| !is_alias(model)) {
+        let wrong = |reason| AskError::Construction { model: model.clone(), reason }.to_string();
+        ModelName::parse(model).map_err(wrong)?;
+    }
+    Ok(())
 }
 
 async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
