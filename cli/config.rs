@@ -138,6 +138,14 @@ impl Project {
         if let Some(Err((entry, why))) = sandbox.network.as_ref().map(Network::destinations) {
             return Err(format!("`{entry}` in `network` of `[sandbox]` is no destination: {why}"));
         }
+        for (name, url) in provider.iter().filter_map(|(name, provider)| Some((name, provider.url.as_ref()?))) {
+            let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+            if !begins("http://") && !begins("https://") {
+                return Err(format!(
+                    "`url` of `[provider.{name}]` is `{url}`, and an address begins with http:// or https://: write `http://{url}` if it is at that host"
+                ));
+            }
+        }
         let front = FrontMatter { worker, behaviour, stage, limits };
         Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, mcp, sandbox, root: None })
     }

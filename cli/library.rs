@@ -200,6 +200,14 @@ impl Library for Files {
                 let told = |error: aivm_vm::action::CallError| format!("{}: {}", error.code, error.message);
                 aivm_host::work::http::check(http, &definition.with).map_err(told)
             }
+            #[cfg(feature = "models")]
+            Does::Model(ask) => {
+                // A run takes them from the settings of the store, which may be another file's.
+                aivm_host::work::model::check(ask, |name| {
+                    let is_known = |project: &Project| project.models.models.alias.contains_key(name);
+                    is_known(&self.project) || Project::of_the_store().is_ok_and(|project| is_known(&project))
+                })
+            }
             _ => Ok(()),
         }?;
         if let Some(reason) = aivm_host::cache::refused(definition) {

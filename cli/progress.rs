@@ -2,7 +2,7 @@
 
 use crate::fail;
 use crate::out::{MORE, paint, plain, say, size, wrap};
-use aivm_host::trace::{Event, Observer, StepRecord, Totals, time_text, totals_text};
+use aivm_host::trace::{Event, Observer, StepRecord, Totals, taken_text, time_text, totals_text};
 use aivm_schema::isa::Instruction;
 use aivm_schema::module::{EdgeKind, StepTarget};
 #[cfg(feature = "store")]
@@ -87,7 +87,7 @@ impl Progress {
         let name = name(&record.key, record.attempt, room);
         self.column = self.column.max(name.chars().count()).min(room).min(MOST_KEY);
         let (mark, colour) = mark(record);
-        let time = ms.map(time_text).unwrap_or_default();
+        let time = ms.map(|ms| taken_text(ms, record.waited_ms)).unwrap_or_default();
         let outcome = plain(&record.outcome);
         let what = format!("{name:<0$} → {outcome:<9}", self.column);
         let length = format!("{mark} {what} {time}").chars().count();
@@ -107,6 +107,10 @@ impl Progress {
             let _ = write!(line, "  {more}");
         } else {
             line.extend(wrap(&more, width).into_iter().map(|part| MORE.to_owned() + &part));
+        }
+        for first in record.first() {
+            let parts = wrap(&plain(&format!("first {first}")).replace('\n', "␊"), width);
+            line.extend(parts.into_iter().map(|part| MORE.to_owned() + &paint(self.colours, "33", &part)));
         }
         // What failed inside has said so itself.
         if let Some(error) = record.error.as_ref().filter(|error| error.step.is_empty() || error.step == record.key) {

@@ -9,7 +9,7 @@ use aivm_host::mint::{Clock, SystemClock};
 use aivm_host::recovery::{From, Recovered, RecoveryError};
 use aivm_host::store::disk::{Disk, Journal};
 use aivm_host::store::{RunRow, StoreError};
-use aivm_host::trace::{REFUSED, StepRecord, Totals, dollars, refused_of};
+use aivm_host::trace::{Before, StepRecord, Totals, dollars};
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{ApprovalRequested, Body, Intent, Record, RunStarted};
 use aivm_schema::module::{DEBUG, DEBUG_MEDIA_TYPE, Debug, Module, StepId};
@@ -200,8 +200,8 @@ fn row(disk: &Disk, module: &Module, what: Do, ended: &HashMap<u64, u64>) -> Opt
     };
     let (called, undo) = (matches!(what, Do::Ended(_)), matches!(purpose, Purpose::Undo(_)));
     let cached = aivm_host::cache::run_of(module, &what, |output| disk.get(output));
-    let refused = refused_of(module, &what, |output| disk.get(output));
-    let record = StepRecord::of(module, what)?.cached_from(cached).refused(refused);
+    let before = Before::of_call(&what, |output| disk.get(output));
+    let record = StepRecord::of(module, what)?.cached_from(cached).before(before);
     Some(Row { record, step, called, undo, input, at })
 }
 
@@ -286,14 +286,15 @@ impl Records {
         Ok(Some((seq, record)))
     }
 
-    /// The tool that a model wanted first and was not given, of the outcome of its call.
-    pub fn refused(&self, record: &Record) -> Option<String> {
-        let Body::Outcome(outcome) = &record.body else { return None };
-        // Nobody but models uses tokens: no other artifact is looked up.
-        let output = outcome.result.as_ref().ok().filter(|_| outcome.tokens > 0)?;
-        let output = self.disk.find(output.artifact).ok()??;
-        let own = output.attribute("step") == Some(outcome.key.as_str());
-        output.attribute(REFUSED).filter(|_| own).map(str::to_owned)
+    /// What came before a model answered, of the outcome of its call.
+    pub fn before(&self, record: &Record) -> Before {
+        let before = || {
+            let Body::Outcome(outcome) = &record.body else { return None };
+            // Nobody but models uses tokens: no other artifact is looked up.
+            let output = outcome.result.as_ref().ok().filter(|_| outcome.tokens > 0)?;
+            Some(Before::of(&outcome.key, &self.disk.find(output.artifact).ok()??))
+        };
+        before().unwrap_or_default()
     }
 
     /// Sees what another process has added meanwhile. Was there any?

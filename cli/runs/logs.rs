@@ -6,7 +6,7 @@ use crate::out::one_line;
 use crate::out::short;
 use crate::out::{paint, say};
 use crate::runs::journal::{Records, status_word, waits_word};
-use aivm_host::trace::{dollars, time_text};
+use aivm_host::trace::{Before, dollars, time_text};
 use aivm_schema::journal::{Body, Outcome, Record, RunFinished};
 use aivm_schema::unit::{Money, Tokens};
 use serde_json::Value;
@@ -30,8 +30,8 @@ pub fn logs(global: &Global, args: &LogsArgs) -> Result<Exit, Failure> {
         // Asked before the records are read: what it wrote before it went is read as well.
         let carried = args.follow && records.is_carried();
         while let Some((seq, record)) = records.next()? {
-            let refused = records.refused(&record);
-            printer.print(seq, &record, refused);
+            let before = records.before(&record);
+            printer.print(seq, &record, &before);
         }
         match () {
             () if args.follow && records.catch_up()? => {}
@@ -57,8 +57,7 @@ struct Printer {
 }
 
 impl Printer {
-    /// `refused`: the tool that a model wanted first and was not given.
-    fn print(&mut self, seq: u64, record: &Record, refused: Option<String>) {
+    fn print(&mut self, seq: u64, record: &Record, before: &Before) {
         let Line { what, step, mut text, colour } = self.line(record);
         if self.json {
             let mut line = serde_json::Map::from_iter([
@@ -68,12 +67,14 @@ impl Printer {
                 ("step".to_owned(), step.into()),
             ]);
             line.extend(fields(record));
-            line.extend(refused.map(|refused| ("refused".to_owned(), refused.into())));
+            if let Ok(Value::Object(before)) = serde_json::to_value(before) {
+                line.extend(before);
+            }
             println!("{}", Value::Object(line));
             return;
         }
-        if let Some(refused) = refused {
-            text.push_str(&format!("  first {refused}"));
+        for first in before.models_passed_over.iter().chain(&before.refused) {
+            text.push_str(&format!("  first {first}"));
         }
         let step = step.map(|step| one_line(&step) + "  ").unwrap_or_default();
         let (time, what) =

@@ -7,7 +7,7 @@ use crate::out::{paint, plain, wrap};
 use crate::progress::mark;
 use crate::runs::journal::{self, Row, Told};
 use crate::store;
-use aivm_host::trace::StepRecord;
+use aivm_host::trace::{StepRecord, taken_text};
 use aivm_schema::module::{EdgeKind, StepId};
 use aivm_vm::action::Rule;
 use list::{Outcome, Place, Source, outcomes, path, worker, written};
@@ -287,8 +287,11 @@ impl Explained<'_> {
             let text = wrap(&one_line(text), width().saturating_sub(12)).join(&format!("\n{:16}", ""));
             out.push_str(&format!("    {}{text}\n", paint(colours, "2", &format!("{name:<12}"))));
         };
-        if let Some(refused) = &record.refused {
-            line("first", refused);
+        for first in record.first() {
+            line("first", first);
+        }
+        if record.waited_ms > 100 {
+            line("took", &taken_text(record.ms, record.waited_ms));
         }
         line("it", &self.said);
         if let Some((number, text)) = self.rule {

@@ -146,6 +146,7 @@ mod tests {
                 cached: false,
                 cached_from: None,
                 refused: None,
+                models_passed_over: Vec::new(),
             }
         };
         let took = |texts: &&[&str]| match texts {

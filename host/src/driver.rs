@@ -12,7 +12,7 @@ use crate::process::{Process, Refused, Reply};
 use crate::secret;
 use crate::signals::{Asked, Signals};
 use crate::store::{Store, StoreError};
-use crate::trace::{Event, Observer, StepRecord, Totals, dollars, refused_of};
+use crate::trace::{Before, Event, Observer, StepRecord, Totals, dollars};
 use crate::work::{self, Piece, Prepared, Returned, Stop, Surroundings, Task, builtins, mock};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::journal::RunStarted;
@@ -418,9 +418,9 @@ impl<'a> Driver<'a> {
             return;
         }
         let cached = cache::run_of(self.run.module(), &what, |output| self.store.get(output));
-        let refused = refused_of(self.run.module(), &what, |output| self.store.get(output));
+        let before = Before::of_call(&what, |output| self.store.get(output));
         let Some(record) = StepRecord::of(self.run.module(), what) else { return };
-        let record = record.cached_from(cached).refused(refused);
+        let record = record.cached_from(cached).before(before);
         if self.showing {
             self.observer.event(Event::Ended(&record));
         }

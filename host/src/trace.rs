@@ -10,6 +10,9 @@ use serde::Serialize;
 /// The attribute of what a model returned that says which tool it had wanted and was not given.
 pub const REFUSED: &str = "refused";
 
+/// The attribute of what a model returned that has the models that were asked before it and why each gave no answer, a line each.
+pub const PASSED_OVER: &str = "models_passed_over";
+
 /// One call that ended.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepRecord {
@@ -57,6 +60,47 @@ pub struct StepRecord {
     /// The tool that a model wanted first and was not given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
+    /// The models that were asked before the one that answered, each with why it did not.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models_passed_over: Vec<String>,
+}
+
+/// What came before a model answered.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Before {
+    /// The tool that it wanted first and was not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
+    /// The models that were asked before it, each with why it did not answer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub models_passed_over: Vec<String>,
+}
+
+impl Before {
+    /// Of the call of this key, as what it returned says.
+    pub fn of(key: &str, output: &Artifact) -> Before {
+        // A worker that hands on its input hands on what that is marked with, too.
+        if output.attribute("step") != Some(key) {
+            return Before::default();
+        }
+        let lines = output.attribute(PASSED_OVER).unwrap_or_default().lines();
+        Before {
+            refused: output.attribute(REFUSED).map(str::to_owned),
+            models_passed_over: lines.map(str::to_owned).collect(),
+        }
+    }
+
+    /// The same of a call that has ended; `get` finds what it returned.
+    pub fn of_call(what: &Do, get: impl FnOnce(Checksum) -> Option<Artifact>) -> Before {
+        match what {
+            // Nobody but models uses tokens: no other artifact is looked up.
+            Do::Ended(ended) if ended.usage.tokens > 0 => {
+                let output = ended.output.and_then(get);
+                output.map_or(Before::default(), |output| Before::of(&ended.call.key.to_string(), &output))
+            }
+            _ => Before::default(),
+        }
+    }
 }
 
 impl StepRecord {
@@ -143,6 +187,7 @@ impl StepRecord {
             cached: false,
             cached_from: None,
             refused: None,
+            models_passed_over: Vec::new(),
         }
     }
 
@@ -151,24 +196,15 @@ impl StepRecord {
         StepRecord { cached: run.is_some(), cached_from: run, ..self }
     }
 
-    /// The same of a model that wanted a tool first that it was not given.
-    pub fn refused(self, refused: Option<String>) -> StepRecord {
-        StepRecord { refused, ..self }
+    /// The same with what came before a model answered.
+    pub fn before(self, Before { refused, models_passed_over }: Before) -> StepRecord {
+        StepRecord { refused, models_passed_over, ..self }
     }
-}
 
-/// The tool that a model wanted first and was not given.
-pub fn refused_of(module: &Module, what: &Do, get: impl FnOnce(Checksum) -> Option<Artifact>) -> Option<String> {
-    let Do::Ended(ended) = what else { return None };
-    let worker = module.workers.get(ended.call.worker.index())?;
-    // Only few workers have tools: no other artifact is looked up.
-    if !worker.definition.contains("\"tools\"") {
-        return None;
+    /// What came before a model answered, a line each.
+    pub fn first(&self) -> impl Iterator<Item = &String> {
+        self.models_passed_over.iter().chain(&self.refused)
     }
-    let output = get(ended.output?)?;
-    // A worker that hands on its input hands on what that is marked with, too.
-    let own = output.attribute("step") == Some(ended.call.key.to_string().as_str());
-    output.attribute(REFUSED).filter(|_| own).map(str::to_owned)
 }
 
 fn is_zero(value: &u64) -> bool {
@@ -268,6 +304,14 @@ pub fn totals_text(totals: &Totals) -> String {
     out
 }
 
+/// For people: how long a call took, and how much of that it waited for a limit where that is seen: `2.1s (waited 2.0s)`.
+pub fn taken_text(ms: f64, waited_ms: u64) -> String {
+    match waited_ms {
+        0..=100 => time_text(ms),
+        waited => format!("{} (waited {})", time_text(ms), time_text(waited as f64)),
+    }
+}
+
 /// For people: `0.4ms`, `320ms`, `1.2s`, `3m 20s`.
 pub fn time_text(ms: f64) -> String {
     match ms {
@@ -287,5 +331,11 @@ mod tests {
     fn a_minute_has_sixty_seconds() {
         assert_eq!(super::time_text(59_900.0), "59.9s");
         assert_eq!(super::time_text(119_900.0), "2m 0s");
+    }
+
+    #[test]
+    fn a_wait_is_told_where_it_is_seen() {
+        assert_eq!(super::taken_text(2_100.0, 100), "2.1s");
+        assert_eq!(super::taken_text(2_100.0, 2_000), "2.1s (waited 2.0s)");
     }
 }

@@ -117,7 +117,7 @@ fn an_error_is_a_failure_and_says_why() {
         (
             whole(429, "retry-after: 7\r\n", "slow"),
             "E0914",
-            "got status 429 from 127.0.0.1, to be asked again after 7: slow",
+            "got status 429 from 127.0.0.1, to be asked again in 7 s: slow",
         ),
         (whole(503, "", ""), "E0914", "got status 503 from 127.0.0.1"),
         (whole(404, "", "not\r\nhere\u{1b}[31m"), "E0915", "got status 404 from 127.0.0.1: not here [31m"),

@@ -97,6 +97,11 @@ fn each_failure_of_a_model_says_what_it_was() {
         (Reply::Raw("not json at all".into()), "E0902", "a/m"),
         (Reply::Raw("{\"choices\": []}".into()), "E0906", "a/m"),
         (text(""), "E0906", "it is empty"),
+        (
+            Reply::Raw(r#"{"choices": [{"message": {"content": null, "refusal": "I will not"}}]}"#.into()),
+            "E0905",
+            "a/m refused to answer: I will not",
+        ),
     ];
     let program = PLAIN.replace("=> send", "=> send | cancel");
     for (reply, code, why) in cases {
@@ -115,6 +120,64 @@ fn each_failure_of_a_model_says_what_it_was() {
     let dir = project(&[&first, &second], &program);
     let message = json(&run(&dir, &[]))["steps"][0]["error"]["message"].to_string();
     assert!(message.contains("a/m answered with status 503") && message.contains("b/m answered"), "{message}");
+}
+
+#[test]
+fn a_model_that_was_passed_over_is_told_of_with_its_cause() {
+    let (first, second) =
+        (Fake::new(vec![Reply::Status(429, "retry-after: 7", "{}".into())]), Fake::new(vec![text("b")]));
+    let dir = project(&[&first, &second], &PLAIN.replace("\"a/m\"", "[\"a/m\", \"b/m\"]"));
+    let cause = "E0903: a/m refused for its rate limit: again in 7 s";
+    let output = aivm(dir.path(), &["run", "p.aivm", "--in", "the input"]);
+    assert_eq!((stdout(&output).as_str(), output.status.code()), ("b", Some(0)), "{}", stderr(&output));
+    assert!(stderr(&output).contains(&format!("first {cause}")), "{}", stderr(&output));
+    let report = json(&run(&dir, &[]));
+    assert_eq!(report["steps"][0]["models_passed_over"], serde_json::json!([cause]), "{report}");
+    let id = report["run"].as_str().expect("a run");
+    for command in [&["show", id][..], &["why", id, "w"], &["logs", id]] {
+        let told = stdout(&aivm(dir.path(), command));
+        assert!(told.split_whitespace().collect::<Vec<_>>().join(" ").contains(&format!("first {cause}")), "{told}");
+        let told = stdout(&aivm(dir.path(), &[command, &["--json"]].concat()));
+        assert!(told.contains(&format!("\"models_passed_over\":[\"{cause}\"]")), "{told}");
+    }
+}
+
+#[test]
+fn what_a_question_cannot_be_made_of_is_found_by_check() {
+    let cases = [
+        ("\"Say it.\"", "\"a {{ input\"", "E0901: the prompt cannot be filled in: syntax error"),
+        ("\"a/m\"", "\"gpt-5\"", "E0901: gpt-5 cannot be asked: `gpt-5` is no model: write `provider/model`"),
+    ];
+    for (from, to, why) in cases {
+        let dir = project(&[], &PLAIN.replace(from, to));
+        let output = aivm(dir.path(), &["check", "p.aivm"]);
+        let said = stderr(&output).split_whitespace().filter(|word| *word != "│").collect::<Vec<_>>().join(" ");
+        assert!(!output.status.success() && said.contains(why), "{said}");
+    }
+    let dir = project(&[], &PLAIN.replace("\"a/m\"", "\"fast\""));
+    let settings = std::fs::read_to_string(dir.path().join("aivm.toml")).expect("settings");
+    write(dir.path(), "aivm.toml", &format!("{settings}[models.alias]\nfast = \"a/m\"\n"));
+    let output = aivm(dir.path(), &["check", "p.aivm"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    // What has no value is named.
+    let dir = project(
+        &[],
+        &PLAIN.replace("Say it.", "Say {{ with.b }} and {{ input }}.").replace("model =", "with = { b = 1 }\nmodel ="),
+    );
+    let error = json(&run(&dir, &[]))["steps"][0]["error"].clone();
+    assert!(
+        error["message"].as_str().is_some_and(|said| said.contains("undefined value: `input` in line 1")),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_address_of_a_provider_is_one() {
+    let dir = project(&[], PLAIN);
+    write(dir.path(), "aivm.toml", "[provider.a]\nurl = \"localhost:8080\"\n");
+    let output = aivm(dir.path(), &["check", "p.aivm"]);
+    let said = stderr(&output);
+    assert!(said.contains("E0802") && said.contains("write `http://localhost:8080`"), "{said}");
 }
 
 #[test]
@@ -228,6 +291,12 @@ fn a_model_that_asks_to_be_left_alone_is_asked_again_when_it_said() {
     let steps = json(&output)["steps"].as_array().cloned().expect("steps");
     assert_eq!(steps.len(), 2, "no attempt is wasted: {steps:?}");
     assert!(steps[1]["waited_ms"].as_u64() > Some(500), "{steps:?}");
+    let report = json(&output);
+    let id = report["run"].as_str().expect("a run");
+    for command in [&["show", id][..], &["why", id, "w"]] {
+        let told = stdout(&aivm(dir.path(), command));
+        assert_eq!(told.matches("(waited ").count(), 1, "{told}");
+    }
     let late = Fake::new(vec![Reply::Status(429, "retry-after: 900", "{}".to_owned()), said()]);
     let dir = project(&[&late], program);
     let output = run(&dir, &[]);

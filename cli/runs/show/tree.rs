@@ -7,7 +7,7 @@ use crate::out::plain;
 use crate::out::short;
 use crate::progress::mark;
 use crate::runs::journal::{Open, Row, Stands, Told};
-use aivm_host::trace::{StepRecord, time_text};
+use aivm_host::trace::{StepRecord, taken_text};
 use aivm_schema::journal::ApprovalRequested;
 use aivm_schema::unit::{Money, Tokens};
 use std::collections::HashMap;
@@ -221,7 +221,7 @@ fn ended(row: &Row, name: &str, indent: usize, inside: Option<f64>, arguments: O
         mark,
         colour,
         outcome: one_line(&record.outcome),
-        time: ms.map(time_text).unwrap_or_default(),
+        time: ms.map(|ms| taken_text(ms, record.waited_ms)).unwrap_or_default(),
         usage: usage(record),
         artifact: record.artifact.map(short).unwrap_or_default(),
     };
@@ -235,9 +235,7 @@ fn more(record: &StepRecord, arguments: Option<&String>) -> Vec<(&'static str, S
     if let Some(run) = &record.cached_from {
         more.push(("", format!("cached: answered as in the run {}", one_line(run))));
     }
-    if let Some(refused) = &record.refused {
-        more.push(("33", format!("first {}", one_line(refused))));
-    }
+    more.extend(record.first().map(|first| ("33", format!("first {}", one_line(first)))));
     if let Some(verdict) = record.verdict.as_deref().filter(|verdict| *verdict != record.outcome) {
         more.push(("", format!("said {}", one_line(verdict))));
     }

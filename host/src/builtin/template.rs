@@ -6,7 +6,7 @@ use super::setting::{Kind, Options, Setting};
 use super::{Builtin, Effect, Failure, Output};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, UndefinedBehavior};
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::{Map, Value, json};
 
 /// How many steps a template may take.
@@ -16,6 +16,8 @@ const FUEL: u64 = 10_000_000;
 const MOST_TAG: usize = 1_000;
 /// How far the filter `indent` moves lines at most.
 const MOST_INDENT: usize = 64;
+/// So many characters of an expression are repeated by an error.
+const MOST_NAMED: usize = 80;
 
 pub(super) const BUILTIN: Builtin = Builtin {
     name: "template",
@@ -39,6 +41,8 @@ pub(super) const BUILTIN: Builtin = Builtin {
 fn environment() -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    // Its reports show values.
+    environment.set_debug(false);
     if let Ok(syntax) =
         SyntaxConfig::builder().keep_trailing_newline(true).trim_blocks(true).lstrip_blocks(true).build()
     {
@@ -56,12 +60,12 @@ fn environment() -> Environment<'static> {
 }
 
 fn check(with: &Options<'_>) -> Result<(), Failure> {
-    let environment = environment();
-    if has_long_tag(with.text("text")) {
+    let (environment, text) = (environment(), with.text("text"));
+    if has_long_tag(text) {
         return Err(with.wrong("text", format!("has an expression of more than {MOST_TAG} characters: divide it")));
     }
-    let template = environment.template_from_str(with.text("text"));
-    template.map(|_| ()).map_err(|error| with.wrong("text", format!("does not parse: {}", brief(&error))))
+    let template = environment.template_from_str(text);
+    template.map(|_| ()).map_err(|error| with.wrong("text", format!("does not parse: {}", brief(&error, text))))
 }
 
 /// A text with these values filled in.
@@ -82,9 +86,9 @@ pub fn render_with(
     }
     let mut environment = environment();
     prepare(&mut environment);
-    let template = environment.template_from_str(text).map_err(|error| brief(&error))?;
+    let template = environment.template_from_str(text).map_err(|error| brief(&error, text))?;
     let mut out = Buffer::default();
-    template.render_captured_to(minijinja::Value::from(Serde(vars)), &mut out).map_err(|error| brief(&error))?;
+    template.render_captured_to(minijinja::Value::from(Serde(vars)), &mut out).map_err(|error| brief(&error, text))?;
     String::from_utf8(out.into_bytes()).map_err(|error| error.to_string())
 }
 
@@ -95,14 +99,14 @@ pub fn names(text: &str) -> Result<std::collections::HashSet<String>, String> {
         return Err(format!("an expression has more than {MOST_TAG} characters: divide it"));
     }
     let environment = environment();
-    let template = environment.template_from_str(text).map_err(|error| brief(&error))?;
+    let template = environment.template_from_str(text).map_err(|error| brief(&error, text))?;
     Ok(template.undeclared_variables(false))
 }
 
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
-    let environment = environment();
-    let template = environment.template_from_str(call.with.text("text"));
-    let template = template.map_err(|error| Failure::Template(brief(&error)))?;
+    let (environment, text) = (environment(), call.with.text("text"));
+    let template = environment.template_from_str(text);
+    let template = template.map_err(|error| Failure::Template(brief(&error, text)))?;
     let mut parts = Map::new();
     for part in call.input.parts {
         parts.insert(part.name.to_owned(), part.value()?);
@@ -120,8 +124,8 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
     let mut out = Buffer::default();
     match template.render_captured_to(minijinja::Value::from(Serde(seen)), &mut out) {
         Ok(_) => Ok(Output::new(call.with.text("type"), out.into_bytes())),
-        Err(error) if out.is_full() => Err(Failure::Limit { what: brief(&error), limit: "64 MiB".into() }),
-        Err(error) => Err(Failure::Template(format!("the template does not render: {}", brief(&error)))),
+        Err(error) if out.is_full() => Err(Failure::Limit { what: brief(&error, text), limit: "64 MiB".into() }),
+        Err(error) => Err(Failure::Template(format!("the template does not render: {}", brief(&error, text)))),
     }
 }
 
@@ -151,8 +155,17 @@ fn indent(text: String, width: Option<usize>) -> String {
     text.replace('\n', &format!("\n{space}"))
 }
 
-fn brief(error: &minijinja::Error) -> String {
+/// What is wrong with this template, with the expression that has no value.
+fn brief(error: &minijinja::Error, text: &str) -> String {
     let line = error.line().map(|line| format!(" in line {line}")).unwrap_or_default();
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    format!("{}{detail}{line}", error.kind())
+    let named = error.range().filter(|_| error.kind() == ErrorKind::UndefinedError && error.detail().is_none());
+    let named = named.and_then(|range| text.get(range)).map(|named| {
+        let named = named.split_whitespace().collect::<Vec<_>>().join(" ");
+        match named.char_indices().nth(MOST_NAMED) {
+            Some((at, _)) => format!(": `{}…`", named.get(..at).unwrap_or("")),
+            None => format!(": `{named}`"),
+        }
+    });
+    format!("{}{}{detail}{line}", error.kind(), named.unwrap_or_default())
 }

@@ -61,10 +61,15 @@ impl Models {
         let Some(heard) = heard else {
             return match client.0.exec_chat(target, request, Some(options)).await {
                 Ok(response) => said(model, response),
-                Err(error) => unread::said(&error).ok_or_else(|| failed(error)),
+                Err(error) => match unread::refused(&error) {
+                    Some(reason) => Err(refused(model, &reason)),
+                    None => unread::said(&error).ok_or_else(|| failed(error)),
+                },
             };
         };
-        let mut stream = client.0.exec_chat_stream(target, request, Some(options)).await.map_err(failed)?.stream;
+        let refusal = unread::Refusal::default();
+        let options = options.clone().with_raw_frame_sink(refusal.clone());
+        let mut stream = client.0.exec_chat_stream(target, request, Some(&options)).await.map_err(failed)?.stream;
         let (mut text, mut ended) = (String::new(), None);
         while let Some(event) = stream.next().await {
             match event.map_err(failed)? {
@@ -82,6 +87,9 @@ impl Models {
         };
         let used = end.captured_usage.as_ref().and_then(used);
         let stop = end.captured_stop_reason.clone();
+        if let Some(reason) = refusal.said().filter(|_| text.trim().is_empty()) {
+            return Err(refused(model, &reason));
+        }
         finish(model, text, end.captured_into_tool_calls().unwrap_or_default(), used, stop)
     }
 
@@ -134,8 +142,17 @@ impl Models {
 
 fn said(model: &str, response: ChatResponse) -> Result<Said, AskError> {
     let (used, stop) = (used(&response.usage), response.stop_reason.clone());
-    let calls = response.tool_calls().into_iter().cloned().collect();
-    finish(model, response.into_texts().concat(), calls, used, stop)
+    let calls: Vec<ToolCall> = response.tool_calls().into_iter().cloned().collect();
+    let refusal = response.captured_raw_body.as_ref().and_then(unread::refusal);
+    let text = response.into_texts().concat();
+    match refusal.filter(|_| calls.is_empty() && text.trim().is_empty()) {
+        Some(reason) => Err(refused(model, &reason)),
+        None => finish(model, text, calls, used, stop),
+    }
+}
+
+fn refused(model: &str, reason: &str) -> AskError {
+    AskError::Refused { model: model.to_owned(), reason: shortened(reason) }
 }
 
 fn finish(

@@ -2,9 +2,10 @@
 //! becomes a value and a word. A model can only choose a word that its step allows: anything else is a failure.
 
 use super::{Piece, Returned, Task, error, waits};
-use crate::builtin::Body;
-use crate::models::{AskError, Models};
-use crate::trace::REFUSED;
+use crate::builtin::{Body, names};
+use crate::models::{AskError, ModelName, Models};
+use crate::secret;
+use crate::trace::{PASSED_OVER, REFUSED};
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::Ask;
 use aivm_vm::action::Usage;
@@ -20,6 +21,10 @@ use answer::Answer;
 use question::Question;
 use tools::{Tools, Wanted};
 
+/// So many models that gave no answer are told of, each in so many characters.
+const MOST_CAUSES: usize = 8;
+const MOST_CAUSE: usize = 300;
+
 /// Asks.
 pub async fn run(task: &Task, ask: &Ask, models: &Models) -> Returned {
     let deadline = task.deadline_ms.map(Duration::from_millis);
@@ -34,6 +39,19 @@ pub async fn run(task: &Task, ask: &Ask, models: &Models) -> Returned {
         returned = in_time => returned.unwrap_or_else(|| Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0))),
         () = task.stop.asked() => Returned::stopped(),
     }
+}
+
+/// What can be known of a question before it is asked: that its prompt is a template, and its models have names of some, or names that
+/// stand for some.
+pub fn check(ask: &Ask, is_alias: impl Fn(&str) -> bool) -> Result<(), String> {
+    if question::is_template(&ask.prompt) {
+        names(&ask.prompt).map_err(|reason| format!("E0901: the prompt cannot be filled in: {reason}"))?;
+    }
+    for model in ask.models.iter().filter(|model| !is_alias(model)) {
+        let wrong = |reason| AskError::Construction { model: model.clone(), reason }.to_string();
+        ModelName::parse(model).map_err(wrong)?;
+    }
+    Ok(())
 }
 
 async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
@@ -59,6 +77,7 @@ async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
                 models.health().answered(name);
                 let mut attributes = vec![("model".to_owned(), name.clone())];
                 attributes.extend(refused.map(|refused| (REFUSED.to_owned(), refused)));
+                attributes.extend(passed_over(&failures).map(|lines| (PASSED_OVER.to_owned(), lines)));
                 let (media_type, payload, verdict) = match came {
                     Came::Answer(Answer { verdict, output }) => {
                         (question.form.media_type.clone(), output.into_bytes(), verdict)
@@ -84,6 +103,24 @@ async fn asked(task: &Task, ask: &Ask, models: &Models) -> Returned {
     let message = reasons.join("; ");
     let message = message.strip_prefix(&format!("{code}: ")).map(str::to_owned).unwrap_or(message);
     Returned::Failed { kind: EndKind::Failure, error: error(code, message), usage }
+}
+
+/// Why those that were asked before gave no answer, a line each; none: there were none.
+fn passed_over(failures: &[AskError]) -> Option<String> {
+    let line = |failure: &AskError| {
+        let line = secret::text(&failure.to_string()).split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(MOST_CAUSE) {
+            Some((at, _)) => format!("{}…", line.get(..at).unwrap_or("")),
+            None => line,
+        }
+        .replace('\0', " ")
+    };
+    let mut lines: Vec<String> = failures.iter().take(MOST_CAUSES).map(line).collect();
+    let more = failures.len().saturating_sub(MOST_CAUSES);
+    if more > 0 {
+        lines.push(format!("and {more} more"));
+    }
+    Some(lines.join("\n")).filter(|lines| !lines.is_empty())
 }
 
 /// What comes of a question.

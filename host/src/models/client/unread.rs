@@ -1,9 +1,10 @@
-//! Calls of tools whose arguments are no JSON. The library gives up over the whole answer then; what the model wanted is still
-//! in it, and the model can be told what is wrong with it.
+//! What is in an answer and the library does not read. Calls of tools whose arguments are no JSON: it gives up over the whole
+//! answer then; what the model wanted is still in it, and the model can be told what is wrong with it. And refusals.
 
 use super::{Said, Used};
-use genai::chat::ToolCall;
+use genai::chat::{ChatFrameSink, FrameCtx, RawFrameRef, ToolCall};
 use serde_json::Value;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The answer that the library could not read; none: it failed over something else.
 pub fn said(error: &genai::Error) -> Option<Said> {
@@ -14,6 +15,55 @@ pub fn said(error: &genai::Error) -> Option<Said> {
     }
     let text = body.pointer("/choices/0/message/content").and_then(Value::as_str).unwrap_or("").to_owned();
     Some(Said { text, calls, used: used(body), cut: false })
+}
+
+/// The words of a model that will not answer, beside an answer without any.
+pub fn refusal(body: &Value) -> Option<String> {
+    let said = body.pointer("/choices/0/message/refusal").and_then(Value::as_str);
+    let of_item = |item: &Value| {
+        let parts = item.get("content")?.as_array()?.iter();
+        parts.filter_map(|part| part.get("refusal")?.as_str()).next().map(str::to_owned)
+    };
+    let found = match said {
+        Some(said) => Some(said.to_owned()),
+        None => body.get("output")?.as_array()?.iter().find_map(of_item),
+    };
+    found.filter(|said| !said.trim().is_empty())
+}
+
+/// The same of the answer that the library could not read.
+pub fn refused(error: &genai::Error) -> Option<String> {
+    let genai::Error::ChatResponseGeneration { response_body: body, .. } = error else { return None };
+    refusal(body)
+}
+
+/// The same of an answer that comes in pieces.
+#[derive(Clone, Default)]
+pub struct Refusal(Arc<Mutex<String>>);
+
+impl Refusal {
+    /// What has come of it; none: it is no refusal.
+    pub fn said(&self) -> Option<String> {
+        let said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(said.clone()).filter(|said| !said.trim().is_empty())
+    }
+}
+
+impl ChatFrameSink for Refusal {
+    fn on_frame(&self, _: &FrameCtx, frame: RawFrameRef<'_>) {
+        if !frame.data.contains("refusal") {
+            return;
+        }
+        let Some(frame) = frame.json() else { return };
+        // The second protocol has the piece itself as `delta`.
+        let piece = match frame.get("type").and_then(Value::as_str) {
+            Some("response.refusal.delta") => frame.get("delta"),
+            _ => frame.pointer("/choices/0/delta/refusal"),
+        };
+        if let Some(piece) = piece.and_then(Value::as_str) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).push_str(piece);
+        }
+    }
 }
 
 /// As the two protocols of OpenAI have them: arguments are a text, and JSON only if the model wrote JSON.
@@ -71,5 +121,16 @@ mod tests {
             assert_eq!(calls, expected.map(|(id, name, arguments)| (id.to_owned(), name.to_owned(), arguments)));
         }
         assert!(calls(&json!({"choices": [{"message": {"content": "hello"}}]})).is_none());
+    }
+
+    #[test]
+    fn refusals_are_found_in_both_protocols() {
+        let chat = json!({"choices": [{"message": {"content": null, "refusal": "I will not"}}]});
+        let parts = json!([{"type": "refusal", "refusal": "I will not"}]);
+        let responses = json!({"output": [{"type": "reasoning"}, {"type": "message", "content": parts}]});
+        for body in [chat, responses] {
+            assert_eq!(refusal(&body).as_deref(), Some("I will not"), "{body}");
+        }
+        assert_eq!(refusal(&json!({"choices": [{"message": {"content": "hello", "refusal": null}}]})), None);
     }
 }

@@ -91,9 +91,10 @@ pub(super) async fn failure(response: Response, http: &Http, name: &str) -> Call
     let host = response.url().host_str().unwrap_or("").to_owned();
     let again = http.retry.contains(&status.as_u16());
     let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
-    let after = after
-        .filter(|_| again)
-        .map(|after| format!(", to be asked again after {}", shortened(&secret::text(after), 40)));
+    let after = after.filter(|_| again).map(|after| match after.trim().parse::<u64>() {
+        Ok(seconds) => format!(", to be asked again in {seconds} s"),
+        Err(_) => format!(", to be asked again after {}", shortened(&secret::text(after), 40)),
+    });
     let mut message = format!("`{name}` got status {} from {host}{}", status.as_u16(), after.unwrap_or_default());
     let body = match read(response, MOST_SAID).await {
         Ok(Ok(body)) => body,

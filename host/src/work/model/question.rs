@@ -75,12 +75,17 @@ impl Question {
 
 /// The instructions, with the worker's settings filled in where the text asks for them.
 fn prompt(task: &Task, ask: &Ask) -> Result<String, CallError> {
-    if !ask.prompt.contains("{{") && !ask.prompt.contains("{%") {
+    if !is_template(&ask.prompt) {
         return Ok(ask.prompt.clone());
     }
     let vars = json!({ "with": task.worker.definition.with, "params": task.around.params });
     render(&ask.prompt, &vars)
-        .map_err(|reason| error("E0901", format!("the prompt of `{}` cannot be filled in: {reason}", task.worker.name)))
+        .map_err(|reason| error("E0901", format!("the prompt of `{}` cannot be filled in: {reason}; it sees `with` and `params`, and what flows is shown behind it", task.worker.name)))
+}
+
+/// Does a prompt ask for something to be filled in?
+pub(super) fn is_template(prompt: &str) -> bool {
+    prompt.contains("{{") || prompt.contains("{%")
 }
 
 /// What flows, with so many tokens of text at most, and how many bytes more there is room for. What is no text is shown whole, and
@@ -140,6 +145,8 @@ fn options(ask: &Ask, form: &Form, task: &Task) -> ChatOptions {
         seed: ask.options.seed,
         stop_sequences: ask.options.stop.clone(),
         capture_usage: Some(true),
+        // For what the library cannot read.
+        capture_raw_body: Some(true),
         ..ChatOptions::default()
     };
     options.reasoning_effort = ask.options.reasoning.map(|reasoning| match reasoning {

@@ -58,8 +58,6 @@ impl Tools {
             return request;
         }
         options.capture_tool_calls = Some(true);
-        // For calls that the library cannot read.
-        options.capture_raw_body = Some(true);
         options.tool_choice = Some(if self.spent { ToolChoice::None } else { ToolChoice::Auto });
         for message in turns::messages(&task.turns, &mut request, room) {
             request = request.append_message(message);
