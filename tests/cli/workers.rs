@@ -77,7 +77,21 @@ fn an_import_writes_all_or_nothing_and_over_nothing() {
     assert_eq!(strict.status.code(), Some(2));
     assert!(stderr(&strict).contains("error[E0922]") && stderr(&strict).contains("`broken`"), "{}", stderr(&strict));
     assert!(!there("workers"));
-    let imported = json(&aivm(dir.path(), &["worker", "import", "defs.json", "--json"]));
+    let dry = aivm(dir.path(), &["worker", "import", "defs.json", "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(1), "what the import ends with");
+    for said in
+        ["would not be loaded: aiWorkerDefinitions[2]", "`off` is disabled: it would not be", "for aivm.toml:", "E0990"]
+    {
+        assert!(stderr(&dry).contains(said), "{said}: {}", stderr(&dry));
+    }
+    assert!(stdout(&dry).contains("would write workers/gpt-4o-mini.md") && !stdout(&dry).contains("off"));
+    assert!(!there("workers"));
+    let dry = json(&aivm(dir.path(), &["worker", "import", "defs.json", "--dry-run", "--json"]));
+    let imported = aivm(dir.path(), &["worker", "import", "defs.json", "--json"]);
+    assert_eq!(imported.status.code(), Some(1), "not all were imported");
+    let imported = json(&imported);
+    assert_eq!((&dry["would_write"], &dry["wrong"]), (&imported["written"], &imported["wrong"]), "{dry}");
+    assert_eq!((dry["workers"].as_array().map(Vec::len), &dry["settings"]), (Some(1), &imported["settings"]));
     assert_eq!(imported["written"], serde_json::json!(["workers/gpt-4o-mini.md"]), "{imported}");
     assert_eq!(imported["wrong"][0]["at"], "aiWorkerDefinitions[2]");
     let settings = imported["settings"].as_str().expect("settings");
@@ -87,7 +101,13 @@ fn an_import_writes_all_or_nothing_and_over_nothing() {
     let again = aivm(dir.path(), &["worker", "import", "defs.json"]);
     assert!(stderr(&again).contains("error[E0923]"), "{}", stderr(&again));
     assert_eq!(std::fs::read_to_string(dir.path().join("workers/gpt-4o-mini.md")).expect("a file"), "mine");
-    assert_eq!(aivm(dir.path(), &["worker", "import", "defs.json", "--force"]).status.code(), Some(0));
+    let dry = aivm(dir.path(), &["worker", "import", "defs.json", "--dry-run"]);
+    assert!(
+        dry.status.code() == Some(2) && stderr(&dry).contains("is there already: nothing would"),
+        "{}",
+        stderr(&dry)
+    );
+    assert_eq!(aivm(dir.path(), &["worker", "import", "defs.json", "--force"]).status.code(), Some(1));
     assert_eq!(show(dir.path(), "gpt-4o-mini")["kind"], "model");
     write(dir.path(), "agent.md", AGENT);
     assert_eq!(aivm(dir.path(), &["worker", "import", "agent.md"]).status.code(), Some(0));
@@ -117,6 +137,25 @@ fn a_reload_is_all_or_nothing_and_shows_what_changed() {
     assert_eq!(changes(), changed, "what was wrong was not noted");
     assert_eq!(aivm(dir.path(), &["worker", "reload"]).status.code(), Some(0));
     assert_eq!(changes(), serde_json::json!([]));
+}
+
+#[test]
+fn what_is_disabled_is_no_error_of_a_reload() {
+    let dir = folder();
+    write(dir.path(), "aivm.toml", "");
+    write(
+        dir.path(),
+        "ai_worker_definitions.json",
+        &DEFINITIONS.replace("\"provider\": \"openai\"}", "\"provider\": \"openai\", \"model_name\": \"y\"}"),
+    );
+    let reloaded = aivm(dir.path(), &["worker", "reload"]);
+    assert_eq!(reloaded.status.code(), Some(0), "{}", stderr(&reloaded));
+    assert!(stderr(&reloaded).contains("`off` is disabled: no program can call it"), "{}", stderr(&reloaded));
+    let listed = stdout(&aivm(dir.path(), &["worker", "ls"]));
+    assert!(listed.contains("gpt-4o-mini") && !listed.contains("error"), "{listed}");
+    // What is wrong beside it still is.
+    write(dir.path(), "workers/off.toml", "rum = \"cat\"\n");
+    assert!(stderr(&aivm(dir.path(), &["worker", "reload"])).contains("error[E0921]"));
 }
 
 #[test]
