@@ -193,6 +193,10 @@ impl Library for Files {
         Files::own_names(self, file)
     }
 
+    fn hidden(&self, file: &str, name: &str) -> Option<String> {
+        self.known(file, name).ok().flatten().map(|known| known.origin.trim_start_matches("./").to_owned())
+    }
+
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
             Does::Builtin(name) => builtin::check(name, &definition.with).map_err(|failure| failure.to_string()),
