@@ -159,6 +159,17 @@ fn what_is_disabled_is_no_error_of_a_reload() {
 }
 
 #[test]
+fn a_file_that_hides_the_worker_of_its_name_is_told_of() {
+    let dir = folder();
+    write(dir.path(), "triage.aivm", "out <= ( switch <= ( triage => send ) ) <= in\n");
+    let help = "there is one in workers/triage.toml: rename one of the two";
+    let checked = || stderr(&aivm(dir.path(), &["check", "triage.aivm"])).replace("\n   │       ", "");
+    assert!(checked().contains("[E0206]") && !checked().contains("rename one"), "{}", checked());
+    write(dir.path(), "workers/triage.toml", "run = \"cat\"\n");
+    assert!(checked().contains("[E0206]") && checked().contains(help), "{}", checked());
+}
+
+#[test]
 fn a_worker_is_tried_alone() {
     let dir = folder();
     write(dir.path(), "workers/shout.toml", "run = \"tr a-z A-Z\"\n");
@@ -169,6 +180,19 @@ fn a_worker_is_tried_alone() {
     let judged = json(&aivm(dir.path(), &["worker", "try", "judge", "--words", "good,bad", "--in", "x", "--json"]));
     assert_eq!((&judged["status"], &judged["steps"][0]["verdict"]), (&"sent".into(), &"good".into()), "{judged}");
     assert!(!dir.path().join(".aivm").exists(), "nothing is kept");
+    write(dir.path(), "p.aivm", "+++\n[worker.own]\nmock = []\n+++\nout <= ( switch <= ( own => send ) ) <= in\n");
+    for args in
+        [["worker", "show", "own"], ["worker", "try", "own"], ["worker", "show", "owm"], ["worker", "try", "shuot"]]
+    {
+        let output = aivm(dir.path(), &args);
+        let says = match args[2] {
+            "own" => "the front matter of p.aivm, and that program's own: move it to workers/own.md",
+            "owm" => "",
+            _ => "did you mean `shout`?",
+        };
+        assert!(stderr(&output).contains("error[E0201]") && stderr(&output).contains(says), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2));
+    }
     for args in [["shout", "--words", "in"], ["a b", "--words", "x"]] {
         let output = aivm(dir.path(), &[&["worker", "try"], &args[..]].concat());
         assert!(stderr(&output).contains("error[E0925]"), "{}", stderr(&output));
