@@ -72,6 +72,9 @@ fn every_folder_is_carried_along_with_all_its_files() {
     let names: Vec<String> =
         folders().iter().filter_map(|folder| folder.file_name()?.to_str().map(str::to_owned)).collect();
     assert!(names.len() >= 8);
+    for line in listed.lines() {
+        assert!(line.ends_with('.') && !line.contains(". "), "one whole sentence: {line}");
+    }
     for name in &names {
         assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name} is not listed");
         let copy = tempfile::tempdir().expect("a folder");
