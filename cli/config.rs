@@ -135,6 +135,14 @@ impl Project {
         }
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
         let File { worker, behaviour, stage, limits, gc, models, provider, price, mcp, secrets, sandbox } = file;
+        let (read, write, env) = (sandbox.read.clone(), sandbox.write.clone(), sandbox.env.clone());
+        let given = Given { network: None, read, write, env };
+        if let Some(path) = given.wrong_path() {
+            return Err(format!("`{path}` in `[sandbox]` is not an absolute path: begin it with `/` or `~/`"));
+        }
+        if let Some(name) = given.wrong_name() {
+            return Err(format!("`{name}` in `env` of `[sandbox]` is not the name of a variable"));
+        }
         if let Some(Err((entry, why))) = sandbox.network.as_ref().map(Network::destinations) {
             return Err(format!("`{entry}` in `network` of `[sandbox]` is no destination: {why}"));
         }

@@ -36,10 +36,15 @@ impl Example {
         self.files.iter().find(|(path, _)| *path == name).map(|(_, text)| *text)
     }
 
-    /// The one line that tells what it shows.
-    fn about(&self) -> &'static str {
-        let readme = self.file("README.md").unwrap_or("");
-        readme.lines().find(|line| !line.trim().is_empty() && !line.starts_with('#')).unwrap_or("").trim()
+    /// The sentence that tells what it shows: the first of its page.
+    fn about(&self) -> String {
+        let lines = self.file("README.md").unwrap_or("").lines().map(str::trim);
+        let paragraph = lines.skip_while(|line| line.is_empty() || line.starts_with('#'));
+        let paragraph = paragraph.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+        match paragraph.split_once(". ") {
+            Some((first, _)) => format!("{first}."),
+            None => paragraph,
+        }
     }
 
     /// What runs it from a copy.

@@ -143,7 +143,8 @@ impl Files {
     pub fn own_names(&self, file: &str) -> Vec<String> {
         let mut names: Vec<String> = self.project.front.worker.keys().cloned().collect();
         if let Ok(Some((_, bundle))) = self.seeds() {
-            names.extend(bundle.workers.iter().map(|worker| worker.word.clone()));
+            let active = bundle.workers.iter().filter(|worker| worker.status == Status::Active);
+            names.extend(active.map(|worker| worker.word.clone()));
         }
         let folder = folder(file);
         for (folder, extensions) in
@@ -190,6 +191,10 @@ impl Library for Files {
 
     fn own_names(&self, file: &str) -> Vec<String> {
         Files::own_names(self, file)
+    }
+
+    fn hidden(&self, file: &str, name: &str) -> Option<String> {
+        self.known(file, name).ok().flatten().map(|known| known.origin.trim_start_matches("./").to_owned())
     }
 
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {

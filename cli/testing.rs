@@ -40,6 +40,10 @@ pub fn test(global: &Global, args: &TestArgs) -> Result<Exit, Failure> {
             suites.get(*at).and_then(|suite| suite.cases.get(*case)).is_some_and(|case| chosen(&case.name))
         })
         .collect();
+    if let (true, Some(part)) = (jobs.is_empty(), &args.filter) {
+        let all: usize = suites.iter().map(|suite| suite.cases.len()).sum();
+        return Err(Failure::usage("E0981", format!("no test has `{part}` in its name, of {all}")));
+    }
     let mut shown = show::Shown::new(global.json, &suites);
     let trials = run(&suites, &jobs, mode, |at, trial| shown.trial(at, trial));
     let interrupted = trials.len() < jobs.len() || trials.iter().any(|(_, trial)| trial.interrupted);

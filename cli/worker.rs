@@ -4,12 +4,15 @@ use crate::args::{Global, WorkerArgs, WorkerCommand};
 use crate::fail::{Exit, Failure};
 use crate::library::Files;
 use crate::out::say;
+use crate::project;
 use aivm_host::builtin::{self, Setting};
 use aivm_host::stdlib;
+use aivm_lang::front::FrontMatter;
 use aivm_lang::library::{Found, Library};
 use aivm_schema::worker::{Does, WorkerDefinition, split_front_matter};
 use serde_json::json;
 use std::fmt::Write;
+use std::path::Path;
 
 mod attempt;
 mod import;
@@ -92,12 +95,7 @@ fn list(global: &Global, library: &Files, file: &str) -> Result<Exit, Failure> {
 fn show(global: &Global, library: &Files, file: &str, word: &str) -> Result<Exit, Failure> {
     let found = library.find(file, word).map_err(|error| Failure::usage("E0802", error.to_string()))?;
     let Some(found) = found else {
-        let names = library.names(file);
-        let near = aivm_lang::nearest(word, names.iter().map(String::as_str));
-        let failure = Failure::usage("E0201", format!("nothing is called `{word}`"));
-        return Err(
-            failure.help(near.map_or("list all: aivm worker ls".to_owned(), |near| format!("did you mean `{near}`?")))
-        );
+        return Err(unknown(library, file, word));
     };
     // Of a pipeline there is nothing more to tell.
     let known = match &found {
@@ -126,6 +124,32 @@ fn show(global: &Global, library: &Files, file: &str, word: &str) -> Result<Exit
         Found::Program { file, source } => println!("{word}: the pipeline in {file}\n\n{}", source.trim_end()),
     }
     Ok(Exit::SENT)
+}
+
+/// Of a word that names nothing here.
+fn unknown(library: &Files, file: &str, word: &str) -> Failure {
+    let failure = Failure::usage("E0201", format!("nothing is called `{word}`"));
+    if let Some(program) = defines(word) {
+        let own = format!("it is a word of the front matter of {program}, and that program's own");
+        return failure
+            .help(format!("{own}: move it to workers/{word}.md, or try the program: aivm run {program} --mock"));
+    }
+    let names = library.names(file);
+    let near = aivm_lang::nearest(word, names.iter().map(String::as_str));
+    failure.help(near.map_or("list all: aivm worker ls".to_owned(), |near| format!("did you mean `{near}`?")))
+}
+
+/// The first program here whose front matter defines a word.
+fn defines(word: &str) -> Option<String> {
+    let programs = std::fs::read_dir(".").ok()?.flatten().take(1_000).map(|entry| entry.file_name());
+    let mut programs: Vec<String> = programs.filter_map(|name| name.into_string().ok()).collect();
+    programs.retain(|name| name.ends_with(".aivm"));
+    programs.sort();
+    programs.into_iter().find(|program| {
+        let text = project::read_plain(Path::new(program)).ok().flatten().unwrap_or_default();
+        let front = split_front_matter(&text).0.and_then(|front| FrontMatter::parse(front).ok());
+        front.is_some_and(|front| front.worker.contains_key(word))
+    })
 }
 
 /// All that a person wants to know of a worker.

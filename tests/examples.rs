@@ -72,6 +72,9 @@ fn every_folder_is_carried_along_with_all_its_files() {
     let names: Vec<String> =
         folders().iter().filter_map(|folder| folder.file_name()?.to_str().map(str::to_owned)).collect();
     assert!(names.len() >= 8);
+    for line in listed.lines() {
+        assert!(line.ends_with('.') && !line.contains(". "), "one whole sentence: {line}");
+    }
     for name in &names {
         assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name} is not listed");
         let copy = tempfile::tempdir().expect("a folder");
@@ -109,8 +112,9 @@ fn the_command_that_a_copy_prints_runs_it_as_try_does() {
         let target = copies.path().join(format!("the {name}'s"));
         let said = aivm(&["try", name, "--copy", target.to_str().expect("a path"), "--json"]);
         let said: Value = serde_json::from_slice(&said.stdout).expect("JSON");
-        let command = said["run"].as_str().and_then(|line| line.strip_prefix("aivm ")).expect("a command");
-        let line = format!("'{}' {command} --json --ephemeral", env!("CARGO_BIN_EXE_aivm"));
+        let command = said["run"].as_str().expect("a command");
+        let (before, run) = command.split_once("aivm run ").expect("it runs aivm");
+        let line = format!("{before}'{}' run {run} --json --ephemeral", env!("CARGO_BIN_EXE_aivm"));
         let ran = Command::new("sh").args(["-c", &line]).current_dir(copies.path()).output().expect("it runs");
         let report: Value = serde_json::from_slice(&ran.stdout).unwrap_or_default();
         let expected = std::fs::read_to_string(folder.join("expected.txt")).expect("an end");

@@ -118,7 +118,7 @@ pub struct TestArgs {
     #[arg(long)]
     pub coverage: bool,
     /// End with 1 when the tests of a program take less than so many percent of its edges
-    #[arg(long, value_name = "PERCENT")]
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
     pub fail_under: Option<f64>,
     /// Write a report in JUnit's XML
     #[arg(long, value_name = "FILE")]
@@ -203,4 +203,10 @@ pub enum GraphFormat {
 pub struct ExplainArgs {
     /// A code, such as E0104; none lists all
     pub code: Option<String>,
+}
+
+/// A share of a whole.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=100.0).contains(number));
+    number.ok_or_else(|| "it is a number from 0 to 100".to_owned())
 }

@@ -119,5 +119,11 @@ fn block(value: &Artifact) -> ContentBlock {
 /// Why there was no run, or it was left where it was.
 pub fn failed(failure: &Failure) -> CallToolResult {
     let help = failure.way_out().map(|help| format!("\n  help: {help}")).unwrap_or_default();
-    CallToolResult::error(vec![ContentBlock::text(format!("error[{}]{help}", failure.message()))])
+    let Failure::Other { code, message, .. } = failure else {
+        return CallToolResult::error(vec![ContentBlock::text(failure.message())]);
+    };
+    let mut meta = MetaObject::default();
+    meta.0.insert("aivm/code".to_owned(), json!(code));
+    let text = format!("error[{code}]: {message}{help}");
+    CallToolResult::error(vec![ContentBlock::text(text)]).with_meta(Some(meta))
 }

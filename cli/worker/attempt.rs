@@ -2,8 +2,10 @@
 
 use crate::args::{Global, How, WorkerTryArgs};
 use crate::fail::{Exit, Failure, Source};
+use crate::library::Files;
 use crate::module::{self, Program};
 use crate::run;
+use aivm_lang::library::Library;
 
 /// `aivm worker try WORD`.
 pub fn attempt(global: &Global, file: &str, args: &WorkerTryArgs) -> Result<Exit, Failure> {
@@ -14,6 +16,10 @@ pub fn attempt(global: &Global, file: &str, args: &WorkerTryArgs) -> Result<Exit
     }
     if !args.word.split('.').all(called) {
         return Err(Failure::usage("E0925", format!("`{}` is not a word that a program can call", args.word)));
+    }
+    let library = Files::around(file).map_err(|error| Failure::usage("E0802", error.to_string()))?;
+    if let Ok(None) = library.find(file, &args.word) {
+        return Err(super::unknown(&library, file, &args.word));
     }
     // All ways lead out: what the worker said is seen in its step.
     let arms: String = args.words.iter().map(|word| format!("{word} => send  ")).collect();

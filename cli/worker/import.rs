@@ -21,39 +21,54 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
     let (workers, mut notes) = (&bundle.workers, bundle.notes.clone());
     let mut files = Vec::new();
     for worker in workers {
-        match worker.status {
-            Status::Active => files.push((args.out.join(format!("{}.md", worker.word)), text(worker))),
-            status => notes.push(format!("`{}` is {}: it is not written", worker.name, status.word())),
+        match worker.off(if args.dry_run { "it would not be written" } else { "it is not written" }) {
+            None => files.push((args.out.join(format!("{}.md", worker.word)), text(worker))),
+            Some(off) => notes.push(off),
         }
         notes.extend(worker.notes.iter().map(|note| format!("{}: {note}", worker.word)));
     }
-    if args.dry_run {
-        planned(global, &bundle, &notes);
-        return Ok(complete(global, args, &bundle));
-    }
     let there = files.iter().find(|(path, _)| path.symlink_metadata().is_ok());
-    if let Some((path, _)) = there.filter(|_| !args.force) {
+    let there = there.filter(|_| !args.force);
+    if let Some((path, _)) = there.filter(|_| !args.dry_run) {
         return Err(Failure::usage("E0923", format!("{} is there already, and nothing was written", path.display()))
             .help("--force writes over it"));
     }
-    write(&args.out, &files)
-        .map_err(|error| Failure::failed("E0924", format!("{}: nothing was written: {error}", args.out.display())))?;
+    if let Some((path, _)) = there {
+        notes.push(format!("{} is there already: nothing would be written without --force", path.display()));
+    }
+    let end = || if there.is_some() { Exit::USAGE } else { complete(global, args, &bundle) };
+    if !args.dry_run {
+        write(&args.out, &files).map_err(|error| {
+            Failure::failed("E0924", format!("{}: nothing was written: {error}", args.out.display()))
+        })?;
+    }
     let settings = settings(workers);
     if global.json {
-        let written: Vec<_> = files.iter().map(|(path, _)| path.display().to_string()).collect();
-        let wrong = wrong(&bundle);
-        println!("{}", json!({"v": 1, "written": written, "wrong": wrong, "notes": notes, "settings": settings}));
-        return Ok(complete(global, args, &bundle));
+        let paths: Vec<_> = files.iter().map(|(path, _)| path.display().to_string()).collect();
+        let mut told = json!({"v": 1, "wrong": wrong(&bundle), "notes": notes, "settings": settings});
+        match args.dry_run {
+            true => {
+                let rows = workers.iter().filter(|worker| worker.status == Status::Active);
+                let row = |worker: &Seeded| json!({"word": worker.word, "name": worker.name, "definition": worker.definition});
+                (told["would_write"], told["workers"]) = (json!(paths), rows.map(row).collect());
+            }
+            false => told["written"] = json!(paths),
+        }
+        println!("{told}");
+        return Ok(end());
     }
-    for (path, _) in &files {
-        println!("{}", path.display());
+    for (path, text) in &files {
+        match args.dry_run {
+            true => println!("would write {}\n\n{text}", path.display()),
+            false => println!("{}", path.display()),
+        }
     }
-    not_loaded(&bundle);
+    not_loaded(&bundle, args.dry_run);
     notes.iter().for_each(|note| say(note));
     if !settings.is_empty() {
         say(&format!("for aivm.toml:\n\n{settings}"));
     }
-    Ok(complete(global, args, &bundle))
+    Ok(end())
 }
 
 fn wrong(bundle: &Bundle) -> Value {
@@ -61,18 +76,20 @@ fn wrong(bundle: &Bundle) -> Value {
     bundle.wrong.iter().map(wrong).collect()
 }
 
-fn not_loaded(bundle: &Bundle) {
-    bundle.wrong.iter().for_each(|wrong| say(&format!("not loaded: {}", plain(&wrong.to_string()))));
+fn not_loaded(bundle: &Bundle, dry_run: bool) {
+    let what = if dry_run { "would not be loaded" } else { "not loaded" };
+    bundle.wrong.iter().for_each(|wrong| say(&format!("{what}: {}", plain(&wrong.to_string()))));
 }
 
-/// The end: of a server all tools are wanted, of a file those that the policy takes.
+/// The end: whoever imports wants all; those that are right are there all the same.
 fn complete(global: &Global, args: &WorkerImportArgs, bundle: &Bundle) -> Exit {
     let (wrong, right) = (bundle.wrong.len(), bundle.workers.len());
-    if wrong == 0 || !args.file.starts_with("mcp:") {
+    if wrong == 0 {
         return Exit::SENT;
     }
     if !global.json {
-        let message = format!("{wrong} of the {} tools of {} cannot be imported", wrong + right, args.file);
+        let what = if args.file.starts_with("mcp:") { "tools" } else { "entries" };
+        let message = format!("{wrong} of the {} {what} of {} cannot be imported", wrong + right, args.file);
         Failure::failed("E0990", message).help("the others are not touched by that; it says above why").show(false);
     }
     Exit::FAILED
@@ -92,21 +109,6 @@ fn read(file: &str, policy: Policy) -> Result<Bundle, Failure> {
         true => agent(path, &text).map_err(refused),
         false => seed::read(&text, policy).map_err(|error| refused(error.to_string())),
     }
-}
-
-/// What would be written.
-fn planned(global: &Global, bundle: &Bundle, notes: &[String]) {
-    let workers = bundle.workers.iter();
-    if global.json {
-        let rows: Vec<_> = workers
-            .map(|worker| json!({"word": worker.word, "name": worker.name, "definition": worker.definition}))
-            .collect();
-        println!("{}", json!({"v": 1, "workers": rows, "wrong": wrong(bundle), "notes": notes}));
-        return;
-    }
-    workers.for_each(|worker| println!("{}\n{}", worker.word, text(worker)));
-    not_loaded(bundle);
-    notes.iter().for_each(|note| say(note));
 }
 
 fn agent(path: &Path, text: &str) -> Result<Bundle, String> {

@@ -1,5 +1,7 @@
 //! `worker import mcp:SERVER`: the tools of a server as workers, each pinned to what it is now.
 
+#[cfg(feature = "mcp")]
+use crate::fail::Exit;
 use crate::fail::Failure;
 use aivm_schema::worker::seed::Bundle;
 #[cfg(feature = "mcp")]
@@ -18,8 +20,11 @@ pub fn bundle(named: &str) -> Result<Bundle, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
     let listed = runtime.block_on(servers.tools(server));
-    let Listed { tools, odd } =
-        listed.map_err(|error| Failure::failed(error.code(), crate::out::plain(&error.to_string())))?;
+    let Listed { tools, odd } = listed.map_err(|error| {
+        let failure = Failure::failed(error.code(), crate::out::plain(&error.to_string()));
+        // Who names no server of aivm.toml has not said what is meant.
+        if matches!(error, McpError::Unknown(_)) { failure.ending_with(Exit::USAGE) } else { failure }
+    })?;
     let mut bundle = Bundle::default();
     let is_meant = |name: &str| only.is_none_or(|only| only == name);
     for Odd { at, name, reason } in odd.into_iter().filter(|odd| is_meant(odd.name.as_deref().unwrap_or_default())) {

@@ -37,7 +37,8 @@ pub fn reload(global: &Global, library: &Files, file: &str) -> Result<Exit, Fail
         Ok(None) => {}
         Ok(Some((path, bundle))) => {
             wrong.extend(bundle.wrong.iter().map(|entry| format!("{}: {entry}", path.display())));
-            notes.extend(bundle.notes.iter().map(|note| format!("{}: {note}", path.display())));
+            let off = bundle.workers.iter().filter_map(|worker| worker.off("no program can call it"));
+            notes.extend(bundle.notes.iter().cloned().chain(off).map(|note| format!("{}: {note}", path.display())));
         }
     }
     for name in library.own_names(file) {

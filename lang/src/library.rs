@@ -45,6 +45,11 @@ pub trait Library {
         self.names(file)
     }
 
+    /// The worker of this name that is not found, because a program of the same name is: where it is defined.
+    fn hidden(&self, _file: &str, _name: &str) -> Option<String> {
+        None
+    }
+
     /// What is wrong with a definition that only the host can judge: an unknown built-in or setting.
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String>;
 

@@ -136,8 +136,34 @@ fn front_matter(source: &str, parsed: &mut Parsed) -> Option<u32> {
                 .help("end it by a line that is exactly `+++`"),
         );
         return None;
+    } else if let Some(fence) = late_fence(source) {
+        let message = "front matter begins on the first line of a file, by a line that is exactly `+++`";
+        let on_the_first = source.get(..fence.start as usize).is_some_and(|before| !before.contains('\n'));
+        let help = match on_the_first {
+            true => "remove the spaces of this line",
+            false => "move what stands before it behind the second `+++`; in front matter a comment begins with `#`",
+        };
+        parsed.diagnostics.push(Diagnostic::new(Code::FrontMatter, fence, message).help(help));
+        return None;
     }
     Some((source.len() - rest.len()) as u32)
+}
+
+/// A line `+++` before which there is nothing but comments and space, so that it begins nothing.
+fn late_fence(source: &str) -> Option<Span> {
+    let mut at = 0;
+    for line in source.split_inclusive('\n') {
+        let bare = line.trim_start_matches('\u{feff}').trim();
+        if bare == "+++" {
+            let start = at + line.find(bare)?;
+            return Some(Span::new(start as u32, (start + bare.len()) as u32));
+        }
+        if !bare.is_empty() && ![";", "#", "//", "--"].iter().any(|comment| bare.starts_with(comment)) {
+            return None;
+        }
+        at += line.len();
+    }
+    None
 }
 
 struct Parser<'a> {

@@ -229,9 +229,12 @@ fn a_list_that_cannot_be_held_is_refused() {
     write(dir.path(), "p.aivm", &format!("+++\n[worker.x]\n{pure}\n+++\nout <= ( switch <= ( x => send ) ) <= in\n"));
     let pure = command(dir.path(), &["run", "p.aivm", "--in", "x"]).output().expect("aivm runs");
     assert!(stderr(&pure).contains("contradicts `effect = \"pure\"`"), "{}", stderr(&pure));
-    for (network, reason) in
-        [("[\"a/b\"]", "in `network` of `[sandbox]` is no destination"), ("3", "`network` is true, false, or a list")]
-    {
+    for (network, reason) in [
+        ("true\nread = [\"/usr\", \"relative\"]", "`relative` in `[sandbox]` is not an absolute path"),
+        ("true\nenv = [\"A=B\"]", "`A=B` in `env` of `[sandbox]`"),
+        ("[\"a/b\"]", "in `network` of `[sandbox]` is no destination"),
+        ("3", "`network` is true, false, or a list"),
+    ] {
         write(dir.path(), "aivm.toml", &format!("[sandbox]\nnetwork = {network}\n"));
         let refused = run(dir.path(), "true", "", &[]);
         assert!(stderr(&refused).contains("E0802") && stderr(&refused).contains(reason), "{}", stderr(&refused));

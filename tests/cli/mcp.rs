@@ -146,6 +146,8 @@ fn an_odd_tool_keeps_no_other_from_being_imported() {
         assert!(again["wrong"][0]["reason"].as_str().is_some_and(|reason| reason.contains(says)), "{again}");
         // Those that are one are called.
         assert_eq!(run(&dir, r#"{"a": 2, "b": 3}"#)["output"]["text"], "5", "{odd}");
+        let unknown = aivm(dir.path(), &["worker", "import", "mcp:nosuch"]);
+        assert!(unknown.status.code() == Some(2) && stderr(&unknown).contains("error[E0950]"), "{}", stderr(&unknown));
         if says == "cannot be read" {
             let alone = aivm(dir.path(), &["worker", "import", "mcp:sums/odd", "--force"]);
             assert!(stderr(&alone).contains(says) && alone.status.code() == Some(1), "{}", stderr(&alone));

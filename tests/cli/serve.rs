@@ -248,7 +248,8 @@ fn a_call_of_a_tool_is_a_run() {
     assert!(refused["isError"] == true && refused["_meta"]["aivm/code"] == "E0909", "{refused}");
     mcp.call(4, "shout", json!({"text": "hello"}));
     let (wrong, _) = mcp.result(4);
-    assert!(wrong["isError"] == true && wrong.to_string().contains("E0949"), "{wrong}");
+    assert!(wrong["isError"] == true && wrong["_meta"]["aivm/code"] == "E0949", "{wrong}");
+    assert!(wrong.to_string().contains("error[E0949]: `shout` is not called like that"), "{wrong}");
     mcp.call(5, "fails", json!({"input": ""}));
     let (failed, _) = mcp.result(5);
     let text = failed["content"][0]["text"].as_str().expect("why");

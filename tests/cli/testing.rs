@@ -185,6 +185,14 @@ fn all_files_beneath_are_run_in_order_and_some_when_they_are_named() {
     {
         assert!(stdout(&aivm(dir.path(), args)).ends_with("1 passed, 0 failed, 0 skipped\n"), "{args:?}");
     }
+    for (args, says) in [
+        (["--filter", "nosuch"], "error[E0981]: no test has `nosuch` in its name, of 3"),
+        (["--fail-under", "180"], "a number from 0 to 100"),
+        (["--fail-under", "NaN"], "a number from 0 to 100"),
+    ] {
+        let refused = aivm(dir.path(), &[&["test"][..], &args].concat());
+        assert!(refused.status.code() == Some(2) && stderr(&refused).contains(says), "{args:?}: {}", stderr(&refused));
+    }
 }
 
 #[test]

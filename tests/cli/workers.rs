@@ -77,7 +77,21 @@ fn an_import_writes_all_or_nothing_and_over_nothing() {
     assert_eq!(strict.status.code(), Some(2));
     assert!(stderr(&strict).contains("error[E0922]") && stderr(&strict).contains("`broken`"), "{}", stderr(&strict));
     assert!(!there("workers"));
-    let imported = json(&aivm(dir.path(), &["worker", "import", "defs.json", "--json"]));
+    let dry = aivm(dir.path(), &["worker", "import", "defs.json", "--dry-run"]);
+    assert_eq!(dry.status.code(), Some(1), "what the import ends with");
+    for said in
+        ["would not be loaded: aiWorkerDefinitions[2]", "`off` is disabled: it would not be", "for aivm.toml:", "E0990"]
+    {
+        assert!(stderr(&dry).contains(said), "{said}: {}", stderr(&dry));
+    }
+    assert!(stdout(&dry).contains("would write workers/gpt-4o-mini.md") && !stdout(&dry).contains("off"));
+    assert!(!there("workers"));
+    let dry = json(&aivm(dir.path(), &["worker", "import", "defs.json", "--dry-run", "--json"]));
+    let imported = aivm(dir.path(), &["worker", "import", "defs.json", "--json"]);
+    assert_eq!(imported.status.code(), Some(1), "not all were imported");
+    let imported = json(&imported);
+    assert_eq!((&dry["would_write"], &dry["wrong"]), (&imported["written"], &imported["wrong"]), "{dry}");
+    assert_eq!((dry["workers"].as_array().map(Vec::len), &dry["settings"]), (Some(1), &imported["settings"]));
     assert_eq!(imported["written"], serde_json::json!(["workers/gpt-4o-mini.md"]), "{imported}");
     assert_eq!(imported["wrong"][0]["at"], "aiWorkerDefinitions[2]");
     let settings = imported["settings"].as_str().expect("settings");
@@ -87,7 +101,13 @@ fn an_import_writes_all_or_nothing_and_over_nothing() {
     let again = aivm(dir.path(), &["worker", "import", "defs.json"]);
     assert!(stderr(&again).contains("error[E0923]"), "{}", stderr(&again));
     assert_eq!(std::fs::read_to_string(dir.path().join("workers/gpt-4o-mini.md")).expect("a file"), "mine");
-    assert_eq!(aivm(dir.path(), &["worker", "import", "defs.json", "--force"]).status.code(), Some(0));
+    let dry = aivm(dir.path(), &["worker", "import", "defs.json", "--dry-run"]);
+    assert!(
+        dry.status.code() == Some(2) && stderr(&dry).contains("is there already: nothing would"),
+        "{}",
+        stderr(&dry)
+    );
+    assert_eq!(aivm(dir.path(), &["worker", "import", "defs.json", "--force"]).status.code(), Some(1));
     assert_eq!(show(dir.path(), "gpt-4o-mini")["kind"], "model");
     write(dir.path(), "agent.md", AGENT);
     assert_eq!(aivm(dir.path(), &["worker", "import", "agent.md"]).status.code(), Some(0));
@@ -120,6 +140,36 @@ fn a_reload_is_all_or_nothing_and_shows_what_changed() {
 }
 
 #[test]
+fn what_is_disabled_is_no_error_of_a_reload() {
+    let dir = folder();
+    write(dir.path(), "aivm.toml", "");
+    write(
+        dir.path(),
+        "ai_worker_definitions.json",
+        &DEFINITIONS.replace("\"provider\": \"openai\"}", "\"provider\": \"openai\", \"model_name\": \"y\"}"),
+    );
+    let reloaded = aivm(dir.path(), &["worker", "reload"]);
+    assert_eq!(reloaded.status.code(), Some(0), "{}", stderr(&reloaded));
+    assert!(stderr(&reloaded).contains("`off` is disabled: no program can call it"), "{}", stderr(&reloaded));
+    let listed = stdout(&aivm(dir.path(), &["worker", "ls"]));
+    assert!(listed.contains("gpt-4o-mini") && !listed.contains("error"), "{listed}");
+    // What is wrong beside it still is.
+    write(dir.path(), "workers/off.toml", "rum = \"cat\"\n");
+    assert!(stderr(&aivm(dir.path(), &["worker", "reload"])).contains("error[E0921]"));
+}
+
+#[test]
+fn a_file_that_hides_the_worker_of_its_name_is_told_of() {
+    let dir = folder();
+    write(dir.path(), "triage.aivm", "out <= ( switch <= ( triage => send ) ) <= in\n");
+    let help = "there is one in workers/triage.toml: rename one of the two";
+    let checked = || stderr(&aivm(dir.path(), &["check", "triage.aivm"])).replace("\n   │       ", "");
+    assert!(checked().contains("[E0206]") && !checked().contains("rename one"), "{}", checked());
+    write(dir.path(), "workers/triage.toml", "run = \"cat\"\n");
+    assert!(checked().contains("[E0206]") && checked().contains(help), "{}", checked());
+}
+
+#[test]
 fn a_worker_is_tried_alone() {
     let dir = folder();
     write(dir.path(), "workers/shout.toml", "run = \"tr a-z A-Z\"\n");
@@ -130,6 +180,19 @@ fn a_worker_is_tried_alone() {
     let judged = json(&aivm(dir.path(), &["worker", "try", "judge", "--words", "good,bad", "--in", "x", "--json"]));
     assert_eq!((&judged["status"], &judged["steps"][0]["verdict"]), (&"sent".into(), &"good".into()), "{judged}");
     assert!(!dir.path().join(".aivm").exists(), "nothing is kept");
+    write(dir.path(), "p.aivm", "+++\n[worker.own]\nmock = []\n+++\nout <= ( switch <= ( own => send ) ) <= in\n");
+    for args in
+        [["worker", "show", "own"], ["worker", "try", "own"], ["worker", "show", "owm"], ["worker", "try", "shuot"]]
+    {
+        let output = aivm(dir.path(), &args);
+        let says = match args[2] {
+            "own" => "the front matter of p.aivm, and that program's own: move it to workers/own.md",
+            "owm" => "",
+            _ => "did you mean `shout`?",
+        };
+        assert!(stderr(&output).contains("error[E0201]") && stderr(&output).contains(says), "{}", stderr(&output));
+        assert_eq!(output.status.code(), Some(2));
+    }
     for args in [["shout", "--words", "in"], ["a b", "--words", "x"]] {
         let output = aivm(dir.path(), &[&["worker", "try"], &args[..]].concat());
         assert!(stderr(&output).contains("error[E0925]"), "{}", stderr(&output));

@@ -240,6 +240,7 @@ fn keys<T: DeserializeOwned>() -> Vec<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::library::{Found, Shelf};
 
     fn told(text: &str) -> Vec<String> {
         let mut errors = read(text, 0).errors;
@@ -323,10 +324,17 @@ chooser = 5
         // And then nothing is said of names that nothing else defines.
         for front in ["[workers.a]", "[worker.a", "[worker.a]\ntimout = 5"] {
             let source = format!("+++\n{front}\n+++\nout <= ( switch <= ( a => send ) ) <= in\n");
-            let errors =
-                crate::compile("x.aivm", &source, &crate::library::Shelf::default()).expect_err("it is broken");
+            let errors = crate::compile("x.aivm", &source, &Shelf::default()).expect_err("it is broken");
             let codes: Vec<_> = errors.iter().map(|error| error.code).collect();
             assert_eq!(codes, [Code::FrontMatter], "{source}");
+        }
+        // Also where the file has the name of the worker.
+        let found = Found::Program { file: "a.aivm".to_owned(), source: String::new() };
+        let shelf = Shelf { workers: [("a".to_owned(), found)].into(), ..Shelf::default() };
+        for (front, codes) in [("[worker.a", &[Code::FrontMatter][..]), ("[worker.b]\nmock = []", &[Code::Recursion])] {
+            let source = format!("+++\n{front}\n+++\nout <= ( switch <= ( a => send ) ) <= in\n");
+            let errors = crate::compile("a.aivm", &source, &shelf).expect_err("it is broken");
+            assert_eq!(errors.iter().map(|error| error.code).collect::<Vec<_>>(), codes, "{source}");
         }
         assert_eq!(told("[workers.a]\nrun = \"x\"\n"), ["workers: the front matter has no key `workers`"]);
     }

@@ -177,13 +177,21 @@ impl File<'_, '_> {
             return Some(Target::Function(*function));
         }
         if let Some(at) = self.all.open.iter().position(|open| *open == file) {
+            // The front matter may define it, and cannot be read.
+            if self.front_hides_names {
+                return None;
+            }
             let mut path: Vec<&str> = self.all.open.iter().skip(at).map(String::as_str).collect();
             path.push(&file);
             let path = path.join("` → `");
-            self.report(
-                Diagnostic::new(Code::Recursion, span, format!("a file reaches itself: `{path}`"))
-                    .reason("a run has a known worst case only when no file calls itself, also not through others"),
-            );
+            let diagnostic = Diagnostic::new(Code::Recursion, span, format!("a file reaches itself: `{path}`"))
+                .reason("a run has a known worst case only when no file calls itself, also not through others");
+            self.report(match self.all.library.hidden(self.name, name) {
+                Some(worker) => diagnostic.help(format!(
+                    "a file is found before a worker of the same name, and there is one in {worker}: rename one of the two"
+                )),
+                None => diagnostic,
+            });
             return None;
         }
         if self.all.open.len() >= FILES_DEEP {

@@ -1,6 +1,8 @@
 //! A request over HTTP, as a definition says it. Who sends it is the host.
 
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// A request. Address, header values and body are templates over the call's input and `with`.
@@ -25,7 +27,7 @@ pub struct Http {
 
 /// What is done to the address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
+#[serde(rename_all = "UPPERCASE", try_from = "String")]
 #[allow(missing_docs)]
 pub enum Method {
     #[default]
@@ -56,14 +58,50 @@ impl Method {
     }
 }
 
+impl TryFrom<String> for Method {
+    type Error = String;
+
+    fn try_from(word: String) -> Result<Method, String> {
+        let all = [Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete];
+        all.into_iter()
+            .find(|method| method.word() == word)
+            .ok_or_else(|| format!("`method` is GET, HEAD, POST, PUT, PATCH or DELETE, not `{word}`"))
+    }
+}
+
 /// Statuses that say that the same may go well a little later.
 const RETRY: [u16; 5] = [408, 429, 502, 503, 504];
 
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(untagged, expecting = "`http` is an address, or a table with `url` and more")]
+#[derive(Clone, Serialize)]
+#[serde(untagged)]
 enum Spelled {
     Url(String),
     Full(Full),
+}
+
+/// By hand, so that what is wrong with a key of the table is said.
+impl<'de> Deserialize<'de> for Spelled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Spelled, D::Error> {
+        struct Either;
+
+        impl<'de> Visitor<'de> for Either {
+            type Value = Spelled;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an address, or a table with `url` and more")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, url: &str) -> Result<Spelled, E> {
+                Ok(Spelled::Url(url.to_owned()))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<Spelled, M::Error> {
+                Full::deserialize(MapAccessDeserializer::new(map)).map(Spelled::Full)
+            }
+        }
+
+        deserializer.deserialize_any(Either)
+    }
 }
 
 #[derive(Clone, Default, Serialize, Deserialize)]

@@ -75,13 +75,13 @@ impl Default for Sandbox {
 
 impl Given {
     /// Neither empty nor relative: the workspace is there already.
-    pub(super) fn wrong_path(&self) -> Option<&String> {
+    pub fn wrong_path(&self) -> Option<&String> {
         let absolute = |path: &str| path.starts_with('/') || path == "~" || path.starts_with("~/");
         self.read.iter().chain(&self.write).find(|path| !absolute(path) || path.contains('\0'))
     }
 
     /// What no variable is called.
-    pub(super) fn wrong_name(&self) -> Option<&String> {
+    pub fn wrong_name(&self) -> Option<&String> {
         self.env.iter().find(|name| name.is_empty() || name.contains(['=', '\0']))
     }
 }

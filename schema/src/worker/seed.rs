@@ -70,6 +70,14 @@ pub struct Seeded {
     pub notes: Vec<String>,
 }
 
+impl Seeded {
+    /// That it may not be called, where it may not; `so` says what follows of that.
+    pub fn off(&self, so: &str) -> Option<String> {
+        let off = self.status != Status::Active;
+        off.then(|| format!("`{}` is {}: {so}", self.name, self.status.word()))
+    }
+}
+
 /// What a million tokens cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Price {

@@ -61,6 +61,12 @@ fn a_question_to_a_model_and_a_request_survive_their_canonical_json() {
     let refused = |text: &str| WorkerDefinition::from_toml(text).expect_err("refused").to_string();
     assert!(refused("http = \"ftp://x\"").contains("no address"));
     assert!(refused("http = { url = \"http://x\", body = \"a\" }").contains("has no body"));
+    assert!(refused("http = { url = \"http://x\", method = \"post\" }").contains("`method` is GET, HEAD, POST"));
+    assert!(
+        refused("http = { url = \"http://x\", bogus = 1 }").contains("unknown field `bogus`, expected one of `url`")
+    );
+    assert!(refused("http = { url = \"http://x\", retry = \"500\" }").contains("string \"500\", expected a sequence"));
+    assert!(refused("http = 5").contains("expected an address, or a table with `url` and more"));
     assert!(refused("run = \"ls\"\noptions = { temperature = 1 }").contains("is for a model"));
 }
 
