@@ -2,7 +2,7 @@
 //! nothing is called.
 
 use super::shown::beginning;
-use super::turns;
+use super::turns::{self, CALL, SAID, THOUGHTS, TOOL};
 use crate::work::Task;
 use aivm_schema::worker::{Ask, INPUT, Offer};
 use genai::chat::{ChatMessage, ChatOptions, ChatRequest, Tool, ToolCall, ToolChoice, ToolResponse};
@@ -13,12 +13,6 @@ const MOST_KEPT: usize = 4 << 10;
 
 /// The longest reason why a call is not made, in bytes.
 const MOST_REASON: usize = 1 << 10;
-
-/// Attributes of a call's input: the tool's word, what the provider knows the call by, what the model said beside it.
-pub(super) const TOOL: &str = "tool";
-pub(super) const CALL: &str = "call";
-pub(super) const SAID: &str = "said";
-pub(super) const THOUGHTS: &str = "thoughts";
 
 /// The tools of one question.
 #[derive(Clone, Debug, Default)]

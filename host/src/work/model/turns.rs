@@ -2,7 +2,6 @@
 //! first, and it is told so.
 
 use super::shown::{beginning, part_of, text_of};
-use super::tools::{CALL, SAID, THOUGHTS, TOOL};
 use crate::limits::PER_TOKEN;
 use crate::models::LATEST;
 use crate::work::Turn;
@@ -10,6 +9,12 @@ use aivm_schema::artifact::Artifact;
 use aivm_schema::worker::INPUT;
 use genai::chat::{ChatMessage, ChatRequest, ContentPart, MessageContent, ToolCall, ToolResponse};
 use serde_json::json;
+
+/// Attributes of a call's input: the tool's word, what the provider knows the call by, what the model said beside it.
+pub(super) const TOOL: &str = "tool";
+pub(super) const CALL: &str = "call";
+pub(super) const SAID: &str = "said";
+pub(super) const THOUGHTS: &str = "thoughts";
 
 /// The longest text of a result that a model is shown, in bytes.
 const MOST_SHOWN: usize = 32 << 10;
