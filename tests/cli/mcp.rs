@@ -18,7 +18,8 @@ while read -r line; do
       say '{"content":[{"type":"text","text":"'$((a + b))'"}],"structuredContent":{"sum":'$((a + b))'}}' ;;
     *'"name":"fail"'*) say '{"content":[{"type":"text","text":"no luck"}],"isError":true}' ;;
     *'"method":"notifications/cancelled"'*) touch cancelled ;;
-    *'"method":"notifications/'*|*'"name":"hang"'*) ;;
+    *'"method":"notifications/'*) ;;
+    *'"name":"hang"'*) touch "called-$(ls | grep -c called)" ;;
     *) printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no such method"}}\n' "$id" ;;
   esac
 done
@@ -152,5 +153,35 @@ fn an_odd_tool_keeps_no_other_from_being_imported() {
             let alone = aivm(dir.path(), &["worker", "import", "mcp:sums/odd", "--force"]);
             assert!(stderr(&alone).contains(says) && alone.status.code() == Some(1), "{}", stderr(&alone));
         }
+    }
+}
+
+#[test]
+fn a_call_that_was_under_way_when_its_process_was_killed_is_made_again_only_where_that_does_no_harm() {
+    for (effect, status, called) in [("irreversible", "parked", 1), ("read", "running", 2)] {
+        let dir = project(&format!(
+            "+++\n[worker.w]\nmcp = {{ server = \"sums\", tool = \"hang\" }}\neffect = \"{effect}\"\n+++\nout <= ( switch[s] <= ( w => send ) ) <= in\n"
+        ));
+        let calls = || (0..9).filter(|nth| dir.path().join(format!("called-{nth}")).exists()).count();
+        let until = |wanted: usize| {
+            let until = Instant::now() + Duration::from_secs(20);
+            while calls() < wanted && Instant::now() < until {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        };
+        let mut run = command(dir.path(), &["run", "p.aivm", "--in", "{}", "--id", "x"]).spawn().expect("aivm runs");
+        until(1);
+        run.kill().expect("it is killed");
+        run.wait().expect("it is gone");
+        let mut resumed = command(dir.path(), &["resume", "x"]).spawn().expect("aivm runs");
+        if status == "parked" {
+            assert_eq!(resumed.wait().expect("it ends").code(), Some(4), "nobody knows whether it happened");
+        } else {
+            until(2);
+            resumed.kill().expect("it is killed");
+            resumed.wait().expect("it is gone");
+        }
+        assert_eq!(calls(), called, "{effect}");
+        assert_eq!(json(&aivm(dir.path(), &["show", "x", "--json"]))["status"], status, "{effect}");
     }
 }
