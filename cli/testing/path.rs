@@ -128,26 +128,7 @@ mod tests {
     fn differ(path: &[&[&str]], steps: &[&str]) -> Option<String> {
         let step = |text: &&str| {
             let (key, outcome) = text.split_once(" => ").unwrap_or((text, "next"));
-            StepRecord {
-                key: key.into(),
-                worker: String::new(),
-                outcome: outcome.into(),
-                attempt: 1,
-                ms: 0.0,
-                artifact: None,
-                verdict: None,
-                rule: Rule::Success,
-                passed_over: Vec::new(),
-                error: None,
-                tokens: 0,
-                output_tokens: 0,
-                waited_ms: 0,
-                cost_usd: 0.0,
-                cached: false,
-                cached_from: None,
-                refused: None,
-                models_passed_over: Vec::new(),
-            }
+            StepRecord::plain(key.to_owned(), 1, outcome.to_owned(), Rule::Success)
         };
         let took = |texts: &&[&str]| match texts {
             [one] => Took::One((*one).into()),

@@ -169,16 +169,23 @@ impl StepRecord {
     }
 
     fn new(key: String, attempt: u32, decision: Decision) -> StepRecord {
+        let outcome = decision.taken.word().to_owned();
+        let record = StepRecord::plain(key, attempt, outcome, decision.rule);
+        StepRecord { passed_over: decision.passed_over, ..record }
+    }
+
+    /// A call of which no more is known.
+    pub fn plain(key: String, attempt: u32, outcome: String, rule: Rule) -> StepRecord {
         StepRecord {
             key,
             worker: String::new(),
-            outcome: decision.taken.word().to_owned(),
+            outcome,
             attempt,
             ms: 0.0,
             artifact: None,
             verdict: None,
-            rule: decision.rule,
-            passed_over: decision.passed_over,
+            rule,
+            passed_over: Vec::new(),
             error: None,
             tokens: 0,
             output_tokens: 0,
