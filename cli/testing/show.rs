@@ -203,20 +203,9 @@ pub fn junit(suites: &[Suite], trials: &[(usize, Trial)]) -> String {
     text
 }
 
-/// Text within XML 1.0, which cannot hold every character even as a number.
 fn xml(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
+    aivm_lang::draw::escape(text, &mut out);
     out
 }
 

@@ -24,6 +24,7 @@ mod traffic;
 
 pub use coverage::{Edge, coverage};
 pub use path::Path;
+pub use svg::escape;
 
 /// On what a picture is seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

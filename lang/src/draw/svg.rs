@@ -427,15 +427,16 @@ fn text(text: &Text, out: &mut String) {
     out.push_str("</text>\n");
 }
 
-/// Text as XML may hold it.
-pub(super) fn escape(text: &str, out: &mut String) {
+/// Appends text as XML 1.0 may hold it, which cannot hold every character even as a number.
+pub fn escape(text: &str, out: &mut String) {
     for c in text.chars() {
         match c {
             '&' => out.push_str("&amp;"),
             '<' => out.push_str("&lt;"),
             '>' => out.push_str("&gt;"),
             '"' => out.push_str("&quot;"),
-            c if c.is_control() => out.push('\u{fffd}'),
+            '\n' | '\t' => out.push(c),
+            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
             c => out.push(c),
         }
     }
