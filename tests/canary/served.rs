@@ -35,6 +35,14 @@ impl Server {
     }
 }
 
+impl Drop for Server {
+    fn drop(&mut self) {
+        // A test that fails leaves nobody behind.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 fn post(address: &str, path: &str, body: &Value) -> Vec<u8> {
     let body = body.to_string();
     let head = format!(
