@@ -24,6 +24,10 @@ use std::time::Instant;
 mod durable;
 #[cfg(feature = "models")]
 mod models;
+#[cfg(feature = "memory")]
+#[path = "memory.rs"]
+mod recall;
+mod storage;
 
 /// One line of the table.
 struct Row {
@@ -92,6 +96,9 @@ const GROUPS: &[(&str, Group)] = &[
     ("durable", durable::durable),
     #[cfg(feature = "models")]
     ("models", models::models),
+    ("storage", storage::storage),
+    #[cfg(feature = "memory")]
+    ("recall", recall::recall),
     ("compile", compiling),
     ("machine", machine),
     ("memory", memory),

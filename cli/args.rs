@@ -2,15 +2,19 @@
 
 use clap::{Args as Group, Parser, Subcommand};
 
+mod memory;
 mod program;
 mod runs;
 mod serve;
 mod set_up;
+mod values;
 
+pub use memory::*;
 pub use program::*;
 pub use runs::*;
 pub use serve::*;
 pub use set_up::*;
+pub use values::*;
 
 const HELP: &str = "\
 aivm: small programs of arrows that run agent pipelines
@@ -35,11 +39,11 @@ Look
   runs | show RUN | logs RUN   what ran, its steps, its journal (-f follows)
   why RUN STEP | diff RUN RUN  why a step led where it did; where two part
   export | import | verify RUN  a run as one file; is it what was written?
-  worker ls|show|try|stats…  artifact ls|show|cat|lineage   words, values
+  worker ls|show|try…  artifact ls|cat|put…  memory ls|show…   words, values
 Set up
   keys new|trust|ls|sign    sign artifacts; whom to trust
-  secret set|ls|rm          keys of models and servers, where nothing shows them
-  gc | doctor | self-test   remove old runs; does all work here? does this disk?
+  secret set|ls|rm  source ls|show|sync   keys of servers; workers' folders
+  gc | store | doctor | self-test   old runs; the bucket; does all work here?
   config show | completions SHELL   the settings; for bash, zsh, fish …
 
 More: aivm help COMMAND | explain CODE. All take --json. Start with: aivm try
@@ -63,6 +67,9 @@ pub struct Global {
     /// Print one JSON object instead of text for people
     #[arg(long, global = true)]
     pub json: bool,
+    /// The bucket that values go to, as s3://BUCKET/PREFIX
+    #[arg(long, global = true, value_name = "URL", help_heading = "Global Options")]
+    pub store: Option<String>,
 }
 
 /// What to do.
@@ -100,6 +107,8 @@ pub enum Command {
     Keys(KeysArgs),
     /// Secrets: keys of models and servers
     Secret(SecretArgs),
+    /// Data sources: folders whose files workers are shown
+    Source(SourceArgs),
     /// The settings
     Config(ConfigArgs),
     /// Does everything work here?
@@ -151,6 +160,10 @@ pub enum Stored {
     Diff(DiffArgs),
     /// The values that runs made
     Artifact(ArtifactArgs),
+    /// The bucket that values go to
+    Store(StoreArgs),
+    /// What workers remember
+    Memory(MemoryArgs),
     /// Remove runs that have ended, and what nothing refers to any more
     Gc(GcArgs),
 }

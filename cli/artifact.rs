@@ -1,144 +1,238 @@
-//! `artifact`: the values that runs made, from the store.
+//! `artifact`: the values of the store, wherever that is: what runs made, and what was put there.
 
-use crate::args::{ArtifactArgs, ArtifactCommand, Global};
-use crate::fail::{Exit, Failure};
+mod diff;
+mod export;
+mod lineage;
+mod verify;
+
+use crate::args::{ArtifactArgs, ArtifactCommand, Chosen, Global, PutArgs};
+use crate::fail::{Exit, Failure, coded};
 use crate::keys;
-use crate::out::short;
-use crate::store::{existing, find};
-use aivm_host::store::disk::{Disk, Entry};
-use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, parts};
-use serde_json::json;
+use crate::out::{say, short, size_text};
+use crate::store::{find, values};
+use aivm_host::mint::{Clock, Mint, SystemClock};
+use aivm_host::secret;
+use aivm_host::store::StoreError;
+use aivm_host::store::values::{Entry, Selection, Values};
+use aivm_schema::artifact::{Artifact, Checksum, json as artifact_json, key};
+use serde_json::{Value, json};
 use std::collections::HashSet;
 use std::io::IsTerminal;
 
 /// `aivm artifact …`.
 pub fn artifact(global: &Global, args: &ArtifactArgs) -> Result<Exit, Failure> {
-    let disk = existing()?;
     match &args.command {
-        ArtifactCommand::Ls { prefix, most } => {
-            let entries = disk.list(prefix, *most).map_err(|error| crate::fail::coded(&error.to_string()))?;
-            if global.json {
-                let rows: Vec<_> =
-                    entries.iter().map(|e| json!({"checksum": e.checksum, "key": e.key, "size": e.size})).collect();
-                println!("{}", json!({"v": 1, "artifacts": rows}));
-            } else {
-                print!("{}", table(&disk, &entries));
-            }
-        }
+        ArtifactCommand::Ls { chosen, most, after } => list(global, &*values()?, chosen, *most, after),
         ArtifactCommand::Show { artifact } => {
-            let artifact = find(&disk, artifact)?;
-            let trust = keys::trust_text(&keys::keyring()?.verify(&artifact));
-            let mut object = artifact_json::to_json(&artifact);
+            let artifact = find(&*values()?, artifact)?;
+            let mut object = with_version(&artifact);
             if let Some(object) = object.as_object_mut() {
-                object.insert("v".into(), 1.into());
+                let trust = keys::trust_text(&keys::keyring()?.verify(&artifact));
                 object.insert("trust".into(), trust.into());
                 object.insert("digest".into(), artifact.content_digest().to_string().into());
             }
             println!("{}", serde_json::to_string_pretty(&object).unwrap_or_default());
+            Ok(Exit::SENT)
         }
-        ArtifactCommand::Cat { artifact } => {
-            let artifact = find(&disk, artifact)?;
-            match std::str::from_utf8(artifact.payload()) {
-                _ if global.json => {
-                    let mut object = artifact_json::to_json(&artifact);
-                    if let Some(object) = object.as_object_mut() {
-                        object.insert("v".into(), 1.into());
-                    }
-                    println!("{object}");
+        ArtifactCommand::Cat { artifact } => cat(global, &find(&*values()?, artifact)?),
+        ArtifactCommand::Verify { chosen } => verify::verify(global, &*values()?, chosen),
+        ArtifactCommand::Lineage(args) => lineage::lineage(global, &*values()?, args),
+        ArtifactCommand::Diff { artifact, other } => diff::diff(global, &*values()?, [artifact, other]),
+        ArtifactCommand::Put(args) => put(global, args),
+        ArtifactCommand::Export(args) => export::export(global, &*values()?, args),
+    }
+}
+
+/// As JSON, in the envelope of all that is printed so.
+fn with_version(artifact: &Artifact) -> Value {
+    let mut object = artifact_json::to_json(artifact);
+    if let Some(object) = object.as_object_mut() {
+        object.insert("v".into(), 1.into());
+    }
+    object
+}
+
+fn failed(error: StoreError) -> Failure {
+    coded(&error.to_string())
+}
+
+/// A value that is chosen, once, and the runs that keep it.
+struct Shown {
+    entry: Entry,
+    runs: Vec<String>,
+}
+
+/// Walks through the values that are chosen, each once: those whose checksums begin as is said, else in order of their keys.
+fn each(
+    values: &dyn Values,
+    chosen: &Chosen,
+    after: &str,
+    mut hear: impl FnMut(Shown) -> Result<bool, Failure>,
+) -> Result<(), Failure> {
+    let now = SystemClock.now();
+    let since = chosen.since.map_or(0, |since| now.saturating_sub(since.0.saturating_mul(1_000_000)));
+    let Chosen { prefix, origin, role, scope, media_type, run, .. } = chosen.clone();
+    let selection = Selection { prefix, origin, role, scope, media_type, run, since, before: None };
+    let mut heard = HashSet::new();
+    if after.is_empty() && !chosen.prefix.is_empty() {
+        let whole = Selection { prefix: String::new(), run: None, ..selection.clone() };
+        for entry in values.starting(&chosen.prefix, usize::MAX).map_err(failed)? {
+            let runs: Vec<String> = entry.run.clone().into_iter().collect();
+            let asked = |run: &String| runs.iter().any(|name| name.starts_with(run));
+            if whole.has(&entry) && chosen.run.as_ref().is_none_or(asked) {
+                heard.insert(entry.checksum);
+                if !hear(Shown { entry, runs })? {
+                    return Ok(());
                 }
-                Ok(text) => print!("{text}"),
-                Err(_) if std::io::stdout().is_terminal() => {
-                    let failure =
-                        format!("{} bytes of {} are nothing to read", artifact.payload().len(), artifact.media_type());
-                    return Err(
-                        Failure::usage("E0832", failure).help("send them to a file: aivm artifact cat … > FILE")
-                    );
-                }
-                Err(_) => crate::out::bytes(artifact.payload()),
             }
         }
-        ArtifactCommand::Lineage { artifact } => {
-            let artifact = find(&disk, artifact)?;
-            let mut rows = Vec::new();
-            trace(&disk, &artifact, &mut rows);
-            if global.json {
-                println!("{}", json!({"v": 1, "lineage": rows}));
-            } else {
-                for row in rows {
-                    let text = |key: &str| row.get(key).and_then(|value| value.as_str()).unwrap_or("").to_owned();
-                    let depth = row.get("depth").and_then(serde_json::Value::as_u64).unwrap_or(0) as usize;
-                    let checksum: String = text("checksum").chars().take(12).collect();
-                    println!("{}{checksum}  {}  {}", "  ".repeat(depth), text("step"), text("type"));
+    }
+    let mut last: Option<Shown> = None;
+    for entry in selection.of(values, after) {
+        let entry = entry.map_err(failed)?;
+        match &mut last {
+            _ if heard.contains(&entry.checksum) => {}
+            Some(last) if last.entry.checksum == entry.checksum => last.runs.extend(entry.run),
+            _ => {
+                let runs = entry.run.clone().into_iter().collect();
+                if let Some(before) = last.replace(Shown { entry, runs })
+                    && !hear(before)?
+                {
+                    return Ok(());
                 }
             }
         }
+    }
+    last.map_or(Ok(true), &mut hear).map(drop)
+}
+
+/// The values that are chosen, refused when there are none though some were asked for.
+fn some(chosen: &Chosen, count: usize) -> Result<(), Failure> {
+    match count == 0 && !chosen.prefix.is_empty() {
+        true => Err(Failure::usage("E0830", format!("no artifact begins with {}", chosen.prefix))
+            .help("list them: aivm artifact ls")),
+        false => Ok(()),
+    }
+}
+
+/// `aivm artifact ls`.
+fn list(global: &Global, values: &dyn Values, chosen: &Chosen, most: usize, after: &str) -> Result<Exit, Failure> {
+    let mut rows = Vec::new();
+    let mut more = false;
+    each(values, chosen, after, |shown| {
+        // Those of one key are not parted: what comes next is told by the last one.
+        more = rows.len() >= most && rows.last().is_none_or(|last: &Shown| last.entry.key != shown.entry.key);
+        if !more {
+            rows.push(shown);
+        }
+        Ok(!more)
+    })?;
+    let next = more.then(|| rows.last().map(|last| last.entry.key.clone())).flatten();
+    if global.json {
+        let row = |Shown { entry, runs }: &Shown| json!({"checksum": entry.checksum, "key": entry.key, "size": entry.size, "runs": runs});
+        println!("{}", json!({"v": 1, "artifacts": rows.iter().map(row).collect::<Vec<_>>(), "next": next}));
+        return Ok(Exit::SENT);
+    }
+    print!("{}", table(&rows));
+    if let Some(next) = next {
+        say(&format!("more: --most N, or --after {next}"));
     }
     Ok(Exit::SENT)
 }
 
-/// The artifact and all that it was made of, each once, depth first; the work list is ours, lineages are long.
-fn trace(disk: &Disk, artifact: &Artifact, rows: &mut Vec<serde_json::Value>) {
-    let mut seen = HashSet::new();
-    let mut work = vec![(artifact.clone(), 0usize)];
-    while let Some((artifact, depth)) = work.pop() {
-        if !seen.insert(artifact.checksum()) {
-            continue;
-        }
-        let step = artifact.attribute("step").unwrap_or(artifact.role());
-        rows.push(
-            json!({"checksum": artifact.checksum(), "step": step, "type": artifact.media_type(), "depth": depth}),
-        );
-        let inputs =
-            artifact.attribute("inputs").unwrap_or("").split(' ').filter_map(|text| text.parse::<Checksum>().ok());
-        let parts = match artifact.media_type() {
-            parts::MEDIA_TYPE => parts::decode(artifact.payload()).unwrap_or_default(),
-            _ => Vec::new(),
-        };
-        let parents: Vec<Checksum> = inputs.chain(parts.into_iter().map(|part| part.artifact)).collect();
-        for parent in parents.into_iter().rev().filter_map(|checksum| disk.get(checksum)) {
-            work.push((parent, (depth + 1).min(40)));
-        }
-    }
-}
-
-/// What a person asks of artifacts, a line each, on a screen of 100 columns; the whole keys are in `--json` and `show`.
-fn table(disk: &Disk, entries: &[Entry]) -> String {
+/// What a person asks of values, a line each, on a screen of 100 columns; nothing is read but their keys, which `--json` has whole.
+fn table(rows: &[Shown]) -> String {
     let mut out = String::new();
-    let head = ["checksum", "size", "step", "run", "type", "time (UTC)"].map(str::to_owned);
-    let rows = entries.iter().map(|entry| {
-        let artifact = disk.find(entry.checksum).ok().flatten();
-        let text = |of: &dyn Fn(&Artifact) -> String| artifact.as_ref().map(of).unwrap_or_default();
+    let head = ["checksum", "size", "origin", "role/scope", "run", "type", "time (UTC)"].map(str::to_owned);
+    let rows = rows.iter().map(|Shown { entry, runs }| {
+        let place = key::decode(&entry.key);
+        let text = |of: &dyn Fn(&key::Key) -> String| place.as_ref().map(of).unwrap_or_default();
+        let more = if runs.len() > 1 { "+" } else { "" };
         [
             short(entry.checksum),
             size_text(entry.size),
-            text(&|artifact| artifact.attribute("step").unwrap_or(artifact.role()).to_owned()),
-            text(&|artifact| artifact.attribute("run").unwrap_or("").to_owned()),
-            text(&|artifact| artifact.media_type().to_owned()),
-            text(&|artifact| time_text(artifact.timestamp())),
+            text(&|place| written(&place.origin)),
+            text(&|place| format!("{}/{}", written(&place.role), written(&place.scope))),
+            runs.first().map(|run| format!("{run}{more}")).unwrap_or_default(),
+            text(&|place| written(&place.media_type)),
+            text(&|place| time_text(place.timestamp)),
         ]
     });
     for row in std::iter::once(head).chain(rows) {
-        let [checksum, size, step, run, media_type, time] = row;
-        let (step, run, media_type) = (cut(&step, 22), cut(&run, 15), cut(&media_type, 16));
-        out.push_str(&format!("{checksum:<12}  {size:>8}  {step:<22}  {run:<15}  {media_type:<16}  {time}\n"));
+        let [checksum, size, origin, seen, run, media_type, time] = row;
+        let (origin, seen, run) = (cut(&origin, 14), cut(&seen, 11), cut(&run, 16));
+        let media_type = cut(&media_type, 12);
+        out.push_str(&format!(
+            "{checksum:<12}  {size:>7}  {origin:<14}  {seen:<11}  {run:<16}  {media_type:<12}  {time}\n"
+        ));
     }
     out
 }
 
+fn written(component: &key::Component) -> String {
+    match component {
+        key::Component::Whole(text) => text.clone(),
+        key::Component::Cut(start) => format!("{start}…"),
+    }
+}
+
+/// `aivm artifact cat`. A payload is in memory once: it is shown from where the artifact holds it.
+fn cat(global: &Global, artifact: &Artifact) -> Result<Exit, Failure> {
+    match std::str::from_utf8(artifact.payload()) {
+        _ if global.json => println!("{}", with_version(artifact)),
+        Ok(text) if std::io::stdout().is_terminal() => print!("{text}"),
+        Ok(text) => crate::out::bytes(secret::text(text).as_bytes()),
+        Err(_) if std::io::stdout().is_terminal() => {
+            let failure =
+                format!("{} bytes of {} are nothing to read", artifact.payload().len(), artifact.media_type());
+            return Err(Failure::usage("E0832", failure).help("send them to a file: aivm artifact cat … > FILE"));
+        }
+        Err(_) => crate::out::bytes(artifact.payload()),
+    }
+    Ok(Exit::SENT)
+}
+
+/// `aivm artifact put`.
+fn put(global: &Global, args: &PutArgs) -> Result<Exit, Failure> {
+    let guessed = if args.file == "-" { "text/plain" } else { crate::input::media_type_of(&args.file) };
+    let media_type = args.media_type.as_deref().unwrap_or(guessed);
+    crate::secret::ready()?;
+    let mut draft = crate::input::drafted(crate::project::read(&args.file)?, media_type)?;
+    draft.origin.clone_from(&args.origin);
+    draft.role.clone_from(&args.role);
+    draft.scope.clone_from(&args.scope);
+    for attribute in &args.attribute {
+        let named = attribute.split_once('=').filter(|(name, value)| !name.is_empty() && !value.is_empty());
+        let Some((name, value)) = named else {
+            let failure = Failure::usage("E0834", format!("`--attribute {attribute}` is not KEY=VALUE"));
+            return Err(failure.help("for example --attribute topic=weather"));
+        };
+        draft.attributes.push((name.to_owned(), value.to_owned()));
+    }
+    let wrong = |error: aivm_schema::artifact::ArtifactError| coded(&error.to_string());
+    draft.check_unreserved().map_err(wrong)?;
+    let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
+    let artifact = mint.seal(draft).map_err(wrong)?;
+    crate::store::open()?.put(&artifact).map_err(failed)?;
+    match global.json {
+        true => {
+            let key = key::encode(&artifact, key::Form::Binary);
+            println!("{}", json!({"v": 1, "checksum": artifact.checksum(), "key": key}));
+        }
+        false => println!("{}", artifact.checksum()),
+    }
+    Ok(Exit::SENT)
+}
+
+/// Values that are named, and are here and whole.
+fn get(values: &dyn Values, checksum: Checksum) -> Option<Artifact> {
+    values.find(checksum).ok().flatten()
+}
 /// The end of a long text tells more than its beginning: steps of one pipeline begin alike, and so do types.
 pub fn cut(text: &str, most: usize) -> String {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let over = text.chars().count().saturating_sub(most);
     if over == 0 { text } else { std::iter::once('…').chain(text.chars().skip(over + 1)).collect() }
-}
-
-/// For people: `12 B`, `48 kB`, `12 MB`.
-pub fn size_text(bytes: u64) -> String {
-    match bytes {
-        0..10_000 => format!("{bytes} B"),
-        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
-        _ => format!("{} MB", bytes / 1_000_000),
-    }
 }
 
 /// Unix nanoseconds as `2026-07-01 09:30`; the years in cycles of 400, each beginning in March.

@@ -7,18 +7,23 @@ use crate::secret::settings::Secrets;
 use aivm_host::mcp::{self, Servers};
 use aivm_host::models::{Defaults, Models, Price, Provider, Settings};
 use aivm_host::secret::{MASK, shape};
+use aivm_host::sources::Sources;
 use aivm_host::work::Outside;
 use aivm_host::work::sandbox::{Sandbox, Wanted};
 use aivm_lang::front::{FrontMatter, Limits, StageSettings};
 use aivm_lang::library::LibraryError;
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::seed::{self, Bundle, Policy};
-use aivm_schema::worker::{BehaviourDefinition, Does, Given, Network, WorkerDefinition};
+use aivm_schema::worker::{BehaviourDefinition, Does, Given, Network, Source, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub mod memory;
+
+use memory::MemorySettings;
 
 /// An `aivm.toml`: what front matter may say, and what is the project's alone.
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +40,51 @@ struct File {
     mcp: mcp::Settings,
     secrets: Secrets,
     sandbox: SandboxSettings,
+    store: StoreSettings,
+    memory: MemorySettings,
+    sources: BTreeMap<String, Source>,
+}
+
+/// `[store]`: the bucket that values go to.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StoreSettings {
+    /// `s3://bucket/prefix`
+    pub url: Option<String>,
+    /// When an outcome counts.
+    pub mode: StoreMode,
+    /// How artifacts are written.
+    pub format: StoreFormat,
+    /// The server, where it is not Amazon's: `http://127.0.0.1:9000`
+    pub endpoint: Option<String>,
+    /// `eu-central-1`
+    pub region: Option<String>,
+    /// Of the user's `~/.aws/config`.
+    pub profile: Option<String>,
+    /// `http://host/bucket/key` and not `http://bucket.host/key`
+    pub path_style: Option<bool>,
+}
+
+/// When an outcome counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreMode {
+    /// When it is durable on disk; it is sent in the background.
+    #[default]
+    Behind,
+    /// When it is in the bucket.
+    Through,
+}
+
+/// How artifacts are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StoreFormat {
+    /// Cap'n Proto: `.artifact`
+    #[default]
+    Binary,
+    /// `.json`
+    Json,
 }
 
 /// `[sandbox]`: what holds commands, and what they are given.
@@ -87,6 +137,13 @@ pub struct Project {
     pub root: Option<PathBuf>,
     /// What holds commands.
     pub sandbox: SandboxSettings,
+    /// The bucket that values go to.
+    pub store: StoreSettings,
+    /// How workers remember.
+    #[cfg_attr(not(feature = "memory"), allow(dead_code))]
+    pub memory: MemorySettings,
+    /// Data sources, by name.
+    pub sources: BTreeMap<String, Source>,
 }
 
 /// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
@@ -99,6 +156,20 @@ pub struct Retention {
     pub keep: Option<usize>,
     /// Only those that ended so.
     pub status: Vec<Ended>,
+    /// Which values outlive their runs.
+    pub values: Vec<Outlive>,
+}
+
+/// `[[gc.values]]`: values of a role or a scope that are kept though their run goes.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Outlive {
+    /// Of this role; without it of any.
+    pub role: Option<String>,
+    /// And of this scope.
+    pub scope: Option<String>,
+    /// So long after they were made; without it for ever.
+    pub older_than: Option<Milliseconds>,
 }
 
 /// How a run can have ended.
@@ -134,7 +205,35 @@ impl Project {
             return Err(format!("E0964: {reason}"));
         }
         let file: File = toml::from_str(text).map_err(|error| error.to_string().trim().to_owned())?;
-        let File { worker, behaviour, stage, limits, gc, models, provider, price, mcp, secrets, sandbox } = file;
+        let File {
+            worker,
+            behaviour,
+            stage,
+            limits,
+            gc,
+            models,
+            provider,
+            price,
+            mcp,
+            secrets,
+            sandbox,
+            store,
+            memory,
+            sources,
+        } = file;
+        for (name, source) in &sources {
+            if !aivm_schema::word::is_word(name) {
+                return Err(format!(
+                    "`{name}` is no name of a data source: a letter or `_`, then letters, digits, `_` and `-`"
+                ));
+            }
+            if let Some(why) = source.wrong() {
+                return Err(format!("`[sources.{name}]`: {why}"));
+            }
+        }
+        if gc.values.iter().any(|rule| rule.role.is_none() && rule.scope.is_none()) {
+            return Err("a `[[gc.values]]` has neither `role` nor `scope`: say which values outlive their runs".into());
+        }
         let (read, write, env) = (sandbox.read.clone(), sandbox.write.clone(), sandbox.env.clone());
         let given = Given { network: None, read, write, env };
         if let Some(path) = given.wrong_path() {
@@ -147,15 +246,16 @@ impl Project {
             return Err(format!("`{entry}` in `network` of `[sandbox]` is no destination: {why}"));
         }
         for (name, url) in provider.iter().filter_map(|(name, provider)| Some((name, provider.url.as_ref()?))) {
-            let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
-            if !begins("http://") && !begins("https://") {
+            if !is_address(url) {
                 return Err(format!(
                     "`url` of `[provider.{name}]` is `{url}`, and an address begins with http:// or https://: write `http://{url}` if it is at that host"
                 ));
             }
         }
+        memory::check(&memory)?;
         let front = FrontMatter { worker, behaviour, stage, limits };
-        Ok(Project { front, gc, models: Settings { models, provider, price }, secrets, mcp, sandbox, root: None })
+        let models = Settings { models, provider, price };
+        Ok(Project { front, gc, models, secrets, mcp, sandbox, store, memory, sources, root: None })
     }
 
     /// That of the nearest `aivm.toml` above the store; an empty one when there is none.
@@ -173,16 +273,26 @@ impl Project {
         // A file that cannot be read is told of by whoever looks a word up in it.
         if let Ok(Some(bundle)) = read_seeds(&root.join(seed::FILE)) {
             add_seeds(&mut project.models, &bundle);
+            for (name, source) in bundle.sources {
+                project.sources.entry(name).or_insert(source);
+            }
         }
         project.root = Some(root);
         Ok(project)
     }
 }
 
+/// Does it begin as an address does?
+fn is_address(url: &str) -> bool {
+    let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    begins("http://") || begins("https://")
+}
+
 /// What runs do not take from the `aivm.toml` of a program, since another one, or none, is that of the store: how a run that is gone on
 /// with finds the same. None: nothing is left out.
 pub fn elsewhere(program: &str) -> Option<String> {
-    const OF_THE_STORE: [&str; 6] = ["models", "provider", "price", "mcp", "secrets", "sandbox"];
+    const OF_THE_STORE: [&str; 9] =
+        ["models", "provider", "price", "mcp", "secrets", "sandbox", "store", "memory", "sources"];
     let folder = std::path::absolute(program).ok()?.parent()?.to_path_buf();
     let root = project::nearest(&folder, "aivm.toml")?;
     let used = Project::of_the_store().ok()?.root;
@@ -237,7 +347,40 @@ fn models() -> Result<Arc<Models>, Failure> {
 
 /// What workers use that is one for all runs of this process.
 pub fn outside(flag: Option<SandboxFlag>) -> Result<Outside, Failure> {
-    Ok(Outside { models: models()?, mcp: servers()?, sandbox: sandbox(flag)?, plugins: Arc::default() })
+    Ok(Outside {
+        models: models()?,
+        mcp: servers()?,
+        sandbox: sandbox(flag)?,
+        plugins: Arc::default(),
+        #[cfg(feature = "memory")]
+        memory: memory::of(&Project::of_the_store()?)?,
+        sources: Arc::new(sources()?),
+    })
+}
+
+/// The user's `sources.toml`: which folders outside of projects may be data sources. Never a project's to say.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct OfTheUser {
+    /// Folders, absolute; what is beneath them may be read.
+    allowed: Vec<PathBuf>,
+}
+
+/// The data sources that workers are shown.
+pub fn sources() -> Result<Sources, Failure> {
+    let project = Project::of_the_store()?;
+    let folder = project.root.unwrap_or_else(|| std::env::current_dir().unwrap_or_default());
+    let mut allowed = Vec::new();
+    if let Some(path) = project::user_folder().map(|folder| folder.join("sources.toml")) {
+        let wrong = |reason: String| Failure::usage("E0845", format!("{}: {reason}", path.display()));
+        let text = project::read_plain(&path).map_err(|error| wrong(error.reason))?.unwrap_or_default();
+        let said: OfTheUser = toml::from_str(&text).map_err(|error| wrong(error.to_string().trim().to_owned()))?;
+        if let Some(other) = said.allowed.iter().find(|folder| !folder.is_absolute()) {
+            return Err(wrong(format!("`{}` in `allowed` is not absolute: begin it with `/`", other.display())));
+        }
+        allowed = said.allowed;
+    }
+    Ok(Sources { all: project.sources, project: folder, allowed })
 }
 
 /// The MCP servers whose tools workers call.
@@ -352,7 +495,7 @@ fn settings() -> Vec<Setting> {
         value: project::user_folder().map_or("none".into(), |folder| folder.display().to_string()),
         origin: if variable("XDG_CONFIG_HOME").is_some() { "XDG_CONFIG_HOME".into() } else { "HOME".into() },
     });
-    let Project { front: FrontMatter { limits, .. }, gc, models, sandbox: held, .. } = root
+    let Project { front: FrontMatter { limits, .. }, gc, models, sandbox: held, store, memory: remembered, .. } = root
         .and_then(|root| project::read_plain(&root.join("aivm.toml")).ok().flatten())
         .and_then(|text| Project::parse(&text).ok())
         .unwrap_or_default();
@@ -368,6 +511,13 @@ fn settings() -> Vec<Setting> {
     limit("gc.keep", gc.keep.map(|n| n.to_string()), "none");
     let status: Vec<&str> = gc.status.iter().map(|status| status.word()).collect();
     limit("gc.status", Some(status.join(", ")).filter(|all| !all.is_empty()), "all");
+    let bucket = variable("AIVM_STORE");
+    if bucket.is_none() {
+        limit("store", store.url, "here alone");
+    }
+    for (name, value, default) in memory::rows(&remembered) {
+        limit(name, value, &default);
+    }
     if variable(SANDBOX).is_none() {
         limit("sandbox", held.means.map(|means| means.word().to_owned()), "auto");
     }
@@ -375,6 +525,9 @@ fn settings() -> Vec<Setting> {
     match model_named() {
         Some(value) => settings.push(Setting { name: "model", value, origin: "AIVM_MODEL".into() }),
         None => limit("model", default, "none"),
+    }
+    if let Some(value) = bucket {
+        settings.push(Setting { name: "store", value, origin: "AIVM_STORE".into() });
     }
     if let Some(value) = variable(SANDBOX) {
         settings.push(Setting { name: "sandbox", value, origin: SANDBOX.into() });
@@ -404,10 +557,11 @@ pub fn config(global: &Global, args: &ConfigArgs) -> Result<Exit, Failure> {
         return Ok(Exit::SENT);
     }
     let width = settings.iter().map(|setting| setting.value.len()).max().unwrap_or(0);
+    let names = settings.iter().map(|setting| setting.name.len()).max().unwrap_or(0);
     for Setting { name, value, origin: from } in settings {
         match origin {
-            true => println!("{name:<14} {value:<width$}  ({from})"),
-            false => println!("{name:<14} {value}"),
+            true => println!("{name:<names$} {value:<width$}  ({from})"),
+            false => println!("{name:<names$} {value}"),
         }
     }
     Ok(Exit::SENT)

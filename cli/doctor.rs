@@ -20,6 +20,7 @@ pub fn doctor(global: &Global) -> Result<Exit, Failure> {
             result: Ok(format!("aivm {}, module format {}", env!("CARGO_PKG_VERSION"), aivm_schema::isa::FORMAT)),
         },
         Tried { what: "store", result: store() },
+        Tried { what: "memory", result: memory() },
         Tried { what: "shell", result: shell() },
         Tried { what: "sandbox", result: sandbox() },
         Tried { what: "threads", result: threads() },
@@ -54,11 +55,13 @@ pub fn doctor(global: &Global) -> Result<Exit, Failure> {
 fn store() -> Result<String, String> {
     use aivm_host::mint::Mint;
     use aivm_host::store::disk::Disk;
+    use aivm_host::store::values::{Listing, Values};
     let state = project::state_folder();
     let beside = state.parent().unwrap_or(&state).join(format!(".aivm-doctor-{}", std::process::id()));
     let attempt = || -> Result<(), String> {
         if state.symlink_metadata().is_ok() {
-            Disk::open(&state).and_then(|disk| disk.list("", 1)).map_err(|e| e.to_string())?;
+            let first = Listing { most: 1, ..Listing::default() };
+            Disk::open(&state).and_then(|disk| disk.list(&first)).map_err(|e| e.to_string())?;
         }
         let mint = Mint::system().map_err(|e| e.to_string())?;
         let draft = aivm_schema::artifact::Draft {
@@ -83,6 +86,38 @@ fn store() -> Result<String, String> {
 fn store() -> Result<String, String> {
     let _ = project::state_folder();
     Ok("built without one: runs are kept in memory only".into())
+}
+
+/// Looks into what is remembered, when something is; then remembers something in a memory that is gone afterwards, and finds it.
+#[cfg(feature = "memory")]
+fn memory() -> Result<String, String> {
+    use aivm_host::memory::{Filter, Memory, Note, Place};
+    let project = crate::config::Project::of_the_store().map_err(|failure| failure.message())?;
+    let memory = crate::config::memory::of(&project).map_err(|failure| failure.message())?;
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let attempt = async {
+        let places = memory.places().await?;
+        let note = Note { id: "doctor".into(), text: "does it work?".into(), ..Note::default() };
+        let own = Memory::default();
+        own.remember(&Place::Global, "", note).await?;
+        Ok::<_, aivm_host::memory::MemoryError>((
+            places,
+            own.recall(&Place::Global, "", "does it work?", &Filter::All, 1).await?,
+        ))
+    };
+    let (places, hits) = runtime.block_on(attempt).map_err(|error| error.to_string())?;
+    match hits.first() {
+        Some(hit) if hit.note.id == "doctor" => {
+            Ok(format!("in use by {}, embedded by {}", places.len(), project.memory.embedder))
+        }
+        _ => Err("what was remembered was not found".to_owned()),
+    }
+}
+
+#[cfg(not(feature = "memory"))]
+fn memory() -> Result<String, String> {
+    Ok("built without one".into())
 }
 
 fn shell() -> Result<String, String> {

@@ -29,9 +29,9 @@ impl Exit {
 
     /// The store's, when the code of an error is one of its own.
     fn or(self, code: &str) -> Exit {
-        const STORE: [&str; 13] = [
+        const STORE: [&str; 17] = [
             "E0750", "E0751", "E0752", "E0753", "E0756", "E0757", "E0758", "E0759", "E0765", "E0781", "E0782", "E0784",
-            "E0786",
+            "E0786", "E0833", "E0871", "E0872", "E0873",
         ];
         if STORE.contains(&code) { Exit::STORE } else { self }
     }
@@ -112,6 +112,19 @@ impl Failure {
     pub fn no_store() -> Failure {
         Failure::usage("E0814", "this aivm was built without a store: it keeps no artifacts and no runs")
             .help("install with one: cargo install --path .")
+    }
+
+    /// What a build without S3 cannot do.
+    #[cfg(not(feature = "s3"))]
+    pub fn no_bucket() -> Failure {
+        Failure::usage("E0875", "this aivm was built without S3: it keeps values on disk alone")
+            .help("install with it: cargo install --path .")
+    }
+
+    /// What a build without a memory cannot do.
+    #[cfg(all(feature = "store", not(feature = "memory")))]
+    pub fn no_memory() -> Failure {
+        Failure::usage("E0996", "this aivm was built without a memory").help("install with one: cargo install --path .")
     }
 
     /// What a build without servers cannot do.

@@ -41,10 +41,15 @@ pub fn graph(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
         GraphFormat::Mermaid => draw::mermaid(&flow, path).into_bytes(),
         GraphFormat::Text => flow.to_text().into_bytes(),
     };
-    if let Some(file) = &args.output {
-        compile::write_other(args.file.as_deref().unwrap_or(""), file, &bytes)?;
+    give(global, args.file.as_deref(), args.output.as_deref(), &bytes)
+}
+
+/// Writes a picture that was drawn of a file, if of one, to where it is asked for.
+pub fn give(global: &Global, from: Option<&str>, output: Option<&FilePath>, bytes: &[u8]) -> Result<Exit, Failure> {
+    if let Some(file) = output {
+        compile::write_other(from.unwrap_or(""), file, bytes)?;
     }
-    match (&args.output, std::str::from_utf8(&bytes)) {
+    match (output, std::str::from_utf8(bytes)) {
         (Some(file), _) if global.json => println!("{}", json!({"v": 1, "file": file, "bytes": bytes.len()})),
         (Some(_), _) => {}
         (None, Ok(text)) if global.json => println!("{}", json!({"v": 1, "graph": text})),
@@ -54,7 +59,7 @@ pub fn graph(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
                 Failure::usage("E0810", "a picture of pixels is no text").help("write it to a file: -o FILE.png")
             );
         }
-        (None, Err(_)) => crate::out::bytes(&bytes),
+        (None, Err(_)) => crate::out::bytes(bytes),
     }
     Ok(Exit::SENT)
 }
@@ -105,8 +110,9 @@ fn finished(_file: Option<&str>, _run: &str) -> Result<(Flow, Option<Path>), Fai
     Err(Failure::no_store())
 }
 
+/// The pixels of an SVG.
 #[cfg(feature = "png")]
-fn png(svg: &str) -> Result<Vec<u8>, Failure> {
+pub fn png(svg: &str) -> Result<Vec<u8>, Failure> {
     use resvg::{tiny_skia, usvg};
     let failed = |reason: String| Failure::failed("E0815", format!("the picture cannot be drawn: {reason}"));
     let mut options = usvg::Options::default();
@@ -127,8 +133,9 @@ fn png(svg: &str) -> Result<Vec<u8>, Failure> {
     pixels.encode_png().map_err(|error| failed(error.to_string()))
 }
 
+/// The same where there are none.
 #[cfg(not(feature = "png"))]
-fn png(_svg: &str) -> Result<Vec<u8>, Failure> {
+pub fn png(_svg: &str) -> Result<Vec<u8>, Failure> {
     Err(Failure::usage("E0816", "this aivm was built without PNG pictures")
         .help("take --format svg, or build with the feature `png`"))
 }

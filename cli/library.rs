@@ -199,7 +199,12 @@ impl Library for Files {
 
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
-            Does::Builtin(name) => builtin::check(name, &definition.with).map_err(|failure| failure.to_string()),
+            Does::Builtin(name) => {
+                builtin::check(name, &definition.with).map_err(|failure| failure.to_string()).and_then(|()| {
+                    let told = |failure: builtin::Failure| format!("{}: {failure}", failure.code());
+                    builtin::memory::check(definition).map_err(told)
+                })
+            }
             #[cfg(feature = "http")]
             Does::Http(http) => {
                 let told = |error: aivm_vm::action::CallError| format!("{}: {}", error.code, error.message);

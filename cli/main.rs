@@ -9,6 +9,8 @@ mod out;
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
+#[cfg(feature = "s3")]
+mod bucket;
 mod cassette;
 mod check;
 mod compile;
@@ -25,6 +27,8 @@ mod launch;
 mod library;
 #[cfg(feature = "serve")]
 mod mcp;
+#[cfg(feature = "memory")]
+mod memory;
 mod module;
 #[cfg(feature = "serve")]
 mod openai;
@@ -37,6 +41,7 @@ mod runs;
 mod secret;
 #[cfg(feature = "serve")]
 mod serve;
+mod source;
 #[cfg(feature = "store")]
 mod store;
 mod testing;
@@ -55,7 +60,7 @@ fn main() -> ExitCode {
     let exit = match Args::try_parse() {
         Ok(args) => {
             let json = args.global.json;
-            command(args).unwrap_or_else(|failure| failure.show(json))
+            followed(args).unwrap_or_else(|failure| failure.show(json))
         }
         Err(error) if error.use_stderr() => usage(&error),
         Err(help) => {
@@ -83,6 +88,23 @@ fn usage(error: &clap::Error) -> Exit {
     if more.is_empty() { failure } else { failure.help(more.trim()) }.show(true)
 }
 
+/// A command; what it wrote goes to the bucket, where there is one.
+#[cfg(feature = "s3")]
+fn followed(args: Args) -> Result<Exit, Failure> {
+    let json = args.global.json;
+    bucket::want(&args)?;
+    let exit = command(args).unwrap_or_else(|failure| failure.show(json));
+    Ok(bucket::settle(exit))
+}
+
+#[cfg(not(feature = "s3"))]
+fn followed(args: Args) -> Result<Exit, Failure> {
+    if args.global.store.is_some() {
+        return Err(Failure::no_bucket());
+    }
+    command(args)
+}
+
 fn command(args: Args) -> Result<Exit, Failure> {
     let global = &args.global;
     match args.command {
@@ -106,6 +128,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Worker(args) => worker::worker(global, &args),
         Command::Keys(args) => keys::keys(global, &args),
         Command::Secret(args) => secret::secret(global, &args),
+        Command::Source(args) => source::source(global, &args),
         Command::Config(args) => config::config(global, &args),
         #[cfg(feature = "store")]
         Command::Stored(command) => stored(global, command),
@@ -148,6 +171,10 @@ fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure>
     use args::Stored;
     match command {
         Stored::Artifact(args) => artifact::artifact(global, &args),
+        #[cfg(feature = "s3")]
+        Stored::Store(args) => bucket::store(global, &args),
+        #[cfg(not(feature = "s3"))]
+        Stored::Store(_) => Err(Failure::no_bucket()),
         Stored::Runs(args) => runs::list::runs(global, &args),
         Stored::Resume(args) if args.all => runs::all::all(global, &args),
         Stored::Resume(args) => runs::resume::resume(global, &args),
@@ -164,6 +191,10 @@ fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure>
         Stored::Logs(args) => runs::logs::logs(global, &args),
         Stored::Why(args) => runs::why::why(global, &args),
         Stored::Diff(args) => runs::diff::diff(global, &args),
+        #[cfg(feature = "memory")]
+        Stored::Memory(args) => memory::memory(global, &args),
+        #[cfg(not(feature = "memory"))]
+        Stored::Memory(_) => Err(Failure::no_memory()),
         Stored::Gc(args) => runs::gc::gc(global, &args),
     }
 }

@@ -155,8 +155,16 @@ pub fn short(digest: impl std::fmt::Display) -> String {
     digest.to_string().chars().take(12).collect()
 }
 
+/// For people: `12 B`, `48 kB`, `12 MB`.
+pub fn size_text(bytes: u64) -> String {
+    match bytes {
+        0..10_000 => format!("{bytes} B"),
+        10_000..10_000_000 => format!("{} kB", bytes / 1_000),
+        _ => format!("{} MB", bytes / 1_000_000),
+    }
+}
+
 /// A worker's text in one line.
-#[cfg(feature = "store")]
 pub fn one_line(text: &str) -> String {
     plain(text.trim_end()).replace('\n', "␊").replace('\t', " ")
 }

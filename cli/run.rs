@@ -75,7 +75,10 @@ impl Shared {
         let mint = Mint::system().map_err(|error| Failure::failed("E0803", format!("no random numbers: {error}")))?;
         Ok(Shared {
             mint: Arc::new(mint),
-            outside: crate::config::outside(how.sandbox)?,
+            outside: match how.ephemeral {
+                true => crate::config::outside(how.sandbox)?.leaving_nothing(),
+                false => crate::config::outside(how.sandbox)?,
+            },
             #[cfg(feature = "store")]
             no_cache: how.no_cache,
             #[cfg(feature = "store")]

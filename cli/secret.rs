@@ -34,7 +34,9 @@ fn sources(project: &Project) -> Sources {
 pub fn ready() -> Result<(), Failure> {
     let project = Project::of_the_store()?;
     let of_providers = project.models.provider.values().filter_map(|provider| provider.key.clone());
-    let names: Vec<String> = project.secrets.names.iter().cloned().chain(of_providers).collect();
+    let of_memory = crate::config::memory::key(&project);
+    let names = project.secrets.names.iter().cloned().chain(of_providers).chain(of_memory);
+    let names: Vec<String> = names.collect();
     secret::configure(sources(&project), &names).map_err(failed)
 }
 

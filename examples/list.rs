@@ -6,6 +6,7 @@ examples! {
     "inbox-triage": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl"
         "pipeline.test.toml" "pipeline.snap/each-mail-comes-to-its-desk.txt";
     "ask-documents": "README.md" "pipeline.aivm" "input.txt" "docs/operations.md" "docs/security.md" "docs/travel.md";
+    "known-answers": "README.md" "pipeline.aivm" "input.txt" "handbook.md";
     "bake-off": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "reply": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "mend-page": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl" "pages/news.md" "pages/opening.md";

@@ -1,6 +1,8 @@
 //! The program as a person or a script meets it: what it prints, what it leaves, and with which code it ends.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "cli/artifact.rs"]
+mod artifact;
 #[path = "cli/cache.rs"]
 mod cache;
 #[path = "cli/cassette.rs"]
@@ -31,6 +33,9 @@ mod http;
 #[cfg(feature = "mcp")]
 #[path = "cli/mcp.rs"]
 mod mcp;
+#[cfg(feature = "memory")]
+#[path = "cli/memory.rs"]
+mod memory;
 #[cfg(feature = "models")]
 #[path = "cli/models.rs"]
 mod models;
@@ -50,6 +55,8 @@ mod secrets;
 #[cfg(feature = "serve")]
 #[path = "cli/serve.rs"]
 mod serve;
+#[path = "cli/sources.rs"]
+mod sources;
 #[path = "cli/testing.rs"]
 mod testing;
 #[cfg(feature = "models")]

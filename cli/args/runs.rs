@@ -28,9 +28,15 @@ const STATUSES: [&str; 8] = ["running", "interrupted", "parked", "stuck", "sent"
 /// `gc`
 #[derive(Debug, Group)]
 pub struct GcArgs {
-    /// Only runs that ended so long ago, as 12h or 30d
+    /// Only runs that ended, or values that were made, so long ago, as 12h or 30d
     #[arg(long, value_name = "TIME")]
     pub older_than: Option<aivm_schema::unit::Milliseconds>,
+    /// No runs, but values of this role that no run keeps: put, signed, or left by runs that are gone
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["keep", "status", "run"])]
+    pub role: Option<String>,
+    /// The same of this scope; of both, if both are given
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["keep", "status", "run"])]
+    pub scope: Option<String>,
     /// But for the newest so many of each program
     #[arg(long, value_name = "N")]
     pub keep: Option<usize>,
@@ -43,6 +49,29 @@ pub struct GcArgs {
     /// Remove nothing: say what would be
     #[arg(long)]
     pub dry_run: bool,
+}
+
+/// `store`
+#[derive(Debug, Group)]
+pub struct StoreArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: StoreCommand,
+}
+
+/// `store …`
+#[derive(Debug, clap::Subcommand)]
+pub enum StoreCommand {
+    /// Which bucket, what is still to be sent, and what its server does
+    Status,
+    /// Send what has not been sent
+    Sync {
+        /// Send everything again: where the bucket has lost something
+        #[arg(long)]
+        all: bool,
+    },
+    /// The runs that are in the bucket, of whatever machine
+    Runs,
 }
 
 /// `show`

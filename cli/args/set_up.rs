@@ -1,4 +1,4 @@
-//! What is said of words, values, keys and settings.
+//! What is said of words, keys, data sources and settings.
 
 use clap::{Args as Group, Subcommand};
 
@@ -89,43 +89,6 @@ pub struct WorkerImportArgs {
     pub dry_run: bool,
 }
 
-/// `artifact`
-#[derive(Debug, Group)]
-pub struct ArtifactArgs {
-    /// What to do
-    #[command(subcommand)]
-    pub command: ArtifactCommand,
-}
-
-/// `artifact …`
-#[derive(Debug, Subcommand)]
-pub enum ArtifactCommand {
-    /// Artifacts whose key or checksum begins with PREFIX
-    Ls {
-        /// origin/role/scope/…
-        #[arg(default_value = "")]
-        prefix: String,
-        /// At most so many
-        #[arg(long, default_value_t = 100)]
-        most: usize,
-    },
-    /// An artifact as JSON, with what its signature is worth
-    Show {
-        /// The beginning of a checksum or key
-        artifact: String,
-    },
-    /// The payload of an artifact
-    Cat {
-        /// The beginning of a checksum or key
-        artifact: String,
-    },
-    /// What an artifact was made of, back to the run's input
-    Lineage {
-        /// The beginning of a checksum or key
-        artifact: String,
-    },
-}
-
 /// `keys`
 #[derive(Debug, Group)]
 pub struct KeysArgs {
@@ -187,6 +150,34 @@ pub enum SecretCommand {
     Rm {
         /// The name
         name: String,
+    },
+}
+
+/// `source`
+#[derive(Debug, Group)]
+pub struct SourceArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: SourceCommand,
+}
+
+/// `source …`
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// The data sources of this project
+    Ls,
+    /// The files of a data source, as its workers are shown them
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Bring the copy in .aivm/sources/NAME to what the source is now
+    Sync {
+        /// Its name
+        name: String,
+        /// Change nothing: say what would be
+        #[arg(long)]
+        dry_run: bool,
     },
 }
 

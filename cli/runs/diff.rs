@@ -284,18 +284,23 @@ fn shown(kept: &Kept, difference: &Difference, indent: &str, colours: bool) -> S
     };
     let (Some(one), Some(other)) = (one, other) else { return out };
     let (Some(old), Some(new)) = (text(kept, &one), text(kept, &other)) else { return out };
-    for (tag, line) in lines(&old, &new) {
-        let (sign, colour) = match tag {
-            Some(ChangeTag::Delete) => ("-", "31"),
-            Some(ChangeTag::Insert) => ("+", "32"),
-            Some(ChangeTag::Equal) => (" ", ""),
-            None => ("…", "2"),
-        };
-        let line = format!("{sign} {}", plain(line.trim_end_matches('\n')));
-        let line = if colour.is_empty() { line } else { paint(colours, colour, &line) };
-        out.push_str(&format!("{indent}  {}\n", line.trim_end()));
+    for (tag, line) in lines(&old, &new, AROUND, MOST_LINES) {
+        out.push_str(&format!("{indent}  {}\n", line_text(tag, &line, colours)));
     }
     out
+}
+
+/// A line of a difference, for people.
+pub fn line_text(tag: Option<ChangeTag>, line: &str, colours: bool) -> String {
+    let (sign, colour) = match tag {
+        Some(ChangeTag::Delete) => ("-", "31"),
+        Some(ChangeTag::Insert) => ("+", "32"),
+        Some(ChangeTag::Equal) => (" ", ""),
+        None => ("…", "2"),
+    };
+    let line = format!("{sign} {}", plain(line.trim_end_matches('\n')));
+    let line = if colour.is_empty() { line } else { paint(colours, colour, &line) };
+    line.trim_end().to_owned()
 }
 
 /// What can be compared line by line.
@@ -313,18 +318,18 @@ fn text<'a>(kept: &Kept, artifact: &'a Artifact) -> Option<Cow<'a, str>> {
     }
 }
 
-/// The first lines of a difference; none stands for those that are left out.
-fn lines(old: &str, new: &str) -> Vec<(Option<ChangeTag>, String)> {
+/// The first lines of a difference, with equal ones around each; no tag: so many are left out.
+pub fn lines(old: &str, new: &str, around: usize, most: usize) -> Vec<(Option<ChangeTag>, String)> {
     let diff = TextDiff::from_lines(old, new);
     let mut lines = Vec::new();
-    for group in diff.grouped_ops(AROUND) {
+    for group in diff.grouped_ops(around) {
         for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
             lines.push((Some(change.tag()), change.value().to_owned()));
         }
     }
-    let over = lines.len().saturating_sub(MOST_LINES);
+    let over = lines.len().saturating_sub(most);
     if over > 1 {
-        lines.truncate(MOST_LINES);
+        lines.truncate(most);
         lines.push((None, format!("{over} more lines")));
     }
     lines

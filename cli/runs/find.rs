@@ -13,7 +13,7 @@ pub fn run(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
     }
     let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
     match rows.len() {
-        0 => Err(none(prefix)),
+        0 => in_the_bucket(disk, prefix)?.ok_or_else(|| none(prefix)),
         1 => Ok(rows.remove(0)),
         _ => {
             let names: Vec<_> = rows.iter().take(5).map(|row| row.id.as_str()).collect();
@@ -21,6 +21,17 @@ pub fn run(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
                 .help(format!("give more of its name: {}", names.join(", "))))
         }
     }
+}
+
+/// A run that is only in the bucket is brought here, to be looked at.
+#[cfg(feature = "s3")]
+fn in_the_bucket(disk: &Disk, run: &str) -> Result<Option<RunRow>, Failure> {
+    crate::bucket::fetch(disk, run)
+}
+
+#[cfg(not(feature = "s3"))]
+fn in_the_bucket(_disk: &Disk, _run: &str) -> Result<Option<RunRow>, Failure> {
+    Ok(None)
 }
 
 /// No run is called so.

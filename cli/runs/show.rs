@@ -1,8 +1,9 @@
 //! `show`: one run as a tree. Stages, definitions and items stand around the calls that they made.
 
 use crate::args::{Global, RunArg};
-use crate::artifact::{cut, size_text};
+use crate::artifact::cut;
 use crate::fail::{self, Exit, Failure};
+use crate::out::size_text;
 use crate::out::{one_line, paint, short, width, wrap};
 use crate::runs::journal::{self, Open, Row, Stands, Told};
 use crate::store;

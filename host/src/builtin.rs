@@ -3,10 +3,10 @@
 //! and a page in `stdlib/workers`, which says in one sentence exactly what it does.
 //!
 //! Not here: artifacts, identities, time, retries. A built-in sees bytes and settings; the host makes artifacts of what it
-//! returns. All are pure but `sleep` and those that touch files, which say so by their effect.
+//! returns. All are pure but `sleep`, those that touch files and those of memory, which say so by their effect.
 
 mod assert;
-mod beneath;
+pub(crate) mod beneath;
 mod buffer;
 mod choose;
 mod clean;
@@ -27,8 +27,9 @@ mod input;
 mod items;
 mod json;
 mod match_regex;
-mod media;
+pub mod media;
 mod members;
+pub mod memory;
 mod merge;
 mod only;
 mod path;
@@ -66,6 +67,7 @@ pub(crate) use {
     template::{names, render_with},
 };
 
+use aivm_schema::worker::memory::use_of;
 use aivm_schema::worker::{Effect, Settings};
 
 /// The largest payload that a built-in makes, and the largest that it reads as text, JSON or CSV; in bytes.
@@ -169,7 +171,7 @@ pub fn values_at<'v>(value: &'v serde_json::Value, place: &str) -> Vec<&'v serde
 }
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 46] = [
+static BUILTINS: [Builtin; 53] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
@@ -182,6 +184,7 @@ static BUILTINS: [Builtin; 46] = [
     enrich::BUILTIN,
     extract::BUILTIN,
     fit::BUILTIN,
+    memory::FORGET,
     format::BUILTIN,
     members::GET,
     hash::BUILTIN,
@@ -191,16 +194,22 @@ static BUILTINS: [Builtin; 46] = [
     merge::BUILTIN,
     effects::MKDIR,
     effects::MOVE,
+    memory::NEIGHBOURS,
     only::BUILTIN,
+    memory::PATH,
     members::PICK,
     quarantine::BUILTIN,
     files::READ,
     tools::READ_FILE,
+    memory::RECALL,
     redact::BUILTIN,
+    memory::RELATE,
+    memory::REMEMBER,
     effects::REMOVE,
     members::RENAME,
     replace::BUILTIN,
     effects::RESTORE,
+    memory::RESTORE,
     effects::SAVE,
     search::BUILTIN,
     tools::SEARCH_FILES,
@@ -251,7 +260,10 @@ impl Builtin {
     /// The built-in that takes back what a call did, when it is not told otherwise.
     pub fn undo(&self) -> Option<&'static str> {
         let changes_files = ["edit-file", "mkdir", "move", "remove", "save", "write", "write-file"];
-        changes_files.contains(&self.name).then_some(effects::RESTORE.name)
+        match use_of(self.name) {
+            Some(does) => does.writes.then_some(memory::RESTORE.name),
+            None => changes_files.contains(&self.name).then_some(effects::RESTORE.name),
+        }
     }
 
     /// Calls it. Never panics, never loops for ever: sizes and counts are limited, and it looks at `context.cancelled` now and then.

@@ -62,7 +62,10 @@ impl Question {
             Does::Command(_) | Does::Plugin(_) => task.around.workspace.display().to_string(),
             _ => String::new(),
         };
-        let key = *blake3::hash(format!("{}\n{whom}", Request::of(task).identity()).as_bytes()).as_bytes();
+        // And what it is shown of its sources.
+        let saw = task.saw.iter().flat_map(|saw| &saw.files);
+        let saw: String = saw.map(|(name, file)| format!("\n{name} {}", file.content_digest())).collect();
+        let key = *blake3::hash(format!("{}\n{whom}{saw}", Request::of(task).identity()).as_bytes()).as_bytes();
         Some(Question { key, holds, words: task.words.clone() })
     }
 

@@ -1,6 +1,6 @@
 //! Cassettes: what the calls of a run were answered, in a file, and runs that are answered from it. A cassette stands between
-//! a driver and whoever carries out its calls. It holds what reaches outside: models, HTTP, commands that are not `pure`.
-//! Built-ins and mocks are called in a replay as ever: what they write into the workspace must be there.
+//! a driver and whoever carries out its calls. It holds what reaches outside: models, HTTP, commands that are not `pure`, memory.
+//! Other built-ins and mocks are called in a replay as ever: what they write into the workspace must be there.
 //!
 //! **Which recorded call answers.** One with the same request: the worker's definition with behaviours and parameters, the
 //! content of its input, the words of its step. Among several, that of the same step and attempt: keys of steps come from the

@@ -2,6 +2,7 @@
 
 use crate::builtin;
 use aivm_schema::module::{Module, Worker};
+use aivm_schema::worker::memory::is_of_memory;
 use aivm_schema::worker::{Backoff, Does, Effect, Method, WorkerDefinition};
 use aivm_vm::run::Facts;
 
@@ -80,6 +81,8 @@ pub fn reaches_outside(definition: &WorkerDefinition) -> bool {
     match definition.does {
         Does::Model(_) | Does::Http(_) | Does::Mcp(_) => true,
         Does::Command(_) | Does::Plugin(_) => definition.effect != Some(Effect::Pure),
-        Does::Builtin(_) | Does::Human(_) | Does::Mock => false,
+        // What other runs share, and what is there another time is not what was there.
+        Does::Builtin(ref name) => is_of_memory(name),
+        Does::Human(_) | Does::Mock => false,
     }
 }

@@ -13,6 +13,8 @@ pub mod facts;
 pub mod kept;
 pub mod limits;
 pub mod mcp;
+#[cfg(feature = "memory")]
+pub mod memory;
 pub mod mint;
 pub mod models;
 pub mod parts;
@@ -26,6 +28,7 @@ pub mod recovery;
 pub mod resume;
 pub mod secret;
 pub mod signals;
+pub mod sources;
 pub mod stdlib;
 pub mod store;
 pub mod trace;

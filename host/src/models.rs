@@ -249,6 +249,11 @@ impl Models {
         named.iter().map(|name| alias.get(name).unwrap_or(name).clone()).collect()
     }
 
+    /// What a name stands for.
+    pub fn alias(&self, name: &str) -> String {
+        self.settings.models.alias.get(name).map_or(name, String::as_str).to_owned()
+    }
+
     /// The most that a call uses and costs, where the question is bounded by `context` and the answer by `max_tokens`: each of its
     /// models asked, and asked once more for an answer that could be read. A text of 4 bytes counts as a token.
     pub fn most(&self, ask: &Ask) -> (Option<Money>, Option<Tokens>) {
@@ -261,7 +266,8 @@ impl Models {
         let offers = ask.tools.offers.iter().map(offered).sum::<usize>();
         let own = (ask.prompt.len() + examples.sum::<usize>() + offers) as u64 / PER_TOKEN + FORM;
         // The latest call was an answer, and is always shown.
-        let latest = if ask.tools.is_empty() { 0 } else { answer.saturating_add(LATEST) };
+        let latest =
+            if ask.tools.is_empty() && ask.tools.offers.is_empty() { 0 } else { answer.saturating_add(LATEST) };
         let question = own.saturating_add(context).saturating_add(latest);
         let used = Used {
             input: question.saturating_mul(2).saturating_add(answer).saturating_add(FORM),

@@ -3,7 +3,7 @@
 
 use crate::mint::{Derived, Seal};
 use crate::store::Store;
-use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, parts};
+use aivm_schema::artifact::{Artifact, ArtifactError, Checksum, Draft, INTEGRITY, UNTRUSTED, parts};
 use aivm_schema::limits::ITEMS;
 use aivm_schema::module;
 use aivm_vm::action::{CallError, Make, PartValue, Recipe};
@@ -102,10 +102,13 @@ impl Items {
                     origin: of.origin().to_owned(),
                     role: "item".to_owned(),
                     scope: of.scope().to_owned(),
-                    attributes: vec![
+                    attributes: [
                         ("inputs".to_owned(), of.checksum().to_string()),
                         ("item".to_owned(), index.to_string()),
-                    ],
+                    ]
+                    .into_iter()
+                    .chain(is_untrusted(of).then(untrusted))
+                    .collect(),
                     payload: text.clone().into_bytes(),
                 };
                 Ok(seal.seal(draft)?)
@@ -203,6 +206,15 @@ pub fn put_whole(artifact: &Artifact, store: &dyn Store) -> Result<(), PartsErro
     Ok(())
 }
 
+/// Does nobody answer for a value? What is made of it is no better.
+pub fn is_untrusted(value: &Artifact) -> bool {
+    value.attribute(INTEGRITY) == Some(UNTRUSTED)
+}
+
+fn untrusted() -> (String, String) {
+    (INTEGRITY.to_owned(), UNTRUSTED.to_owned())
+}
+
 /// One artifact of several values, by reference.
 pub fn pack(values: &[PartValue], run: &str, seal: &dyn Seal) -> Result<Artifact, PartsError> {
     let entries: Vec<parts::Part> = values
@@ -218,7 +230,9 @@ pub fn pack(values: &[PartValue], run: &str, seal: &dyn Seal) -> Result<Artifact
         origin: "aivm".to_owned(),
         role: "parts".to_owned(),
         scope: "run".to_owned(),
-        attributes: vec![("run".to_owned(), run.to_owned())],
+        attributes: std::iter::once(("run".to_owned(), run.to_owned()))
+            .chain(values.iter().any(|part| is_untrusted(&part.value)).then(untrusted))
+            .collect(),
         payload: parts::encode(&entries),
     };
     Ok(seal.seal(draft)?)

@@ -11,7 +11,7 @@ use crate::store::{RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum};
 use aivm_schema::journal::{Body, Link, Record, RecordError, RunStarted};
 use aivm_vm::run::{Batch, Status};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Write;
 
 const MAGIC: &[u8; 8] = b"AIVMRUN1";
@@ -73,10 +73,21 @@ pub fn named(body: &Body) -> Vec<Checksum> {
     }
 }
 
-/// Writes a run. `seal` is given the digest of everything, and may sign it.
+/// Writes a run, whole. `seal` is given the digest of everything, and may sign it.
 pub fn export(
     run: &Kept,
     out: &mut dyn Write,
+    seal: impl FnOnce([u8; DIGEST]) -> Option<Artifact>,
+) -> Result<(), PortableError> {
+    export_with(run, out, |_| true, seal)
+}
+
+/// Writes a run with those of its artifacts that are `wanted`; whoever reads it finds the others elsewhere. Those that are made of
+/// parts are always written: they name others.
+pub fn export_with(
+    run: &Kept,
+    out: &mut dyn Write,
+    mut wanted: impl FnMut(&Artifact) -> bool,
     seal: impl FnOnce([u8; DIGEST]) -> Option<Artifact>,
 ) -> Result<(), PortableError> {
     let mut out = Hashing { out, hasher: blake3::Hasher::new() };
@@ -96,8 +107,11 @@ pub fn export(
             continue;
         }
         let artifact = run.find(checksum)?.ok_or(PortableError::Missing { seq, checksum })?;
-        open.extend(members(&artifact)?.into_iter().map(|checksum| (seq, checksum)));
-        out.put(&artifact.to_framed())?;
+        let members = members(&artifact)?;
+        if wanted(&artifact) || !members.is_empty() {
+            out.put(&artifact.to_framed())?;
+        }
+        open.extend(members.into_iter().map(|checksum| (seq, checksum)));
     }
     let digest = *out.hasher.finalize().as_bytes();
     if let Some(seal) = seal(digest) {
@@ -137,11 +151,36 @@ pub struct Portable {
     /// What was signed of it.
     pub seal: Option<Artifact>,
     program: Checksum,
+    /// What its records name and what is not in it, with the first record that names it.
+    missing: Vec<(u64, Checksum)>,
 }
 
 impl Portable {
-    /// Reads a file.
+    /// Reads a file in which everything is that its records name.
     pub fn from_bytes(file: &[u8]) -> Result<Portable, PortableError> {
+        let portable = Portable::without_some(file)?;
+        match portable.missing.first() {
+            None => Ok(portable),
+            Some(&(seq, checksum)) => Err(PortableError::Missing { seq, checksum }),
+        }
+    }
+
+    /// The artifacts that its records name and that are not in it.
+    pub fn missing(&self) -> impl Iterator<Item = Checksum> {
+        self.missing.iter().map(|(_, checksum)| *checksum)
+    }
+
+    /// Adds artifacts that are missing; any other is left out.
+    pub fn add(&mut self, artifact: Artifact) {
+        let before = self.missing.len();
+        self.missing.retain(|(_, checksum)| *checksum != artifact.checksum());
+        if self.missing.len() < before {
+            self.artifacts.push(artifact);
+        }
+    }
+
+    /// Reads a file in which some of the artifacts may not be.
+    pub fn without_some(file: &[u8]) -> Result<Portable, PortableError> {
         let damaged = |what: &str| PortableError::Damaged(what.to_owned());
         let (content, digest) = file.split_last_chunk::<DIGEST>().ok_or_else(|| damaged("it is too short"))?;
         if blake3::hash(content).as_bytes() != digest {
@@ -177,7 +216,7 @@ impl Portable {
         let (Some((started, began)), Some(program)) = (start, program) else {
             return Err(damaged("it does not begin with the start of a run"));
         };
-        let (mut artifacts, mut seal, mut known) = (Vec::new(), None, BTreeMap::new());
+        let (mut artifacts, mut seal, mut known) = (Vec::new(), None, BTreeSet::new());
         while !rest.is_empty() {
             let before = content.len() - rest.len();
             let (artifact, more) = Artifact::from_framed(rest)?;
@@ -189,15 +228,18 @@ impl Portable {
                 seal = Some(artifact);
             } else {
                 needed.extend(members(&artifact)?.into_iter().map(|checksum| (0, checksum)));
-                known.insert(artifact.checksum().0, ());
+                known.insert(artifact.checksum().0);
                 artifacts.push(artifact);
             }
             rest = more;
         }
-        if let Some((seq, checksum)) = needed.into_iter().find(|(_, checksum)| !known.contains_key(&checksum.0)) {
-            return Err(PortableError::Missing { seq, checksum });
+        let mut missing = Vec::new();
+        for (seq, checksum) in needed {
+            if known.insert(checksum.0) {
+                missing.push((seq, checksum));
+            }
         }
-        Ok(Portable { started, began, status, records, head: link, artifacts, seal, program })
+        Ok(Portable { started, began, status, records, head: link, artifacts, seal, program, missing })
     }
 
     /// Has it come to an end?
@@ -208,6 +250,9 @@ impl Portable {
     /// Brings the run into a store. One that is there already is left as it is; one that has not ended is set aside: it goes on
     /// where it came from, and nowhere else.
     pub async fn import(self, disk: &Disk) -> Result<(), PortableError> {
+        if let Some(&(seq, checksum)) = self.missing.first() {
+            return Err(PortableError::Missing { seq, checksum });
+        }
         let id = self.started.run.clone();
         if let Some(there) = disk.look(&id)? {
             let mut journal = there.journal()?;

@@ -24,7 +24,7 @@ pub use redact::{MASK, Redactor, Stream};
 pub use source::Sources;
 
 /// Keys of providers that are used under these names when no settings say otherwise: they are secrets wherever they are set.
-pub const USUAL: [&str; 12] = [
+pub const USUAL: [&str; 13] = [
     "OPENAI_API_KEY",
     "ANTHROPIC_API_KEY",
     "GEMINI_API_KEY",
@@ -37,6 +37,7 @@ pub const USUAL: [&str; 12] = [
     "TOGETHER_API_KEY",
     "FIREWORKS_API_KEY",
     "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
 ];
 
 /// What this process knows of secrets.

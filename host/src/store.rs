@@ -8,8 +8,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+#[cfg(feature = "s3")]
+pub mod bucket;
 #[cfg(feature = "store")]
 pub mod disk;
+pub mod values;
 
 /// Why a store does not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,9 @@ pub enum StoreError {
         /// What is wrong, and where.
         reason: String,
     },
+    /// The bucket that values go to.
+    #[error("{0}")]
+    Bucket(String),
     /// Writing failed: nobody knows what is durable, and this process writes nothing more.
     #[error("{0}")]
     Stopped(Arc<StoreError>),

@@ -6,8 +6,10 @@ use crate::kept::Kept;
 use crate::mcp::Servers;
 use crate::mint::Mint;
 use crate::models::Models;
+use crate::parts;
+use crate::sources::Sources;
 use crate::store::Store;
-use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest, Draft};
+use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest, Draft, INTEGRITY, UNTRUSTED};
 use aivm_schema::module::{Behaviour, EndKind, Worker};
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use aivm_vm::StepKey;
@@ -31,6 +33,7 @@ pub mod model;
 pub mod plugin;
 mod redact;
 pub mod sandbox;
+pub mod saw;
 mod waits;
 
 /// A worker as one step calls it: its definition with the step's behaviours laid over it.
@@ -110,6 +113,22 @@ pub struct Outside {
     pub sandbox: Arc<sandbox::Sandbox>,
     /// The plugins that are running.
     pub plugins: Arc<plugin::Plugins>,
+    /// The data sources that workers are shown.
+    pub sources: Arc<Sources>,
+    /// What workers remember; of its own, it is gone with this process.
+    #[cfg(feature = "memory")]
+    pub memory: crate::memory::Memory,
+}
+
+impl Outside {
+    /// The same for runs that leave nothing: what their workers remember is gone with them, and nothing is there when they begin.
+    pub fn leaving_nothing(self) -> Outside {
+        Outside {
+            #[cfg(feature = "memory")]
+            memory: Default::default(),
+            ..self
+        }
+    }
 }
 
 /// One call.
@@ -125,6 +144,8 @@ pub struct Task {
     pub input: Artifact,
     /// The values that it has, when it has several: name, verdict, value.
     pub parts: Arc<Vec<(String, String, Artifact)>>,
+    /// What it is shown of its data sources; none: it has none.
+    pub saw: Option<Arc<saw::Saw>>,
     /// Of a model with tools: what it wanted before, and what came of that.
     pub turns: Arc<[Turn]>,
     /// The words that it may answer.
@@ -321,6 +342,9 @@ impl Maker<'_> {
             payload,
         };
         draft.check_unreserved()?;
+        if parts::is_untrusted(self.input) {
+            draft.set(INTEGRITY, UNTRUSTED.to_owned());
+        }
         draft.set("run", self.run.to_owned());
         draft.set("step", self.key.text());
         draft.set("inputs", self.input.checksum().to_string());
@@ -416,6 +440,9 @@ pub async fn run(mut task: Task, mock: Option<mock::Answering>) -> Returned {
         Err(returned) => return returned,
     };
     let mut returned = checked(&task, called(&task).await);
+    if let (Some(saw), Returned::Done { attributes, .. }) = (&task.saw, &mut returned) {
+        attributes.push((saw::SOURCES.to_owned(), saw.list.checksum().to_string()));
+    }
     let usage = returned.usage_mut();
     usage.waited_ms = usage.waited_ms.saturating_add(pass.waited.as_millis() as u64);
     pass.settle(usage.tokens);
@@ -472,6 +499,7 @@ async fn called(task: &Task) -> Returned {
         #[cfg(not(feature = "mcp"))]
         Does::Mcp(_) => not_here(task, "E0732", "calls a tool of an MCP server, and this build of aivm cannot"),
         Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),
+        Does::Builtin(name) if builtins::waits(name) => builtins::elsewhere(task).await,
         Does::Builtin(_) => {
             let returned = builtins::call(task);
             builtins::wait(task, returned).await

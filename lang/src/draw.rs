@@ -1,5 +1,6 @@
 //! A flow graph as a picture: SVG by a layout of our own, or text for Graphviz and Mermaid. Also of a finished run, with the
-//! path that it took. The language is structured, so its picture is: boxes in boxes, read from the top down.
+//! path that it took; and of values, with what they were made of. The language is structured, so its picture is: boxes in
+//! boxes, read from the top down.
 //!
 //! Pure, and the same picture for the same program. Not here: pixels (the command makes them of the SVG), files.
 
@@ -10,6 +11,7 @@ mod dot;
 mod edges;
 mod labels;
 mod layout;
+mod lineage;
 mod measure;
 mod mermaid;
 mod path;
@@ -23,6 +25,7 @@ mod tests;
 mod traffic;
 
 pub use coverage::{Edge, coverage};
+pub use lineage::Value;
 pub use path::Path;
 pub use svg::escape;
 
@@ -38,7 +41,12 @@ pub enum Theme {
 
 /// The picture as SVG, with a background of its own.
 pub fn svg(flow: &Flow, path: Option<&Path>, theme: Theme) -> String {
-    svg::write(&scene(flow, path), theme)
+    svg::write(&scene(flow, path), "The flow graph of a pipeline", theme)
+}
+
+/// Values, each above what was made of it, as SVG; the one `asked` for stands out.
+pub fn values(values: &[Value], asked: usize, theme: Theme) -> String {
+    svg::write(&lineage::scene(values, asked), "What a value was made of", theme)
 }
 
 /// The graph for Graphviz.

@@ -23,6 +23,11 @@ pub const VERSION: &str = "v0.0.1";
 /// Attributes that only the machine and its host may write.
 pub const RESERVED_PREFIX: &str = "aivm.";
 
+/// The attribute that says what a value is worth.
+pub const INTEGRITY: &str = "aivm.integrity";
+/// Of [`INTEGRITY`]: nobody answers for it. It is data, and no instruction.
+pub const UNTRUSTED: &str = "untrusted";
+
 macro_rules! hashes {
     ($($(#[$doc:meta])* $name:ident),*) => {$(
         $(#[$doc])*
@@ -275,14 +280,15 @@ impl Artifact {
         if artifact.bytes() == bytes { Ok(artifact) } else { Err(ArtifactError::NotCanonical) }
     }
 
-    /// The file form: Cap'n Proto's stream framing around the one segment.
+    /// What stands before the one segment in the file form: Cap'n Proto's stream framing.
+    pub fn frame(&self) -> [u8; 8] {
+        let words = (self.bytes().len() / 8) as u64;
+        (words << 32).to_le_bytes()
+    }
+
+    /// The file form: the frame and the segment.
     pub fn to_framed(&self) -> Vec<u8> {
-        let words = (self.bytes().len() / 8) as u32;
-        let mut out = Vec::with_capacity(self.bytes().len() + 8);
-        out.extend_from_slice(&0u32.to_le_bytes());
-        out.extend_from_slice(&words.to_le_bytes());
-        out.extend_from_slice(self.bytes());
-        out
+        [&self.frame(), self.bytes()].concat()
     }
 
     /// The first artifact of a stream in file form, and the bytes behind it.
@@ -388,7 +394,10 @@ impl Draft {
 
     /// Refuses attributes that only the machine may write: for drafts that come from workers.
     pub fn check_unreserved(&self) -> Result<(), ArtifactError> {
-        let reserved = self.attributes.iter().find(|(key, _)| key.starts_with(RESERVED_PREFIX));
+        // Whoever says of his own that nobody answers for it gains nothing by that.
+        let lowers = |key: &str, value: &str| key == INTEGRITY && value == UNTRUSTED;
+        let reserved = |(key, value): &&(String, String)| key.starts_with(RESERVED_PREFIX) && !lowers(key, value);
+        let reserved = self.attributes.iter().find(reserved);
         reserved.map_or(Ok(()), |(key, _)| Err(ArtifactError::ReservedAttribute(key.clone())))
     }
 

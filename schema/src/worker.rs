@@ -10,21 +10,25 @@ mod agent;
 mod destination;
 mod http;
 mod mcp;
+pub mod memory;
 mod mock;
 mod model;
 mod rates;
 mod sandbox;
 pub mod seed;
+mod source;
 mod spelling;
 mod tools;
 
 pub use destination::{Destination, Host};
 pub use http::{Http, Method};
 pub use mcp::McpTool;
+pub use memory::{Grant, Memory, Register};
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
 pub use rates::Rates;
 pub use sandbox::{Given, Network, NoSandbox, Sandbox};
+pub use source::Source;
 pub use spelling::DefinitionError;
 use spelling::Spelling;
 pub use tools::{INPUT, Offer, ROUNDS, Tools};
@@ -76,6 +80,10 @@ pub struct WorkerDefinition {
     pub limits: Rates,
     /// What a command is given beside what its effect allows.
     pub sandbox: Sandbox,
+    /// What it may read and write of what is remembered.
+    pub memory: Memory,
+    /// The data sources whose files a model or a command is shown.
+    pub sources: Vec<String>,
     /// What `--mock` answers instead of a call.
     pub mock: Option<Vec<MockEntry>>,
 }
@@ -218,6 +226,8 @@ impl WorkerDefinition {
             cache: None,
             limits: Rates::default(),
             sandbox: Sandbox::default(),
+            memory: Memory::default(),
+            sources: Vec::new(),
             mock: None,
         }
     }

@@ -167,7 +167,8 @@ fn a_call_that_fails_is_reported_and_the_run_goes_on_afterwards() {
     let form = Form::of_environment();
     let subjects = match form {
         Form::Short => vec![subject::one("classes")],
-        _ => subject::all(),
+        // A memory that cannot be read fails its step, and so the run: an end of its own, and not the one that is compared with.
+        _ => subject::all().into_iter().filter(|subject| subject.name != "known-answers").collect(),
     };
     let (mut points, mut calls) = (Vec::new(), BTreeSet::new());
     for subject in &subjects {

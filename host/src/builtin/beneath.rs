@@ -11,17 +11,17 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
 /// Names that stay out of reach: the store's and version control's own files decide what programs run later.
-pub(super) const FORBIDDEN: [&str; 4] = [".aivm", ".git", ".jj", ".hg"];
+pub(crate) const FORBIDDEN: [&str; 4] = [".aivm", ".git", ".jj", ".hg"];
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
 /// The workspace, held open.
 #[derive(Debug)]
-pub(super) struct Workspace {
+pub(crate) struct Workspace {
     root: OwnedFd,
 }
 
 /// What is at a path.
-pub(super) enum Found {
+pub(crate) enum Found {
     /// A plain file.
     File(File),
     /// A folder.
@@ -29,7 +29,7 @@ pub(super) enum Found {
 }
 
 /// A name in a folder that is held open.
-pub(super) struct Place<'p> {
+pub(crate) struct Place<'p> {
     /// The folder.
     pub folder: OwnedFd,
     /// The name in it.
@@ -64,7 +64,7 @@ impl Place<'_> {
 }
 
 /// Renames, and fails when the new name is taken unless it may be replaced.
-pub(super) fn move_to(from: &OwnedFd, name: &str, to: &OwnedFd, new: &str, replace: bool) -> Result<(), Errno> {
+pub(crate) fn move_to(from: &OwnedFd, name: &str, to: &OwnedFd, new: &str, replace: bool) -> Result<(), Errno> {
     if replace {
         return fs::renameat(from, name, to, new);
     }
@@ -80,7 +80,7 @@ pub(super) fn move_to(from: &OwnedFd, name: &str, to: &OwnedFd, new: &str, repla
 }
 
 /// The parts of a relative path, or why it may not be used.
-pub(super) fn components(path: &str) -> Result<Vec<&str>, Failure> {
+pub(crate) fn components(path: &str) -> Result<Vec<&str>, Failure> {
     let refuse = |reason: &str| Err(Failure::Path { path: path.to_owned(), reason: reason.to_owned() });
     if path.starts_with('/') {
         return refuse("is absolute: paths are relative to the workspace, such as `out/report.md`");
@@ -176,7 +176,7 @@ impl Workspace {
 }
 
 /// Opens a name in a folder: a plain file or a folder, nothing else.
-pub(super) fn open(folder: &OwnedFd, name: &str, path: &str) -> Result<Found, Failure> {
+pub(crate) fn open(folder: &OwnedFd, name: &str, path: &str) -> Result<Found, Failure> {
     // Without NONBLOCK, opening a named pipe waits for a writer.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = fs::openat(folder, name, flags, Mode::empty()).map_err(|error| failed("read", path, error))?;
@@ -189,7 +189,7 @@ pub(super) fn open(folder: &OwnedFd, name: &str, path: &str) -> Result<Found, Fa
 }
 
 /// Reads a file of at most `most` bytes.
-pub(super) fn read(file: File, path: &str, most: usize) -> Result<Vec<u8>, Failure> {
+pub(crate) fn read(file: File, path: &str, most: usize) -> Result<Vec<u8>, Failure> {
     let mut bytes = Vec::new();
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|source| Failure::Io { doing: "read", path: path.to_owned(), source })?;
@@ -197,7 +197,7 @@ pub(super) fn read(file: File, path: &str, most: usize) -> Result<Vec<u8>, Failu
 }
 
 /// A file in pieces of at most so many bytes, line ends in them: each is told whether it begins a line. `false` ends it.
-pub(super) fn pieces(
+pub(crate) fn pieces(
     file: File,
     path: &str,
     most: usize,
@@ -227,7 +227,7 @@ pub(super) fn pieces(
 }
 
 /// The names in a folder from this one on, sorted, without hidden ones: at most so many, and the one that comes next.
-pub(super) fn names_from(
+pub(crate) fn names_from(
     folder: &OwnedFd,
     path: &str,
     from: &str,
@@ -249,7 +249,7 @@ pub(super) fn names_from(
 }
 
 /// The names in a folder, sorted, without hidden ones.
-pub(super) fn names(folder: &OwnedFd, path: &str, most: usize) -> Result<Vec<String>, Failure> {
+pub(crate) fn names(folder: &OwnedFd, path: &str, most: usize) -> Result<Vec<String>, Failure> {
     let failed = |error| failed("read", path, error);
     let mut names = Vec::new();
     for entry in fs::Dir::read_from(folder).map_err(failed)? {
@@ -271,7 +271,7 @@ pub(super) fn names(folder: &OwnedFd, path: &str, most: usize) -> Result<Vec<Str
 }
 
 /// What the file system said, in words.
-pub(super) fn failed(doing: &'static str, path: &str, error: Errno) -> Failure {
+pub(crate) fn failed(doing: &'static str, path: &str, error: Errno) -> Failure {
     match error {
         Errno::LOOP | Errno::MLINK => Failure::Path {
             path: path.to_owned(),

@@ -96,6 +96,14 @@ pub enum Failure {
     /// There is nothing to restore.
     #[error("{0}")]
     NotKept(String),
+    /// Memory: what it may not be used for, or why it does not do it.
+    #[error("{reason}")]
+    Memory {
+        /// Its code.
+        code: &'static str,
+        /// What, why, and the way out.
+        reason: String,
+    },
     /// What was kept aside is not what it was.
     #[error("what was kept in {path} {reason}")]
     Damaged {
@@ -124,6 +132,7 @@ impl Failure {
             Failure::Cancelled => "E0731",
             Failure::Changed { .. } => "E0743",
             Failure::NotKept(_) => "E0744",
+            Failure::Memory { code, .. } => code,
             Failure::Damaged { .. } => "E0745",
         }
     }

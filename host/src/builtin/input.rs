@@ -1,5 +1,6 @@
 //! What a built-in is called with, and how it reads it.
 
+use super::memory::Access;
 use super::{Failure, MOST_BYTES, Options, media};
 use aivm_schema::worker::Settings;
 use serde_json::Value;
@@ -46,6 +47,8 @@ pub struct Context<'a> {
     pub workspace: &'a Path,
     /// Where the run keeps what was there before its effects on files.
     pub kept: &'a Path,
+    /// What is remembered; none: nothing is here.
+    pub memory: Option<Access<'a>>,
     /// The call's place in the run; the same when it is repeated.
     pub key: &'a dyn Display,
     /// Has the call been cancelled?

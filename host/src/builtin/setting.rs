@@ -216,6 +216,17 @@ impl<'a> Options<'a> {
         self.with.get(name)
     }
 
+    /// Whose settings these are.
+    #[cfg(feature = "memory")]
+    pub(super) fn builtin(&self) -> &'static str {
+        self.builtin
+    }
+
+    /// Is there such a setting?
+    pub(super) fn knows(&self, name: &str) -> bool {
+        self.settings.iter().any(|setting| setting.name == name)
+    }
+
     fn preset(&self, name: &str) -> Preset {
         self.settings.iter().find(|setting| setting.name == name).map_or(Preset::Unset, |setting| setting.preset)
     }

@@ -9,7 +9,8 @@ use super::beneath::{self, Place, Workspace, components, failed, move_to};
 use super::input::Call;
 use rustix::fs::{self, AtFlags, Mode};
 use rustix::io::Errno;
-use shelf::{Entry, Record, Shelf, io};
+pub(super) use shelf::Shelf;
+use shelf::{Entry, Record, io};
 use std::borrow::Cow;
 use std::io::Write;
 use tree::State;
@@ -21,7 +22,7 @@ mod tree;
 /// The largest file that is added to, in bytes.
 const MOST_APPENDED: usize = super::MOST_BYTES;
 /// How the key of an undoer ends that of the call which it takes back.
-const UNDO: &str = "~undo";
+pub(super) const UNDO: &str = "~undo";
 
 /// A change to one file or folder. Paths are relative to the workspace.
 pub(super) enum Change<'c> {

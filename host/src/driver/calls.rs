@@ -35,6 +35,10 @@ impl Driver<'_> {
             Ok(task) => task,
             Err(error) => return at_once(self, call, most, failed(error)),
         };
+        let task = match self.seeing(task, mock.is_none()) {
+            Ok(task) => task,
+            Err(error) => return at_once(self, call, most, failed(error)),
+        };
         let question = if mock.is_none() && self.process.may_cache() { cache::Question::of(&task) } else { None };
         if let Some(returned) = question.as_ref().and_then(|asked| asked.answered(&*self.store, self.mint.now())) {
             return at_once(self, call, most, returned);
@@ -61,6 +65,7 @@ impl Driver<'_> {
             attempt: call.attempt,
             input,
             parts: Arc::new(parts),
+            saw: None,
             turns: turns.into(),
             words: self.words(call),
             around: self.around.clone(),
@@ -68,6 +73,16 @@ impl Driver<'_> {
             told: self.observer.is_watching().then(|| self.tells.clone()),
             stop,
         })
+    }
+
+    /// The call with what it is shown of its data sources, when it is made.
+    fn seeing(&self, task: Task, called: bool) -> Result<Task, CallError> {
+        if !called || task.worker.definition.sources.is_empty() {
+            return Ok(task);
+        }
+        let keeps = (&*self.store, &*self.mint);
+        let saw = work::saw::see(&task.worker, &task.key, &self.around.outside.sources, &self.around.run, keeps)?;
+        Ok(Task { saw: saw.map(Arc::new), ..task })
     }
 
     /// The words that a call may answer: those of a step are always the same.

@@ -9,6 +9,8 @@ use genai::chat::{ChatOptions, ChatRequest, ChatResponse, ChatStreamEvent, StopR
 use genai::resolver::{AuthData, Endpoint};
 use genai::{ModelIden, ModelSpec, ServiceTarget};
 
+#[cfg(feature = "memory")]
+mod embed;
 mod unread;
 
 /// The longest part of a server's words that an error repeats, in bytes.
@@ -46,20 +48,10 @@ impl Models {
         options: &ChatOptions,
         heard: Option<&(dyn Fn(&str) + Sync)>,
     ) -> Result<Said, AskError> {
-        let construction = |reason: String| AskError::Construction { model: model.to_owned(), reason };
-        let client = self.client.get_or_init(Client::new).as_ref().map_err(|reason| construction(reason.clone()))?;
-        let mut target = self.target(model).map_err(construction)?;
-        // Where the provider is the library knows; the key is another than it would take.
-        if let ModelSpec::Iden(iden) = &target
-            && let Some(key) = self.key_of(model)
-        {
-            let known = client.0.resolve_service_target(iden.clone()).await;
-            let known = known.map_err(|error| construction(error.to_string()))?;
-            target = ModelSpec::Target(ServiceTarget { auth: AuthData::from_single(key), ..known });
-        }
+        let (client, target) = self.aimed(model).await?;
         let failed = |error| failure(model, error);
         let Some(heard) = heard else {
-            return match client.0.exec_chat(target, request, Some(options)).await {
+            return match client.exec_chat(target, request, Some(options)).await {
                 Ok(response) => said(model, response),
                 Err(error) => match unread::refused(&error) {
                     Some(reason) => Err(refused(model, &reason)),
@@ -69,7 +61,7 @@ impl Models {
         };
         let refusal = unread::Refusal::default();
         let options = options.clone().with_raw_frame_sink(refusal.clone());
-        let mut stream = client.0.exec_chat_stream(target, request, Some(&options)).await.map_err(failed)?.stream;
+        let mut stream = client.exec_chat_stream(target, request, Some(&options)).await.map_err(failed)?.stream;
         let (mut text, mut ended) = (String::new(), None);
         while let Some(event) = stream.next().await {
             match event.map_err(failed)? {
@@ -91,6 +83,23 @@ impl Models {
             return Err(refused(model, &reason));
         }
         finish(model, text, end.captured_into_tool_calls().unwrap_or_default(), used, stop)
+    }
+
+    /// The client, and where and with which key it asks a model.
+    async fn aimed(&self, model: &str) -> Result<(&genai::Client, ModelSpec), AskError> {
+        let construction = |reason: String| AskError::Construction { model: model.to_owned(), reason };
+        let client = self.client.get_or_init(Client::new).as_ref();
+        let Client(client) = client.map_err(|reason| construction(reason.clone()))?;
+        let mut target = self.target(model).map_err(construction)?;
+        // Where the provider is the library knows; the key is another than it would take.
+        if let ModelSpec::Iden(iden) = &target
+            && let Some(key) = self.key_of(model)
+        {
+            let known = client.resolve_service_target(iden.clone()).await;
+            let known = known.map_err(|error| construction(error.to_string()))?;
+            target = ModelSpec::Target(ServiceTarget { auth: AuthData::from_single(key), ..known });
+        }
+        Ok((client, target))
     }
 
     /// The key that settings name for its provider.

@@ -3,6 +3,7 @@
 
 use super::{names, page};
 use crate::builtin::{self, Body, Builtin, Context, Input, Output, Part, settings_table};
+use aivm_schema::worker::memory::is_of_memory;
 use aivm_schema::worker::{Does, WorkerDefinition, split_front_matter};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -57,7 +58,8 @@ fn the_settings_on_a_page_are_those_of_the_code() {
 
 #[test]
 fn the_examples_give_what_they_say() {
-    for builtin in builtin::all() {
+    let here = |builtin: &&Builtin| cfg!(feature = "memory") || !is_of_memory(builtin.name);
+    for builtin in builtin::all().iter().filter(here) {
         let examples = examples(builtin.name);
         assert!(!examples.is_empty(), "{}.md has no example", builtin.name);
         for (nth, example) in examples.iter().enumerate() {
@@ -112,6 +114,33 @@ fn examples(word: &str) -> Vec<Example> {
     examples
 }
 
+/// What an example begins with.
+#[cfg(feature = "memory")]
+struct Remembered {
+    memory: crate::memory::Memory,
+    runtime: tokio::runtime::Runtime,
+}
+
+#[cfg(feature = "memory")]
+impl Remembered {
+    fn of(example: &Example) -> Remembered {
+        use crate::memory::{Edge, Memory, Note, Place};
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+        let memory = Memory::default();
+        for block in example.all("note") {
+            let note = Note { id: block.info(1).to_owned(), text: block.text.trim().to_owned(), ..Note::default() };
+            runtime.block_on(memory.remember(&Place::Global, "", note)).expect("a note");
+        }
+        for block in example.all("edge") {
+            let ends: BTreeMap<String, String> = serde_json::from_str(&block.text).expect("a relation");
+            let [from, relation, to] = ["from", "relation", "to"].map(|end| ends[end].clone());
+            let edge = Edge { from, relation, to, ..Edge::default() };
+            runtime.block_on(memory.relate(&Place::Global, edge)).expect("a relation");
+        }
+        Remembered { memory, runtime }
+    }
+}
+
 impl Example {
     fn all<'b>(&'b self, kind: &'b str) -> impl Iterator<Item = &'b Block> {
         self.blocks.iter().filter(move |block| block.info(0) == kind)
@@ -127,6 +156,8 @@ impl Example {
         let params = self.all("param").map(|block| (block.info(1).to_owned(), block.text.trim().to_owned())).collect();
         let outcomes: Vec<String> =
             self.definition.words.iter().cloned().chain(builtin.words.iter().map(|word| (*word).to_owned())).collect();
+        let attribute = |block: &Block| (block.info(1).to_owned(), block.text.trim().to_owned());
+        let attributes: Vec<(String, String)> = self.all("attribute").map(attribute).collect();
         let payloads: Vec<String> = self.all("part").map(Block::payload).collect();
         let parts: Vec<Part<'_>> = self
             .all("part")
@@ -145,13 +176,26 @@ impl Example {
                 None => "application/vnd.aivm.parts",
             },
             payload: single.as_deref().unwrap_or("").as_bytes(),
-            attributes: &[],
+            attributes: &attributes,
             parts: &parts,
         };
         let with = &self.definition.with;
         let (outcomes, params) = (&outcomes, &params);
         let kept = workspace.path().join(".aivm/undo");
+        #[cfg(feature = "memory")]
+        let (remembered, granted) = (Remembered::of(self), builtin::memory::granted(&self.definition));
         let context = Context {
+            #[cfg(feature = "memory")]
+            memory: Some(builtin::memory::Access {
+                worker: "x",
+                run: "run",
+                id: "note-1",
+                granted: &granted,
+                memory: &remembered.memory,
+                runtime: remembered.runtime.handle(),
+            }),
+            #[cfg(not(feature = "memory"))]
+            memory: None,
             with,
             outcomes,
             params,
@@ -248,6 +292,7 @@ fn no_input_breaks_a_builtin() {
                         params: &params,
                         workspace: workspace.path(),
                         kept: &kept,
+                        memory: None,
                         key: &calls,
                         cancelled: &|| false,
                     };

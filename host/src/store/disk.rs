@@ -10,12 +10,13 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 mod answers;
 mod cache;
 mod existing;
+mod follow;
 mod gc;
 mod index;
 mod journal;
@@ -27,15 +28,22 @@ mod passed;
 mod performance;
 mod rows;
 mod runs;
+mod sent;
+mod values;
 mod writer;
 
+pub(crate) use existing::uri;
+pub use follow::{Following, Progress, Stopped};
 pub use gc::{Collected, Policy};
-pub use index::Entry;
 pub use journal::Journal;
 pub use kept::Kept;
+#[cfg(feature = "s3")]
+pub(crate) use objects::SMALL;
 pub use runs::{CANCEL, Signal};
+pub use sent::{BucketId, Standing, Unsent};
 
 use cache::Cache;
+use follow::Follower;
 use rows::Request;
 use writer::Writer;
 
@@ -43,7 +51,7 @@ use writer::Writer;
 const ASKED: Duration = Duration::from_millis(100);
 
 /// The format of the database; `PRAGMA user_version`.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 
 const SCHEMA: &str = "
 CREATE TABLE journal (
@@ -94,6 +102,26 @@ CREATE INDEX artifact_key ON artifact (key);
 CREATE INDEX artifact_digest ON artifact (digest) WHERE digest IS NOT NULL;
 CREATE TABLE indexed (row INTEGER NOT NULL);
 INSERT INTO indexed VALUES (0);
+CREATE TABLE bucket (
+    number      INTEGER PRIMARY KEY,
+    place       TEXT NOT NULL UNIQUE,
+    row         INTEGER NOT NULL, -- the artifacts of the rows up to this one are there
+    conditional TEXT              -- what conditional writes do there: atomic, racy, ignored, refused
+);
+-- Uploads in parts that have begun and not ended.
+CREATE TABLE upload (
+    bucket    INTEGER NOT NULL,
+    checksum  BLOB NOT NULL,     -- of the artifact
+    id        TEXT NOT NULL,     -- the server's
+    PRIMARY KEY (bucket, checksum)
+) WITHOUT ROWID;
+-- Up to which record runs are in a bucket.
+CREATE TABLE sealed (
+    bucket    INTEGER NOT NULL,
+    run       INTEGER NOT NULL,
+    seq       INTEGER NOT NULL,
+    PRIMARY KEY (bucket, run)
+) WITHOUT ROWID;
 ";
 
 /// A store on disk. Cloning shares it, also between threads: what each of them writes goes into the same transactions.
@@ -108,6 +136,8 @@ struct Shared {
     owned: AtomicUsize,
     /// The runs that something was asked of, when it was looked last.
     asked: Mutex<Option<(Instant, Vec<i64>)>>,
+    /// Who takes what is written on to a bucket.
+    follower: OnceLock<Follower>,
 }
 
 impl Shared {
@@ -152,14 +182,19 @@ impl Disk {
                 create(&database, folder, &path)?;
             }
         }
-        // The log is copied into the database, with a flush of each, when it has 4,000 pages, 16 MiB: many runs at once write that in
+        // The log is copied into the database, with a flush of each, when it has 2,000 pages, 16 MiB: many runs at once write that in
         // 150 ms, and all of them wait meanwhile.
-        database.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 4000;").map_err(error)?;
+        database.execute_batch("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 2000;").map_err(error)?;
         match format().map_err(error)? {
             FORMAT => {}
             found => return Err(StoreError::Format { path: path.display().to_string(), found, expected: FORMAT }),
         }
         Ok(Disk::of(folder, database))
+    }
+
+    /// May it not be written?
+    pub fn is_readonly(&self) -> bool {
+        self.writer().state().database.is_readonly("main").unwrap_or(true)
     }
 
     fn writer(&self) -> &Writer {
@@ -190,21 +225,20 @@ impl Disk {
         Ok(found)
     }
 
-    /// Artifacts whose checksum, in hexadecimal, or key begins with `prefix`; the newest keys last.
-    pub fn list(&self, prefix: &str, most: usize) -> Result<Vec<Entry>, StoreError> {
-        self.writer().list(prefix, most)
-    }
-
     /// So many transactions have been made durable by this process, each with a flush.
     pub fn commits(&self) -> u64 {
         self.writer().commits()
     }
 }
 
+/// Of a page, in bytes. The smaller the page, the less a run that is alone writes with each step; the larger, the more batches share
+/// what a page costs, where many runs write at once.
+const PAGE: usize = 8 << 10;
+
 /// Makes the tables, with one flush: the write-ahead log's first commit will flush the rest.
 fn create(database: &Connection, folder: &Path, path: &Path) -> Result<(), StoreError> {
     let made = database.execute_batch(&format!(
-        "PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"
+        "PRAGMA page_size = {PAGE}; PRAGMA synchronous = OFF; PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; {SCHEMA} PRAGMA user_version = {FORMAT}; COMMIT;"
     ));
     if let Err(source) = made {
         // Another process may have made them meanwhile; else the format says so.

@@ -1,8 +1,16 @@
-//! Built-ins: functions of this program. Pure ones run on the driver's own thread when that is quickest, else on a lane.
+//! Built-ins: functions of this program. Pure ones run on the driver's own thread when that is quickest, else on a lane; those of
+//! memory, which wait, on a thread where they may.
 
 use super::{Returned, Task, error};
+#[cfg(feature = "memory")]
+use crate::builtin::memory;
+use crate::builtin::memory::Access;
 use crate::builtin::{Context, Failure, Input, Output, Part};
 use aivm_schema::module::EndKind;
+#[cfg(feature = "memory")]
+use aivm_schema::worker::Does;
+use aivm_schema::worker::Effect;
+use aivm_schema::worker::memory::{Memory, is_of_memory};
 use aivm_vm::action::Usage;
 use std::time::{Duration, Instant};
 
@@ -35,6 +43,7 @@ pub fn call(task: &Task) -> Called {
         attributes: &attributes,
         parts: &parts,
     };
+    let remembered = Remembered::of(task);
     let began = Instant::now();
     let late = task.deadline_ms.map(Duration::from_millis);
     let context = Context {
@@ -43,6 +52,7 @@ pub fn call(task: &Task) -> Called {
         params: &task.around.params,
         workspace: &task.around.workspace,
         kept: task.around.kept.folder(),
+        memory: remembered.as_ref().map(Remembered::access),
         key: &task.key,
         cancelled: &|| task.stop.is_asked() || late.is_some_and(|late| began.elapsed() >= late),
     };
@@ -61,6 +71,90 @@ pub fn call(task: &Task) -> Called {
             let error = error(failure.code(), failure.to_string());
             Called { returned: Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() }, wait_ms: 0 }
         }
+    }
+}
+
+/// What a call needs to reach what is remembered.
+struct Remembered<'t> {
+    task: &'t Task,
+    id: String,
+    granted: Memory,
+    #[cfg(feature = "memory")]
+    runtime: tokio::runtime::Handle,
+}
+
+impl<'t> Remembered<'t> {
+    #[cfg(feature = "memory")]
+    fn of(task: &'t Task) -> Option<Remembered<'t>> {
+        let Does::Builtin(name) = &task.worker.definition.does else { return None };
+        if !waits(name) {
+            return None;
+        }
+        let runtime = tokio::runtime::Handle::try_current().ok()?;
+        let id = super::idempotency_key(&task.around.run, &task.key, task.input.content_digest());
+        Some(Remembered { task, id, granted: memory::granted(&task.worker.definition), runtime })
+    }
+
+    #[cfg(not(feature = "memory"))]
+    fn of(_: &'t Task) -> Option<Remembered<'t>> {
+        None
+    }
+
+    fn access(&self) -> Access<'_> {
+        Access {
+            worker: &self.task.worker.name,
+            run: &self.task.around.run,
+            id: &self.id,
+            granted: &self.granted,
+            #[cfg(feature = "memory")]
+            memory: &self.task.around.outside.memory,
+            #[cfg(feature = "memory")]
+            runtime: &self.runtime,
+        }
+    }
+}
+
+/// Does this built-in wait for what is remembered?
+pub fn waits(name: &str) -> bool {
+    cfg!(feature = "memory") && is_of_memory(name)
+}
+
+/// Calls a built-in that waits, on a thread of its own. What only reads is not waited for when it is stopped or late; what writes
+/// always is: whoever takes it back must find it done.
+pub async fn elsewhere(task: &Task) -> Returned {
+    let (own, runtime) = (task.clone(), tokio::runtime::Handle::current());
+    let (tell, mut called) = tokio::sync::oneshot::channel();
+    let work = move || {
+        let _inside = runtime.enter();
+        // Nobody waits any more for what only reads and is late.
+        let _ = tell.send(call(&own).returned);
+    };
+    // Not the pool of the runtime: it panics when the system gives no thread.
+    if let Err(error) = std::thread::Builder::new().name("aivm-builtin".to_owned()).spawn(work) {
+        return Returned::failed("E0718", format!("no thread for the built-in `{}`: {error}", task.worker.name));
+    }
+    let crashed = |_| {
+        Returned::failed(
+            "E0718",
+            format!("the built-in `{}` crashed: please report this with its input", task.worker.name),
+        )
+    };
+    if task.worker.builtin.is_none_or(|builtin| builtin.effect > Effect::Read) {
+        return called.await.unwrap_or_else(crashed);
+    }
+    let late = async {
+        match task.deadline_ms {
+            Some(deadline) => {
+                tokio::time::sleep(Duration::from_millis(deadline)).await;
+                deadline
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        returned = &mut called => returned.unwrap_or_else(crashed),
+        deadline = late => Returned::timed_out(&task.worker.name, deadline),
+        () = task.stop.asked() => Returned::stopped(),
     }
 }
 

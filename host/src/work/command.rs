@@ -90,6 +90,9 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     for (name, value) in &task.around.params {
         command.env(format!("AIVM_STEP_PARAM_{}", variable(name)), value);
     }
+    if task.saw.is_some() {
+        command.env("AIVM_STEP_SOURCES", folder.path.join(SOURCES));
+    }
     settings(&mut command, &task.worker.definition.with);
     let mut child = command.spawn()?;
     let group = Group::of(&child, frames);
@@ -146,6 +149,25 @@ fn write_parts(task: &Task, folder: &Path) -> std::io::Result<Option<Vec<u8>>> {
         names.push(path.display().to_string());
     }
     Ok(Some(serde_json::to_vec(&names)?))
+}
+
+/// In the call's folder: what it is shown of its data sources.
+const SOURCES: &str = "sources";
+
+/// The files of its sources as they were when the call began, nobody else's, to be read only.
+fn write_sources(task: &Task, folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(saw) = &task.saw else { return Ok(()) };
+    let sources = folder.join(SOURCES);
+    std::fs::create_dir(&sources)?;
+    for (name, file) in &saw.files {
+        // Names of files that were found beneath a folder: none leads up.
+        let path = sources.join(name);
+        std::fs::create_dir_all(path.parent().unwrap_or(&sources))?;
+        std::fs::write(&path, file.payload())?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400))?;
+    }
+    Ok(())
 }
 
 /// How a command ended by itself.
@@ -374,6 +396,7 @@ impl Folder {
     fn with_input(task: &Task) -> std::io::Result<Folder> {
         let filled = |folder: Folder| {
             let input = write_parts(task, &folder.path)?;
+            write_sources(task, &folder.path)?;
             std::fs::write(folder.input(), input.as_deref().unwrap_or(task.input.payload()))?;
             Ok(folder)
         };

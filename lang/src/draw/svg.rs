@@ -7,14 +7,14 @@ use super::scene::*;
 use aivm_schema::module::StageKind;
 use std::fmt::Write;
 
-pub(super) fn write(scene: &Scene, theme: Theme) -> String {
+pub(super) fn write(scene: &Scene, title: &str, theme: Theme) -> String {
     let mut out = String::with_capacity(4096 + 220 * (scene.lines.len() + scene.nodes.len() + scene.texts.len()));
     let Scene { width, height, .. } = scene;
     let _ = writeln!(
         out,
         r#"<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" viewBox="0 0 {width} {height}" role="img">"#
     );
-    out.push_str("<title>The flow graph of a pipeline</title>\n<style>\n");
+    let _ = write!(out, "<title>{title}</title>\n<style>\n");
     style(theme, &mut out);
     ends(scene, theme, &mut out);
     out.push_str("</style>\n");

@@ -52,9 +52,9 @@ impl File<'_, '_> {
                 None => continue,
             };
             let Worker { name, mut definition, place, .. } = self.all.flow.worker(chooser).clone();
-            if matches!(&definition.does, Does::Model(ask) if !ask.tools.is_empty()) {
-                let message = format!("`{name}` chooses, and has tools: a chooser is asked for one word");
-                self.report(Diagnostic::new(Code::WorkerDefinition, span, message).help("name a model without tools"));
+            if matches!(&definition.does, Does::Model(ask) if !ask.tools.is_empty() || !definition.memory.is_empty()) {
+                let message = format!("`{name}` chooses, and has tools or a memory: a chooser is asked for one word");
+                self.report(Diagnostic::new(Code::WorkerDefinition, span, message).help("name a model without them"));
                 continue;
             }
             if !matches!(definition.does, Does::Model(_)) || definition.with.contains_key(OPTIONS) {

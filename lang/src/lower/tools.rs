@@ -30,7 +30,7 @@ struct Tool {
 /// Why a worker cannot be the tool of a model; none: it can.
 fn no_tool(definition: &WorkerDefinition) -> Option<&'static str> {
     match &definition.does {
-        Does::Model(ask) if !ask.tools.is_empty() => {
+        Does::Model(ask) if !ask.tools.is_empty() || !definition.memory.is_empty() => {
             Some("it has tools of its own, which are called in a loop of its own")
         }
         Does::Human(_) => Some("what a person decides is an outcome of a step, and a tool has none"),
@@ -46,14 +46,22 @@ impl File<'_, '_> {
             let Target::Worker(model) = self.all.flow.step(id).target else { continue };
             let Some(Worker { name, definition, .. }) = self.all.flow.workers.get(model.index()) else { continue };
             let Does::Model(ask) = &definition.does else { continue };
-            if ask.tools.is_empty() {
+            let (memory, allowed) = (definition.memory.tools(name), ask.tools.clone());
+            if ask.tools.is_empty() && memory.is_empty() {
                 continue;
             }
-            let (name, allowed) = (name.clone(), ask.tools.clone());
+            let name = name.clone();
             let span = self.spans.steps[node.index()].worker;
             let defined = self.definition_span(model, span);
             let answers = definition.words.clone();
-            let Some(tools) = self.tools(&name, &allowed, defined) else { continue };
+            let Some(mut tools) = self.tools(&name, &allowed, defined) else { continue };
+            for (word, definition) in memory {
+                // A worker of one's own is called instead, and one that is denied is not called.
+                if !allowed.denies(word) && tools.iter().all(|tool| tool.word != word) {
+                    let target = self.worker(word, definition, defined);
+                    tools.push(Tool { word: word.to_owned(), target });
+                }
+            }
             if tools.is_empty() {
                 continue;
             }

@@ -6,8 +6,8 @@
 
 use super::{Artifact, ContentDigest};
 
-/// The longest encoded component, in bytes: every file system takes it.
-pub const LONGEST: usize = 200;
+/// The longest encoded component, in bytes: every file system takes it, and seven of them are a key in S3, which has 1,024.
+pub const LONGEST: usize = 120;
 
 /// What an unset field is written as. No text holds a NUL, so no other component is written like this.
 const UNSET: &str = "%00";
@@ -79,7 +79,6 @@ impl Component {
 
 /// The key of an artifact.
 pub fn encode(artifact: &Artifact, form: Form) -> String {
-    let component = |text: &str| encode_component(text, LONGEST);
     let (group, rest) =
         artifact.media_type().split_once('/').map_or((artifact.media_type(), None), |(a, b)| (a, Some(b)));
     let media_type = match rest {
@@ -128,6 +127,19 @@ pub fn decode(key: &str) -> Option<Key> {
         id: decode_component(id)?,
         form,
     })
+}
+
+/// One component: any text, as a level of a path.
+pub fn component(text: &str) -> String {
+    encode_component(text, LONGEST)
+}
+
+/// The text of a component; none when it is none, or was too long for one.
+pub fn decode_whole(component: &str) -> Option<String> {
+    match decode_component(component)? {
+        Component::Whole(text) => Some(text),
+        Component::Cut(_) => None,
+    }
 }
 
 /// One component of at most `longest` bytes.

@@ -1,7 +1,7 @@
 //! `ai_worker_definitions.json`: definitions as the AI worker manager of NeuroScript writes them, a list of them or a whole
 //! bundle, keys in snake_case or camelCase. What nothing here carries out yet is read, checked and noted, never dropped in silence.
 
-use super::{Does, WorkerDefinition};
+use super::{Does, Source, WorkerDefinition};
 use crate::unit::Money;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +43,8 @@ impl FromStr for Policy {
 pub struct Bundle {
     /// The workers, in their order; each word once.
     pub workers: Vec<Seeded>,
+    /// Its data sources, by name.
+    pub sources: BTreeMap<String, Source>,
     /// Entries that were not loaded.
     pub wrong: Vec<Wrong>,
     /// What is to be known of the rest.
@@ -186,7 +188,8 @@ pub fn read(text: &str, policy: Policy) -> Result<Bundle, SeedError> {
     }
     bundle.once();
     bundle.one_key_each();
-    bundle.notes.extend(others.notes(&bundle.workers));
+    bundle.sources = std::mem::take(&mut others.sources);
+    bundle.notes.extend(others.notes(&bundle.sources, &bundle.workers));
     Ok(bundle)
 }
 

@@ -64,6 +64,10 @@ pub(super) struct Spelling {
     limits: Rates,
     #[serde(skip_serializing_if = "is_default")]
     sandbox: Sandbox,
+    #[serde(skip_serializing_if = "is_default")]
+    memory: Memory,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    sources: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<Vec<MockEntry>>,
 }
@@ -149,6 +153,15 @@ pub enum DefinitionError {
     /// `sandbox` of what is no process.
     #[error("`sandbox` is for a command: it needs `run` or `plugin`")]
     OfACommand,
+    /// `memory` of what remembers nothing.
+    #[error("`memory` is for a model, or for one of the built-ins {}", words())]
+    OfMemory,
+    /// `sources` of what reads none.
+    #[error("`sources` is for a model or a command: it needs `prompt`, `model` or `run`")]
+    OfAReader,
+    /// `sources` of what is always the same.
+    #[error("`sources` contradicts `effect = \"pure\"`: what is in files may change; say `read`")]
+    SourcesOfAPure,
     /// What contradicts the class.
     #[error("`{0}` of `sandbox` contradicts `effect = \"{1}\"`: {2}")]
     AgainstItsEffect(&'static str, &'static str, &'static str),
@@ -161,6 +174,11 @@ pub enum DefinitionError {
     /// An entry of the list `network` of `sandbox`.
     #[error("`{0}` in `network` of `sandbox` is no destination: {1}")]
     NotADestination(String, &'static str),
+}
+
+/// The built-ins of memory, for messages.
+fn words() -> String {
+    memory::WORDS.map(|(word, _)| format!("`{word}`")).join(", ")
 }
 
 /// Is what a command is given nothing that its effect rules out?
@@ -266,7 +284,21 @@ impl TryFrom<Spelling> for WorkerDefinition {
         if let Some(name) = spelling.limits.closed() {
             return Err(DefinitionError::Closed(name));
         }
+        let remembers = match &does {
+            Does::Builtin(name) => memory::use_of(name).is_some(),
+            Does::Model(_) => true,
+            _ => false,
+        };
+        if !spelling.memory.is_empty() && !remembers {
+            return Err(DefinitionError::OfMemory);
+        }
         given(&spelling.sandbox, spelling.effect, matches!(does, Does::Command(_) | Does::Plugin(_)))?;
+        if !spelling.sources.is_empty() && !matches!(does, Does::Command(_) | Does::Model(_)) {
+            return Err(DefinitionError::OfAReader);
+        }
+        if !spelling.sources.is_empty() && spelling.effect == Some(Effect::Pure) {
+            return Err(DefinitionError::SourcesOfAPure);
+        }
         let (accepts, accepts_schema) = match spelling.accepts {
             None => (Vec::new(), None),
             Some(Accepts::Type(one)) => (vec![one], None),
@@ -303,6 +335,8 @@ impl TryFrom<Spelling> for WorkerDefinition {
             cache: spelling.cache,
             limits: spelling.limits,
             sandbox: spelling.sandbox,
+            memory: spelling.memory,
+            sources: spelling.sources,
             mock: spelling.mock,
         })
     }
@@ -326,6 +360,8 @@ impl From<WorkerDefinition> for Spelling {
             cache: worker.cache,
             limits: worker.limits,
             sandbox: worker.sandbox,
+            memory: worker.memory,
+            sources: worker.sources,
             mock: worker.mock,
             ..Spelling::default()
         };

@@ -62,11 +62,19 @@ impl Tools {
 
     /// May it call the worker of this name?
     pub fn allows(&self, word: &str) -> bool {
-        let fits = |pattern: &String| match pattern.strip_suffix('*') {
-            Some(start) => word.starts_with(start),
-            None => pattern == word,
-        };
-        self.allow.iter().any(fits) && !self.deny.iter().any(fits)
+        self.allow.iter().any(|pattern| fits(pattern, word)) && !self.denies(word)
+    }
+
+    /// Is this one taken away?
+    pub fn denies(&self, word: &str) -> bool {
+        self.deny.iter().any(|pattern| fits(pattern, word))
+    }
+}
+
+fn fits(pattern: &str, word: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => word.starts_with(start),
+        None => pattern == word,
     }
 }
 

@@ -7,6 +7,7 @@ use super::tree::{self, State};
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -78,7 +79,7 @@ impl Record {
     }
 }
 
-pub(super) struct Shelf {
+pub(in crate::builtin) struct Shelf {
     folder: OwnedFd,
     /// The folder's name and the call's in it, for messages.
     path: String,
@@ -113,7 +114,7 @@ impl Shelf {
     }
 
     /// The records of all calls of the run.
-    pub fn all(&self) -> Result<Vec<Record>, Failure> {
+    pub(super) fn all(&self) -> Result<Vec<Record>, Failure> {
         let is_record = |name: &String| name.len() == NAME && !name.contains('.');
         let names = super::super::beneath::names(&self.folder, &self.path, MOST_RECORDS)?;
         let mut records = Vec::new();
@@ -129,29 +130,40 @@ impl Shelf {
     }
 
     /// The record; none: nothing was kept.
-    pub fn read(&self) -> Result<Option<Record>, Failure> {
+    pub(super) fn read(&self) -> Result<Option<Record>, Failure> {
+        match self.read_as::<Record>("")? {
+            Some(record) if record.format != FORMAT => {
+                Err(self.damaged(format!("has format {}, and this program reads {FORMAT}", record.format)))
+            }
+            record => Ok(record),
+        }
+    }
+
+    /// A record of another form, of what is no file: its name has an ending.
+    pub fn read_as<T: DeserializeOwned>(&self, ending: &str) -> Result<Option<T>, Failure> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = match fs::openat(&self.folder, &self.name, flags, Mode::empty()) {
+        let file = match fs::openat(&self.folder, format!("{}{ending}", self.name), flags, Mode::empty()) {
             Err(Errno::NOENT) => return Ok(None),
             file => file.map_err(|error| failed("read", &self.path, error))?,
         };
         let bytes = super::super::beneath::read(file.into(), &self.path, MOST_RECORD)?;
-        match serde_json::from_slice::<Record>(&bytes) {
-            Ok(record) if record.format == FORMAT => Ok(Some(record)),
-            Ok(record) => Err(self.damaged(format!("has format {}, and this program reads {FORMAT}", record.format))),
-            Err(error) => Err(self.damaged(format!("cannot be read: {error}"))),
-        }
+        serde_json::from_slice(&bytes).map(Some).map_err(|error| self.damaged(format!("cannot be read: {error}")))
     }
 
     /// Keeps the record; durable when it returns, with all that is aside.
-    pub fn write(&self, record: &Record) -> Result<(), Failure> {
-        let temporary = format!("{}.tmp", self.name);
+    pub(super) fn write(&self, record: &Record) -> Result<(), Failure> {
+        self.write_as("", record)
+    }
+
+    /// Keeps a record of another form.
+    pub fn write_as<T: Serialize>(&self, ending: &str, record: &T) -> Result<(), Failure> {
+        let (name, temporary) = (format!("{}{ending}", self.name), format!("{}{ending}.tmp", self.name));
         let bytes = serde_json::to_vec(record).map_err(|error| io("write", &self.path, error.into()))?;
         tree::remove(&self.folder, &temporary).map_err(|error| self.failed(error))?;
         let file = tree::new_file(&self.folder, &temporary, Mode::from_raw_mode(0o600));
         let mut file = file.map_err(|error| self.failed(error))?;
         file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(|source| io("write", &self.path, source))?;
-        fs::renameat(&self.folder, &temporary, &self.folder, &self.name).map_err(|error| self.failed(error))?;
+        fs::renameat(&self.folder, &temporary, &self.folder, &name).map_err(|error| self.failed(error))?;
         self.sync()
     }
 
@@ -253,7 +265,7 @@ impl Shelf {
     }
 
     /// Is what is aside what stood there?
-    pub fn check(&self, at: usize, before: &State) -> Result<(), Failure> {
+    pub(super) fn check(&self, at: usize, before: &State) -> Result<(), Failure> {
         let name = self.aside(at);
         let place = Place { folder: self.dup()?, name: &name, path: &name };
         let found = State::of(Some(&place))?;

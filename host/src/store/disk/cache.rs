@@ -30,6 +30,13 @@ impl Cache {
         }
     }
 
+    pub(super) fn remove(&mut self, checksum: Checksum) {
+        let gone = [self.young.remove(&checksum), self.old.remove(&checksum)];
+        if let Some(young) = &gone[0] {
+            self.bytes = self.bytes.saturating_sub(young.bytes().len() + 256);
+        }
+    }
+
     pub(super) fn get(&mut self, checksum: Checksum) -> Option<Artifact> {
         if let Some(artifact) = self.young.get(&checksum) {
             return Some(artifact.clone());

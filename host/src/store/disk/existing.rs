@@ -6,7 +6,7 @@ use crate::store::StoreError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// The index of artifacts is caught up beside the store, as long as it is open.
 const BESIDE: &str = "
@@ -85,12 +85,13 @@ impl Disk {
             cache: Mutex::default(),
             owned: AtomicUsize::default(),
             asked: Mutex::default(),
+            follower: OnceLock::new(),
         }))
     }
 }
 
 /// A path as SQLite reads it in a URI.
-fn uri(path: &Path) -> String {
+pub(crate) fn uri(path: &Path) -> String {
     use std::os::unix::ffi::OsStrExt;
     let path = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
     let mut uri = "file:".to_owned();

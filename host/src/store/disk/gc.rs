@@ -4,9 +4,11 @@
 use super::index::DAMAGED;
 use super::lock::{self, Lock};
 use super::runs::stands;
+use super::values::{outlive, staying};
 use super::{Disk, io, performance};
 use crate::kept;
 use crate::mint::{Clock, SystemClock};
+use crate::store::values::{Entry, Keeping, Selection, stale};
 use crate::store::{RunRow, StoreError};
 use aivm_schema::artifact::Checksum;
 use aivm_schema::journal::Record;
@@ -40,10 +42,14 @@ pub struct Policy {
     pub status: Vec<String>,
     /// These in any case, however they stand.
     pub runs: Vec<String>,
+    /// Values of no run that are meant by this.
+    pub values: Option<Selection>,
+    /// Which values outlive their runs, and for how long.
+    pub keeping: Vec<Keeping>,
 }
 
 impl Policy {
-    fn is_general(&self) -> bool {
+    pub(crate) fn is_general(&self) -> bool {
         self.before.is_some() || self.keep.is_some() || !self.status.is_empty()
     }
 }
@@ -55,6 +61,10 @@ pub struct Collected {
     pub runs: Vec<RunRow>,
     /// Artifacts that they kept.
     pub artifacts: u64,
+    /// Artifacts of them that are kept beyond them.
+    pub outlive: u64,
+    /// Artifacts of no run.
+    pub values: u64,
     /// Of records, artifacts, and what their undoers would have put back.
     pub bytes: u64,
     /// Files and folders that nothing referred to before, and kept answers that do not hold any more.
@@ -100,19 +110,21 @@ impl Disk {
         }
         let leaving = self.leaving(policy)?;
         self.writer().catch_up()?;
-        let objects = self.measure(&leaving, &mut collected)?;
+        let values = self.values(policy)?;
+        let objects = self.measure(&leaving, &values, policy, &mut collected)?;
         let mut batch = Vec::new();
         let mut records = 0;
         for run in leaving {
             records += run.seq;
             batch.push(run);
             if batch.len() == RUNS || records > RECORDS {
-                self.remove(std::mem::take(&mut batch), dry, &mut collected)?;
+                self.remove(std::mem::take(&mut batch), policy, dry, &mut collected)?;
                 records = 0;
             }
         }
-        self.remove(batch, dry, &mut collected)?;
+        self.remove(batch, policy, dry, &mut collected)?;
         if !dry {
+            self.take_out(&values)?;
             self.sweep_index()?;
         }
         self.sweep_objects(&objects, dry, &mut collected)?;
@@ -124,6 +136,18 @@ impl Disk {
             collected.free = self.give_back()?;
         }
         Ok(collected)
+    }
+
+    /// The values of no run that go, each once.
+    fn values(&self, policy: &Policy) -> Result<Vec<Entry>, StoreError> {
+        let mut values = stale(self, &policy.keeping)?;
+        if let Some(meant) = &policy.values {
+            let meant: Vec<Entry> = meant.of(self, "").collect::<Result<_, _>>()?;
+            values.extend(meant.into_iter().filter(|entry| entry.run.is_none()));
+        }
+        values.sort_unstable_by_key(|entry| entry.checksum);
+        values.dedup_by_key(|entry| entry.checksum);
+        Ok(values)
     }
 
     /// The runs that the policy names, the oldest first.
@@ -169,42 +193,62 @@ impl Disk {
         Ok(last.is_some_and(|last| last.at < before))
     }
 
-    /// Counts what goes with the runs, and gives the digests of their files that nothing else refers to.
-    fn measure(&self, leaving: &[Leaving], collected: &mut Collected) -> Result<FxHashSet<[u8; 32]>, StoreError> {
+    /// Counts what goes, and gives the digests of files that nothing else refers to.
+    fn measure(
+        &self,
+        leaving: &[Leaving],
+        values: &[Entry],
+        policy: &Policy,
+        collected: &mut Collected,
+    ) -> Result<FxHashSet<[u8; 32]>, StoreError> {
         let writer = self.writer();
         for run in leaving {
             collected.bytes += size(kept::Kept::of(&writer.folder, &run.row.id).folder());
         }
         let state = writer.state();
         let database = &state.database;
-        let measure = || -> rusqlite::Result<(u64, u64, u64, FxHashSet<[u8; 32]>)> {
+        let measure = |collected: &mut Collected| -> rusqlite::Result<FxHashSet<[u8; 32]>> {
             forget(database)?;
             for run in leaving {
                 gather(database, run)?;
             }
             let number = |select: &str| database.query_row(select, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
+            collected.outlive = staying(database, &policy.keeping)?;
+            spend(database, values)?;
             let artifacts = number("SELECT count(*) FROM artifact WHERE row IN (SELECT row FROM gone) AND key <> ''")?;
+            collected.artifacts = artifacts.saturating_sub(collected.outlive);
+            collected.values = values.len() as u64;
             let inside = number(
                 "SELECT coalesce(sum(coalesce(length(records), 0) + coalesce(length(artifacts), 0)), 0)
                  FROM gone JOIN journal USING (row)",
             )?;
+            let small = |table: &str| {
+                number(&format!(
+                    "SELECT coalesce(sum(size), 0) FROM {table} JOIN artifact USING (checksum, row) WHERE digest IS NULL"
+                ))
+            };
+            collected.bytes += (inside + small("spent")?).saturating_sub(small("stays")?);
             let mut statement = database.prepare(
                 "SELECT digest, max(size) FROM artifact WHERE digest IS NOT NULL GROUP BY digest
-                 HAVING sum(row NOT IN (SELECT row FROM gone)) = 0",
+                 HAVING sum((row NOT IN (SELECT row FROM gone) AND (checksum, row) NOT IN (SELECT checksum, row FROM spent))
+                            OR (checksum, row) IN (SELECT checksum, row FROM stays)) = 0",
             )?;
             let object = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, i64>(1)? as u64));
             let objects: Vec<([u8; 32], u64)> = statement.query_map([], object)?.collect::<rusqlite::Result<_>>()?;
-            let outside = objects.iter().map(|(_, size)| size).sum();
-            Ok((artifacts, inside, outside, objects.into_iter().map(|(digest, _)| digest).collect()))
+            collected.bytes += objects.iter().map(|(_, size)| size).sum::<u64>();
+            Ok(objects.into_iter().map(|(digest, _)| digest).collect())
         };
-        let (artifacts, inside, outside, objects) = measure().map_err(|source| writer.error(source))?;
-        collected.artifacts = artifacts;
-        collected.bytes += inside + outside;
-        Ok(objects)
+        measure(collected).map_err(|source| writer.error(source))
     }
 
     /// Removes runs by one transaction; those that are another process's by now, or have changed, stay.
-    fn remove(&self, batch: Vec<Leaving>, dry: bool, collected: &mut Collected) -> Result<(), StoreError> {
+    fn remove(
+        &self,
+        batch: Vec<Leaving>,
+        policy: &Policy,
+        dry: bool,
+        collected: &mut Collected,
+    ) -> Result<(), StoreError> {
         if dry || batch.is_empty() {
             collected.runs.extend(batch.into_iter().map(|run| run.row));
             return Ok(());
@@ -223,6 +267,10 @@ impl Disk {
             }
         }
         let gone = writer.transaction(|state| {
+            if !policy.keeping.is_empty() {
+                // What another run kept stands in its new place.
+                state.index().map_err(|source| writer.error(source))?;
+            }
             let database = &state.database;
             let remove = || -> rusqlite::Result<Vec<bool>> {
                 forget(database)?;
@@ -236,6 +284,7 @@ impl Disk {
                     for statement in [
                         "DELETE FROM signal WHERE run = ?1",
                         "DELETE FROM head WHERE run = ?1",
+                        "DELETE FROM sealed WHERE run = ?1",
                         "DELETE FROM run WHERE number = ?1",
                     ] {
                         database.prepare_cached(statement)?.execute([now.number])?;
@@ -243,6 +292,8 @@ impl Disk {
                     Ok(true)
                 });
                 let gone = gone.collect::<rusqlite::Result<_>>()?;
+                staying(database, &policy.keeping)?;
+                outlive(database)?;
                 database.execute("DELETE FROM journal WHERE row IN (SELECT row FROM gone)", [])?;
                 Ok(gone)
             };
@@ -260,7 +311,7 @@ impl Disk {
     }
 
     /// Entries of the index whose rows are gone.
-    fn sweep_index(&self) -> Result<(), StoreError> {
+    pub(super) fn sweep_index(&self) -> Result<(), StoreError> {
         let writer = self.writer();
         for part in 0..PARTS {
             let width = u8::MAX / PARTS;
@@ -277,7 +328,7 @@ impl Disk {
     }
 
     /// Rows of which not everything can be read.
-    fn damaged(&self) -> Result<u64, StoreError> {
+    pub(super) fn damaged(&self) -> Result<u64, StoreError> {
         let writer = self.writer();
         let select = "SELECT count(*) FROM artifact JOIN journal USING (row) WHERE checksum = ?1";
         let count = writer.state().database.query_row(select, [DAMAGED.0], |row| row.get::<_, i64>(0));
@@ -285,7 +336,7 @@ impl Disk {
     }
 
     /// Files of payloads that no row names. Files are written within transactions, so within one nobody is about to name them.
-    fn sweep_objects(
+    pub(super) fn sweep_objects(
         &self,
         leaving: &FxHashSet<[u8; 32]>,
         dry: bool,
@@ -414,6 +465,18 @@ impl Disk {
 /// Empties the table of rows that go.
 fn forget(database: &Connection) -> rusqlite::Result<()> {
     database.execute_batch("CREATE TEMP TABLE IF NOT EXISTS gone (row INTEGER PRIMARY KEY); DELETE FROM gone;")
+}
+
+/// The places of values of no run that go.
+fn spend(database: &Connection, values: &[Entry]) -> rusqlite::Result<()> {
+    database.execute_batch(
+        "CREATE TEMP TABLE IF NOT EXISTS spent (checksum BLOB, row INTEGER, PRIMARY KEY (checksum, row)) WITHOUT ROWID;
+         DELETE FROM spent;",
+    )?;
+    let insert = "INSERT OR IGNORE INTO spent SELECT checksum, row FROM artifact JOIN journal USING (row)
+         WHERE checksum = ?1 AND run = 0";
+    let mut insert = database.prepare_cached(insert)?;
+    values.iter().try_for_each(|entry| insert.execute([entry.checksum.0]).map(drop))
 }
 
 /// Takes the rows of a run into that table: from the last back; all are looked through where one is not what it was.

@@ -3,6 +3,7 @@
 use super::rows::{self, is_filed};
 use super::writer::{State, Writer};
 use crate::store::StoreError;
+use crate::store::values::{Entry, Listing};
 use aivm_schema::artifact::{Artifact, Checksum, ContentDigest, key};
 use rusqlite::{OptionalExtension, params};
 
@@ -13,17 +14,6 @@ const ARTIFACTS: usize = 20_000;
 
 /// Under this name stand the rows whose artifacts cannot all be read.
 pub(super) const DAMAGED: Checksum = Checksum([0; 32]);
-
-/// What a listing shows of an artifact.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// Its name.
-    pub checksum: Checksum,
-    /// Its key in the seed's form.
-    pub key: String,
-    /// Of the payload, in bytes.
-    pub size: u64,
-}
 
 /// A row of the index.
 struct Place {
@@ -69,26 +59,57 @@ impl Writer {
         if artifact.checksum() == checksum { Ok(Some(artifact)) } else { Err(damaged()) }
     }
 
-    /// See [`super::Disk::list`].
-    pub(super) fn list(&self, prefix: &str, most: usize) -> Result<Vec<Entry>, StoreError> {
+    /// See [`crate::store::values::Values::list`].
+    pub(super) fn list(&self, listing: &Listing) -> Result<Vec<Entry>, StoreError> {
+        self.catch_up()?;
+        let state = self.state();
+        let end = format!("{}\u{10ffff}", listing.prefix);
+        let list = || -> rusqlite::Result<Vec<Entry>> {
+            let select = |place: &str| {
+                format!(
+                    "SELECT DISTINCT checksum, key, size, run.id FROM artifact JOIN journal USING (row)
+                     LEFT JOIN run ON run.number = journal.run WHERE {place} ORDER BY key, checksum, run.id LIMIT ?"
+                )
+            };
+            let mut statement = state.database.prepare_cached(&select("key > ? AND key >= ? AND key < ?"))?;
+            let most = listing.most.min(i64::MAX as usize) as i64;
+            let found = statement.query_map(params![listing.after, listing.prefix, end, most], entry)?;
+            let mut entries: Vec<Entry> = found.collect::<rusqlite::Result<_>>()?;
+            // Whoever goes on after the last key has seen all that have it.
+            if let Some(last) = entries.last().filter(|_| entries.len() == listing.most).map(|last| last.key.clone()) {
+                let before = entries.iter().filter(|entry| entry.key == last).count();
+                let mut statement = state.database.prepare_cached(&select("key = ?"))?;
+                let others: Vec<Entry> =
+                    statement.query_map(params![last, i64::MAX], entry)?.collect::<rusqlite::Result<_>>()?;
+                entries.extend(others.into_iter().skip(before));
+            }
+            Ok(entries)
+        };
+        list().map_err(|source| self.error(source))
+    }
+
+    /// See [`crate::store::values::Values::starting`].
+    pub(super) fn starting(&self, prefix: &str, most: usize) -> Result<Vec<Entry>, StoreError> {
         self.catch_up()?;
         let state = self.state();
         let list = || -> rusqlite::Result<Vec<Entry>> {
             let mut statement = state.database.prepare_cached(
-                "SELECT checksum, key, size FROM artifact JOIN journal USING (row) WHERE key >= ?1 AND key < ?2 AND key <> ''
-                 UNION SELECT checksum, key, size FROM artifact JOIN journal USING (row)
-                 WHERE checksum BETWEEN ?3 AND ?4 AND substr(lower(hex(checksum)), 1, length(?1)) = ?1 AND key <> ''
-                 ORDER BY key LIMIT ?5",
+                "SELECT checksum, key, size, min(run.id) FROM artifact JOIN journal USING (row)
+                 LEFT JOIN run ON run.number = journal.run
+                 WHERE checksum BETWEEN ?2 AND ?3 AND substr(lower(hex(checksum)), 1, length(?1)) = lower(?1)
+                 AND key <> '' GROUP BY checksum ORDER BY checksum LIMIT ?4",
             )?;
             let (from, to) = hashes(prefix);
-            let after = format!("{prefix}\u{10ffff}");
-            let entry = |row: &rusqlite::Row<'_>| {
-                Ok(Entry { checksum: Checksum(row.get(0)?), key: row.get(1)?, size: row.get::<_, i64>(2)? as u64 })
-            };
-            statement.query_map(params![prefix, after, from, to, most as i64], entry)?.collect()
+            let most = most.min(i64::MAX as usize) as i64;
+            statement.query_map(params![prefix, from, to, most], entry)?.collect()
         };
         list().map_err(|source| self.error(source))
     }
+}
+
+fn entry(row: &rusqlite::Row<'_>) -> rusqlite::Result<Entry> {
+    let size = row.get::<_, i64>(2)? as u64;
+    Ok(Entry { checksum: Checksum(row.get(0)?), key: row.get(1)?, size, run: row.get(3)? })
 }
 
 /// The least and the greatest hash that begins with these hexadecimal digits; what is none gives no range.
@@ -134,15 +155,27 @@ impl State {
                 }
             }
         }
+        self.insert(places)?;
+        self.database.prepare_cached("UPDATE indexed SET row = ?1")?.execute([last])?;
+        Ok(())
+    }
+
+    /// Within a transaction: takes a row into the index anew.
+    pub(super) fn index_row(&self, row: i64, artifacts: &[u8]) -> rusqlite::Result<()> {
+        let mut places = Vec::new();
+        self.places(row, artifacts, &mut places);
+        self.insert(places)
+    }
+
+    fn insert(&self, mut places: Vec<Place>) -> rusqlite::Result<()> {
         places.sort_unstable_by_key(|place| place.checksum);
         let insert =
             "INSERT OR IGNORE INTO artifact (checksum, row, offset, key, size, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
-        let mut statement = database.prepare_cached(insert)?;
+        let mut statement = self.database.prepare_cached(insert)?;
         for Place { checksum, row, offset, key, size, digest } in places {
             let digest = digest.map(|digest| digest.0);
             statement.execute(params![checksum.0, row, offset as i64, key, size as i64, digest])?;
         }
-        database.prepare_cached("UPDATE indexed SET row = ?1")?.execute([last])?;
         Ok(())
     }
 

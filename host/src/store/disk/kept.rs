@@ -235,7 +235,7 @@ impl Kept {
         }
         match self.0.disk.writer().now(&request) {
             Ok(Placed { number: 0, .. }) => {}
-            Ok(placed) => self.0.placed(placed),
+            Ok(placed) => self.0.placed(placed, false),
             Err(error) => {
                 // The run still reads it.
                 self.0.waiting.replace(Waits { artifacts: request.artifacts, answers: request.answers, bytes: 0 });
@@ -253,10 +253,22 @@ impl Kept {
 }
 
 impl View {
-    fn placed(&self, placed: Placed) {
+    /// A batch was written; the run stops with it.
+    fn placed(&self, placed: Placed, stopped: bool) {
         let place = &mut *self.place.borrow_mut();
         (place.number, place.last) = (placed.number, placed.row);
         place.epoch = place.epoch.max(1);
+        let run = place.row.as_ref().filter(|_| stopped).map(|row| row.id.as_str());
+        self.disk.wrote(placed.row, run);
+    }
+
+    /// Returns when the bucket has the last batch.
+    async fn followed(self: Rc<View>, stopped: bool) -> Result<(), StoreError> {
+        let (row, run) = {
+            let place = self.place.borrow();
+            (place.last, place.row.as_ref().filter(|_| stopped).map(|row| row.id.clone()))
+        };
+        self.disk.clone().followed(row, run).await
     }
 
     pub(super) fn cached(&self, artifact: &Artifact) {
@@ -332,16 +344,33 @@ impl Store for Kept {
     }
 
     fn append(&self, batch: Batch) -> Appended {
+        let stopped = batch.status != Status::Running;
         let request = match self.request(batch) {
             Ok(request) => request,
             Err(error) => return Appended::ready(Err(error)),
         };
-        if self.0.disk.0.owned() <= 1 {
-            let placed = self.0.disk.writer().now(&request).map(|placed| self.0.placed(placed));
-            return Appended::ready(placed);
+        let disk = &self.0.disk;
+        if disk.0.owned() <= 1 {
+            let placed = disk.writer().now(&request).map(|placed| self.0.placed(placed, stopped));
+            return match placed {
+                Ok(()) if disk.is_through() => Appended::later(self.0.clone().followed(stopped)),
+                placed => Appended::ready(placed),
+            };
         }
-        match self.0.disk.0.writer.later(request, self.0.disk.0.owned()) {
-            Ok(answer) => Appended::later(Waiting { answer, view: self.0.clone() }),
+        match disk.0.writer.later(request, disk.0.owned()) {
+            Ok(answer) => {
+                let waiting = Waiting { answer, view: self.0.clone(), stopped };
+                match disk.is_through() {
+                    false => Appended::later(waiting),
+                    true => {
+                        let view = self.0.clone();
+                        Appended::later(async move {
+                            waiting.await?;
+                            view.followed(stopped).await
+                        })
+                    }
+                }
+            }
             Err(error) => Appended::ready(Err(error)),
         }
     }
@@ -351,6 +380,8 @@ impl Store for Kept {
 struct Waiting {
     answer: oneshot::Receiver<Written>,
     view: Rc<View>,
+    /// The run stops with it.
+    stopped: bool,
 }
 
 impl Future for Waiting {
@@ -359,7 +390,7 @@ impl Future for Waiting {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let Poll::Ready(answer) = Pin::new(&mut self.answer).poll(context) else { return Poll::Pending };
         Poll::Ready(match answer {
-            Ok((placed, _)) => placed.map(|placed| self.view.placed(placed)),
+            Ok((placed, _)) => placed.map(|placed| self.view.placed(placed, self.stopped)),
             // The thread is gone: what it was writing may be durable or not.
             Err(_) => Err(self.view.disk.writer().error(rusqlite::Error::QueryReturnedNoRows)),
         })

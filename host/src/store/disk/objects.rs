@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Payloads up to this size, in bytes, travel inside the database.
-pub(super) const SMALL: usize = 64 << 10;
+pub(crate) const SMALL: usize = 64 << 10;
 
 /// So many digests are remembered; whoever is forgotten is flushed once more.
 const REMEMBERED: usize = 4_096;

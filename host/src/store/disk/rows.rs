@@ -12,6 +12,9 @@ const FILED: u32 = 1 << 31;
 /// The digest and the size.
 const BEFORE: usize = 40;
 
+/// The number of the last row. That of a row that was removed is not given again: the index knows it.
+const LAST: &str = "SELECT max(coalesce((SELECT max(row) FROM journal), 0), (SELECT row FROM indexed))";
+
 /// What is to be written for one run.
 #[derive(Default)]
 pub(super) struct Request {
@@ -73,9 +76,7 @@ pub(super) struct Buffers {
 
 impl<'c> Rows<'c> {
     pub(super) fn new(database: &'c Connection) -> rusqlite::Result<Rows<'c>> {
-        // The number of a row that was removed is not given again: the index knows it.
-        let select = "SELECT max(coalesce((SELECT max(row) FROM journal), 0), (SELECT row FROM indexed))";
-        let last: i64 = database.prepare_cached(select)?.query_row([], |row| row.get(0))?;
+        let last: i64 = database.prepare_cached(LAST)?.query_row([], |row| row.get(0))?;
         let head = "UPDATE head SET seq = ?1, last = ?2 WHERE run = ?3 AND epoch = ?4 AND seq = ?5";
         let row = "INSERT INTO journal (row, run, previous, seq, link, records, artifacts) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let (head, row) = (database.prepare_cached(head)?, database.prepare_cached(row)?);
@@ -151,6 +152,12 @@ impl<'c> Rows<'c> {
         }
         Ok(())
     }
+}
+
+/// Within a transaction: a row of artifacts of no run, as rows hold them.
+pub(super) fn of_nobody(database: &Connection, artifacts: &[u8]) -> rusqlite::Result<()> {
+    let insert = format!("INSERT INTO journal (row, run, previous, seq, artifacts) VALUES (({LAST}) + 1, 0, 0, 0, ?1)");
+    database.prepare_cached(&insert)?.execute([artifacts]).map(drop)
 }
 
 /// Is its payload in a file?

@@ -2,11 +2,12 @@
 //! else as a file with its media type; several values in order, under their names.
 
 use super::answer::Form;
-use super::shown::{beginning, part_of, text_of};
+use super::shown::{kept_of, part_of, text_of};
 use super::tools::Tools;
 use crate::builtin::{is_text, render};
 use crate::limits::PER_TOKEN;
 use crate::models::Used;
+use crate::work::saw::Saw;
 use crate::work::{Task, error};
 use aivm_schema::artifact::Artifact;
 use aivm_schema::unit::Tokens;
@@ -41,7 +42,10 @@ impl Question {
             let answer = form.written(example.verdict.as_deref(), example.output.as_deref().unwrap_or(""));
             messages.push(ChatMessage::assistant(answer));
         }
-        let (shown, room) = shown(task, ask.context)?;
+        let (mut shown, room) = shown(task, ask.context)?;
+        if let Some(saw) = &task.saw {
+            shown.splice(..0, sources(saw));
+        }
         messages.push(ChatMessage::user(shown));
         let mut request = ChatRequest::from_messages(messages);
         if !system.trim().is_empty() {
@@ -100,6 +104,15 @@ fn shown(task: &Task, most: Option<Tokens>) -> Result<(Vec<ContentPart>, usize),
     Ok((parts?, room(most).saturating_sub(lengths.iter().sum())))
 }
 
+/// The files of its sources, each under its name, and what is left out of them.
+fn sources(saw: &Saw) -> Vec<ContentPart> {
+    let file = |(name, file): &(String, Artifact)| {
+        ContentPart::Text(format!("<{name}>\n{}\n</{name}>", text_of(file).unwrap_or_default()))
+    };
+    let left = saw.left.iter().map(|left| ContentPart::Text(format!("[{left}]")));
+    saw.files.iter().map(file).chain(left).collect()
+}
+
 /// So many tokens in bytes.
 fn room(most: Option<Tokens>) -> usize {
     most.map_or(usize::MAX, |Tokens(most)| usize::try_from(most.saturating_mul(PER_TOKEN)).unwrap_or(usize::MAX))
@@ -130,7 +143,7 @@ fn part(task: &Task, name: Option<&str>, value: &Artifact, keep: usize) -> Resul
         );
         return Err(error("E0908", message));
     };
-    let text = beginning(text, keep);
+    let text = kept_of(value, text, keep);
     Ok(ContentPart::Text(match name {
         Some(name) => format!("<{name}>\n{text}\n</{name}>"),
         None => text.into_owned(),
@@ -166,6 +179,7 @@ fn options(ask: &Ask, form: &Form, task: &Task) -> ChatOptions {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shown::beginning;
     use super::*;
 
     #[test]

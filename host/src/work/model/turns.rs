@@ -1,11 +1,11 @@
 //! What a model wanted before, and what came of that. It is shown as much of it as its `context` has room for: the oldest goes
 //! first, and it is told so.
 
-use super::shown::{beginning, part_of, text_of};
+use super::shown::{beginning, kept_of, part_of, text_of};
 use crate::limits::PER_TOKEN;
 use crate::models::LATEST;
 use crate::work::Turn;
-use aivm_schema::artifact::Artifact;
+use aivm_schema::artifact::{Artifact, RESERVED_PREFIX};
 use aivm_schema::worker::INPUT;
 use genai::chat::{ChatMessage, ChatRequest, ContentPart, MessageContent, ToolCall, ToolResponse};
 use serde_json::json;
@@ -118,6 +118,9 @@ impl Turn {
             let told = "nothing came of it: it passed on what it was called with, or it was cancelled";
             return (told.to_owned(), Vec::new());
         }
+        if let Some(done) = self.done().filter(|_| same) {
+            return (done, Vec::new());
+        }
         if self.parts.is_empty() {
             return one(None, &self.result);
         }
@@ -132,11 +135,24 @@ impl Turn {
     }
 }
 
+/// What a value has of every call, and says nothing of what was done.
+const OF_EVERY_CALL: [&str; 7] = ["run", "step", "inputs", TOOL, CALL, SAID, THOUGHTS];
+
+impl Turn {
+    /// What a tool says of what it did that passed on what it was called with.
+    fn done(&self) -> Option<String> {
+        let is_own = |key: &str| !OF_EVERY_CALL.contains(&key) && !key.starts_with(RESERVED_PREFIX);
+        let said = self.result.attributes().filter(|(key, _)| is_own(key));
+        let said: Vec<String> = said.map(|(key, value)| format!("{key} = {value}")).collect();
+        (!said.is_empty()).then(|| format!("done: {}", said.join(", ")))
+    }
+}
+
 fn one(name: Option<&str>, value: &Artifact) -> (String, Vec<ContentPart>) {
     if let Some(text) = text_of(value) {
         return match name {
-            Some(name) => (format!("<{name}>\n{}\n</{name}>", beginning(text, MOST_SHOWN)), Vec::new()),
-            None => (beginning(text, MOST_SHOWN).into_owned(), Vec::new()),
+            Some(name) => (format!("<{name}>\n{}\n</{name}>", kept_of(value, text, MOST_SHOWN)), Vec::new()),
+            None => (kept_of(value, text, MOST_SHOWN).into_owned(), Vec::new()),
         };
     }
     let what = format!("{} of {} bytes", value.media_type(), value.payload().len());

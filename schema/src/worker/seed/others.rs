@@ -1,6 +1,8 @@
-//! What else is in a bundle: data sources, pools, queues, items of work. They are read and checked, and not used yet.
+//! What else is in a bundle: data sources, which workers are shown; and pools, queues and items of work, which are read and checked,
+//! and not used yet.
 
 use super::{Entry, Seeded, Wrong};
+use crate::worker::Source;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -44,6 +46,8 @@ pub struct Others {
     /// From which pools each queue takes.
     queues: Vec<(String, Vec<String>)>,
     twice: Vec<String>,
+    /// Folders, by name.
+    pub sources: BTreeMap<String, Source>,
 }
 
 impl Others {
@@ -62,7 +66,14 @@ impl Others {
     fn check(&mut self, kind: Kind, mut entry: Entry) -> Result<(), String> {
         let name = entry.name("name")?;
         match kind {
-            Kind::DataSource => data_source(&mut entry)?,
+            Kind::DataSource => {
+                if let Some(source) = data_source(&mut entry)? {
+                    if self.sources.insert(name.clone(), source).is_some() {
+                        self.twice.push(format!("`{name}`: a later data source has the same name and stands for it"));
+                    }
+                    return Ok(());
+                }
+            }
             Kind::Pool => {
                 let worker = entry.name("target_ai_worker_definition_name")?;
                 let least = entry.whole("min_idle_instances")?.unwrap_or(0);
@@ -93,7 +104,7 @@ impl Others {
     }
 
     /// What was read and is not used, and which names lead nowhere. A supervisor may well be elsewhere, and is not looked for.
-    pub fn notes(self, workers: &[Seeded]) -> Vec<String> {
+    pub fn notes(self, sources: &BTreeMap<String, Source>, workers: &[Seeded]) -> Vec<String> {
         let mut notes = self.twice;
         for (kind, names) in &self.names {
             let plural = match (kind, names.len()) {
@@ -103,6 +114,11 @@ impl Others {
             };
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             notes.push(format!("not used yet: {} {plural} ({})", names.len(), names.join(", ")));
+        }
+        for worker in workers {
+            for name in worker.definition.sources.iter().filter(|name| !sources.contains_key(*name)) {
+                notes.push(format!("`{}` is shown the data source `{name}`, which is not here", worker.name));
+            }
         }
         for (pool, worker) in self.pools {
             if !workers.iter().any(|known| known.name == worker) {
@@ -120,22 +136,21 @@ impl Others {
     }
 }
 
-fn data_source(entry: &mut Entry) -> Result<(), String> {
-    match entry.name("type")?.as_str() {
-        "local_directory" => {
-            let path = entry.name("local_path")?;
-            // Which folders may be, only who runs this program could say; nothing asks yet.
-            if entry.flag("allow_external_read_access")? {
-                return Err(format!("`{path}` is outside of the project, and no folder outside is allowed"));
-            }
-        }
+/// A folder; none: it is a source of another sort, which is not used.
+fn data_source(entry: &mut Entry) -> Result<Option<Source>, String> {
+    let path = match entry.name("type")?.as_str() {
+        "local_directory" => Some(entry.name("local_path")?),
         "file_api" => {
             entry.text("file_api_path")?;
+            None
         }
         other => return Err(format!("`type` is local_directory or file_api, not `{other}`")),
-    }
-    entry.texts("filters")?;
-    entry.flag("read_only")?;
-    entry.flag("recursive")?;
-    Ok(())
+    };
+    let (filters, about) = (entry.texts("filters")?, entry.text("description")?.unwrap_or_default());
+    // Which folders outside may be read, only who runs this program says.
+    let allow_external = entry.flag("allow_external_read_access")?;
+    let (read_only, recursive) = (entry.flag("read_only")?, entry.flag("recursive")?);
+    let Some(path) = path else { return Ok(None) };
+    let source = Source { about, path, filters, recursive, read_only, allow_external };
+    source.wrong().map_or(Ok(Some(source)), Err)
 }

@@ -124,21 +124,13 @@ fn a_bundle_loads_what_is_valid_and_reports_the_rest() {
         bundle.workers.iter().map(|worker| (worker.word.as_str(), worker.status)).collect();
     assert_eq!(words, [("fast-one", Status::Active), ("off", Status::Disabled)]);
     let wrong: Vec<String> = bundle.wrong.iter().map(ToString::to_string).collect();
-    assert_eq!(
-        wrong,
-        [
-            "globalDataSources[1] `company`: `/srv/company_data/x` is outside of the project, and no folder outside is allowed",
-            "aiWorkerDefinitions[1] `broken`: it has no `model_name`",
-        ]
-    );
-    for said in [
-        "1 data source (docs)",
-        "2 pools (lost, pool)",
-        "1 queue (queue)",
-        "1 item of work (item)",
-        "pool `elsewhere`",
-        "of `broken`",
-    ] {
+    assert_eq!(wrong, ["aiWorkerDefinitions[1] `broken`: it has no `model_name`"]);
+    assert_eq!(bundle.workers[0].definition.sources, ["docs", "company"]);
+    let docs = &bundle.sources["docs"];
+    assert!(docs.path == "docs" && docs.filters == ["*.md"] && docs.recursive && !docs.allow_external);
+    assert!(bundle.sources["company"].allow_external, "whether it may be is the user's to say");
+    for said in ["2 pools (lost, pool)", "1 queue (queue)", "1 item of work (item)", "pool `elsewhere`", "of `broken`"]
+    {
         assert!(bundle.notes.iter().any(|note| note.contains(said)), "{said}: {:?}", bundle.notes);
     }
     assert!(bundle.wrong("broken").is_some());

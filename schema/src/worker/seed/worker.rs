@@ -28,6 +28,7 @@ pub fn read(mut entry: Entry) -> Result<Seeded, String> {
     let about = about(&mut entry)?;
     let id = entry.text("definition_id")?.filter(|id| !id.is_empty());
     let limits = limits(entry.object("rate_limits")?, &mut notes)?;
+    let sources = entry.texts("data_source_refs")?;
     unused(&mut entry, &mut notes)?;
     for key in ITS_OWN {
         entry.value(key);
@@ -37,7 +38,7 @@ pub fn read(mut entry: Entry) -> Result<Seeded, String> {
         notes.push(format!("not used: {}", ticked(&rest)));
     }
     let ask = Ask { prompt, models: vec![model], options, ..Ask::default() };
-    let definition = WorkerDefinition { about, limits, ..WorkerDefinition::new(Does::Model(Box::new(ask))) };
+    let definition = WorkerDefinition { about, limits, sources, ..WorkerDefinition::new(Does::Model(Box::new(ask))) };
     Ok(Seeded { word, name, id, definition, status, price, key, notes })
 }
 
@@ -225,11 +226,9 @@ fn unused(entry: &mut Entry, notes: &mut Vec<String>) -> Result<(), String> {
     if !denied.is_empty() {
         notes.push(format!("it is given no tools, so not these either: {}", denied.join(", ")));
     }
-    for (key, what) in [("data_source_refs", "data sources"), ("default_file_contexts", "files")] {
-        let names = entry.texts(key)?;
-        if !names.is_empty() {
-            notes.push(format!("{what} that it is not given: {}", names.join(", ")));
-        }
+    let names = entry.texts("default_file_contexts")?;
+    if !names.is_empty() {
+        notes.push(format!("files that it is not given: {}", names.join(", ")));
     }
     if let Some(supervisor) = entry.text("default_supervisory_ai_ref")?.filter(|name| !name.is_empty()) {
         notes.push(format!("nobody supervises it: `{supervisor}`"));
