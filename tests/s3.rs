@@ -5,6 +5,7 @@
 
 use aivm_host::mint::Mint;
 use aivm_host::store::bucket::Remote;
+use aivm_host::store::disk::Disk;
 use aivm_s3::{Bucket, Conditional, Content, PART, Place, Settings};
 use aivm_schema::artifact::key::{self, Form};
 use aivm_schema::artifact::{Artifact, Draft};
@@ -332,6 +333,19 @@ fn a_run_is_shown_verified_and_forked_on_another_machine() {
                 let output = server.aivm(there.path(), args);
                 assert!(output.status.success(), "{} {mode} {args:?}: {}", server.name, text(&output));
             }
+            // What a fork shares with its run, and went with it before the fork was sealed, goes there again.
+            let forked = server.aivm(here.path(), &["fork", &run, "--at", "switch.1/count#1", "--json"]);
+            let fork = json(&forked)["run"].as_str().expect("its name").to_owned();
+            let disk = Disk::existing(&here.path().join(".aivm")).expect("its store");
+            block_on(async {
+                let run = remote.run(&run).await.expect("asked").expect("there");
+                let named = remote.named(&run).await.expect("what it names");
+                let keys: Vec<String> = named.into_iter().map(|named| named.key).collect();
+                remote.bucket.remove(&keys).await.expect("removed");
+                remote.seal(&disk, &fork).await.expect("sealed");
+                let fork = remote.run(&fork).await.expect("asked").expect("there");
+                remote.fetch(&fork).await.expect("whole");
+            });
         }
     }
 }

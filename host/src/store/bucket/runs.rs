@@ -12,6 +12,7 @@ use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::Link;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt};
+use std::convert::Infallible;
 
 /// Where runs stand.
 pub(super) const RUNS: &str = "runs/";
@@ -81,6 +82,7 @@ impl Remote {
             self.earlier(run, &read.records).await?;
             (format!("{RUNS}{}/{seq:020}-{link}.aivmrun", key::component(run)), seq, file, keys)
         };
+        self.send_shared(disk, run).await?;
         let content = |media_type: &str, bytes: Vec<u8>| Content {
             media_type: media_type.to_owned(),
             checksum: blake3::hash(&bytes).to_hex().to_string(),
@@ -96,6 +98,20 @@ impl Remote {
         let gone: Vec<String> = before.flat_map(|found| [keys_of(&found.key), found.key]).collect();
         self.bucket.remove(&gone).await?;
         Ok(seq)
+    }
+
+    /// What a run shares with another may have been removed with that one since it was sent: then it goes again.
+    async fn send_shared(&self, disk: &Disk, run: &str) -> Result<(), StoreError> {
+        let send = async |checksum: Checksum| {
+            // What is damaged here nobody has.
+            let Some(artifact) = disk.get(checksum) else { return Ok(()) };
+            if self.bucket.head(&super::key_of(&artifact, self.form)).await?.is_none() {
+                self.put(&artifact, || Ok::<_, Infallible>(None), |_| Ok(())).await?;
+            }
+            Ok::<_, StoreError>(())
+        };
+        let shared = disk.shared(run)?;
+        futures_util::stream::iter(shared.into_iter().map(send)).buffer_unordered(AT_ONCE).try_collect().await
     }
 
     /// What is there of this run must be what these records began with: else another store gave that name.

@@ -88,6 +88,22 @@ impl Writer {
         list().map_err(|source| self.error(source))
     }
 
+    /// The artifacts of a run that another run has, too.
+    pub(super) fn shared(&self, run: &str) -> Result<Vec<Checksum>, StoreError> {
+        self.catch_up()?;
+        let state = self.state();
+        let list = || -> rusqlite::Result<Vec<Checksum>> {
+            let mut statement = state.database.prepare_cached(
+                "SELECT DISTINCT checksum FROM artifact JOIN journal own USING (row)
+                 WHERE own.run = (SELECT number FROM run WHERE id = ?1) AND EXISTS
+                 (SELECT 1 FROM artifact other JOIN journal USING (row)
+                  WHERE other.checksum = artifact.checksum AND journal.run <> own.run)",
+            )?;
+            statement.query_map([run], |row| row.get(0).map(Checksum))?.collect()
+        };
+        list().map_err(|source| self.error(source))
+    }
+
     /// See [`crate::store::values::Values::starting`].
     pub(super) fn starting(&self, prefix: &str, most: usize) -> Result<Vec<Entry>, StoreError> {
         self.catch_up()?;

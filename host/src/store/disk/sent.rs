@@ -193,6 +193,11 @@ impl Disk {
         self.noted(insert, params![bucket.0, run, seq as i64])
     }
 
+    /// The artifacts of a run that another run has, too.
+    pub fn shared(&self, run: &str) -> Result<Vec<Checksum>, StoreError> {
+        self.writer().shared(run)
+    }
+
     /// The row of the last batch of a run that nobody carries on now; none for any other.
     pub fn at_rest(&self, run: &str) -> Result<Option<i64>, StoreError> {
         let select = "SELECT last FROM run JOIN head ON run = number WHERE id = ?1 AND status <> 'running'";
