@@ -81,6 +81,15 @@ pub fn durable(rows: &mut Vec<Row>) {
         rows.push(row(what, of("late"), unit, ("after 100", of("early")), bar));
     }
 
+    let large = measure(&["large", &at("large")]);
+    rows.push(row(
+        "a sequential durable run of 100 steps, each a new value of 1 MB",
+        number(&large, "rate"),
+        "MB/s",
+        ("files of that size, each flushed", number(&large, "raw")),
+        "≥ 600 MB/s",
+    ));
+
     let (rate, steps) = killed(child(&["many", &at("many")]), Path::new(&at("many")));
     println!("durable: killed; {steps} acknowledged steps are there with their values");
     let raw = measure(&["sqlite", &at("sqlite")]);
@@ -130,6 +139,7 @@ pub fn child(args: &[String]) {
     let count = || rest.first().and_then(|text| text.parse().ok()).expect("a number");
     let json = match what.as_str() {
         "chain" => chain(folder),
+        "large" => large(folder),
         "many" => many(folder),
         "sqlite" => sqlite(folder),
         "fan" => fan(folder),
@@ -195,7 +205,10 @@ fn peak() -> f64 {
 fn program(source: &str) -> VerifiedModule {
     let output = "x".repeat(VALUE);
     let entry = MockEntry::Full(MockAnswer { output: Some(output), ..MockAnswer::default() });
-    let worker = WorkerDefinition { mock: Some(vec![entry]), ..WorkerDefinition::new(Does::Mock) };
+    program_of(source, WorkerDefinition { mock: Some(vec![entry]), ..WorkerDefinition::new(Does::Mock) })
+}
+
+fn program_of(source: &str, worker: WorkerDefinition) -> VerifiedModule {
     let shelf = Shelf { workers: [("x".to_owned(), Found::Worker(Box::new(worker)))].into(), ..Shelf::default() };
     verify(aivm_lang::compile("bench.aivm", source, &shelf).expect("it compiles").module).expect("verified")
 }
@@ -275,10 +288,23 @@ async fn go(
     limits: RunLimits,
     seen: Rc<dyn Fn(u64)>,
 ) {
+    go_on(disk, mint, name, module, limits, seen, b"in".to_vec()).await;
+}
+
+/// The same with another input.
+async fn go_on(
+    disk: Disk,
+    mint: Arc<Mint>,
+    name: String,
+    module: VerifiedModule,
+    limits: RunLimits,
+    seen: Rc<dyn Fn(u64)>,
+    input: Vec<u8>,
+) -> Report {
     let kept = disk.keep();
     let [draft, _] = drafts(module.module(), &Default::default());
     let program = mint.seal(draft).expect("an artifact");
-    let input = Draft { media_type: "text/plain".into(), payload: b"in".to_vec(), ..Draft::default() };
+    let input = Draft { media_type: "text/plain".into(), payload: input, ..Draft::default() };
     let input = mint.seal(input).expect("an artifact");
     let (id, module_sum) = (name.clone(), program.checksum());
     let row = RunRow {
@@ -312,12 +338,11 @@ async fn go(
     if limits.calls.is_some() {
         // Whoever resumes it knows its worker as it is.
         let options = Options { started: Some(started), ..options(&name, limits) };
-        driver::run(module, input, options, store, mint, &mut nobody).await.expect("it runs");
-        return;
+        return driver::run(module, input, options, store, mint, &mut nobody).await.expect("it runs");
     }
     let facts = facts(&module);
     let run = Run::start(module, input, limits, None, facts, mint.now(), Some(started));
-    driver::drive(run, Vec::new(), options(&name, limits), store, mint, &mut nobody).await.expect("it runs");
+    driver::drive(run, Vec::new(), options(&name, limits), store, mint, &mut nobody).await.expect("it runs")
 }
 
 fn mint() -> Arc<Mint> {
@@ -382,6 +407,37 @@ fn chain(folder: &Path) -> Value {
         "early": part(&windows[..4]),
         "late": part(&windows[windows.len() - 4..]),
     })
+}
+
+/// A run of a hundred steps that each change a letter of a megabyte; the best of five, in turns with as many files.
+fn large(folder: &Path) -> Value {
+    const STEPS: usize = 100;
+    const SIZE: usize = 1 << 20;
+    let with = [("text".to_owned(), "x".into()), ("by".to_owned(), "y".into()), ("most".to_owned(), 1.into())];
+    let worker =
+        WorkerDefinition { with: with.into_iter().collect(), ..WorkerDefinition::new(Does::Builtin("replace".into())) };
+    let module = program_of(&format!("out <= (\n switch <= (\n{} )\n) <= in\n", "  x => next\n".repeat(STEPS)), worker);
+    let (disk, mint) = (Disk::open(folder).expect("a store"), mint());
+    let value = vec![b'x'; SIZE];
+    let (mut rate, mut raw) = (0.0f64, 0.0f64);
+    for turn in 0..5 {
+        let began = Instant::now();
+        for nth in 0..STEPS {
+            let mut file = File::create(folder.join(format!("plain{turn}-{nth}"))).expect("a file");
+            file.write_all(&value).expect("written");
+            file.sync_data().expect("flushed");
+        }
+        raw = raw.max(STEPS as f64 / began.elapsed().as_secs_f64());
+        // Another letter in front: no run has a value of another's.
+        let input = [&[b'a' + turn as u8], value.as_slice()].concat();
+        let limits = RunLimits { calls: Some(1_000), ..RunLimits::default() };
+        let began = Instant::now();
+        let ran = go_on(disk.clone(), mint.clone(), format!("r{turn}"), module.clone(), limits, Rc::new(|_| {}), input);
+        let report = runtime().block_on(ran);
+        assert!(matches!(&report.ending, Ending::Ended(end) if end.result.is_ok()), "{:?}", report.ending);
+        rate = rate.max(STEPS as f64 / began.elapsed().as_secs_f64());
+    }
+    json!({"rate": rate, "raw": raw})
 }
 
 /// A loop of so many times a thousand steps.

@@ -99,14 +99,13 @@ fn on_disk(rows: &mut Vec<Row>, folder: &Path, mint: &Mint) {
             fs::remove_dir_all(&at).expect("removed");
             fs::remove_dir_all(&plain).expect("removed");
         }
-        let bar = if size == MB { "≥ 600 MB/s" } else { "" };
         let beside = ("files of that size, each flushed", median(raw));
         rows.push(row(
             name(format!("values of {what} on disk, each durable before the next")),
             median(put),
             "MB/s",
             beside,
-            bar,
+            "",
         ));
         let beside = ("reading the files", median(read));
         rows.push(row(name(format!("the same, read and checked; {what}")), median(got), "MB/s", beside, ""));

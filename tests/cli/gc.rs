@@ -166,8 +166,8 @@ fn leftovers_go_and_nothing_else() {
     ran(dir.path(), &["q.aivm"]);
     let state = dir.path().join(".aivm");
     let orphan = format!("{:064x}", 7);
-    let (old, young) = (format!("objects/00/{orphan}"), format!("objects/00/{:064x}", 8));
-    let temporary = "objects/00/.someone.1";
+    let (old, young) = (format!("objects/{orphan}"), format!("objects/{:064x}", 8));
+    let temporary = "objects/.someone.1";
     for file in [&old, &young, temporary, "undo/nobody/kept", "runs/nobody.lock"] {
         write(&state, file, "left");
     }

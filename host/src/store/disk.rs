@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 mod answers;
 mod cache;
+mod direct;
 mod existing;
 mod follow;
 mod gc;
@@ -51,7 +52,7 @@ use writer::Writer;
 const ASKED: Duration = Duration::from_millis(100);
 
 /// The format of the database; `PRAGMA user_version`.
-const FORMAT: i64 = 4;
+const FORMAT: i64 = 5;
 
 const SCHEMA: &str = "
 CREATE TABLE journal (

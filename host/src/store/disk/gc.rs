@@ -24,6 +24,8 @@ const RUNS: usize = 64;
 const RECORDS: u64 = 20_000;
 /// What nobody refers to and is younger may be somebody's who has not said so yet.
 const YOUNG: Duration = Duration::from_secs(3_600);
+/// So many files of payloads are looked at by one transaction.
+const SWEPT: usize = 1_000;
 /// The index is swept in so many parts.
 const PARTS: u8 = 16;
 /// It pays to write the database anew when so many bytes of it, and a quarter, are free; and so many are not: nobody else can
@@ -349,16 +351,17 @@ impl Disk {
         };
         collected.damaged = self.damaged()?;
         let unsure = collected.damaged > 0;
-        for folder in entries(&writer.folder.join("objects"))? {
+        // Some at a time: others wait to write meanwhile.
+        for files in entries(&writer.folder.join("objects"))?.chunks(SWEPT) {
             let mut candidates = Vec::new();
-            for file in entries(&folder)? {
-                let Ok(metadata) = fs::symlink_metadata(&file) else { continue };
+            for file in files {
+                let Ok(metadata) = fs::symlink_metadata(file) else { continue };
                 let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
                 let digest = name.parse::<Checksum>().ok().map(|digest| digest.0);
                 let goes = digest.is_some_and(|digest| leaving.contains(&digest));
                 let is_ours = digest.is_some() && !unsure || name.starts_with('.');
                 if metadata.is_file() && is_ours && (goes || is_old(&metadata)) {
-                    candidates.push((file, digest, goes, metadata.len()));
+                    candidates.push((file.clone(), digest, goes, metadata.len()));
                 }
             }
             if candidates.is_empty() {

@@ -1,11 +1,11 @@
 //! Payloads over 64 KiB: files under `objects/`, named by content digest.
 
+use super::direct::Direct;
 use super::io;
 use crate::store::StoreError;
 use aivm_schema::artifact::{Artifact, ContentDigest};
 use rustc_hash::FxHashSet;
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// Payloads up to this size, in bytes, travel inside the database.
@@ -18,17 +18,17 @@ pub(super) struct Objects {
     pub(super) folder: PathBuf,
     /// Whose names this process has made durable.
     synced: FxHashSet<[u8; 32]>,
+    direct: Direct,
 }
 
 impl Objects {
     /// Those of the store in `folder`.
     pub(super) fn new(folder: &Path) -> Objects {
-        Objects { folder: folder.join("objects"), synced: FxHashSet::default() }
+        Objects { folder: folder.join("objects"), synced: FxHashSet::default(), direct: Direct::default() }
     }
 
     pub(super) fn path(&self, digest: ContentDigest) -> PathBuf {
-        let name = digest.to_string();
-        self.folder.join(name.get(..2).unwrap_or("")).join(name)
+        self.folder.join(digest.to_string())
     }
 
     /// A large payload as a file: written aside, flushed, renamed, its folder flushed. A file that is there already is the same,
@@ -39,21 +39,18 @@ impl Objects {
         if self.synced.contains(&digest.0) && path.exists() {
             return Ok(());
         }
-        let folder = path.parent().unwrap_or(&self.folder);
-        fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+        let folder = &self.folder;
+        let is_first = self.synced.is_empty();
+        if is_first {
+            fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
+        }
         if !path.exists() {
             let aside = folder.join(format!(".{}.{}", artifact.id(), std::process::id()));
-            let write = || {
-                let mut file = fs::OpenOptions::new().write(true).create_new(true).open(&aside)?;
-                file.write_all(artifact.payload())?;
-                file.sync_data()?;
-                fs::rename(&aside, &path)
-            };
-            write().inspect_err(|_| drop(fs::remove_file(&aside))).map_err(|source| io(&path, source))?;
+            let written = self.direct.write(&aside, artifact.payload()).and_then(|()| fs::rename(&aside, &path));
+            written.inspect_err(|_| drop(fs::remove_file(&aside))).map_err(|source| io(&path, source))?;
         }
-        // The folder may have been made a moment ago, by this process or another; the store's own at its first file.
-        let folders = if self.synced.is_empty() { 3 } else { 2 };
-        for folder in path.ancestors().skip(1).take(folders) {
+        // The folder itself may have been made a moment ago, by this process or another.
+        for folder in path.ancestors().skip(1).take(if is_first { 2 } else { 1 }) {
             fs::File::open(folder).and_then(|open| open.sync_all()).map_err(|source| io(folder, source))?;
         }
         if self.synced.len() >= REMEMBERED {
