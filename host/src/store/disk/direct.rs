@@ -48,7 +48,9 @@ impl Direct {
             rest.fill(0);
             file.write_all(whole)?;
         }
-        file.set_len(bytes.len() as u64)?;
+        if !bytes.len().is_multiple_of(ALIGNED) {
+            file.set_len(bytes.len() as u64)?;
+        }
         file.sync_data()
     }
 }

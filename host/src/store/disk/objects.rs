@@ -31,33 +31,41 @@ impl Objects {
         self.folder.join(digest.to_string())
     }
 
-    /// A large payload as a file: written aside, flushed, renamed, its folder flushed. A file that is there already is the same,
-    /// but its name may not be durable yet. Within a transaction: while one is open nobody takes a file away.
-    pub(super) fn write(&mut self, artifact: &Artifact) -> Result<(), StoreError> {
-        let digest = artifact.content_digest();
-        let path = self.path(digest);
-        if self.synced.contains(&digest.0) && path.exists() {
-            return Ok(());
-        }
-        let folder = &self.folder;
-        let is_first = self.synced.is_empty();
-        if is_first {
-            fs::create_dir_all(folder).map_err(|source| io(folder, source))?;
-        }
-        if !path.exists() {
-            let aside = folder.join(format!(".{}.{}", artifact.id(), std::process::id()));
-            let written = self.direct.write(&aside, artifact.payload()).and_then(|()| fs::rename(&aside, &path));
-            written.inspect_err(|_| drop(fs::remove_file(&aside))).map_err(|source| io(&path, source))?;
+    /// Large payloads as files: each written aside, flushed, renamed; then their folder is flushed. A file that is there already is
+    /// the same, but its name may not be durable yet. Within a transaction: while one is open nobody takes a file away.
+    pub(super) fn write<'a>(&mut self, artifacts: impl Iterator<Item = &'a Artifact>) -> Result<(), StoreError> {
+        let (is_first, mut named) = (self.synced.is_empty(), false);
+        for artifact in artifacts {
+            named |= self.write_one(artifact)?;
         }
         // The folder itself may have been made a moment ago, by this process or another.
-        for folder in path.ancestors().skip(1).take(if is_first { 2 } else { 1 }) {
+        let folders = if is_first { 2 } else { 1 };
+        for folder in self.folder.ancestors().take(if named { folders } else { 0 }) {
             fs::File::open(folder).and_then(|open| open.sync_all()).map_err(|source| io(folder, source))?;
         }
         if self.synced.len() >= REMEMBERED {
             self.synced.clear();
         }
-        self.synced.insert(digest.0);
         Ok(())
+    }
+
+    /// Is its name one that this process has not made durable?
+    fn write_one(&mut self, artifact: &Artifact) -> Result<bool, StoreError> {
+        let digest = artifact.content_digest();
+        let path = self.path(digest);
+        if self.synced.contains(&digest.0) && path.exists() {
+            return Ok(false);
+        }
+        if self.synced.is_empty() {
+            fs::create_dir_all(&self.folder).map_err(|source| io(&self.folder, source))?;
+        }
+        if !path.exists() {
+            let aside = self.folder.join(format!(".{}.{}", artifact.id(), std::process::id()));
+            let written = self.direct.write(&aside, artifact.payload()).and_then(|()| fs::rename(&aside, &path));
+            written.inspect_err(|_| drop(fs::remove_file(&aside))).map_err(|source| io(&path, source))?;
+        }
+        self.synced.insert(digest.0);
+        Ok(true)
     }
 
     pub(super) fn read(&self, digest: ContentDigest) -> Result<Vec<u8>, StoreError> {

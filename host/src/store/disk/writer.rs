@@ -212,9 +212,8 @@ impl Writer {
 impl State {
     /// Within a transaction: files first, then rows.
     fn write(&mut self, writer: &Writer, group: &[Request]) -> Result<Vec<Option<Placed>>, StoreError> {
-        for artifact in group.iter().flat_map(|request| &request.artifacts).filter(|artifact| is_filed(artifact)) {
-            self.objects.write(artifact)?;
-        }
+        let artifacts = group.iter().flat_map(|request| &request.artifacts);
+        self.objects.write(artifacts.filter(|artifact| is_filed(artifact)))?;
         let mut write = || -> rusqlite::Result<Vec<Option<Placed>>> {
             let mut rows = Rows::new(&self.database)?;
             group.iter().map(|request| rows.write(request, &mut self.buffers)).collect()
