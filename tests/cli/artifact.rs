@@ -117,8 +117,7 @@ fn damage_is_found_and_the_others_are_told_whole() {
     assert!(none.status.code() == Some(2) && stderr(&none).contains("E0830"), "{}", stderr(&none));
 
     let objects = dir.path().join(".aivm/objects");
-    let folder = std::fs::read_dir(objects).expect("a folder").flatten().next().expect("a folder").path();
-    let file = std::fs::read_dir(folder).expect("a folder").flatten().next().expect("a file").path();
+    let file = std::fs::read_dir(objects).expect("a folder").flatten().next().expect("a file").path();
     std::fs::write(&file, vec![8; 100_000]).expect("is damaged");
     let found = aivm(dir.path(), &["artifact", "verify"]);
     assert_eq!(found.status.code(), Some(3), "{}", stderr(&found));
