@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// And `aivm store sync`.
 const SYNC_PATIENCE: Duration = Duration::from_secs(60);
 
+/// So long `aivm store status` waits for the server.
+const ANSWER: Duration = Duration::from_secs(30);
+
 /// An upload in parts, or a list of keys, that is younger may be somebody's who is at it: in seconds.
 const STALE: i64 = 86_400;
 
@@ -287,7 +290,7 @@ fn status(global: &Global, wanted: &Wanted) -> Result<Exit, Failure> {
     let mut standing = disk.standing(bucket).map_err(error)?;
     // Asked once: what a server does of conditional writes it goes on doing. And that it answers is seen each time.
     let known = standing.conditional.is_some();
-    let asked: Result<Option<String>, StoreError> = runtime()?.block_on(async {
+    let ask = async {
         let bucket = remote(wanted).await.bucket;
         if known {
             return bucket.list("runs/", "", 1).await.map(|_| None).map_err(StoreError::from);
@@ -296,7 +299,10 @@ fn status(global: &Global, wanted: &Wanted) -> Result<Exit, Failure> {
         fill_random(&mut random).map_err(|error| StoreError::Bucket(format!("E0803: no random numbers: {error}")))?;
         let key = format!("probe-{:016x}", u64::from_le_bytes(random));
         Ok(Some(bucket.probe(&key).await?.to_string()))
-    });
+    };
+    let silent = |_| Err(StoreError::Bucket(format!("E0871: {} has not answered for {ANSWER:?}", wanted.place)));
+    let asked: Result<Option<String>, StoreError> =
+        runtime()?.block_on(async { tokio::time::timeout(ANSWER, ask).await.unwrap_or_else(silent) });
     let reached = asked.map(|found| {
         if let Some(found) = found {
             standing.conditional = Some(found.clone());
