@@ -179,6 +179,6 @@ fn excerpt(text: &str) -> String {
 /// `-` was expected, `+` came.
 pub fn difference(expected: &str, came: &str) -> String {
     let (expected, came) = (format!("{}\n", trimmed(expected)), format!("{}\n", trimmed(came)));
-    let diff = TextDiff::from_lines(&expected, &came);
+    let diff = TextDiff::from_lines(expected.as_str(), came.as_str());
     diff.unified_diff().context_radius(2).header("expected", "came").to_string().trim_end().to_owned()
 }

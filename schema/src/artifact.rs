@@ -267,6 +267,10 @@ impl Artifact {
     pub fn content_digest(&self) -> ContentDigest {
         *self.0.digest.get_or_init(|| ContentDigest::of(self.media_type(), self.payload()))
     }
+    /// The same, when somebody has asked for it before: of a large payload it takes a while.
+    pub fn known_content_digest(&self) -> Option<ContentDigest> {
+        self.0.digest.get().copied()
+    }
 
     /// An artifact from its canonical segment: the one door. Everything is checked here; nothing is checked again.
     pub fn from_bytes(bytes: &[u8]) -> Result<Artifact, ArtifactError> {

@@ -23,20 +23,20 @@ pub(super) struct Direct {
 }
 
 impl Direct {
-    /// Makes a file of these bytes, and flushes it.
-    pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    /// Makes a file of these bytes, which is still to be flushed.
+    pub(super) fn write(&mut self, path: &Path, bytes: &[u8]) -> io::Result<File> {
         match self.past_the_cache(path, bytes) {
             // A file system that has no such writes; or one was cut short, and the next would not begin where it must.
             Err(error) if error.kind() == ErrorKind::InvalidInput => {
                 let mut file = File::options().write(true).create(true).truncate(true).open(path)?;
                 file.write_all(bytes)?;
-                file.sync_data()
+                Ok(file)
             }
             done => done,
         }
     }
 
-    fn past_the_cache(&mut self, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    fn past_the_cache(&mut self, path: &Path, bytes: &[u8]) -> io::Result<File> {
         let mut file = File::options().write(true).create_new(true).custom_flags(DIRECT).open(path)?;
         self.memory.resize(CHUNK + ALIGNED, 0);
         let start = self.memory.as_ptr().align_offset(ALIGNED);
@@ -51,7 +51,7 @@ impl Direct {
         if !bytes.len().is_multiple_of(ALIGNED) {
             file.set_len(bytes.len() as u64)?;
         }
-        file.sync_data()
+        Ok(file)
     }
 }
 
@@ -66,7 +66,7 @@ mod tests {
         for size in [0, 1, ALIGNED - 1, ALIGNED, ALIGNED + 1, CHUNK, CHUNK + 1, 2 * CHUNK + ALIGNED, 3 * CHUNK - 7] {
             let bytes: Vec<u8> = (0..size).map(|at| (at * 31 + size) as u8).collect();
             let path = folder.path().join(size.to_string());
-            direct.write(&path, &bytes).expect("written");
+            drop(direct.write(&path, &bytes).expect("written"));
             assert!(std::fs::read(&path).expect("read") == bytes, "{size}");
         }
     }

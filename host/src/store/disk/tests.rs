@@ -120,6 +120,28 @@ fn small_and_large_artifacts_come_back() {
 }
 
 #[test]
+fn a_file_that_was_left_half_written_is_not_trusted() {
+    // As a loss of power leaves it: the name of its content, and another content.
+    for (knows_its_name, left) in
+        [(true, vec![0; 200_000]), (false, vec![0; 200_000]), (true, vec![]), (true, vec![7; 200_000])]
+    {
+        let (folder, disk) = store();
+        let large = artifact(vec![7; 200_000], 1);
+        let path = objects::Objects::new(folder.path()).path(artifact(vec![7; 200_000], 2).content_digest());
+        fs::create_dir_all(folder.path().join("objects")).expect("a folder");
+        fs::write(&path, left).expect("left behind");
+        if knows_its_name {
+            large.content_digest();
+        }
+        for artifact in [&large, &artifact(vec![7; 200_000], 3)] {
+            disk.put(artifact).expect("is written");
+        }
+        assert_eq!(fs::read(&path).expect("a file"), vec![7; 200_000]);
+        assert_eq!(files(folder.path()), 1, "nothing is left aside");
+    }
+}
+
+#[test]
 fn after_a_failure_nothing_more_is_written() {
     let (folder, disk) = store();
     let mut run = Writing::new(&disk, "a");
