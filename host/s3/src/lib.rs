@@ -9,6 +9,8 @@ mod multipart;
 mod place;
 mod probe;
 
+/// The client's own crate, for what is compared with this one.
+pub use aws_sdk_s3 as sdk;
 pub use error::S3Error;
 pub use multipart::{PART, Upload};
 pub use place::{KEY, Place, Settings};
