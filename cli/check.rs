@@ -1,9 +1,11 @@
 //! `check`, `fmt`, `cost`: what can be said of a program without running it.
 
-use crate::args::{FileArgs, FilesArgs, FmtArgs, Global};
+use crate::args::{FileArgs, FilesArgs, FmtArgs, Global, To};
 use crate::fail::{Exit, Failure, Source, show_diagnostics};
+use crate::library::Files;
 use crate::{compile, module, project};
 use aivm_lang::cost::{self, Bound, Cost, NoBound, WorstCase, count_text, money_text, time_text, tokens_text};
+use aivm_lang::workflow::{self, Format};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -12,7 +14,7 @@ pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::SENT;
     let mut reports = Vec::new();
     for file in &args.files {
-        let checked = check_one(file);
+        let checked = check_one(file, args.written.format);
         match (checked, global.json) {
             (Ok((source, warnings, worst)), false) => {
                 show_diagnostics(&source, &warnings);
@@ -39,8 +41,11 @@ pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn check_one(file: &str) -> Result<(Source, Vec<aivm_lang::diagnostic::Diagnostic>, WorstCase), Failure> {
-    let source = project::read_source(file)?;
+fn check_one(
+    file: &str,
+    format: Option<Format>,
+) -> Result<(Source, Vec<aivm_lang::diagnostic::Diagnostic>, WorstCase), Failure> {
+    let source = project::read_source(file, format)?;
     let compiled = module::compile(&source)?;
     module::verified(file, compiled.module)?;
     let worst = cost::worst_case(&compiled.flow);
@@ -88,7 +93,7 @@ fn reasons(worst: &WorstCase) -> String {
 
 /// `aivm cost FILE`.
 pub fn cost(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
-    let source = project::read_source(&args.file)?;
+    let source = project::read_source(&args.file, args.written.format)?;
     let compiled = module::compile_aloud(&source, global.json)?;
     let worst = cost::worst_case(&compiled.flow);
     if global.json {
@@ -139,10 +144,9 @@ fn table<const N: usize>(head: [String; N], rows: &[[String; N]]) -> String {
 pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
     let (mut changed, mut output) = (Vec::new(), None);
     for file in &args.files {
-        let source = project::read_source(file)?;
-        let text = aivm_lang::format::format(&source.text)
-            .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
-        if file == "-" && !args.check {
+        let source = project::read_source(file, args.written.format)?;
+        let text = formatted(&source, args.to)?;
+        if (file == "-" || args.to.is_some()) && !args.check {
             match global.json {
                 true => output = Some(text),
                 false => print!("{text}"),
@@ -162,6 +166,24 @@ pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
         }
     }
     Ok(if args.check && !changed.is_empty() { Exit::FAILED } else { Exit::SENT })
+}
+
+/// The one layout of a program; of a workflow, the arrows that it becomes.
+fn formatted(source: &Source, to: Option<To>) -> Result<String, Failure> {
+    let failed = |diagnostics| Failure::Program { source: source.clone(), diagnostics };
+    if source.format == Format::Aivm {
+        return aivm_lang::format::format(&source.text).map_err(failed);
+    }
+    let Some(To::Aivm) = to else {
+        let message = format!("{} is no program of arrows, and only those are formatted", source.name);
+        return Err(
+            Failure::usage("E0838", message).help(format!("see what it becomes: aivm fmt --to aivm {}", source.name))
+        );
+    };
+    let library = Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))?;
+    let page = workflow::page(source.format, &source.name, &source.text, &library).map_err(failed)?;
+    show_diagnostics(source, &page.warnings);
+    aivm_lang::format::format(&page.text).map_err(failed)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// `aivm compile FILE.aivm`.
 pub fn compile(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
-    let source = project::read_source(&args.file)?;
+    let source = project::read_source(&args.file, args.written.format)?;
     let compiled = module::compile_aloud(&source, global.json)?;
     let verified = module::verified(&args.file, compiled.module)?;
     let debug = (!args.strip).then_some(&compiled.debug);
@@ -20,7 +20,7 @@ pub fn compile(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
 
 /// `aivm asm FILE`.
 pub fn asm(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
-    let source = project::read_source(&args.file)?;
+    let source = project::read_source(&args.file, None)?;
     let module = assemble(&source.text).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", args.file)).collect();
         Failure::usage("E0620", lines.join("\n"))
@@ -33,7 +33,7 @@ pub fn asm(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
 pub fn disasm(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
     let module = match args.file.ends_with(".aivmc") {
         true => module::load_module(&args.file)?.0,
-        false => module::compile(&project::read_source(&args.file)?)?.module,
+        false => module::compile(&project::read_source(&args.file, args.written.format)?)?.module,
     };
     let text = disassemble(&module);
     if global.json {

@@ -131,7 +131,7 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         eprintln!("{}: {}{recorded}\n", example.name, example.about());
     }
     let path = |file: &str| folder.0.join(file).display().to_string();
-    let program = module::load(&path("pipeline.aivm"))?;
+    let program = module::load(&path("pipeline.aivm"), None)?;
     let how = How {
         input: args.input.clone().or_else(|| example.input().map(|file| format!("@{}", path(file)))),
         workspace: Some(folder.0.clone()),

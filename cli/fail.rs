@@ -1,6 +1,7 @@
 //! How the program ends when it does not do what it was asked: a code, a message on standard error, or JSON.
 
 use aivm_lang::diagnostic::{Diagnostic, Severity};
+use aivm_lang::workflow::Format;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -64,12 +65,14 @@ pub struct Source {
     pub name: String,
     /// What it says.
     pub text: String,
+    /// What it is written in.
+    pub format: Format,
 }
 
 impl Source {
     /// A text that stands for a file that cannot be shown.
     pub fn nameless(name: &str) -> Source {
-        Source { name: name.to_owned(), text: String::new() }
+        Source { name: name.to_owned(), text: String::new(), format: Format::Aivm }
     }
 }
 

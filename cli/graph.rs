@@ -1,6 +1,6 @@
 //! `graph`: a program drawn, or a finished run with the path it took.
 
-use crate::args::{Global, GraphArgs, GraphFormat};
+use crate::args::{Global, GraphArgs, GraphFormat, Picture};
 use crate::fail::{Exit, Failure};
 use crate::{compile, module, project};
 #[cfg(feature = "store")]
@@ -8,6 +8,7 @@ use aivm_host::recovery::From;
 use aivm_lang::Compiled;
 use aivm_lang::draw::{self, Path, Theme};
 use aivm_lang::flow::Flow;
+use aivm_lang::workflow::Format;
 #[cfg(feature = "store")]
 use aivm_schema::module::load;
 use serde_json::json;
@@ -15,13 +16,21 @@ use std::path::Path as FilePath;
 
 /// `aivm graph FILE`.
 pub fn graph(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
-    let format = match args.format {
+    let drawn = args.format.iter().rev().find_map(|word| match word {
+        Picture::Drawn(format) => Some(*format),
+        Picture::Of(_) => None,
+    });
+    let written = args.format.iter().rev().find_map(|word| match word {
+        Picture::Drawn(_) => None,
+        Picture::Of(format) => Some(*format),
+    });
+    let format = match drawn {
         Some(format) => format,
         None => format_of(args.output.as_deref())?,
     };
     let (flow, path) = match (&args.file, &args.run) {
-        (Some(file), None) => (compiled(file)?.flow, None),
-        (file, Some(run)) => finished(file.as_deref(), run)?,
+        (Some(file), None) => (compiled(file, written)?.flow, None),
+        (file, Some(run)) => finished(file.as_deref(), written, run)?,
         (None, None) => {
             return Err(
                 Failure::usage("E0811", "nothing to draw").help("aivm graph FILE.aivm, or aivm graph --run RUN")
@@ -80,17 +89,17 @@ fn format_of(output: Option<&FilePath>) -> Result<GraphFormat, Failure> {
     }
 }
 
-fn compiled(file: &str) -> Result<Compiled, Failure> {
-    module::compile(&project::read_source(file)?)
+fn compiled(file: &str, written: Option<Format>) -> Result<Compiled, Failure> {
+    module::compile(&project::read_source(file, written)?)
 }
 
 /// The flow graph and the path of a run that is kept in the store.
 #[cfg(feature = "store")]
-fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
+fn finished(file: Option<&str>, written: Option<Format>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
     let disk = crate::store::existing()?;
     let row = crate::runs::find::run(&disk, run)?;
     let file = file.unwrap_or(&row.program);
-    let compiled = compiled(file).map_err(|error| match FilePath::new(file).exists() {
+    let compiled = compiled(file, written).map_err(|error| match FilePath::new(file).exists() {
         false => error.help(format!("its text is needed; say where it is now: aivm graph FILE --run {run}")),
         true => error,
     })?;
@@ -106,7 +115,7 @@ fn finished(file: Option<&str>, run: &str) -> Result<(Flow, Option<Path>), Failu
 }
 
 #[cfg(not(feature = "store"))]
-fn finished(_file: Option<&str>, _run: &str) -> Result<(Flow, Option<Path>), Failure> {
+fn finished(_file: Option<&str>, _written: Option<Format>, _run: &str) -> Result<(Flow, Option<Path>), Failure> {
     Err(Failure::no_store())
 }
 

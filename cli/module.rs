@@ -4,6 +4,7 @@ use crate::fail::{self, Failure, Source};
 use crate::library::Files;
 use crate::project;
 use aivm_lang::Compiled;
+use aivm_lang::workflow::Format;
 use aivm_schema::module::{self, Debug, Module, Step, StepTarget, WorkerId};
 use aivm_vm::verify::{VerifiedModule, verify};
 
@@ -20,14 +21,14 @@ pub struct Program {
 }
 
 /// A program from its file, source or module.
-pub fn load(path: &str) -> Result<Program, Failure> {
+pub fn load(path: &str, format: Option<Format>) -> Result<Program, Failure> {
     if path.ends_with(".aivmc") {
         let (module, debug) = load_module(path)?;
         let module = verified(path, module)?;
         crate::secret::known(path, module.module(), debug.as_ref())?;
         return Ok(Program { name: path.to_owned(), module, debug, compiled: None });
     }
-    let source = project::read_source(path)?;
+    let source = project::read_source(path, format)?;
     let compiled = compile(&source)?;
     let module = verified(path, compiled.module.clone())?;
     let debug = Some(compiled.debug.clone());
@@ -38,7 +39,7 @@ pub fn load(path: &str) -> Result<Program, Failure> {
 /// Compiles a source text; all its errors, or the program with its warnings.
 pub fn compile(source: &Source) -> Result<Compiled, Failure> {
     let library = Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))?;
-    let compiled = aivm_lang::compile(&source.name, &source.text, &library)
+    let compiled = aivm_lang::compile_as(source.format, &source.name, &source.text, &library)
         .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
     crate::secret::check(source)?;
     Ok(compiled)

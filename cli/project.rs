@@ -2,6 +2,7 @@
 
 use crate::fail::{Failure, Source};
 use aivm_lang::library::LibraryError;
+use aivm_lang::workflow::Format;
 use aivm_schema::limits::SOURCE;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -60,8 +61,8 @@ fn beside(path: &str) -> Option<String> {
     Some(folder.join(near).display().to_string())
 }
 
-/// A program's text.
-pub fn read_source(path: &str) -> Result<Source, Failure> {
+/// A program's text; its format is told from what it says, unless it is given.
+pub fn read_source(path: &str, format: Option<Format>) -> Result<Source, Failure> {
     let bytes = read_program(path)?;
     let utf8 = aivm_lang::parser::read_utf8(&bytes);
     if path.ends_with(".aivmc") || utf8.is_err() && aivm_schema::module::load(&bytes).is_ok() {
@@ -69,7 +70,10 @@ pub fn read_source(path: &str) -> Result<Source, Failure> {
         return Err(failure.help("give the .aivm file that it was compiled from; aivm disasm shows a module"));
     }
     match utf8 {
-        Ok(text) => Ok(Source { name: path.to_owned(), text: text.to_owned() }),
+        Ok(text) => {
+            let format = format.unwrap_or_else(|| Format::of(text));
+            Ok(Source { name: path.to_owned(), text: text.to_owned(), format })
+        }
         Err(diagnostic) => Err(Failure::Program { source: Source::nameless(path), diagnostics: vec![diagnostic] }),
     }
 }

@@ -33,7 +33,7 @@ pub use outcome::readable_parts;
 
 /// The program of `aivm run FILE`, with what there is to say of it.
 pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
-    let program = module::load(&args.file)?;
+    let program = module::load(&args.file, args.written.format)?;
     if let Some((source, compiled)) = &program.compiled
         && !global.json
         && !args.how.quiet

@@ -41,7 +41,7 @@ pub fn server(global: &Global, args: &ServeArgs) -> Result<Server, Failure> {
             return Err(Failure::usage("E0941", format!("two pipelines are called `{name}`"))
                 .help(format!("give one another name: NAME={file}")));
         }
-        match module::load(&file) {
+        match module::load(&file, None) {
             Ok(program) => {
                 if let Some((source, compiled)) = &program.compiled
                     && !global.json

@@ -1,12 +1,24 @@
 //! What is said of programs: how one is run, checked, drawn, compiled.
 
+use aivm_lang::workflow::Format;
 use clap::Args as Group;
+
+/// What a program is written in.
+#[derive(Clone, Copy, Debug, Default, Group)]
+pub struct Written {
+    /// What it is written in: aivm, workflow, aitws or saga (told from what it says otherwise)
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<Format>,
+}
 
 /// `run`
 #[derive(Debug, Group)]
 pub struct RunArgs {
-    /// The program: .aivm, or .aivmc when it is compiled
+    /// The program: arrows, a workflow of TOML or YAML, or .aivmc when it is compiled
     pub file: String,
+    /// Its format
+    #[command(flatten)]
+    pub written: Written,
     /// The name of the run: started once under this name, later starts get its result
     #[arg(long, value_name = "NAME", conflicts_with = "ephemeral")]
     pub id: Option<String>,
@@ -131,6 +143,9 @@ pub struct FilesArgs {
     /// Programs
     #[arg(required = true)]
     pub files: Vec<String>,
+    /// Their format
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// `fmt`
@@ -142,6 +157,19 @@ pub struct FmtArgs {
     /// Change nothing; end with 1 when a file is not formatted
     #[arg(long)]
     pub check: bool,
+    /// Show the arrows that a workflow of TOML or YAML becomes
+    #[arg(long, value_enum, conflicts_with = "check")]
+    pub to: Option<To>,
+    /// Their format
+    #[command(flatten)]
+    pub written: Written,
+}
+
+/// What a program is shown as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum To {
+    /// Arrows.
+    Aivm,
 }
 
 /// One file.
@@ -149,6 +177,9 @@ pub struct FmtArgs {
 pub struct FileArgs {
     /// The file
     pub file: String,
+    /// Its format
+    #[command(flatten)]
+    pub written: Written,
 }
 
 /// A file in, a file out.
@@ -156,6 +187,9 @@ pub struct FileArgs {
 pub struct OutArgs {
     /// The file
     pub file: String,
+    /// Its format
+    #[command(flatten)]
+    pub written: Written,
     /// The module to write (beside the file otherwise)
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<std::path::PathBuf>,
@@ -169,9 +203,10 @@ pub struct OutArgs {
 pub struct GraphArgs {
     /// The program; or with --run the name of a run
     pub file: Option<String>,
-    /// How it is drawn (told from the name of the output file otherwise; svg on standard output)
-    #[arg(long, value_enum)]
-    pub format: Option<GraphFormat>,
+    /// How it is drawn: svg, png, dot, mermaid or text (told from the name of the output file otherwise; svg on standard output); or, as
+    /// of every command, what the program is written in
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Vec<Picture>,
     /// Draw a finished run with the path it took
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,
@@ -196,6 +231,25 @@ pub enum GraphFormat {
     Mermaid,
     /// The flow graph in words.
     Text,
+}
+
+/// What `--format` says of a picture.
+#[derive(Clone, Copy, Debug)]
+pub enum Picture {
+    /// How it is drawn.
+    Drawn(GraphFormat),
+    /// What its program is written in.
+    Of(Format),
+}
+
+impl std::str::FromStr for Picture {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Picture, String> {
+        let drawn = <GraphFormat as clap::ValueEnum>::from_str(text, false).map(Picture::Drawn);
+        drawn
+            .or_else(|_| text.parse().map(Picture::Of))
+            .map_err(|error: String| format!("{error}; and no picture: svg, png, dot, mermaid, text"))
+    }
 }
 
 /// `explain`

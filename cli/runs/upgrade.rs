@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// `aivm upgrade RUN NEW.aivm`.
 pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
-    let program = module::load(&args.file)?;
+    let program = module::load(&args.file, None)?;
     let disk = crate::store::existing()?;
     let row = find::run(&disk, &args.run)?;
     let store = |error: aivm_host::store::StoreError| coded(&error.to_string());

@@ -226,7 +226,7 @@ impl Suite {
             return Err(Failure::usage("E0981", message)
                 .help("a test file has the name of its program: NAME.test.toml of NAME.aivm"));
         }
-        let program = module::load(&program)?;
+        let program = module::load(&program, None)?;
         let mut cases: Vec<Case> = Vec::with_capacity(entries.len());
         let mut snapshots = BTreeSet::new();
         for entry in entries {

@@ -7,6 +7,7 @@ use crate::args::How;
 use crate::fail::{Failure, Source};
 use crate::module;
 use aivm_host::driver::Ending;
+use aivm_lang::workflow::Format;
 
 /// What it said.
 pub enum Judged {
@@ -35,7 +36,7 @@ pub fn ask(suite: &Suite, answers: &Answers, question: &str, value: &Value) -> R
         text(question)
     );
     let name = suite.file.display().to_string();
-    let compiled = module::compile(&Source { name: name.clone(), text: program })?;
+    let compiled = module::compile(&Source { name: name.clone(), format: Format::of(&program), text: program })?;
     let module = module::verified(&name, compiled.module)?;
     let how = How { ephemeral: true, ..How::default() };
     let Ran { report, .. } = once(suite, &module, &how, answers, value.payload.clone(), &value.media_type)?;

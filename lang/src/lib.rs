@@ -19,8 +19,10 @@ pub mod render;
 #[cfg(test)]
 mod sample;
 pub mod span;
+mod tables;
 pub mod tree;
 pub mod words;
+pub mod workflow;
 
 pub use lower::nearest;
 
@@ -28,6 +30,7 @@ use aivm_schema::module::{Debug, Module};
 use diagnostic::Diagnostic;
 use flow::Flow;
 use library::Library;
+use workflow::Format;
 
 /// A program that has been compiled.
 #[derive(Clone, Debug)]
@@ -42,10 +45,39 @@ pub struct Compiled {
     pub warnings: Vec<Diagnostic>,
 }
 
-/// Source text to module. `file` is its name in messages, and what names are looked up beside.
+/// Source text to module, whatever format it is in. `file` is its name in messages, and what names are looked up beside.
 ///
 /// Fails with all independent errors of the file, in the order of their places.
 pub fn compile(file: &str, source: &str, library: &dyn Library) -> Result<Compiled, Vec<Diagnostic>> {
+    compile_as(Format::of(source), file, source, library)
+}
+
+/// Source text of this format to module.
+pub fn compile_as(
+    format: Format,
+    file: &str,
+    source: &str,
+    library: &dyn Library,
+) -> Result<Compiled, Vec<Diagnostic>> {
+    if format == Format::Aivm {
+        return compile_arrows(file, source, library);
+    }
+    let page = workflow::page(format, file, source, library)?;
+    let back = |told: Vec<Diagnostic>| told.into_iter().map(|one| page.told_at_origin(one));
+    match compile_arrows(file, &page.text, library) {
+        Ok(compiled) => {
+            let warnings = page.warnings.iter().cloned().chain(back(compiled.warnings)).collect();
+            Ok(Compiled { warnings, ..compiled })
+        }
+        Err(errors) => {
+            let mut errors: Vec<Diagnostic> = back(errors).collect();
+            errors.sort_by_key(|error| error.primary.span);
+            Err(errors)
+        }
+    }
+}
+
+fn compile_arrows(file: &str, source: &str, library: &dyn Library) -> Result<Compiled, Vec<Diagnostic>> {
     let parsed = parser::parse(source);
     if !parsed.diagnostics.is_empty() {
         let mut errors = lower::also_wrong(file, source, &parsed, library);

@@ -1,6 +1,6 @@
 //! Byte positions in a source text. Spans stand beside the data, never in it, so that trees compare by what they say.
 
-/// A half-open range of byte offsets into one source text of at most 1 MiB.
+/// A half-open range of byte offsets into one source text of at most 4 MiB.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 pub struct Span {
     /// The first byte.

@@ -1,7 +1,7 @@
 //! Every limit of the system in one place, so that each is tested on both sides and stated once.
 
 /// The longest source text, in bytes.
-pub const SOURCE: usize = 1 << 20;
+pub const SOURCE: usize = 4 << 20;
 /// The longest word of a program, and the longest path of words, in bytes: names and step keys are made of them.
 pub const WORD: usize = 1_024;
 /// The deepest nesting of brackets.

@@ -1,0 +1,89 @@
+//! The other front ends: files of TOML and YAML that become arrows, and so have everything that arrows have.
+//!
+//! Here: which format a text is in, and the way from it to a program. Each format is a file of `workflow/`, which reads it and
+//! writes a [`Page`]; the page's text is then compiled as if a person had written it, and what is wrong there is told at the place in
+//! the file that it comes from. Nothing here knows the flow graph, and nothing behind a page knows the formats.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::library::Library;
+use crate::span::Span;
+use aivm_schema::limits::SOURCE;
+
+mod aitws;
+mod dag;
+mod page;
+mod saga;
+
+pub use page::Page;
+
+/// What a program is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// Arrows: the language itself.
+    Aivm,
+    /// `workflow.toml`: steps that need each other.
+    Workflow,
+    /// aiTWS: a TOML file of stages and actions.
+    Aitws,
+    /// AI-First: a YAML file of steps that can be compensated.
+    Saga,
+}
+
+impl Format {
+    /// All, with the word that names each.
+    pub const ALL: [(Format, &str); 4] =
+        [(Format::Aivm, "aivm"), (Format::Workflow, "workflow"), (Format::Aitws, "aitws"), (Format::Saga, "saga")];
+
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        Format::ALL.iter().find(|(format, _)| *format == self).map_or("", |(_, word)| word)
+    }
+
+    /// The format that this text is in, by what it says: TOML with `steps` is a workflow, other TOML aiTWS, YAML a saga. Whatever looks
+    /// like none of them is arrows, so that a broken program is told what arrows want.
+    pub fn of(text: &str) -> Format {
+        let lines = || text.trim_start_matches('\u{feff}').lines().map(str::trim);
+        let is_said = |line: &&str| !line.is_empty() && !line.starts_with('#');
+        let Some(first) = lines().find(is_said) else { return Format::Aivm };
+        let in_a_key = |c: char| c.is_ascii_alphanumeric() || "_-.\"'".contains(c);
+        let behind_the_key = first.trim_start_matches(in_a_key).trim_start().chars().next();
+        let is_steps = |line: &str| {
+            let name = line.trim_start_matches('[').trim_start();
+            name.strip_prefix("steps").is_some_and(|rest| rest.starts_with(['.', ']', ' ', '=']))
+        };
+        match (first.chars().next(), behind_the_key) {
+            (Some('['), _) | (_, Some('=')) if lines().any(is_steps) => Format::Workflow,
+            (Some('['), _) | (_, Some('=')) => Format::Aitws,
+            (Some('{'), _) | (_, Some(':')) => Format::Saga,
+            _ if first == "---" => Format::Saga,
+            _ => Format::Aivm,
+        }
+    }
+}
+
+impl std::str::FromStr for Format {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Format, String> {
+        let known = Format::ALL.iter().find(|(_, word)| *word == text).map(|(format, _)| *format);
+        known.ok_or_else(|| format!("`{text}` is no format: {}", Format::ALL.map(|(_, word)| word).join(", ")))
+    }
+}
+
+/// The arrows that a text of this format says. `file` is its name, and what its own words are looked up beside.
+///
+/// Fails with all independent errors of the file, in the order of their places.
+pub fn page(format: Format, file: &str, text: &str, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
+    if text.len() > SOURCE {
+        let message = format!("the file is too long: {} bytes, at most {SOURCE}", text.len());
+        return Err(vec![Diagnostic::new(Code::TooLong, Span::new(0, 1), message)]);
+    }
+    match format {
+        Format::Aivm => Ok(Page::of_arrows(text)),
+        Format::Workflow => dag::page(text, library),
+        Format::Aitws => aitws::page(file, text, library),
+        Format::Saga => saga::page(file, text, library),
+    }
+}
+
+#[cfg(test)]
+mod tests;

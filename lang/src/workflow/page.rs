@@ -1,0 +1,135 @@
+//! A page of arrows that was written for a text of another format, and which part of it comes from where.
+
+use crate::diagnostic::{Diagnostic, Label};
+use crate::span::Span;
+use aivm_schema::word::is_reserved;
+use aivm_schema::worker::WorkerDefinition;
+use rustc_hash::FxHashSet;
+use std::collections::BTreeMap;
+
+/// Longer names are cut: they become parts of step keys.
+const MOST_OF_A_NAME: usize = 100;
+
+/// Arrows, and where each part of them comes from.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// A whole program.
+    pub text: String,
+    /// What looks wrong in what it comes from, and what is only recorded there.
+    pub warnings: Vec<Diagnostic>,
+    /// From this byte of the text on, what it comes from; ascending. None: it is the text itself.
+    origins: Option<Vec<(u32, Span)>>,
+}
+
+impl Page {
+    /// A program that a person wrote.
+    pub fn of_arrows(text: &str) -> Page {
+        Page { text: text.to_owned(), ..Page::default() }
+    }
+
+    /// The place of what a place of this page comes from.
+    pub fn origin(&self, span: Span) -> Span {
+        let Some(origins) = &self.origins else { return span };
+        let behind = origins.partition_point(|(start, _)| *start <= span.start);
+        behind.checked_sub(1).and_then(|at| origins.get(at)).map_or(Span::default(), |(_, origin)| *origin)
+    }
+
+    /// The same message at the places that it comes from. A change to the page mends nothing there.
+    pub fn told_at_origin(&self, diagnostic: Diagnostic) -> Diagnostic {
+        if self.origins.is_none() {
+            return diagnostic;
+        }
+        let back = |label: Label| Label { span: self.origin(label.span), ..label };
+        let Diagnostic { code, message, primary, labels, reason, help, fix } = diagnostic;
+        let help = help.or(fix.map(|fix| fix.title));
+        Diagnostic {
+            code,
+            message,
+            primary: back(primary),
+            labels: labels.into_iter().map(back).collect(),
+            reason,
+            help,
+            fix: None,
+        }
+    }
+}
+
+/// Writes a page. What is written comes from the place that was named last.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    front: Part,
+    arrows: Part,
+    taken: FxHashSet<String>,
+    warnings: Vec<Diagnostic>,
+}
+
+/// Text, and from which of its bytes on it comes from where.
+#[derive(Debug, Default)]
+struct Part {
+    text: String,
+    origins: Vec<(u32, Span)>,
+}
+
+impl Part {
+    fn put(&mut self, text: &str, origin: Span) {
+        if self.origins.last().is_none_or(|(_, last)| *last != origin) {
+            self.origins.push((self.text.len() as u32, origin));
+        }
+        self.text.push_str(text);
+    }
+}
+
+impl Writer {
+    /// A word of the language for a name of any letters: itself where it is one, and another than every word before it.
+    pub(super) fn word(&mut self, name: &str) -> String {
+        let fitting = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        let mut word: String = name.chars().map(fitting).take(MOST_OF_A_NAME).collect();
+        word = word.trim_matches('-').to_owned();
+        if !word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || is_reserved(&word) {
+            word.insert_str(0, "step-");
+        }
+        let word = word.trim_end_matches('-').to_owned();
+        let numbered = (2..).map(|n| format!("{word}-{n}"));
+        let free =
+            std::iter::once(word.clone()).chain(numbered).find(|word| !self.taken.contains(word)).unwrap_or(word);
+        self.taken.insert(free.clone());
+        free
+    }
+
+    /// `[worker.WORD]`.
+    pub(super) fn worker(&mut self, word: &str, definition: &WorkerDefinition, origin: Span) {
+        let front = BTreeMap::from([("worker", BTreeMap::from([(word, definition)]))]);
+        self.front.put(&toml::to_string(&front).unwrap_or_default(), origin);
+        self.front.put("\n", origin);
+    }
+
+    /// Any other part of the front matter, as TOML.
+    pub(super) fn settings(&mut self, toml: &str, origin: Span) {
+        self.front.put(toml, origin);
+    }
+
+    /// Arrows.
+    pub(super) fn put(&mut self, text: &str, origin: Span) {
+        self.arrows.put(text, origin);
+    }
+
+    /// What looks wrong, or is only recorded.
+    pub(super) fn warn(&mut self, warning: Diagnostic) {
+        self.warnings.push(warning);
+    }
+
+    /// The page.
+    pub(super) fn finish(self) -> Page {
+        let Writer { front, arrows, warnings, .. } = self;
+        let (open, close) = if front.text.is_empty() { ("", "") } else { ("+++\n", "+++\n") };
+        let before = (open.len() + front.text.len() + close.len()) as u32;
+        let moved = |by: u32| move |(start, origin): (u32, Span)| (start + by, origin);
+        let origins = front
+            .origins
+            .into_iter()
+            .map(moved(open.len() as u32))
+            .chain(arrows.origins.into_iter().map(moved(before)));
+        let origins = Some(origins.collect());
+        Page { text: [open, &front.text, close, &arrows.text].concat(), warnings, origins }
+    }
+}
