@@ -50,7 +50,7 @@ fn check_one(
     module::verified(file, compiled.module)?;
     let worst = cost::worst_case(&compiled.flow);
     let mut diagnostics = compiled.warnings;
-    diagnostics.extend(aivm_lang::check::hints(&compiled.flow));
+    diagnostics.extend(compiled.hints);
     Ok((source, diagnostics, worst))
 }
 

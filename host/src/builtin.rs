@@ -50,6 +50,7 @@ mod template;
 mod tools;
 mod undo;
 mod validate;
+mod when;
 
 pub use failure::Failure;
 pub use input::{Call, Context, Input, Part};
@@ -171,7 +172,7 @@ pub fn values_at<'v>(value: &'v serde_json::Value, place: &str) -> Vec<&'v serde
 }
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 53] = [
+static BUILTINS: [Builtin; 54] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
@@ -223,6 +224,7 @@ static BUILTINS: [Builtin; 53] = [
     tools::UNDO,
     validate::BUILTIN,
     choose::VOTE,
+    when::BUILTIN,
     effects::WRITE,
     tools::WRITE_FILE,
 ];

@@ -79,6 +79,7 @@ pages![
     "validate",
     "verify",
     "vote",
+    "when",
     "write",
     "write-file",
 ];

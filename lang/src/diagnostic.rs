@@ -124,6 +124,10 @@ codes! {
     NoToml "E1001" Error "the file is no TOML"
     Workflow "E1002" Error "a key or value of a workflow is not valid"
     UnknownNeed "E1003" Error "a step needs one that is not there"
+    NeedCycle "E1004" Error "steps need each other"
+    StepDoesNothing "E1005" Error "a step does nothing, or two things"
+    StepTwice "E1006" Error "two steps have one name"
+    OnlyRecorded "E1007" Warning "a key that is recorded, and nothing is held to"
 }
 
 impl fmt::Display for Code {

@@ -43,6 +43,8 @@ pub struct Compiled {
     pub debug: Debug,
     /// What looks wrong in it.
     pub warnings: Vec<Diagnostic>,
+    /// What it could say more.
+    pub hints: Vec<Diagnostic>,
 }
 
 /// Source text to module, whatever format it is in. `file` is its name in messages, and what names are looked up beside.
@@ -67,7 +69,8 @@ pub fn compile_as(
     match compile_arrows(file, &page.text, library) {
         Ok(compiled) => {
             let warnings = page.warnings.iter().cloned().chain(back(compiled.warnings)).collect();
-            Ok(Compiled { warnings, ..compiled })
+            let hints = back(compiled.hints).collect();
+            Ok(Compiled { warnings, hints, ..compiled })
         }
         Err(errors) => {
             let mut errors: Vec<Diagnostic> = back(errors).collect();
@@ -89,5 +92,6 @@ fn compile_arrows(file: &str, source: &str, library: &dyn Library) -> Result<Com
     let flow = lower::lower(file, source, &parsed.tree, &parsed.spans, library)?;
     let warnings = check::check(&flow);
     let (module, debug) = emit::emit(&flow).map_err(|error| vec![error])?;
-    Ok(Compiled { flow, module, debug, warnings })
+    let hints = check::hints(&flow);
+    Ok(Compiled { flow, module, debug, warnings, hints })
 }

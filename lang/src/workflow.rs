@@ -79,7 +79,7 @@ pub fn page(format: Format, file: &str, text: &str, library: &dyn Library) -> Re
     }
     match format {
         Format::Aivm => Ok(Page::of_arrows(text)),
-        Format::Workflow => dag::page(text, library),
+        Format::Workflow => dag::page(file, text, library),
         Format::Aitws => aitws::page(file, text, library),
         Format::Saga => saga::page(file, text, library),
     }

@@ -46,6 +46,8 @@ pub struct WorkerDefinition {
     pub does: Does,
     /// Settings of a built-in, variables of a prompt, `AIVM_STEP_WITH_…` of a command.
     pub with: Settings,
+    /// Variables that a command is given, as they are named.
+    pub env: BTreeMap<String, String>,
     /// The verdicts it may answer besides the outcomes of its step.
     pub words: Vec<String>,
     /// What a call does to the world; none: not declared (then it counts as irreversible).
@@ -209,6 +211,7 @@ impl WorkerDefinition {
             about: String::new(),
             does,
             with: Settings::new(),
+            env: BTreeMap::new(),
             words: Vec::new(),
             effect: None,
             key_ttl: None,

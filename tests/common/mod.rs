@@ -112,7 +112,7 @@ pub fn diagnostics(program: &str, errors: bool) -> String {
 /// Codes and messages of this sort.
 pub fn of_severity(program: &str, wanted: Severity) -> String {
     let found = match aivm_lang::compile("page.aivm", program, &Words) {
-        Ok(compiled) if wanted == Severity::Hint => aivm_lang::check::hints(&compiled.flow),
+        Ok(compiled) if wanted == Severity::Hint => compiled.hints,
         Ok(compiled) => compiled.warnings,
         Err(errors) => errors,
     };

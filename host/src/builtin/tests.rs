@@ -1,6 +1,7 @@
 //! What the pages' examples do not show: the interface, limits, and what goes wrong.
 
 mod checks;
+mod conditions;
 mod effects;
 mod files;
 mod items;

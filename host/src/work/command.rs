@@ -75,6 +75,7 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true)
+        .envs(&task.worker.definition.env)
         .env("AIVM_STEP_VERDICT", &verdict_file)
         .env("AIVM_STEP_OUTCOMES", task.words.join(" "))
         .env("AIVM_STEP", task.key.to_string())

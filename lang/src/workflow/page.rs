@@ -54,6 +54,19 @@ impl Page {
     }
 }
 
+/// A value as TOML on one line. The strings of JSON are strings of TOML, but for one character that JSON leaves as it is.
+fn inline(value: &serde_json::Value) -> String {
+    match value {
+        serde_json::Value::Object(members) => {
+            let members =
+                members.iter().map(|(name, value)| format!("{} = {}", inline(&name.as_str().into()), inline(value)));
+            format!("{{ {} }}", members.collect::<Vec<_>>().join(", "))
+        }
+        serde_json::Value::Array(list) => format!("[{}]", list.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        other => other.to_string().replace('\u{7f}', "\\u007f"),
+    }
+}
+
 /// Writes a page. What is written comes from the place that was named last.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
@@ -96,10 +109,24 @@ impl Writer {
         free
     }
 
+    /// A name that is taken already, as that of a worker which is called as it is.
+    pub(super) fn reserve(&mut self, word: &str) {
+        self.taken.insert(word.to_owned());
+    }
+
     /// `[worker.WORD]`.
     pub(super) fn worker(&mut self, word: &str, definition: &WorkerDefinition, origin: Span) {
         let front = BTreeMap::from([("worker", BTreeMap::from([(word, definition)]))]);
-        self.front.put(&toml::to_string(&front).unwrap_or_default(), origin);
+        let text = toml::to_string(&front).unwrap_or_default();
+        // A text of several lines is written so, and must not end the front matter by one of them.
+        let ends = text.lines().any(|line| line.trim_end_matches('\r') == "+++");
+        let by_lines = || {
+            let members = serde_json::to_value(definition).unwrap_or_default();
+            let lines = members.as_object().into_iter().flatten();
+            let lines = lines.map(|(name, value)| format!("{} = {}\n", inline(&name.as_str().into()), inline(value)));
+            format!("[worker.{word}]\n{}", lines.collect::<String>())
+        };
+        self.front.put(&if ends { by_lines() } else { text }, origin);
         self.front.put("\n", origin);
     }
 

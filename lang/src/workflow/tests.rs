@@ -26,5 +26,5 @@ fn what_is_wrong_behind_a_page_is_told_at_the_place_that_it_comes_from() {
     let text = "[steps.build]\nrun = \"make\"\n[steps.test]\nuses = \"tset\"\nneeds = [\"build\"]\n";
     let errors = crate::compile("workflow.toml", text, &Shelf::default()).expect_err("nothing is called `test`");
     let told: Vec<_> = errors.iter().map(|error| (error.code, text.get(error.primary.span.range()))).collect();
-    assert_eq!(told, [(Code::UnknownWorker, Some("test"))]);
+    assert_eq!(told, [(Code::UnknownWorker, Some("\"tset\""))]);
 }

@@ -34,6 +34,8 @@ pub(super) struct Spelling {
     human: Option<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     with: Settings,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    env: BTreeMap<String, String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     words: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -156,6 +158,17 @@ pub enum DefinitionError {
     /// `memory` of what remembers nothing.
     #[error("`memory` is for a model, or for one of the built-ins {}", words())]
     OfMemory,
+    /// `env` of what is no process.
+    #[error("`env` is for a command: it needs `run`")]
+    EnvOfACommand,
+    /// A name in `env` that no variable of a command can have.
+    #[error(
+        "`{0}` in `env` cannot be given: a letter or `_`, then letters, digits and `_`, and none of `AIVM_`, `LD_`, `DYLD_` and `GLIBC_`"
+    )]
+    NotGiven(String),
+    /// A value in `env` that no variable can have.
+    #[error("`{0}` in `env` holds a zero byte, which no variable can")]
+    ZeroInAVariable(String),
     /// `sources` of what reads none.
     #[error("`sources` is for a model or a command: it needs `prompt`, `model` or `run`")]
     OfAReader,
@@ -179,6 +192,15 @@ pub enum DefinitionError {
 /// The built-ins of memory, for messages.
 fn words() -> String {
     memory::WORDS.map(|(word, _)| format!("`{word}`")).join(", ")
+}
+
+/// May a command be given a variable of this name? None by which what starts it could be led astray, before its sandbox is made:
+/// those of the loader and our own.
+fn is_variable(name: &str) -> bool {
+    const NEVER: [&str; 4] = ["AIVM_", "LD_", "DYLD_", "GLIBC_"];
+    let of_a_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    begins && name.chars().all(of_a_name) && !NEVER.iter().any(|never| name.starts_with(never))
 }
 
 /// Is what a command is given nothing that its effect rules out?
@@ -292,6 +314,15 @@ impl TryFrom<Spelling> for WorkerDefinition {
         if !spelling.memory.is_empty() && !remembers {
             return Err(DefinitionError::OfMemory);
         }
+        if !spelling.env.is_empty() && !matches!(does, Does::Command(_)) {
+            return Err(DefinitionError::EnvOfACommand);
+        }
+        if let Some(name) = spelling.env.keys().find(|name| !is_variable(name)) {
+            return Err(DefinitionError::NotGiven(name.clone()));
+        }
+        if let Some((name, _)) = spelling.env.iter().find(|(_, value)| value.contains('\0')) {
+            return Err(DefinitionError::ZeroInAVariable(name.clone()));
+        }
         given(&spelling.sandbox, spelling.effect, matches!(does, Does::Command(_) | Does::Plugin(_)))?;
         if !spelling.sources.is_empty() && !matches!(does, Does::Command(_) | Does::Model(_)) {
             return Err(DefinitionError::OfAReader);
@@ -318,6 +349,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             about: spelling.about,
             does,
             with: spelling.with,
+            env: spelling.env,
             words: spelling.words,
             effect: spelling.effect,
             key_ttl: spelling.key_ttl,
@@ -347,6 +379,7 @@ impl From<WorkerDefinition> for Spelling {
         let mut spelling = Spelling {
             about: worker.about,
             with: worker.with,
+            env: worker.env,
             words: worker.words,
             effect: worker.effect,
             key_ttl: worker.key_ttl,

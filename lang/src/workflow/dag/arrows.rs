@@ -1,0 +1,213 @@
+//! How a workflow is said in arrows: a join whose elements refer to each other. A step that is more than one call, with a condition,
+//! a repetition or somebody to fall back on, is an element with stages of its own.
+
+use super::keys::{Named, OnFailure, Step, Workflow};
+use super::work::{Calls, Work};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::span::Span;
+use crate::tables::Tables;
+use crate::workflow::page::{Page, Writer};
+use aivm_schema::word::is_word;
+use aivm_schema::worker::{Does, WorkerDefinition};
+use serde_json::json;
+use toml::Spanned;
+
+/// The label of the join.
+const STEPS: &str = "steps";
+/// The built-in that judges a condition.
+const WHEN: &str = "when";
+
+/// Writes the page of a workflow in which nothing is wrong.
+pub(super) fn write(tables: &Tables, workflow: &Workflow, needs: &[Vec<usize>], works: Vec<Option<Work>>) -> Page {
+    let mut writer = Writer::default();
+    about(&mut writer, tables, workflow);
+    let label = writer.word(STEPS);
+    // What is called by its own name keeps it.
+    let called = works.iter().flatten().filter_map(|work| match &work.does {
+        Calls::Named(name) => Some(name.get_ref().clone()),
+        Calls::Own(_) => None,
+    });
+    let called: rustc_hash::FxHashSet<String> = called.collect();
+    called.iter().for_each(|name| writer.reserve(name));
+    let elements: Vec<Element> = workflow
+        .steps
+        .iter()
+        .zip(works)
+        .zip(needs)
+        .filter_map(|((step, work), needs)| Some(Element::new(&mut writer, tables, step, work?, needs)))
+        .collect();
+    let outs: Vec<String> = elements.iter().map(|element| element.out(&label)).collect();
+    writer.put(&format!("out <= (\n    join[{label}] <= (\n"), Span::default());
+    for element in &elements {
+        let refs: Vec<&str> = element.needs.iter().filter_map(|at| outs.get(*at)).map(String::as_str).collect();
+        element.write(&mut writer, workflow, &refs.join(", "));
+    }
+    writer.put("    )\n) <= in\n", Span::default());
+    writer.finish()
+}
+
+/// What is said of the workflow stands above it, for whoever reads on.
+fn about(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
+    let about = &workflow.about;
+    let id = about.id.as_ref().map_or("", |id| id.get_ref().as_str());
+    let tags = about.tags.join(", ");
+    let all = [
+        ("", about.name.as_str()),
+        ("", &about.description),
+        ("id: ", id),
+        ("tags: ", &tags),
+        ("license: ", &about.license),
+        ("homepage: ", &about.homepage),
+    ];
+    let at = about.id.as_ref().map_or(Span::default(), |id| tables.span(id.span()));
+    for (key, text) in all.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
+        comment(writer, "", &format!("{key}{text}"), at);
+    }
+}
+
+/// Each line of a text as a comment.
+fn comment(writer: &mut Writer, indent: &str, text: &str, at: Span) {
+    for line in text.trim().lines() {
+        let line = line.replace(char::is_control, " ");
+        writer.put(&format!("{indent}; {}\n", line.trim()), at);
+    }
+}
+
+/// A step as an element of the join.
+struct Element<'w> {
+    step: &'w Named<Step>,
+    work: Work,
+    needs: &'w [usize],
+    /// Its name in arrows.
+    word: String,
+    /// Whom it calls.
+    callee: String,
+    callee_span: Span,
+    when: Option<(String, Span)>,
+    until: Option<(String, Span)>,
+}
+
+impl<'w> Element<'w> {
+    fn new(writer: &mut Writer, tables: &Tables, step: &'w Named<Step>, work: Work, needs: &'w [usize]) -> Element<'w> {
+        let word = match &work.does {
+            Calls::Named(name) if *name.get_ref() == step.name && is_word(&step.name) => step.name.clone(),
+            _ => writer.word(&step.name),
+        };
+        let (callee, callee_span) = match &work.does {
+            Calls::Named(name) => (name.get_ref().clone(), tables.span(name.span())),
+            Calls::Own(_) => (word.clone(), step.span),
+        };
+        let mut judge = |condition: &Option<Spanned<String>>, key: &str| {
+            let condition = condition.as_ref()?;
+            Some((writer.word(&format!("{}-{key}", step.name)), tables.span(condition.span())))
+        };
+        let (when, until) = (judge(&step.it.when, "when"), judge(&step.it.until, "until"));
+        recorded(writer, tables, step);
+        Element { step, work, needs, word, callee, callee_span, when, until }
+    }
+
+    /// Has it stages of its own, under its name?
+    fn is_nested(&self) -> bool {
+        self.when.is_some() || self.until.is_some() || self.falls_back() || self.callee != self.word
+    }
+
+    /// A list of outcomes has `retry` or `continue`, and a repetition may end exhausted: then a match below goes on.
+    fn falls_back(&self) -> bool {
+        self.step.it.on_failure == OnFailure::Continue && (self.work.retry > 0 || self.until.is_some())
+    }
+
+    /// How others refer to what it returned.
+    fn out(&self, label: &str) -> String {
+        if self.is_nested() { format!("{}.out", self.word) } else { format!("{label}.{}.out", self.word) }
+    }
+
+    fn write(&self, writer: &mut Writer, workflow: &Workflow, refs: &str) {
+        let span = self.step.span;
+        match &self.work.does {
+            Calls::Own(definition) => writer.worker(&self.word, definition, span),
+            Calls::Named(_) => comment(writer, "        ", &self.step.it.description, span),
+        }
+        if !self.is_nested() {
+            self.call(writer, "        ", refs);
+            writer.put("\n", span);
+            return;
+        }
+        let head = if self.falls_back() { "switch".to_owned() } else { format!("switch[{}]", self.word) };
+        writer.put(&format!("        {head} <= ("), span);
+        if let Some((word, span)) = &self.when {
+            self.judge(writer, workflow, word, *span, &self.step.it.when, "send");
+            writer.put(&format!("\n            {} => continue | send", called(word, "", refs)), *span);
+        }
+        // What flows is what it needs, behind a condition; a repetition is given the same each time.
+        let flows = self.when.is_some() && self.until.is_none();
+        let again = if self.until.is_some() && refs.is_empty() { "in" } else { refs };
+        let is_alone = self.when.is_none() && self.until.is_none();
+        self.call(writer, if is_alone { " " } else { "\n            " }, if flows { "" } else { again });
+        if let Some((word, span)) = &self.until {
+            self.judge(writer, workflow, word, *span, &self.step.it.until, "back");
+            writer.put(&format!("\n            {word} => continue | back"), *span);
+        }
+        writer.put(if is_alone { " )" } else { "\n        )" }, span);
+        if self.falls_back() {
+            writer.put(&format!(" <= match[{}] <= ( success => send  default => send )", self.word), span);
+        }
+        writer.put("\n", span);
+    }
+
+    /// The call itself, with its limits and outcomes.
+    fn call(&self, writer: &mut Writer, indent: &str, refs: &str) {
+        let visits = self.until.is_some().then(|| self.step.it.max_iterations.as_ref()).flatten();
+        let limits = [visits.map(|most| most.get_ref().to_string()), self.work.timeout.map(|most| most.to_string())];
+        let limits: Vec<String> = limits.into_iter().flatten().collect();
+        let limits = if limits.is_empty() { String::new() } else { format!("<{}>", limits.join(", ")) };
+        let mut outcomes = "next".to_owned();
+        if self.work.retry > 0 {
+            outcomes.push_str(&format!(" | retry * {}", self.work.retry));
+        }
+        if self.step.it.on_failure == OnFailure::Continue && !self.falls_back() {
+            outcomes.push_str(" | continue");
+        }
+        writer.put(&format!("{indent}{} => {outcomes}", called(&self.callee, &limits, refs)), self.callee_span);
+    }
+
+    /// The worker that judges a condition. It says `continue` where that holds.
+    fn judge(
+        &self,
+        writer: &mut Writer,
+        workflow: &Workflow,
+        word: &str,
+        span: Span,
+        condition: &Option<Spanned<String>>,
+        otherwise: &str,
+    ) {
+        let Some(condition) = condition else { return };
+        let mut judge = WorkerDefinition::new(Does::Builtin(WHEN.to_owned()));
+        judge.with.insert("that".to_owned(), json!(condition.get_ref()));
+        judge.with.insert("otherwise".to_owned(), json!(otherwise));
+        // A repetition judges what came of it; a condition what the step needs, under the names that the file has for it.
+        let needs = self.needs.iter().filter_map(|at| workflow.steps.get(*at)).map(|step| step.name.as_str());
+        let names: Vec<&str> = if otherwise == "back" { vec![self.step.name.as_str()] } else { needs.collect() };
+        if !names.is_empty() {
+            judge.with.insert("steps".to_owned(), json!(names));
+        }
+        writer.worker(word, &judge, span);
+    }
+}
+
+/// A caller: a worker with its limits, and what is referred to.
+fn called(worker: &str, limits: &str, refs: &str) -> String {
+    if refs.is_empty() { format!("{worker}{limits}") } else { format!("[{worker}{limits} <= {refs}]") }
+}
+
+/// What a step says that nothing is done with.
+fn recorded(writer: &mut Writer, tables: &Tables, step: &Named<Step>) {
+    let keys = [
+        ("priority", step.it.priority.as_ref().map(Spanned::span)),
+        ("resources", step.it.resources.as_ref().map(Spanned::span)),
+        ("max_iterations", step.it.max_iterations.as_ref().filter(|_| step.it.until.is_none()).map(Spanned::span)),
+    ];
+    for (key, range) in keys.into_iter().filter_map(|(key, range)| Some((key, range?))) {
+        let message = format!("`{key}` of `{}` is recorded, and nothing is held to it", step.name);
+        writer.warn(Diagnostic::new(Code::OnlyRecorded, tables.span(range), message));
+    }
+}

@@ -1,0 +1,210 @@
+//! What a `workflow.toml` may say, read with the places that messages are told at.
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::span::Span;
+use crate::tables::{Tables, Value, keys};
+use aivm_schema::unit::Milliseconds;
+use aivm_schema::worker::{Backoff, Effect, Run, Settings};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A whole file.
+pub(super) struct Workflow {
+    pub about: About,
+    pub actions: Vec<Named<Action>>,
+    pub steps: Vec<Named<Step>>,
+}
+
+/// Something that has a name, and where that stands.
+pub(super) struct Named<T> {
+    pub name: String,
+    pub span: Span,
+    pub it: T,
+}
+
+/// What is said of the workflow as a whole.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct About {
+    /// Who it is: a name, and behind an `@` perhaps its version.
+    pub id: Option<Spanned<String>>,
+    pub name: String,
+    pub description: String,
+    pub tags: Vec<String>,
+    pub license: String,
+    pub homepage: String,
+}
+
+/// `[steps.NAME]`, or an element of `[[steps]]`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Step {
+    /// Its name, in `[[steps]]`.
+    pub id: Option<Spanned<String>>,
+    pub description: String,
+    /// An action of this file, or a worker.
+    pub uses: Option<Spanned<String>>,
+    /// A line for the shell, or a program and its arguments.
+    pub run: Option<Run>,
+    /// Laid over the settings of what it uses.
+    pub inputs: Settings,
+    /// What a call does to the world.
+    pub effect: Option<Effect>,
+    /// Variables of its command, laid over those of its action.
+    pub env: BTreeMap<String, String>,
+    /// The steps that come before it, and whose outputs are its input.
+    pub needs: Vec<Spanned<String>>,
+    /// The condition under which it is done at all.
+    pub when: Option<Spanned<String>>,
+    /// The condition that ends its repetition.
+    pub until: Option<Spanned<String>>,
+    /// How often it is done at most.
+    pub max_iterations: Option<Spanned<NonZeroU16>>,
+    /// How often it is called again after a failure.
+    pub retry: Option<u16>,
+    pub backoff: Option<Backoff>,
+    /// The deadline of one call.
+    pub timeout: Option<Milliseconds>,
+    pub on_failure: OnFailure,
+    /// Higher goes first.
+    pub priority: Option<Spanned<i32>>,
+    pub resources: Option<Spanned<Resources>>,
+}
+
+/// What becomes of the workflow when a step fails.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum OnFailure {
+    /// It fails, and what is under way is stopped.
+    #[default]
+    Fail,
+    /// It goes on with what the step was given.
+    Continue,
+}
+
+/// `[actions.NAME]`: what several steps do alike.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Action {
+    pub description: String,
+    /// The worker that it calls.
+    pub uses: Option<Spanned<String>>,
+    pub run: Option<Run>,
+    pub inputs: Settings,
+    pub effect: Option<Effect>,
+    pub env: BTreeMap<String, String>,
+    pub retry: Option<u16>,
+    pub backoff: Option<Backoff>,
+    pub timeout: Option<Milliseconds>,
+}
+
+/// What a step takes of the machine.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Resources {
+    #[allow(dead_code, reason = "recorded, so that a file that says it is read; nothing holds a step to it")]
+    pub cpu: Option<f64>,
+    #[allow(dead_code, reason = "as `cpu`")]
+    pub memory: Option<String>,
+}
+
+/// Reads the file; what cannot be read is told.
+pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
+    const GROUPS: [&str; 2] = ["actions", "steps"];
+    let of_about = keys::<About>();
+    let (mut about, mut actions, mut steps) = (DeTable::new(), Vec::new(), Vec::new());
+    for (key, value) in table {
+        match key.get_ref().as_ref() {
+            "actions" => actions = group(tables, "actions", value),
+            "steps" => steps = read_steps(tables, value),
+            name if of_about.contains(&name) => _ = about.insert(key, value),
+            other => {
+                let known: Vec<&str> = of_about.iter().copied().chain(GROUPS).collect();
+                tables.unknown(key.span(), "a workflow", other, &known);
+            }
+        }
+    }
+    let about: About = tables.table("a workflow", Spanned::new(0..0, DeValue::Table(about))).unwrap_or_default();
+    if let Some(id) = about.id.as_ref().filter(|id| !is_id(id.get_ref())) {
+        let message =
+            format!("`{}` is no id: a name, and behind an `@` perhaps a version, `release@1.2.3`", id.get_ref());
+        tables.wrong(id.span(), message);
+    }
+    Workflow { about, actions, steps }
+}
+
+/// A name, which may have an owner before a slash, and perhaps a version of three numbers.
+fn is_id(id: &str) -> bool {
+    let (name, version) = id.split_once('@').map_or((id, None), |(name, version)| (name, Some(version)));
+    let in_a_name = |c: char| c.is_alphanumeric() || "-_./".contains(c);
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+    let is_version = |version: &str| {
+        let numbers = version.split(['-', '+']).next().unwrap_or(version);
+        numbers.split('.').count() == 3 && numbers.split('.').all(is_number)
+    };
+    !name.is_empty() && name.chars().all(in_a_name) && version.is_none_or(is_version)
+}
+
+/// `[group.NAME]`, in the order in which they are written.
+fn group<T: DeserializeOwned + Default>(tables: &mut Tables, group: &str, value: Value) -> Vec<Named<T>> {
+    let span = value.span();
+    let DeValue::Table(table) = value.into_inner() else {
+        tables.wrong(span, format!("`{group}` holds tables, each with a name: `[{group}.NAME]`"));
+        return Vec::new();
+    };
+    let mut all: Vec<_> = table.into_iter().collect();
+    all.sort_by_key(|(name, _)| name.span().start);
+    let read = |(name, value): (Spanned<_>, Value)| {
+        let span = tables.span(name.span());
+        let name: std::borrow::Cow<str> = name.into_inner();
+        let it = tables.table(&format!("`[{group}.{name}]`"), value).unwrap_or_default();
+        Named { name: name.into_owned(), span, it }
+    };
+    all.into_iter().map(read).collect()
+}
+
+/// Both spellings: a table of tables, and a list of tables with an `id` each.
+fn read_steps(tables: &mut Tables, value: Value) -> Vec<Named<Step>> {
+    match value.get_ref() {
+        DeValue::Array(_) => {}
+        _ => {
+            let steps: Vec<Named<Step>> = group(tables, "steps", value);
+            for id in steps.iter().filter_map(|step| step.it.id.as_ref()) {
+                tables.wrong(id.span(), "the name of this step stands in `[steps.NAME]`: it has no `id`".to_owned());
+            }
+            return steps;
+        }
+    }
+    let DeValue::Array(list) = value.into_inner() else { return Vec::new() };
+    let mut steps: Vec<Named<Step>> = Vec::new();
+    for (at, value) in list.into_iter().enumerate() {
+        let whole = tables.span(value.span());
+        let before = tables.errors.len();
+        let it: Step = tables.table(&format!("step {} of `[[steps]]`", at + 1), value).unwrap_or_default();
+        match &it.id {
+            Some(id) => steps.push(Named { name: id.get_ref().clone(), span: tables.span(id.span()), it }),
+            None if tables.errors.len() == before => {
+                let message = format!("step {} of `[[steps]]` has no `id`", at + 1);
+                tables.report(Diagnostic::new(Code::Workflow, whole, message).help("name it: `id = \"build\"`"));
+            }
+            None => {}
+        }
+    }
+    let mut first: rustc_hash::FxHashMap<&str, Span> = rustc_hash::FxHashMap::default();
+    let mut twice = Vec::new();
+    for step in &steps {
+        match first.get(step.name.as_str()) {
+            Some(first) => twice.push((step.name.clone(), step.span, *first)),
+            None => _ = first.insert(&step.name, step.span),
+        }
+    }
+    for (name, span, first) in twice {
+        let message = format!("two steps are called `{name}`");
+        tables.report(Diagnostic::new(Code::StepTwice, span, message).label(first, "the first"));
+    }
+    steps
+}
