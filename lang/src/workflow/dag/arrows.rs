@@ -156,7 +156,7 @@ impl<'w> Element<'w> {
 
     /// The call itself, with its limits and outcomes.
     fn call(&self, writer: &mut Writer, indent: &str, refs: &str) {
-        let visits = self.until.is_some().then(|| self.step.it.max_iterations.as_ref()).flatten();
+        let visits = self.until.is_some().then_some(self.step.it.max_iterations.as_ref()).flatten();
         let limits = [visits.map(|most| most.get_ref().to_string()), self.work.timeout.map(|most| most.to_string())];
         let limits: Vec<String> = limits.into_iter().flatten().collect();
         let limits = if limits.is_empty() { String::new() } else { format!("<{}>", limits.join(", ")) };

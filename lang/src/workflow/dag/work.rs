@@ -56,7 +56,7 @@ pub(super) fn of(
         }
         Some(action) => (laid_over(own, &action.it), format!("`[actions.{}]`", action.name)),
     };
-    let (does, uses) = match (whole.run, whole.uses) {
+    let (does, uses) = match (whole.run.clone(), whole.uses.clone()) {
         (Some(run), None) => (Does::Command(run), None),
         (None, Some(uses)) if !uses.get_ref().split('.').all(|word| is_word(word) && !is_reserved(word)) => {
             let message = format!("`{}` is no name of an action of this file, nor of a worker", uses.get_ref());
