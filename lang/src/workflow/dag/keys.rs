@@ -23,6 +23,8 @@ pub(super) struct Workflow {
 pub(super) struct Named<T> {
     pub name: String,
     pub span: Span,
+    /// Something in it could not be read, which was told: what it lacks may have been meant there.
+    pub is_broken: bool,
     pub it: T,
 }
 
@@ -161,8 +163,9 @@ fn group<T: DeserializeOwned + Default>(tables: &mut Tables, group: &str, value:
     let read = |(name, value): (Spanned<_>, Value)| {
         let span = tables.span(name.span());
         let name: std::borrow::Cow<str> = name.into_inner();
+        let before = tables.errors.len();
         let it = tables.table(&format!("`[{group}.{name}]`"), value).unwrap_or_default();
-        Named { name: name.into_owned(), span, it }
+        Named { name: name.into_owned(), span, is_broken: tables.errors.len() > before, it }
     };
     all.into_iter().map(read).collect()
 }
@@ -186,7 +189,10 @@ fn read_steps(tables: &mut Tables, value: Value) -> Vec<Named<Step>> {
         let before = tables.errors.len();
         let it: Step = tables.table(&format!("step {} of `[[steps]]`", at + 1), value).unwrap_or_default();
         match &it.id {
-            Some(id) => steps.push(Named { name: id.get_ref().clone(), span: tables.span(id.span()), it }),
+            Some(id) => {
+                let (name, span) = (id.get_ref().clone(), tables.span(id.span()));
+                steps.push(Named { name, span, is_broken: tables.errors.len() > before, it });
+            }
             None if tables.errors.len() == before => {
                 let message = format!("step {} of `[[steps]]` has no `id`", at + 1);
                 tables.report(Diagnostic::new(Code::Workflow, whole, message).help("name it: `id = \"build\"`"));

@@ -48,6 +48,9 @@ pub(super) fn of(
         timeout: *timeout,
     };
     let action = uses.as_ref().and_then(|uses| workflow.actions.iter().find(|action| action.name == *uses.get_ref()));
+    if step.is_broken || action.is_some_and(|action| action.is_broken) {
+        return None;
+    }
     let (whole, of) = match action {
         None => (own, format!("`[steps.{}]`", step.name)),
         Some(_) if run.is_some() => {
