@@ -115,18 +115,18 @@ impl Files {
 
     /// The worker of this name in the files around a program, with what is to be known of it; a program of that name is none.
     pub fn known(&self, file: &str, name: &str) -> Result<Option<Known>, LibraryError> {
-        // No file and no definition is called by a path of several words.
+        for extension in ["md", "toml"] {
+            let path = folder(file).join("workers").join(format!("{name}.{extension}"));
+            if let Some(text) = project::read_plain(&path)? {
+                return self.read_worker(&path, name, &text).map(Some);
+            }
+        }
+        if let Some(definition) = self.project.front.worker.get(name) {
+            let origin = self.root.clone().unwrap_or_default().join("aivm.toml").display().to_string();
+            return Ok(Some(Known { loaded: definition.clone().into(), origin }));
+        }
+        // No agent is called by a path of several words.
         if !name.contains('.') {
-            for extension in ["md", "toml"] {
-                let path = folder(file).join("workers").join(format!("{name}.{extension}"));
-                if let Some(text) = project::read_plain(&path)? {
-                    return self.read_worker(&path, name, &text).map(Some);
-                }
-            }
-            if let Some(definition) = self.project.front.worker.get(name) {
-                let origin = self.root.clone().unwrap_or_default().join("aivm.toml").display().to_string();
-                return Ok(Some(Known { loaded: definition.clone().into(), origin }));
-            }
             if let Some(known) = self.seeded(name)? {
                 return Ok(Some(known));
             }
@@ -191,6 +191,10 @@ impl Library for Files {
 
     fn own_names(&self, file: &str) -> Vec<String> {
         Files::own_names(self, file)
+    }
+
+    fn beside(&self, file: &str, name: &str) -> Result<Option<String>, LibraryError> {
+        project::read_plain(&folder(file).join(name))
     }
 
     fn hidden(&self, file: &str, name: &str) -> Option<String> {

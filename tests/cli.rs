@@ -47,6 +47,8 @@ mod plugin;
 mod portable;
 #[path = "cli/resume.rs"]
 mod resume;
+#[path = "cli/saga.rs"]
+mod saga;
 #[cfg(target_os = "linux")]
 #[path = "cli/sandbox.rs"]
 mod sandbox;

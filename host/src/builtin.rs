@@ -8,6 +8,7 @@
 mod assert;
 pub(crate) mod beneath;
 mod buffer;
+mod capability;
 mod choose;
 mod clean;
 mod condition;
@@ -18,6 +19,7 @@ mod effects;
 mod encode;
 mod enrich;
 mod extract;
+mod fail;
 mod failure;
 mod files;
 mod fit;
@@ -43,6 +45,7 @@ mod setting;
 mod sleep;
 mod sort;
 mod split;
+mod state;
 mod stats;
 mod table;
 mod take;
@@ -171,12 +174,32 @@ pub fn values_at<'v>(value: &'v serde_json::Value, place: &str) -> Vec<&'v serde
     path::Place::parse(place).all(value)
 }
 
+/// Those that change files, and keep what they find: `restore` takes it back.
+const CHANGE_FILES: [&str; 13] = [
+    "edit-file",
+    "io.fs.copy",
+    "io.fs.delete",
+    "io.fs.make_dir",
+    "io.fs.move",
+    "io.fs.write_bytes",
+    "io.fs.write_file",
+    "mkdir",
+    "move",
+    "remove",
+    "save",
+    "write",
+    "write-file",
+];
+
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 54] = [
+static BUILTINS: [Builtin; 77] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
     count::BUILTIN,
+    capability::data::GET,
+    capability::data::PARSE,
+    capability::data::STRINGIFY,
     encode::DECODE,
     dedupe::BUILTIN,
     diff::BUILTIN,
@@ -184,15 +207,30 @@ static BUILTINS: [Builtin; 54] = [
     encode::ENCODE,
     enrich::BUILTIN,
     extract::BUILTIN,
+    fail::FAIL,
     fit::BUILTIN,
     memory::FORGET,
     format::BUILTIN,
     members::GET,
     hash::BUILTIN,
+    state::INITIAL_STATE,
+    state::INPUTS,
+    capability::fs::COPY,
+    capability::fs::DELETE,
+    capability::fs::EXISTS,
+    capability::fs::HASH,
+    capability::fs::LIST,
+    capability::fs::MAKE,
+    capability::fs::MOVE,
+    capability::fs::READ,
+    capability::fs::WRITE_BYTES,
+    capability::fs::WRITE,
     json::BUILTIN,
     tools::LIST_FILES,
     match_regex::BUILTIN,
     merge::BUILTIN,
+    state::MERGE_STATE,
+    state::MERGE_STATES,
     effects::MKDIR,
     effects::MOVE,
     memory::NEIGHBOURS,
@@ -219,8 +257,13 @@ static BUILTINS: [Builtin; 54] = [
     sort::BUILTIN,
     split::BUILTIN,
     stats::BUILTIN,
+    capability::GET_ENV_VAR,
+    capability::GET_OS,
     take::BUILTIN,
     template::BUILTIN,
+    capability::data::MATCH,
+    capability::data::RENDER,
+    fail::UNBOUND,
     tools::UNDO,
     validate::BUILTIN,
     choose::VOTE,
@@ -261,10 +304,9 @@ impl Builtin {
 
     /// The built-in that takes back what a call did, when it is not told otherwise.
     pub fn undo(&self) -> Option<&'static str> {
-        let changes_files = ["edit-file", "mkdir", "move", "remove", "save", "write", "write-file"];
         match use_of(self.name) {
             Some(does) => does.writes.then_some(memory::RESTORE.name),
-            None => changes_files.contains(&self.name).then_some(effects::RESTORE.name),
+            None => CHANGE_FILES.contains(&self.name).then_some(effects::RESTORE.name),
         }
     }
 

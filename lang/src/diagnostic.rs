@@ -128,6 +128,10 @@ codes! {
     StepDoesNothing "E1005" Error "a step does nothing, or two things"
     StepTwice "E1006" Error "two steps have one name"
     OnlyRecorded "E1007" Warning "a key that is recorded, and nothing is held to"
+    NoYaml "E1020" Error "the file is no YAML"
+    Saga "E1021" Error "a key or value of a saga is not valid"
+    Unbound "E1022" Warning "a capability that nothing is bound to"
+    Denied "E1023" Warning "a step that the policy denies"
 }
 
 impl fmt::Display for Code {

@@ -45,6 +45,11 @@ pub trait Library {
         self.names(file)
     }
 
+    /// The text of a plain file that stands beside this one.
+    fn beside(&self, _file: &str, _name: &str) -> Result<Option<String>, LibraryError> {
+        Ok(None)
+    }
+
     /// The worker of this name that is not found, because a program of the same name is: where it is defined.
     fn hidden(&self, _file: &str, _name: &str) -> Option<String> {
         None

@@ -104,6 +104,14 @@ pub enum Failure {
         /// What, why, and the way out.
         reason: String,
     },
+    /// What somebody wrote down for this case, or what a step says of itself.
+    #[error("{reason}")]
+    Told {
+        /// Its code.
+        code: &'static str,
+        /// As it was written down.
+        reason: String,
+    },
     /// What was kept aside is not what it was.
     #[error("what was kept in {path} {reason}")]
     Damaged {
@@ -132,7 +140,7 @@ impl Failure {
             Failure::Cancelled => "E0731",
             Failure::Changed { .. } => "E0743",
             Failure::NotKept(_) => "E0744",
-            Failure::Memory { code, .. } => code,
+            Failure::Memory { code, .. } | Failure::Told { code, .. } => code,
             Failure::Damaged { .. } => "E0745",
         }
     }

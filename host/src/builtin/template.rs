@@ -69,13 +69,11 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
 }
 
 /// A text with these values filled in.
-#[cfg(feature = "models")]
 pub fn render(text: &str, vars: &serde_json::Value) -> Result<String, String> {
     render_with(text, vars, |_| {})
 }
 
 /// A text with these values filled in; `prepare` says how they are written, or adds functions.
-#[cfg(feature = "http")]
 pub fn render_with(
     text: &str,
     vars: &serde_json::Value,

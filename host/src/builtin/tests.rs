@@ -7,6 +7,7 @@ mod files;
 mod items;
 #[cfg(feature = "memory")]
 mod memory;
+mod state;
 mod text;
 
 use super::*;

@@ -56,10 +56,10 @@ fn check(with: &Options<'_>) -> Result<(), Failure> {
 }
 
 /// What a call is asked for: the members of a JSON object; a text is the member that matters most.
-struct Asked(Map<String, Value>);
+pub(super) struct Asked(Map<String, Value>);
 
 impl Asked {
-    fn of(call: &Call<'_>, first: &str) -> Result<Asked, Failure> {
+    pub(super) fn of(call: &Call<'_>, first: &str) -> Result<Asked, Failure> {
         if !media::is_json(call.input.media_type) {
             return Ok(Asked(Map::from_iter([(first.to_owned(), json!(call.text()?.trim()))])));
         }
@@ -69,7 +69,7 @@ impl Asked {
         }
     }
 
-    fn maybe(&self, name: &str) -> Result<Option<&str>, Failure> {
+    pub(super) fn maybe(&self, name: &str) -> Result<Option<&str>, Failure> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
@@ -77,7 +77,7 @@ impl Asked {
         }
     }
 
-    fn text(&self, name: &str) -> Result<&str, Failure> {
+    pub(super) fn text(&self, name: &str) -> Result<&str, Failure> {
         self.maybe(name)?.ok_or_else(|| Failure::Unreadable(format!("the input has no `{name}`")))
     }
 
@@ -89,6 +89,22 @@ impl Asked {
                 None => Err(Failure::Unreadable(format!("`{name}` is not a whole number"))),
             },
         }
+    }
+
+    pub(super) fn flag(&self, name: &str, preset: bool) -> Result<bool, Failure> {
+        match self.0.get(name) {
+            None | Some(Value::Null) => Ok(preset),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(_) => Err(Failure::Unreadable(format!("`{name}` is neither true nor false"))),
+        }
+    }
+
+    pub(super) fn maybe_value(&self, name: &str) -> Option<&Value> {
+        self.0.get(name)
+    }
+
+    pub(super) fn value(&self, name: &str) -> Result<&Value, Failure> {
+        self.maybe_value(name).ok_or_else(|| Failure::Unreadable(format!("the input has no `{name}`")))
     }
 }
 

@@ -1,0 +1,234 @@
+//! Policies: who may do what. Everything about a step is known before it runs, so a policy is judged when the file is compiled.
+
+use super::read::only_recorded;
+use super::spec::Risk;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::tables::{Tables, Value};
+use serde::Deserialize;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// What may be done, the mildest first: of several judges the strictest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(super) enum Decision {
+    Allow,
+    #[serde(alias = "REQUIRES_APPROVAL", alias = "APPROVAL")]
+    RequireApproval,
+    Deny,
+}
+
+/// Rules in the order in which they are tried.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Policy {
+    rules: Vec<Rule>,
+    /// When none fits.
+    default: Decision,
+}
+
+/// One rule: a pattern ends in `*` or is a whole name.
+#[derive(Clone, Debug, PartialEq)]
+struct Rule {
+    principal: String,
+    capability: String,
+    risk: Option<Risk>,
+    /// Where it does not count.
+    but_in: Vec<String>,
+    decision: Decision,
+}
+
+/// What a policy is asked about.
+pub(super) struct Request<'r> {
+    /// Everybody on whose behalf it is: the owner, and the agent of the step.
+    pub principals: &'r [String],
+    pub capability: &'r str,
+    pub risk: Risk,
+    /// Where it would be done: `dev`, `staging`, `prod`.
+    pub environment: &'r str,
+}
+
+impl Policy {
+    /// The first rule that fits decides. What is risky needs a person, even where a rule allows it.
+    pub fn judge(&self, request: &Request) -> Decision {
+        let fits = |rule: &&Rule| {
+            // `*` fits nobody in particular, too.
+            (rule.principal == "*" || request.principals.iter().any(|principal| matches(&rule.principal, principal)))
+                && matches(&rule.capability, request.capability)
+                && rule.risk.is_none_or(|risk| risk == request.risk)
+                && rule.but_in.iter().all(|environment| environment != request.environment)
+        };
+        match self.rules.iter().find(fits).map(|rule| rule.decision) {
+            Some(Decision::Allow) if request.risk.asks() => Decision::RequireApproval,
+            Some(decision) => decision,
+            None => self.default,
+        }
+    }
+}
+
+fn matches(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => pattern == name,
+    }
+}
+
+/// The three shapes of a rule, and what a schema's step of `policy` says, in one table.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Written {
+    name: Option<String>,
+    description: Option<String>,
+    principal: Option<Spanned<String>>,
+    capability: Option<String>,
+    capabilities: Vec<String>,
+    risk_level: Option<Risk>,
+    when: When,
+    #[serde(alias = "action")]
+    decision: Option<Decision>,
+    agent_name: Option<String>,
+    allowed_capabilities: Vec<String>,
+    denied_capabilities: Vec<String>,
+    requires_approval_for: Vec<String>,
+    allowed_environments: Vec<String>,
+    max_retries: Option<Spanned<u32>>,
+    timeout_seconds: Option<Spanned<f64>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct When {
+    capability: Option<String>,
+    risk_level: Option<Risk>,
+}
+
+/// A list of rules, or a table of rules and a `default`.
+pub(super) fn read(tables: &mut Tables, warnings: &mut Vec<Diagnostic>, value: Value) -> Option<Policy> {
+    let span = value.span();
+    let mut policy = Policy { rules: Vec::new(), default: Decision::Deny };
+    match value.into_inner() {
+        DeValue::Array(rules) => read_rules(tables, warnings, &mut policy, rules.into_iter()),
+        DeValue::Table(table) => read_table(tables, warnings, &mut policy, table),
+        _ => {
+            tables.wrong(span, "a policy is a list of rules, or a table with `rules` and `default`".to_owned());
+            return None;
+        }
+    }
+    Some(policy)
+}
+
+fn read_table(tables: &mut Tables, warnings: &mut Vec<Diagnostic>, policy: &mut Policy, table: DeTable) {
+    for (key, value) in table {
+        let span = value.span();
+        match (key.get_ref().as_ref(), value.into_inner()) {
+            ("rules" | "policies" | "policy", DeValue::Array(rules)) => {
+                read_rules(tables, warnings, policy, rules.into_iter());
+            }
+            ("default", DeValue::String(word)) => match word.as_ref() {
+                "DENY" => policy.default = Decision::Deny,
+                "ALLOW" => policy.default = Decision::Allow,
+                "REQUIRE_APPROVAL" => policy.default = Decision::RequireApproval,
+                _ => tables.wrong(span, "`default` is `DENY`, `REQUIRE_APPROVAL` or `ALLOW`".to_owned()),
+            },
+            ("version" | "name" | "description", _) => {}
+            (other, _) => {
+                tables.unknown(key.span(), "a policy", other, &["rules", "default", "version", "description"])
+            }
+        }
+    }
+}
+
+fn read_rules<'v>(
+    tables: &mut Tables,
+    warnings: &mut Vec<Diagnostic>,
+    policy: &mut Policy,
+    rules: impl Iterator<Item = Value<'v>>,
+) {
+    for rule in rules {
+        let span = rule.span();
+        let Some(written) = tables.table::<Written>("a rule", rule) else { continue };
+        match (&written.agent_name, &written.principal) {
+            (Some(_), None) => policy.rules.extend(of_an_agent(tables, warnings, &written)),
+            (None, Some(_)) => policy.rules.extend(of_a_principal(tables, warnings, written, span)),
+            _ => tables.wrong(span, "a rule is for a `principal`, or for an `agent_name`".to_owned()),
+        }
+    }
+}
+
+fn of_a_principal(
+    tables: &mut Tables,
+    warnings: &mut Vec<Diagnostic>,
+    written: Written,
+    span: Range<usize>,
+) -> Vec<Rule> {
+    let Some(decision) = written.decision else {
+        tables.wrong(span, "a rule has a `decision`: `ALLOW`, `REQUIRE_APPROVAL` or `DENY`".to_owned());
+        return Vec::new();
+    };
+    let principal = written.principal.map_or_else(String::new, |principal| {
+        if principal.get_ref().starts_with("role:") {
+            let what = format!("the rule for `{}`, because nobody here has a role,", principal.get_ref());
+            warnings.push(only_recorded(tables.span(principal.span()), &what));
+        }
+        principal.into_inner()
+    });
+    let mut capabilities: Vec<String> =
+        written.capability.into_iter().chain(written.when.capability).chain(written.capabilities).collect();
+    if capabilities.is_empty() {
+        capabilities.push("*".to_owned());
+    }
+    for pattern in capabilities.iter().chain([&principal]) {
+        if pattern.strip_suffix('*').unwrap_or(pattern).contains('*') {
+            let message = format!("`{pattern}`: a `*` stands at the end, or alone");
+            tables.wrong(span.clone(), message);
+        }
+    }
+    let risk = written.risk_level.or(written.when.risk_level);
+    let rule = |capability| Rule { principal: principal.clone(), capability, risk, but_in: Vec::new(), decision };
+    capabilities.into_iter().map(rule).collect()
+}
+
+/// What the schema writes for an agent, as rules: where it may not be at all, what is denied, what needs a person, and what is
+/// allowed; where something is allowed, everything else is not.
+fn of_an_agent(tables: &Tables, warnings: &mut Vec<Diagnostic>, written: &Written) -> Vec<Rule> {
+    let places = [
+        ("max_retries", written.max_retries.as_ref().map(Spanned::span)),
+        ("timeout_seconds", written.timeout_seconds.as_ref().map(Spanned::span)),
+    ];
+    for (key, span) in places {
+        warnings.extend(span.map(|span| only_recorded(tables.span(span), &format!("`{key}` of a rule"))));
+    }
+    let principal = format!("agent:{}", written.agent_name.as_deref().unwrap_or_default());
+    let rules = |capabilities: &[String], decision| {
+        let rule = |capability: &String| Rule {
+            principal: principal.clone(),
+            capability: capability.clone(),
+            risk: None,
+            but_in: Vec::new(),
+            decision,
+        };
+        capabilities.iter().map(rule).collect::<Vec<_>>()
+    };
+    let everything = ["*".to_owned()];
+    let mut all = match written.allowed_environments.is_empty() {
+        true => Vec::new(),
+        false => rules(&everything, Decision::Deny),
+    };
+    all.iter_mut().for_each(|rule| rule.but_in.clone_from(&written.allowed_environments));
+    all.extend(rules(&written.denied_capabilities, Decision::Deny));
+    all.extend(rules(&written.requires_approval_for, Decision::RequireApproval));
+    all.extend(rules(&written.allowed_capabilities, Decision::Allow));
+    let rest = if written.allowed_capabilities.is_empty() { Decision::Allow } else { Decision::Deny };
+    all.extend(rules(&everything, rest));
+    all
+}
+
+/// The policy of a text, which stands in a file of its own.
+pub(super) fn of_text(text: &str) -> Result<(Policy, Vec<Diagnostic>), Vec<Diagnostic>> {
+    let document = super::yaml::read(text).map_err(|error| vec![error])?;
+    let (mut tables, mut warnings) = (Tables::new(Code::Saga, 0), Vec::new());
+    match read(&mut tables, &mut warnings, document) {
+        Some(policy) if tables.errors.is_empty() => Ok((policy, warnings)),
+        _ => Err(tables.errors),
+    }
+}

@@ -1,0 +1,382 @@
+//! The page of a saga: a definition for each step, and one switch that calls them in their order.
+
+use super::order::order;
+use super::policy::{Decision, Policy, Request};
+use super::read::{Reader, only_recorded};
+use super::spec::{Compensation, Kind, Named, Saga, Values};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::library::Library;
+use crate::span::Span;
+use crate::workflow::page::{Page, Writer};
+use aivm_schema::unit::Milliseconds;
+use aivm_schema::worker::{Does, MockEntry, WorkerDefinition};
+use call::Called;
+use rustc_hash::FxHashMap;
+use serde_json::json;
+use toml::Spanned;
+
+mod call;
+
+/// The workers that pages call by their own names: no step is called so.
+const OWN: [&str; 8] = ["inputs", "merge-state", "merge-states", "initial-state", "approve", "reject", "keep", "begin"];
+/// The longest limit, in seconds.
+const MOST_SECONDS: f64 = 1e9;
+
+/// The page; what is wrong is told to the reader, and the page is then not to be used.
+pub(super) fn page(reader: &mut Reader, saga: &Saga, policies: &[&Policy], file: &str, library: &dyn Library) -> Page {
+    let mut writer = Writer::default();
+    OWN.iter().for_each(|word| writer.reserve(word));
+    let mut author = Author {
+        reader,
+        saga,
+        policies,
+        file,
+        library,
+        writer,
+        words: FxHashMap::default(),
+        called: FxHashMap::default(),
+        decides: false,
+    };
+    author.reserve(&saga.steps);
+    author.name(&saga.steps);
+    author.program();
+    for warning in std::mem::take(&mut author.reader.warnings) {
+        author.writer.warn(warning);
+    }
+    author.writer.finish()
+}
+
+/// Writes definitions one after the other, and says how each is called.
+struct Author<'a> {
+    reader: &'a mut Reader,
+    saga: &'a Saga,
+    policies: &'a [&'a Policy],
+    file: &'a str,
+    library: &'a dyn Library,
+    writer: Writer,
+    /// The word of each step.
+    words: FxHashMap<&'a str, String>,
+    /// Whom each capability calls.
+    called: FxHashMap<String, Called>,
+    /// Is it written down what a person's decision leads to?
+    decides: bool,
+}
+
+impl<'a> Author<'a> {
+    /// What steps call by a single word, they are not called themselves.
+    fn reserve(&mut self, steps: &'a [Named]) {
+        for step in steps {
+            let compensation = step.step.compensation.as_ref().and_then(|undo| undo.capability.as_ref());
+            for name in step.step.capability.iter().chain(compensation) {
+                self.writer.reserve(name.get_ref());
+            }
+            self.reserve(&step.steps);
+        }
+    }
+
+    fn name(&mut self, steps: &'a [Named]) {
+        for step in steps {
+            let word = self.writer.word(&step.name);
+            self.words.insert(&step.name, word);
+            self.name(&step.steps);
+        }
+    }
+
+    fn program(&mut self) {
+        let saga = self.saga;
+        self.put(&format!("; {}\n", one_line(&saga.name)), saga.span);
+        for line in &saga.about {
+            self.put(&format!("; {}\n", one_line(line)), saga.span);
+        }
+        let mut lines = vec![self.beginning()];
+        lines.extend(self.in_order(&saga.steps));
+        if !saga.rolls_back {
+            self.put("keep <= ()\n\n", saga.span);
+        }
+        let limit = self.limit(saga.limit_seconds.as_ref());
+        let label = self.writer.word(&saga.name);
+        self.put(&format!("out <= (\n    switch[{label}]{limit} <= (\n"), saga.span);
+        for (line, span) in lines {
+            self.put(&format!("        {line}\n"), span);
+        }
+        self.put("    )\n) <= in\n", saga.span);
+    }
+
+    /// The lines that call these steps one after the other.
+    fn in_order(&mut self, steps: &'a [Named]) -> Vec<(String, Span)> {
+        let groups = order(self.reader, steps);
+        let mut lines = Vec::new();
+        for group in groups {
+            lines.push(match group.as_slice() {
+                [one] => (self.step(one), one.span),
+                several => {
+                    let first = several.first().map(|step| step.span).unwrap_or_default();
+                    let word = self.writer.word("together");
+                    self.fan(&word, several, first);
+                    (format!("{word} => next"), first)
+                }
+            });
+        }
+        lines
+    }
+
+    /// The state to begin with; and what is done last when all is taken back, because it was done first.
+    fn beginning(&mut self) -> (String, Span) {
+        let saga = self.saga;
+        if !saga.initial_state.is_empty() {
+            let state = json!(saga.initial_state);
+            self.builtin("initial-state", "initial-state", [("state", state)], saga.span);
+        }
+        if saga.last.is_empty() || !saga.rolls_back {
+            return ("initial-state => next".to_owned(), saga.span);
+        }
+        let mut lines = Vec::new();
+        for (nth, undo) in saga.last.iter().enumerate() {
+            let word = self.writer.word(&format!("last-{}", nth + 1));
+            if let Some((capability, inputs)) = self.compensating(undo) {
+                self.undoer(&word, capability, inputs);
+                lines.push(format!("        [{word} <= in] => next | continue\n"));
+            }
+        }
+        let all = self.writer.word("last");
+        self.put(&format!("{all} <= (\n    switch <= (\n{}    )\n)\n\n", lines.concat()), saga.span);
+        self.put("begin <= (\n    switch <= (\n        initial-state => next\n    )\n)\n\n", saga.span);
+        (format!("begin ~ {all} => next"), saga.span)
+    }
+
+    /// Writes what a step needs. Returns the line that calls it.
+    fn step(&mut self, named: &'a Named) -> String {
+        let step = &named.step;
+        let word = self.words.get(named.name.as_str()).cloned().unwrap_or_default();
+        let mut guards = Vec::new();
+        if let Some(condition) = &step.condition {
+            let when = self.writer.word(&format!("{}-when", named.name));
+            self.builtin(&when, "when", [("that", json!(condition.get_ref()))], self.span(condition));
+            guards.push(format!("{when} => continue | send"));
+        } else if step.step_type == Kind::Condition {
+            self.wrong(Code::Saga, named, "a step of type CONDITION has a `condition`");
+        }
+        match self.judge(named) {
+            Decision::Allow => {}
+            Decision::RequireApproval => {
+                let asks = self.writer.word(&format!("approve-{}", named.name));
+                let capability = step.capability.as_ref().map_or("", |capability| capability.get_ref());
+                self.approval(&asks, named, &format!("May `{}` call {capability}?", named.name));
+                guards.push(format!("{asks} => next"));
+            }
+            Decision::Deny => return self.denied(&word, named),
+        }
+        if guards.is_empty() && step.step_type != Kind::Condition {
+            return self.core(&word, named);
+        }
+        let lines = match step.step_type {
+            Kind::Condition if !named.steps.is_empty() => {
+                self.in_order(&named.steps).into_iter().map(|(line, _)| line).collect()
+            }
+            _ => {
+                let core = self.writer.word(&format!("do-{}", named.name));
+                vec![self.core(&core, named)]
+            }
+        };
+        let lines: String = guards.iter().chain(&lines).map(|line| format!("        {line}\n")).collect();
+        self.put(&format!("{word} <= (\n    switch <= (\n{lines}    )\n)\n\n"), named.span);
+        format!("{word} => next")
+    }
+
+    /// What a step does, without what has to hold first.
+    fn core(&mut self, word: &str, named: &'a Named) -> String {
+        let step = &named.step;
+        if !step.description.is_empty() {
+            self.put(&format!("; {}\n", one_line(&step.description)), named.span);
+        }
+        let asks = step.capability.as_ref().is_some_and(|capability| capability.get_ref() == "human.approve");
+        match (step.step_type, &step.capability) {
+            (Kind::HumanApproval, _) | (Kind::Action, Some(_)) if asks || step.step_type == Kind::HumanApproval => {
+                // A template is filled in among the inputs, which are shown below the question.
+                let message = step.inputs.get("message").and_then(|message| message.as_str());
+                let message = message.filter(|message| !message.contains("{{"));
+                let question = message.map_or_else(|| format!("May it go on at `{}`?", named.name), str::to_owned);
+                self.approval(word, named, &question);
+                format!("{word} => next")
+            }
+            (Kind::Parallel, None) if !named.steps.is_empty() => {
+                if let Some(waits) = named.steps.iter().find(|inner| !inner.step.depends_on.is_empty()) {
+                    self.wrong(
+                        Code::Saga,
+                        waits,
+                        "steps of a PARALLEL step run at the same time: none depends on another",
+                    );
+                }
+                let steps: Vec<&Named> = named.steps.iter().collect();
+                self.fan(word, &steps, named.span);
+                format!("{word} => next")
+            }
+            (_, Some(capability)) if named.steps.is_empty() => self.action(word, named, capability),
+            (_, Some(_)) => {
+                self.wrong(Code::StepDoesNothing, named, "a step has a `capability` or `steps`, not both");
+                String::new()
+            }
+            (_, None) => {
+                self.wrong(Code::StepDoesNothing, named, "this step has nothing to do: give it a `capability`");
+                String::new()
+            }
+        }
+    }
+
+    /// Several steps at the same time: each begins with the state that all begin with, and what each changed is merged.
+    fn fan(&mut self, word: &str, steps: &[&'a Named], span: Span) {
+        let lines: Vec<(String, Span)> = steps.iter().map(|step| (self.step(step), step.span)).collect();
+        self.put(&format!("{word} <= (\n    join[{word}] <= (\n"), span);
+        for (line, span) in lines {
+            self.put(&format!("        {line}\n"), span);
+        }
+        self.put(
+            &format!("    ) <= switch <= (\n        [merge-states <= in, {word}.out] => next\n    )\n)\n\n"),
+            span,
+        );
+    }
+
+    /// A step that calls a capability.
+    fn action(&mut self, word: &str, named: &'a Named, capability: &Spanned<String>) -> String {
+        let step = &named.step;
+        let called = self.call(capability, Some(&step.inputs), &named.name);
+        let inputs = self.inputs(&named.name, &step.inputs, named.span);
+        let limit = self.limit(step.timeout_seconds.as_ref());
+        let keep = if called.undoes_itself && !self.saga.rolls_back { " ~ keep" } else { "" };
+        let merge = self.merging(word, &named.name, named.span);
+        self.put(&format!("{word} <= (\n    switch[{word}] <= (\n        {inputs} => next\n"), named.span);
+        self.put(&format!("        {}{limit}{keep} => next\n", called.word), self.span(capability));
+        self.put(
+            &format!("    ) <= switch <= (\n        [{merge} <= in, {word}.out] => next\n    )\n)\n\n"),
+            named.span,
+        );
+        let undo = match self.compensation(named) {
+            Some((undo, inputs)) if !called.undoes_itself => {
+                let undoer = self.writer.word(&format!("undo-{}", named.name));
+                self.undoer(&undoer, undo, inputs);
+                format!(" ~ {undoer}")
+            }
+            Some((undo, _)) => {
+                let what = format!(
+                    "the compensation of `{}`, because `{}` is taken back exactly by itself,",
+                    named.name,
+                    capability.get_ref()
+                );
+                self.reader.warnings.push(only_recorded(self.span(undo), &what));
+                String::new()
+            }
+            None => String::new(),
+        };
+        let retry = match step.max_retries.as_ref().map(Spanned::get_ref) {
+            Some(attempts @ 2..) => format!(" | retry * {}", (attempts - 1).min(u32::from(u16::MAX))),
+            _ => String::new(),
+        };
+        format!("{word}{undo} => next{retry}")
+    }
+
+    /// Asks a person. What they decide about are the inputs, filled in; a "no" is a failure, so everything is taken back.
+    fn approval(&mut self, word: &str, named: &'a Named, question: &str) {
+        let step = &named.step;
+        let inputs = self.inputs(word, &step.inputs, named.span);
+        let asks = self.writer.word(&format!("{word}-asks"));
+        let risk = step.risk_level.unwrap_or_default().word();
+        let mut human = WorkerDefinition::new(Does::Human(format!("{} (risk: {risk})", question.trim())));
+        human.mock = Some(vec![MockEntry::Verdict("approve".to_owned())]);
+        if let Some(config) = &step.approval_config {
+            let seconds = ["timeout_seconds", "timeout"].iter().find_map(|key| config.get_ref().get(*key)?.as_f64());
+            human.timeout = seconds.filter(|seconds| (0.001..MOST_SECONDS).contains(seconds)).map(milliseconds);
+            if config.get_ref().keys().any(|key| !key.starts_with("timeout")) {
+                let what = format!("`approval_config` of `{}`, but for its timeout,", named.name);
+                self.reader.warnings.push(only_recorded(self.span(config), &what));
+            }
+        }
+        if step.inputs.contains_key("webhook_url") {
+            let warning = only_recorded(named.span, &format!("`webhook_url` of `{}`", named.name));
+            self.reader.warnings.push(warning.help("who waits for an answer is told at AIVM_APPROVAL_WEBHOOK"));
+        }
+        self.writer.worker(&asks, &human, named.span);
+        self.decisions();
+        let merge = self.merging(word, &named.name, named.span);
+        // Whatever goes wrong with a question is a "no": a failure takes the first jump.
+        let late = if human.timeout.is_some() { " | timeout" } else { "" };
+        let text = format!(
+            "{word} <= (\n    switch[{word}] <= (\n        {inputs} => next\n        {asks} => [{word}.reject.jump] | [{word}.approve.jump]{late}\n        \
+             reject => next\n        approve => next\n    ) <= switch <= (\n        [{merge} <= in, {word}.out] => next\n    )\n)\n\n"
+        );
+        self.put(&text, named.span);
+    }
+
+    /// What the policies say to a step.
+    fn judge(&self, named: &Named) -> Decision {
+        let step = &named.step;
+        let Some(capability) = &step.capability else { return Decision::Allow };
+        let risk = step.risk_level.unwrap_or_default();
+        if self.policies.is_empty() {
+            return if risk.asks() { Decision::RequireApproval } else { Decision::Allow };
+        }
+        let principals = self.principals(named);
+        let environment = &self.saga.environment;
+        let request = Request { principals: &principals, capability: capability.get_ref(), risk, environment };
+        self.policies.iter().map(|policy| policy.judge(&request)).max().unwrap_or(Decision::Allow)
+    }
+
+    /// On whose behalf a step is, as rules may name them.
+    fn principals(&self, named: &Named) -> Vec<String> {
+        let agent = named.step.agent_name.as_deref();
+        let owner = self.saga.owner.as_deref();
+        let both = [(agent, "agent:"), (owner, "user:")];
+        both.iter()
+            .filter_map(|(name, kind)| Some([format!("{kind}{}", (*name)?), (*name)?.to_owned()]))
+            .flatten()
+            .collect()
+    }
+
+    /// A step that the policy denies fails when it is reached.
+    fn denied(&mut self, word: &str, named: &Named) -> String {
+        let capability = named.step.capability.as_ref().map_or("", |capability| capability.get_ref());
+        let principals = self.principals(named);
+        let principal = principals.first().map_or("nobody in particular", String::as_str);
+        let reason = format!("Policy denied: {principal} lacks permission for {capability}");
+        let warning = Diagnostic::new(Code::Denied, named.span, format!("`{}`: {reason}", named.name));
+        self.reader.warnings.push(
+            warning
+                .reason("the first rule that fits decides, and where none fits the policy's default; unless set, that is DENY")
+                .help(format!("allow it in the policy: `{{ principal: \"{principal}\", capability: \"{capability}\", decision: ALLOW }}`")),
+        );
+        self.builtin(word, "fail", [("code", json!("E1091")), ("reason", json!(reason))], named.span);
+        format!("{word} => next")
+    }
+
+    /// Why a key cannot be used where it stands.
+    fn wrong(&mut self, code: Code, named: &Named, why: &str) {
+        let message = format!("step `{}`: {why}", named.name);
+        self.reader.tables.report(Diagnostic::new(code, named.span, message));
+    }
+
+    fn span<T>(&self, value: &Spanned<T>) -> Span {
+        self.reader.tables.span(value.span())
+    }
+
+    fn put(&mut self, text: &str, span: Span) {
+        self.writer.put(text, span);
+    }
+
+    /// `<30s>`, or nothing.
+    fn limit(&mut self, seconds: Option<&Spanned<f64>>) -> String {
+        let Some(written) = seconds else { return String::new() };
+        let seconds = *written.get_ref();
+        if !(0.001..MOST_SECONDS).contains(&seconds) {
+            self.reader.tables.wrong(written.span(), format!("`{seconds}` is no number of seconds that can pass"));
+            return String::new();
+        }
+        format!("<{}>", milliseconds(seconds))
+    }
+}
+
+fn milliseconds(seconds: f64) -> Milliseconds {
+    Milliseconds((seconds * 1000.0).round() as u64)
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,205 @@
+//! Whom steps call: what a capability is bound to, what it is given, and who takes it back.
+
+use super::*;
+use crate::library::{Found, LibraryError};
+use aivm_schema::limits;
+use aivm_schema::word::{is_reserved, is_word};
+use aivm_schema::worker::Run;
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// The capability that runs a program. It is no worker: what is run stands in the page, and no template is part of it.
+const RUN: &str = "sys.exec.run";
+/// The programs that it may run.
+const MAY_RUN: [&str; 14] =
+    ["ls", "cat", "echo", "pwd", "whoami", "git", "python", "node", "npm", "grep", "find", "wc", "head", "tail"];
+
+/// Whom a capability calls.
+#[derive(Clone, Debug)]
+pub(super) struct Called {
+    /// Its word in the page.
+    pub word: String,
+    /// Is what it did taken back exactly, without being told how?
+    pub undoes_itself: bool,
+}
+
+impl<'a> Author<'a> {
+    /// Whom this capability calls. `inputs` and `of` are the step's: a program that is run is one for each step.
+    pub(super) fn call(&mut self, capability: &Spanned<String>, inputs: Option<&Values>, of: &str) -> Called {
+        let name = capability.get_ref();
+        if let Some(known) = self.called.get(name) {
+            return known.clone();
+        }
+        let called = match self.library.find(self.file, name) {
+            Ok(Some(Found::Worker(worker))) => self.bound(name, &worker, self.span(capability)),
+            Ok(Some(Found::Program { .. })) => Called { word: name.clone(), undoes_itself: false },
+            Ok(None) if name == RUN => return self.run(capability, inputs, of),
+            Ok(None) => self.unbound(capability),
+            Err(error) => self.unusable(capability, &error),
+        };
+        self.called.insert(name.clone(), called.clone());
+        called
+    }
+
+    fn bound(&mut self, name: &str, worker: &WorkerDefinition, span: Span) -> Called {
+        let undoes_itself = self.library.undoer(worker).is_some();
+        let is_path = name.len() <= limits::WORD && name.split('.').all(|word| is_word(word) && !is_reserved(word));
+        if is_path {
+            return Called { word: name.to_owned(), undoes_itself };
+        }
+        // A word of the language is part of its name: it has another here.
+        let word = self.writer.word(name);
+        self.writer.worker(&word, worker, span);
+        Called { word, undoes_itself }
+    }
+
+    fn unbound(&mut self, capability: &Spanned<String>) -> Called {
+        let (name, span) = (capability.get_ref(), self.span(capability));
+        let warning = Diagnostic::new(Code::Unbound, span, format!("nothing is bound to the capability `{name}`"))
+            .reason("a step that reaches it fails; `--mock` runs without it")
+            .help(format!("define a worker of this name: `workers/{name}.toml` beside the file, or `[worker.\"{name}\"]` in aivm.toml"));
+        self.reader.warnings.push(warning);
+        let word = self.writer.word(name);
+        self.builtin(&word, "unbound", [("capability", json!(name))], span);
+        Called { word, undoes_itself: false }
+    }
+
+    fn unusable(&mut self, capability: &Spanned<String>, error: &LibraryError) -> Called {
+        let name = capability.get_ref();
+        let message = format!("`{name}` cannot be used: {error}");
+        self.reader.tables.report(Diagnostic::new(Code::UnusableFile, self.span(capability), message));
+        Called { word: name.clone(), undoes_itself: false }
+    }
+
+    /// A program and its arguments: no shell, and nothing that a step before could have made up.
+    fn run(&mut self, capability: &Spanned<String>, inputs: Option<&Values>, of: &str) -> Called {
+        let word = self.writer.word(&format!("{of}-run"));
+        match inputs.map_or(Err("it needs a `command`".to_owned()), argv) {
+            Ok(argv) => {
+                let worker = WorkerDefinition::new(Does::Command(Run::Argv(argv)));
+                self.writer.worker(&word, &worker, self.span(capability));
+            }
+            Err(why) => self.reader.tables.wrong(capability.span(), format!("`{RUN}` of `{of}`: {why}")),
+        }
+        Called { word, undoes_itself: false }
+    }
+
+    /// Who fills in the inputs of a step.
+    pub(super) fn inputs(&mut self, of: &str, inputs: &Values, span: Span) -> String {
+        if inputs.is_empty() {
+            return "inputs".to_owned();
+        }
+        let word = self.writer.word(&format!("{of}-inputs"));
+        self.builtin(&word, "inputs", [("inputs", json!(inputs))], span);
+        word
+    }
+
+    /// Who merges what a step returned: its part has the word of the step, unless the name is none.
+    pub(super) fn merging(&mut self, word: &str, name: &str, span: Span) -> String {
+        if word == name {
+            return "merge-state".to_owned();
+        }
+        let merge = self.writer.word(&format!("{word}-state"));
+        self.builtin(&merge, "merge-state", [("step", json!(name))], span);
+        merge
+    }
+
+    /// What takes a step back, if the saga rolls back at all: what it says itself, or a step of type COMPENSATION.
+    pub(super) fn compensation(&mut self, named: &'a Named) -> Option<(&'a Spanned<String>, &'a Values)> {
+        if !self.saga.rolls_back {
+            return None;
+        }
+        if let Some(undo) = &named.step.compensation {
+            return self.compensating(undo);
+        }
+        let of_this = |step: &&Named| {
+            step.step.step_type == Kind::Compensation
+                && step.step.depends_on.iter().any(|name| *name.get_ref() == named.name)
+        };
+        let step = self.saga.steps.iter().find(of_this)?;
+        Some((step.step.capability.as_ref()?, &step.step.inputs))
+    }
+
+    /// The capability that a compensation calls, and what with.
+    pub(super) fn compensating(&mut self, undo: &'a Compensation) -> Option<(&'a Spanned<String>, &'a Values)> {
+        if let Some(capability) = &undo.capability {
+            return Some((capability, &undo.inputs));
+        }
+        let name = undo.step_name.as_ref()?;
+        let is_meant = |step: &&Named| step.step.step_type == Kind::Compensation && step.name == *name.get_ref();
+        let Some(step) = self.saga.steps.iter().find(is_meant) else {
+            let message = format!("no step of type COMPENSATION is called `{}`", name.get_ref());
+            self.reader.unknown_step(Code::UnknownNeed, name, message);
+            return None;
+        };
+        let inputs = if undo.inputs.is_empty() { &step.step.inputs } else { &undo.inputs };
+        Some((step.step.capability.as_ref()?, inputs))
+    }
+
+    /// A definition that is called with the state of the time when a step completed.
+    pub(super) fn undoer(&mut self, word: &str, capability: &Spanned<String>, inputs: &Values) {
+        let span = self.span(capability);
+        let called = self.call(capability, Some(inputs), word);
+        let filled = self.inputs(word, inputs, span);
+        let text = format!(
+            "{word} <= (\n    switch <= (\n        {filled} => next\n        {} => next\n    )\n)\n\n",
+            called.word
+        );
+        self.put(&text, span);
+    }
+
+    /// The steps that a decision of a person leads to, once: going on, and failing.
+    pub(super) fn decisions(&mut self) {
+        if std::mem::replace(&mut self.decides, true) {
+            return;
+        }
+        let reason = json!("Rejected by human approver");
+        self.builtin("reject", "fail", [("code", json!("E1092")), ("reason", reason)], self.saga.span);
+        self.put("approve <= ()\n\n", self.saga.span);
+    }
+
+    /// `[worker.WORD]` with a built-in.
+    pub(super) fn builtin<const N: usize>(&mut self, word: &str, builtin: &str, with: [(&str, Value); N], span: Span) {
+        let mut worker = WorkerDefinition::new(Does::Builtin(builtin.to_owned()));
+        worker.with = BTreeMap::from(with.map(|(key, value)| (key.to_owned(), value)));
+        self.writer.worker(word, &worker, span);
+    }
+}
+
+/// A program that may be run, and its arguments.
+fn argv(inputs: &Values) -> Result<Vec<String>, String> {
+    let mut argv = match inputs.get("command") {
+        Some(Value::String(command)) if inputs.contains_key("args") => vec![command.clone()],
+        // Without a shell, what stands between spaces is an argument, and nothing else means anything.
+        Some(Value::String(command)) => command.split_whitespace().map(str::to_owned).collect(),
+        Some(Value::Array(_)) => texts(inputs.get("command"))?,
+        _ => return Err("it needs a `command`: a program, and its arguments in `args`".to_owned()),
+    };
+    argv.extend(texts(inputs.get("args"))?);
+    if let Some(filled) = argv.iter().find(|argument| argument.contains("{{")) {
+        return Err(format!(
+            "`{filled}`: no template becomes part of a command line; give a worker of your own a `run`"
+        ));
+    }
+    let shell = |argument: &&String| argument.chars().any(|c| "|&;<>$`'\"\\\n".contains(c));
+    if let Some(argument) = argv.iter().find(shell).filter(|_| !inputs.contains_key("args")) {
+        return Err(format!("`{argument}`: there is no shell here; write the arguments one by one in `args`"));
+    }
+    match argv.first() {
+        Some(program) if MAY_RUN.contains(&program.as_str()) => Ok(argv),
+        Some(program) => Err(format!("`{program}` may not be run: only {}", MAY_RUN.join(" "))),
+        None => Err("its `command` is empty".to_owned()),
+    }
+}
+
+fn texts(value: Option<&Value>) -> Result<Vec<String>, String> {
+    let Some(value) = value else { return Ok(Vec::new()) };
+    let list = value.as_array().ok_or("`args` is a list")?;
+    list.iter()
+        .map(|item| match item {
+            Value::String(text) => Ok(text.clone()),
+            Value::Number(number) => Ok(number.to_string()),
+            _ => Err("an argument is a text".to_owned()),
+        })
+        .collect()
+}
