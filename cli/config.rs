@@ -253,7 +253,7 @@ impl Project {
             }
         }
         memory::check(&memory)?;
-        let front = FrontMatter { worker, behaviour, stage, limits };
+        let front = FrontMatter { worker, behaviour, stage, limits, ..FrontMatter::default() };
         let models = Settings { models, provider, price };
         Ok(Project { front, gc, models, secrets, mcp, sandbox, store, memory, sources, root: None })
     }
@@ -507,6 +507,7 @@ fn settings() -> Vec<Setting> {
     limit("limits.calls", limits.calls.map(|n| n.to_string()), "none");
     limit("limits.money", limits.money.map(|n| n.to_string()), "none");
     limit("limits.tokens", limits.tokens.map(|n| n.to_string()), "none");
+    limit("limits.concurrent", limits.concurrent.map(|n| n.to_string()), "none");
     limit("gc.older_than", gc.older_than.map(|age| age.to_string()), "none");
     limit("gc.keep", gc.keep.map(|n| n.to_string()), "none");
     let status: Vec<&str> = gc.status.iter().map(|status| status.word()).collect();

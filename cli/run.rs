@@ -21,15 +21,16 @@ use aivm_schema::journal::RunStarted;
 use aivm_schema::module::{DEBUG, Module, RunLimits, drafts};
 use aivm_schema::worker::{Does, WorkerDefinition};
 use aivm_vm::verify::VerifiedModule;
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 
 mod outcome;
+mod params;
 
 pub use outcome::Outcome;
 pub use outcome::readable_parts;
+pub use params::{params, resolved};
 
 /// The program of `aivm run FILE`, with what there is to say of it.
 pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
@@ -250,26 +251,6 @@ pub fn abandoned(error: &DriverError) -> Option<Exit> {
     }
 }
 
-/// `--param`, by name.
-pub fn params(how: &How) -> Result<BTreeMap<String, String>, Failure> {
-    let mut params = BTreeMap::new();
-    for param in &how.params {
-        let (key, value) = param
-            .split_once('=')
-            .filter(|(key, _)| aivm_schema::word::is_word(key))
-            .ok_or_else(|| Failure::usage("E0806", format!("`--param {param}` is not KEY=VALUE")))?;
-        if let Some(name) = aivm_host::secret::within(value.as_bytes()) {
-            return Err(Failure::usage(
-                "E0963",
-                format!("`--param {key}` holds the secret {name}, and would be kept with the run"),
-            )
-            .help("commands have the variable itself; a header names it by `secret(\"NAME\")`"));
-        }
-        params.insert(key.to_owned(), value.to_owned());
-    }
-    Ok(params)
-}
-
 /// Where commands run.
 pub fn workspace(how: &How) -> Result<PathBuf, Failure> {
     let workspace = how.workspace.clone().map_or_else(std::env::current_dir, Ok);
@@ -282,7 +263,7 @@ pub fn workspace(how: &How) -> Result<PathBuf, Failure> {
 }
 
 fn options(shared: &Shared, how: &How, trace: bool, program: &Program) -> Result<Options, Failure> {
-    let params = params(how)?;
+    let params = resolved(how, program.module.module())?;
     let workspace = workspace(how)?;
     let own = program.module.module().limits;
     let limits = RunLimits {

@@ -13,6 +13,13 @@ struct Module {
   calls @8 :UInt64;
   money @9 :UInt64;
   tokens @10 :UInt64;
+  params @11 :List(Param);
+  concurrent @12 :UInt32;
+}
+
+struct Param {
+  name @0 :Text;
+  definition @1 :Text;
 }
 
 struct Function {

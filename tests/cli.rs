@@ -68,6 +68,8 @@ mod tools;
 mod travel;
 #[path = "cli/workers.rs"]
 mod workers;
+#[path = "cli/workflow.rs"]
+mod workflow;
 
 use serde_json::Value;
 use std::path::Path;

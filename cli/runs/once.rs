@@ -30,7 +30,7 @@ pub fn run(global: &Global, args: &RunArgs, id: &str, program: &Program) -> Resu
             .help(format!("a letter or digit, then letters, digits, `-`, `_` and `.`, at most {MOST}")));
     }
     let input = input::draft(args.how.input.as_deref(), args.how.media_type.as_deref())?;
-    let params = run::params(&args.how)?;
+    let params = run::resolved(&args.how, program.module.module())?;
     let tape = crate::cassette::of(&args.how.tape)?;
     let disk = crate::store::open()?;
     loop {

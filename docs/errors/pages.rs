@@ -303,6 +303,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E1021", include_str!("E1021.md")),
     ("E1022", include_str!("E1022.md")),
     ("E1023", include_str!("E1023.md")),
+    ("E1080", include_str!("E1080.md")),
     ("E1090", include_str!("E1090.md")),
     ("E1091", include_str!("E1091.md")),
     ("E1092", include_str!("E1092.md")),

@@ -134,8 +134,10 @@ impl Costing<'_> {
         let flow = self.flow;
         let stage = flow.stage(id);
         let is_join = stage.kind == StageKind::Join;
+        // Where few calls may be under way at once, the others wait for them.
+        let takes_turns = flow.concurrent.is_some();
         let waits = || stage.elements.iter().any(|element| self.waits(*element, id));
-        let beside = if is_join && !waits() { Cost::beside } else { Cost::plus };
+        let beside = if is_join && !takes_turns && !waits() { Cost::beside } else { Cost::plus };
         let mut sum = Spent { concurrent: is_join, ..Spent::default() };
         for element in &stage.elements {
             sum = sum.with(self.element(*element), beside);
@@ -212,7 +214,9 @@ impl Costing<'_> {
         spent = spent.times(items);
         if step.each {
             // More parts than run at once take turns.
-            let turns = Bound::from(items.known().map(|items| items.div_ceil(aivm_schema::limits::IN_FLIGHT as u64)));
+            let at_once = self.flow.concurrent.map_or(u64::MAX, |most| most.get().into());
+            let at_once = at_once.min(aivm_schema::limits::IN_FLIGHT as u64);
+            let turns = Bound::from(items.known().map(|items| items.div_ceil(at_once)));
             spent.forward.ms = one_after_the_other.times(turns);
             spent.concurrent = true;
         }

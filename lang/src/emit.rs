@@ -63,7 +63,11 @@ impl<'a> Emitter<'a> {
     fn new(flow: &'a Flow) -> Emitter<'a> {
         Emitter {
             flow,
-            module: Module { limits: flow.limits, ..Module::default() },
+            module: Module {
+                limits: flow.limits,
+                concurrent: flow.concurrent.map(|most| u32::from(most.get())),
+                ..Module::default()
+            },
             debug: m::Debug { files: flow.places.files.clone(), ..m::Debug::default() },
             order: Vec::new(),
             functions: FxHashMap::default(),
@@ -374,6 +378,9 @@ impl<'a> Emitter<'a> {
                 definition: serde_json::to_string(&behaviour.definition).unwrap_or_default(),
             })
             .collect();
+        let params = flow.params.iter();
+        let params = params.map(|(name, param)| m::Param { name: name.clone(), definition: param.to_json() });
+        self.module.params = params.collect();
         self.index("behaviours", flow.behaviours.len());
         // No step calls a probe, but whoever resumes the run may; it may have one itself.
         let mut at = 0;

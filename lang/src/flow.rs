@@ -6,6 +6,7 @@
 use crate::span::Span;
 use crate::words::{Word, Words};
 use aivm_schema::module::{KindSet, RunLimits, StageKind};
+use aivm_schema::param::Param;
 use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 
@@ -60,6 +61,10 @@ pub struct Flow {
     pub behaviours: Vec<Behaviour>,
     /// Limits of the whole run, as the front matter sets them, else the project.
     pub limits: RunLimits,
+    /// How many calls may be under way at once, likewise.
+    pub concurrent: Option<std::num::NonZeroU16>,
+    /// What the program asks of whoever starts it, by name.
+    pub params: Vec<(String, Param)>,
     /// Where everything was written.
     pub places: Places,
 }

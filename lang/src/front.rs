@@ -1,6 +1,7 @@
 //! Front matter: the TOML between the two `+++` lines, definitions that belong to one file alone. `aivm.toml` has the same keys.
 
 use aivm_schema::module::RunLimits;
+use aivm_schema::param::Param;
 use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 use serde::Deserialize;
@@ -20,6 +21,8 @@ pub struct FrontMatter {
     pub behaviour: BTreeMap<String, BehaviourDefinition>,
     /// `[stage.LABEL]`.
     pub stage: BTreeMap<String, StageSettings>,
+    /// `[param.NAME]`: what it asks of whoever starts it.
+    pub param: BTreeMap<String, Param>,
     /// `[limits]`.
     pub limits: Limits,
 }
@@ -44,6 +47,8 @@ pub struct Limits {
     pub tokens: Option<Tokens>,
     /// The count that closes a cycle on which nothing is counted; 8 unless set.
     pub count: Option<std::num::NonZeroU16>,
+    /// Calls that may be under way at once.
+    pub concurrent: Option<std::num::NonZeroU16>,
 }
 
 impl Limits {

@@ -39,7 +39,12 @@ pub fn lower(
     library: &dyn Library,
 ) -> Result<Flow, Vec<Diagnostic>> {
     let mut lowering = Lowering {
-        flow: Flow { words: tree.words.clone(), limits: library.limits().of_run(), ..Flow::default() },
+        flow: Flow {
+            words: tree.words.clone(),
+            limits: library.limits().of_run(),
+            concurrent: library.limits().concurrent,
+            ..Flow::default()
+        },
         library,
         programs: FxHashMap::default(),
         workers: FxHashMap::default(),

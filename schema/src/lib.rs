@@ -8,6 +8,7 @@ pub mod journal;
 pub mod keys;
 pub mod limits;
 pub mod module;
+pub mod param;
 pub mod plugin;
 pub mod unit;
 mod wire;

@@ -64,6 +64,10 @@ pub struct Module {
     pub behaviours: Vec<Behaviour>,
     /// What the whole run may take; the command line may override it.
     pub limits: RunLimits,
+    /// What it asks of whoever starts it, by name.
+    pub params: Vec<Param>,
+    /// How many calls of one run may be under way at once; none: no limit.
+    pub concurrent: Option<u32>,
 }
 
 /// A definition's code: a program or a sub-pipeline.
@@ -204,6 +208,15 @@ pub struct Worker {
     pub money: Option<u64>,
     /// What one call may use at most, in tokens; none: not known.
     pub tokens: Option<u64>,
+}
+
+/// A parameter with its declaration embedded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Param {
+    /// Its name.
+    pub name: String,
+    /// Canonical JSON of its [`crate::param::Param`].
+    pub definition: String,
 }
 
 /// A behaviour with its definition embedded.

@@ -38,12 +38,16 @@ pub struct Param {
 pub enum ParamKind {
     /// Any text.
     #[default]
+    #[serde(alias = "string")]
     Text,
     /// A whole number of 64 bits.
+    #[serde(alias = "int")]
     Integer,
     /// A number.
+    #[serde(alias = "float")]
     Number,
     /// `true` or `false`.
+    #[serde(alias = "bool")]
     Boolean,
     /// One of `choices`.
     Choice,
@@ -72,6 +76,19 @@ pub enum ParamError {
     NoMatch(String, String),
 }
 
+impl ParamKind {
+    /// Its word.
+    pub fn word(self) -> &'static str {
+        match self {
+            ParamKind::Text => "text",
+            ParamKind::Integer => "integer",
+            ParamKind::Number => "number",
+            ParamKind::Boolean => "boolean",
+            ParamKind::Choice => "choice",
+        }
+    }
+}
+
 impl Param {
     /// What is wrong with the declaration itself.
     pub fn check(&self) -> Result<(), ParamError> {
@@ -92,7 +109,9 @@ impl Param {
         let other = |wanted: String| Err(ParamError::NotOfItsType(value.to_owned(), wanted));
         match self.kind {
             ParamKind::Integer if value.parse::<i64>().is_err() => return other("a whole number".to_owned()),
-            ParamKind::Number if !value.parse::<f64>().is_ok_and(f64::is_finite) => return other("a number".to_owned()),
+            ParamKind::Number if !value.parse::<f64>().is_ok_and(f64::is_finite) => {
+                return other("a number".to_owned());
+            }
             ParamKind::Boolean if !["true", "false"].contains(&value) => return other("`true` or `false`".to_owned()),
             ParamKind::Choice if !self.choices.iter().any(|choice| choice == value) => {
                 return other(format!("one of `{}`", self.choices.join("`, `")));

@@ -108,6 +108,10 @@ pub struct Run {
     queue: VecDeque<Queued>,
     calls: BTreeMap<RequestId, UnderWay>,
     later: BTreeSet<(u64, RequestId)>,
+    /// How many calls may be under way at once; those that are, and those whose time has come and that wait for a place.
+    most: Option<usize>,
+    begun: BTreeSet<RequestId>,
+    held: BTreeSet<RequestId>,
     /// Told again, of calls that the machine has not come to yet.
     intended: BTreeMap<RequestId, Intended>,
     /// Of a checkpoint, of calls that the machine has not come to yet.
@@ -154,6 +158,7 @@ impl Run {
 
     fn of(machine: Machine, facts: Vec<Facts>, at: u64, timeout_ms: Option<u64>, recording: bool) -> Run {
         Run {
+            most: machine.module().concurrent.map(|most| most as usize),
             machine,
             facts,
             recording,
@@ -172,6 +177,8 @@ impl Run {
             queue: VecDeque::new(),
             calls: BTreeMap::new(),
             later: BTreeSet::new(),
+            begun: BTreeSet::new(),
+            held: BTreeSet::new(),
             intended: BTreeMap::new(),
             reloaded: checkpoint::Reloaded::default(),
             since: 0,

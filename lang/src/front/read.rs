@@ -4,6 +4,7 @@ use super::{FrontMatter, Limits, StageSettings};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 use crate::tables::{Tables, Value, keys};
+use aivm_schema::param::Param;
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
 use rustc_hash::FxHashMap;
 use serde::de::DeserializeOwned;
@@ -55,6 +56,7 @@ impl Reader {
                     self.read.front.behaviour = self.group("behaviour", value, BehaviourDefinition::default);
                 }
                 "stage" => self.read.front.stage = self.group("stage", value, StageSettings::default),
+                "param" => self.read.front.param = self.group("param", value, Param::default),
                 "limits" => {
                     self.read.front.limits = self.tables.table::<Limits>("`[limits]`", value).unwrap_or_default()
                 }

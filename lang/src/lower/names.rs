@@ -27,6 +27,17 @@ impl File<'_, '_> {
                 money: own.money.or(project.money),
                 tokens: own.tokens.or(project.tokens),
             };
+            self.all.flow.concurrent = front.limits.concurrent.or(self.all.flow.concurrent);
+            self.all.flow.params = front.param.clone().into_iter().collect();
+        }
+        for (name, param) in &front.param {
+            if !is_word(name) {
+                self.report(not_a_name(name, self.key_span("param", name)));
+            }
+            if let Err(error) = param.check() {
+                let span = self.key_span("param", name);
+                self.report(Diagnostic::new(Code::FrontMatter, span, format!("the parameter `{name}`: {error}")));
+            }
         }
         let tree = self.tree;
         let defined: FxHashSet<&str> =

@@ -131,7 +131,6 @@ impl Writer {
     }
 
     /// Any other part of the front matter, as TOML.
-    #[allow(dead_code, reason = "workers are all that the formats set so far")]
     pub(super) fn settings(&mut self, toml: &str, origin: Span) {
         self.front.put(toml, origin);
     }

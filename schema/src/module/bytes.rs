@@ -69,6 +69,7 @@ impl Module {
         module.set_calls(some64(self.limits.calls));
         module.set_money(some64(self.limits.money));
         module.set_tokens(some64(self.limits.tokens));
+        module.set_concurrent(self.concurrent.map_or(0, |most| most.saturating_add(1)));
         let mut list = module.reborrow().init_functions(self.functions.len() as u32);
         for (at, function) in self.functions.iter().enumerate() {
             put_function(list.reborrow().get(at as u32), function);
@@ -101,6 +102,14 @@ impl Module {
                 let mut row = list.reborrow().get(at as u32);
                 set!(row.set_name = behaviour.name);
                 set!(row.set_definition = behaviour.definition);
+            }
+        }
+        if !self.params.is_empty() {
+            let mut list = module.reborrow().init_params(self.params.len() as u32);
+            for (at, param) in self.params.iter().enumerate() {
+                let mut row = list.reborrow().get(at as u32);
+                set!(row.set_name = param.name);
+                set!(row.set_definition = param.definition);
             }
         }
         canonical(message)
@@ -152,6 +161,10 @@ fn read(module: wire::module::Reader<'_>) -> Result<Module, ModuleError> {
             money: none64(module.get_money()),
             tokens: none64(module.get_tokens()),
         },
+        params: rows(module.get_params()?, |row| {
+            Ok(Param { name: text(row.get_name())?, definition: text(row.get_definition())? })
+        })?,
+        concurrent: module.get_concurrent().checked_sub(1),
     })
 }
 

@@ -127,6 +127,12 @@ impl<'a> Printer<'a> {
             optional!(line, "calls": calls, "money": money.map(Money), "tokens": tokens.map(Tokens));
             self.line(line);
         }
+        if let Some(most) = module.concurrent {
+            self.line(format!("concurrent {most}"));
+        }
+        for param in &module.params {
+            self.line(format!("param {} {}", name(&param.name), definition(&param.definition)));
+        }
         let mut line = String::new();
         for word in &module.words {
             let word = name(word);

@@ -132,6 +132,7 @@ fn modules() -> impl Strategy<Value = Module> {
         tokens,
     });
     let behaviour = (names(), definition()).prop_map(|(name, definition)| Behaviour { name, definition });
+    let param = (names(), definition()).prop_map(|(name, definition)| Param { name, definition });
     let limits =
         (amounts(), amounts(), amounts()).prop_map(|(calls, money, tokens)| RunLimits { calls, money, tokens });
     (
@@ -142,17 +143,10 @@ fn modules() -> impl Strategy<Value = Module> {
         vec(steps(), 0..6),
         vec(worker, 0..4),
         vec(behaviour, 0..3),
-        limits,
+        (limits, vec(param, 0..3), proptest::option::of(0..u32::MAX - 1)),
     )
-        .prop_map(|(code, words, functions, stages, steps, workers, behaviours, limits)| Module {
-            code,
-            words,
-            functions,
-            stages,
-            steps,
-            workers,
-            behaviours,
-            limits,
+        .prop_map(|(code, words, functions, stages, steps, workers, behaviours, (limits, params, concurrent))| {
+            Module { code, words, functions, stages, steps, workers, behaviours, limits, params, concurrent }
         })
 }
 
@@ -164,6 +158,7 @@ fn without_nul(mut module: Module) -> Module {
     let texts = texts.chain(module.steps.iter_mut().map(|step| &mut step.name));
     let texts = texts.chain(module.workers.iter_mut().flat_map(|worker| [&mut worker.name, &mut worker.definition]));
     let texts = texts.chain(module.behaviours.iter_mut().flat_map(|row| [&mut row.name, &mut row.definition]));
+    let texts = texts.chain(module.params.iter_mut().flat_map(|row| [&mut row.name, &mut row.definition]));
     texts.for_each(|text| text.retain(|c| c != '\0'));
     module
 }

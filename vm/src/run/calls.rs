@@ -50,11 +50,20 @@ impl Run {
         most - (((most / 2).min(u64::from(u32::MAX)) * part) >> 32)
     }
 
-    /// A call's time has come: its intent, then the call.
+    /// A call's time has come: its intent, then the call. Where as many are under way as may be, it waits for a place, and
+    /// nothing of it has happened: neither is there an intent, nor does its deadline pass.
     pub(super) fn begin(&mut self, request: RequestId) {
         let Some(under_way) = self.calls.get_mut(&request) else { return };
         if self.facts.get(under_way.call.worker.index()).is_some_and(|facts| facts.question.is_some()) {
             return self.ask(request);
+        }
+        if let Some(most) = self.most {
+            if self.begun.len() >= most && !self.begun.contains(&request) {
+                under_way.state = Progress::Later(self.now);
+                self.held.insert(request);
+                return;
+            }
+            self.begun.insert(request);
         }
         under_way.state = Progress::Begun;
         let (begin, expires) = (Begin { call: under_way.call.clone(), nth: under_way.nth }, under_way.expires);
@@ -67,6 +76,16 @@ impl Run {
             self.tell(self.now, Body::Intent(Box::new(intent)));
         }
         self.say(Do::Call(begin), !pure);
+    }
+
+    /// A call has ended: whoever waits longest takes its place.
+    pub(super) fn leave(&mut self, request: RequestId) {
+        self.held.remove(&request);
+        if self.begun.remove(&request)
+            && let Some(next) = self.held.pop_first()
+        {
+            self.begin(next);
+        }
     }
 
     /// `expires`: of an intent that stands already; its receiver counts from then.
@@ -119,6 +138,7 @@ impl Run {
             _ if self.replaying => {}
             Progress::Later(at) => {
                 self.later.remove(&(at, request));
+                self.held.remove(&request);
                 self.stopped.push_back(request);
             }
             Progress::Begun => self.say(Do::Stop(request), true),

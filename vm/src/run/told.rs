@@ -54,6 +54,7 @@ impl Run {
             self.yields = 0;
         }
         self.say(Do::Ended(Box::new(ended)), !pure);
+        self.leave(request);
         Ok(())
     }
 

@@ -37,13 +37,17 @@ pub(super) fn span((first, count): (u16, u16)) -> Range<usize> {
 /// Checks all tables.
 pub(super) fn check(module: &Module) -> Result<Vec<Facts>, VerifyError> {
     let rows = [module.words.len(), module.functions.len(), module.stages.len(), module.steps.len()];
-    if rows.into_iter().chain([module.workers.len(), module.behaviours.len()]).any(|rows| rows > usize::from(u16::MAX))
+    if rows
+        .into_iter()
+        .chain([module.workers.len(), module.behaviours.len(), module.params.len()])
+        .any(|rows| rows > usize::from(u16::MAX))
     {
         return Err(VerifyError { place: Place::Module, rule: Rule::TooManyRows });
     }
     names("words", &module.words, |word| word, false)?;
     names("workers", &module.workers, |worker| &worker.name, true)?;
     names("behaviours", &module.behaviours, |behaviour| &behaviour.name, true)?;
+    names("params", &module.params, |param| &param.name, true)?;
     names("functions", &module.functions, |function| &function.name, true)?;
     names("stages", &module.stages, |stage| &stage.key, true)?;
     names("steps", &module.steps, |step| &step.name, false)?;

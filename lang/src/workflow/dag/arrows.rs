@@ -7,9 +7,12 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 use crate::tables::Tables;
 use crate::workflow::page::{Page, Writer};
+use aivm_schema::param::ParamKind;
 use aivm_schema::word::is_word;
 use aivm_schema::worker::{Does, WorkerDefinition};
 use serde_json::json;
+use std::collections::BTreeMap;
+use std::num::NonZeroU16;
 use toml::Spanned;
 
 /// The label of the join.
@@ -21,6 +24,7 @@ const WHEN: &str = "when";
 pub(super) fn write(tables: &Tables, workflow: &Workflow, needs: &[Vec<usize>], works: Vec<Option<Work>>) -> Page {
     let mut writer = Writer::default();
     about(&mut writer, tables, workflow);
+    settings(&mut writer, workflow);
     let label = writer.word(STEPS);
     // What is called by its own name keeps it.
     let called = works.iter().flatten().filter_map(|work| match &work.does {
@@ -63,6 +67,16 @@ fn about(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
     for (key, text) in all.into_iter().filter(|(_, text)| !text.trim().is_empty()) {
         comment(writer, "", &format!("{key}{text}"), at);
     }
+}
+
+/// What a run is asked for, and how many calls it makes at once: one after the other, unless the file says more.
+fn settings(writer: &mut Writer, workflow: &Workflow) {
+    for Named { name, span, it, .. } in &workflow.params {
+        let front = BTreeMap::from([("param", BTreeMap::from([(name, it)]))]);
+        writer.settings(&format!("{}\n", toml::to_string(&front).unwrap_or_default()), *span);
+    }
+    let most = workflow.about.concurrency.map_or(1, NonZeroU16::get);
+    writer.settings(&format!("[limits]\nconcurrent = {most}\n\n"), Span::default());
 }
 
 /// Each line of a text as a comment.
@@ -189,6 +203,11 @@ impl<'w> Element<'w> {
         let names: Vec<&str> = if otherwise == "back" { vec![self.step.name.as_str()] } else { needs.collect() };
         if !names.is_empty() {
             judge.with.insert("steps".to_owned(), json!(names));
+        }
+        if !workflow.params.is_empty() {
+            let kind = |kind: ParamKind| if kind == ParamKind::Choice { ParamKind::Text } else { kind };
+            let types = workflow.params.iter().map(|param| (param.name.clone(), json!(kind(param.it.kind).word())));
+            judge.with.insert("params".to_owned(), serde_json::Value::Object(types.collect()));
         }
         writer.worker(word, &judge, span);
     }

@@ -3,6 +3,7 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 use crate::tables::{Tables, Value, keys};
+use aivm_schema::param::Param;
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::{Backoff, Effect, Run, Settings};
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use toml::de::{DeTable, DeValue};
 /// A whole file.
 pub(super) struct Workflow {
     pub about: About,
+    pub params: Vec<Named<Param>>,
     pub actions: Vec<Named<Action>>,
     pub steps: Vec<Named<Step>>,
 }
@@ -39,6 +41,8 @@ pub(super) struct About {
     pub tags: Vec<String>,
     pub license: String,
     pub homepage: String,
+    /// How many calls may be under way at once.
+    pub concurrency: Option<NonZeroU16>,
 }
 
 /// `[steps.NAME]`, or an element of `[[steps]]`.
@@ -116,11 +120,12 @@ pub(super) struct Resources {
 
 /// Reads the file; what cannot be read is told.
 pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
-    const GROUPS: [&str; 2] = ["actions", "steps"];
+    const GROUPS: [&str; 3] = ["parameters", "actions", "steps"];
     let of_about = keys::<About>();
-    let (mut about, mut actions, mut steps) = (DeTable::new(), Vec::new(), Vec::new());
+    let (mut about, mut params, mut actions, mut steps) = (DeTable::new(), Vec::new(), Vec::new(), Vec::new());
     for (key, value) in table {
         match key.get_ref().as_ref() {
+            "parameters" => params = group(tables, "parameters", value),
             "actions" => actions = group(tables, "actions", value),
             "steps" => steps = read_steps(tables, value),
             name if of_about.contains(&name) => _ = about.insert(key, value),
@@ -136,7 +141,7 @@ pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
             format!("`{}` is no id: a name, and behind an `@` perhaps a version, `release@1.2.3`", id.get_ref());
         tables.wrong(id.span(), message);
     }
-    Workflow { about, actions, steps }
+    Workflow { about, params, actions, steps }
 }
 
 /// A name, which may have an owner before a slash, and perhaps a version of three numbers.

@@ -57,6 +57,9 @@ env = { LEVEL = "3" }
 inputs = { only = "fast" }
 "#;
     let expected = r#"+++
+[limits]
+concurrent = 1
+
 [worker.build]
 run = "make"
 

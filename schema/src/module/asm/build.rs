@@ -58,6 +58,11 @@ impl<'a> Builder<'a> {
                 self.module.words.extend(words.into_iter().map(str::to_owned));
             }
             "limits" => self.limits(&mut line)?,
+            "concurrent" => self.module.concurrent = Some(line.number("a number of calls")?),
+            "param" => {
+                let name = line.text("the name of the parameter")?.to_owned();
+                self.module.params.push(Param { name, definition: definition(&mut line)? });
+            }
             "worker" => self.worker(&mut line)?,
             "behaviour" => {
                 let name = line.text("the name of the behaviour")?.to_owned();

@@ -1,0 +1,126 @@
+//! Workflows: `workflow.toml` from the file to the end of a run.
+
+use super::*;
+
+const RELEASE: &str = r#"
+id = "acme/release@1.2.3"
+name = "Release"
+
+[parameters.stage]
+type = "choice"
+choices = ["staging", "production"]
+default = "staging"
+
+[parameters.rounds]
+type = "integer"
+default = 3
+
+[actions.say]
+run = "cat > /dev/null; echo $WHAT at $AIVM_STEP_PARAM_STAGE"
+effect = "read"
+env = { WHAT = "nothing" }
+
+[steps.build]
+uses = "say"
+env = { WHAT = "built" }
+
+[steps.count]
+run = "n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n > n; echo \"{\\\"n\\\": $n}\""
+needs = ["build"]
+until = "steps.count.output.n >= params.rounds"
+max_iterations = 5
+
+[steps.ship]
+uses = "say"
+env = { WHAT = "shipped" }
+needs = ["build", "count"]
+when = "params.stage == 'production' && steps.count.output.n == 3 && steps.build.output.startsWith('built')"
+"#;
+
+/// Runs a workflow with parameters; what it printed as JSON.
+fn run(dir: &Path, file: &str, params: &[&str]) -> Value {
+    let mut args = vec!["run", file, "--json", "--ephemeral"];
+    params.iter().for_each(|param| args.extend(["--param", param]));
+    json(&aivm(dir, &args))
+}
+
+fn steps(report: &Value) -> Vec<String> {
+    let steps = report["steps"].as_array().expect("steps");
+    let text = |step: &Value, key: &str| step[key].as_str().unwrap_or("").to_owned();
+    steps.iter().map(|step| format!("{} {}", text(step, "key"), text(step, "outcome"))).collect()
+}
+
+#[test]
+fn a_workflow_runs_as_its_file_says() {
+    let dir = folder();
+    write(dir.path(), "workflow.toml", RELEASE);
+    let report = run(dir.path(), "workflow.toml", &["stage=production"]);
+    assert_eq!(report["status"], "sent", "{report}");
+    let expected = [
+        "steps/build#1 next",
+        "count/count#1 next",
+        "count/count-until#1 back",
+        "count/count#2 next",
+        "count/count-until#2 back",
+        "count/count#3 next",
+        "count/count-until#3 continue",
+        "ship/ship-when#1 continue",
+        "ship/ship#1 next",
+    ];
+    assert_eq!(steps(&report), expected, "{report}");
+    // Otherwise the last step is left out, and what it needs goes by.
+    write(dir.path(), "n", "2");
+    let report = run(dir.path(), "workflow.toml", &["rounds=3"]);
+    assert_eq!(steps(&report)[2..], ["count/count-until#1 continue", "ship/ship-when#1 send"], "{report}");
+}
+
+#[test]
+fn parameters_that_do_not_fit_are_told_before_anything_is_called() {
+    let dir = folder();
+    write(dir.path(), "workflow.toml", RELEASE);
+    for (params, told) in [
+        (&["stag=production"][..], "no parameter `stag`; did you mean `stage`?"),
+        (&["stage=moon"], "`moon` is not one of `staging`, `production`"),
+        (&["rounds=many"], "`many` is not a whole number"),
+    ] {
+        let mut args = vec!["run", "workflow.toml"];
+        params.iter().for_each(|param| args.extend(["--param", param]));
+        let out = aivm(dir.path(), &args);
+        let error = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(2), "{error}");
+        assert!(error.contains("E1080") && error.contains(told), "{error}");
+    }
+    assert!(!dir.path().join("n").exists(), "nothing was called");
+}
+
+#[test]
+fn the_arrows_of_a_workflow_are_the_same_program() {
+    let dir = folder();
+    write(dir.path(), "workflow.toml", RELEASE);
+    let arrows = aivm(dir.path(), &["fmt", "--to", "aivm", "workflow.toml"]);
+    write(dir.path(), "arrows.aivm", &String::from_utf8_lossy(&arrows.stdout));
+    let module = |file: &str| String::from_utf8_lossy(&aivm(dir.path(), &["disasm", file]).stdout).into_owned();
+    assert_eq!(module("workflow.toml"), module("arrows.aivm"));
+    assert!(module("arrows.aivm").contains("concurrent 1"), "one step after the other");
+}
+
+#[test]
+fn as_many_steps_run_at_once_as_the_file_says() {
+    let dir = folder();
+    // Two steps that each wait until both have begun.
+    let meet = |n: u32| {
+        format!(
+            "[steps.s{n}]\nrun = \"cat >/dev/null; touch b{n}; for i in $(seq 100); do test -e b1 -a -e b2 && exit 0; sleep 0.05; done; exit 1\"\n"
+        )
+    };
+    let text = [meet(1), meet(2)].concat();
+    write(dir.path(), "workflow.toml", &format!("concurrency = 2\n{text}"));
+    assert_eq!(run(dir.path(), "workflow.toml", &[])["status"], "sent");
+    // One after the other, in written order, where the file does not say more; the first that fails ends the workflow.
+    let text = "[steps.slow]\nrun = \"sleep 0.2; test ! -e x\"\n[steps.quick]\nrun = \"touch x; exit 3\"\n[steps.never]\nrun = \"touch y\"\n";
+    write(dir.path(), "workflow.toml", text);
+    let report = run(dir.path(), "workflow.toml", &[]);
+    assert_eq!(report["status"], "failed", "{report}");
+    assert_eq!(steps(&report)[0], "steps/slow#1 next", "{report}");
+    assert!(dir.path().join("x").exists() && !dir.path().join("y").exists());
+}
