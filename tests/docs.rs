@@ -11,7 +11,7 @@ use std::process::Command;
 /// The pages that a person reads, with their texts.
 fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let of_docs = ["docs/serve.md", "docs/artifacts.md", "docs/memory.md", "docs/sources.md"];
+    let of_docs = ["docs/serve.md", "docs/artifacts.md", "docs/memory.md", "docs/sagas.md", "docs/sources.md"];
     let front = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].into_iter().chain(of_docs);
     let front: Vec<PathBuf> = front.map(|name| root.join(name)).collect();
     let examples = std::fs::read_dir(root.join("examples")).expect("examples").flatten();

@@ -78,6 +78,7 @@ impl Risk {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Compensation {
     /// A step of type COMPENSATION that says it.
+    #[serde(alias = "name")]
     pub step_name: Option<Spanned<String>>,
     #[serde(alias = "capability_name")]
     pub capability: Option<Spanned<String>>,
@@ -115,4 +116,12 @@ pub(super) struct Named {
     pub step: Step,
     /// Its own steps.
     pub steps: Vec<Named>,
+}
+
+impl Named {
+    /// Is it a person who does it?
+    pub fn asks(&self) -> bool {
+        let capability = self.step.capability.as_ref().map(Spanned::get_ref);
+        self.step.step_type == Kind::HumanApproval || capability.is_some_and(|capability| capability == "human.approve")
+    }
 }

@@ -165,6 +165,11 @@ fn a_step_of_type_compensation_runs_only_when_a_step_is_taken_back() {
         let text = format!("name: s\nsteps:\n- {{name: a, capability: pay{own}}}\n{undo}\n");
         assert_eq!(calls(&compiled(&BOUND, &text)), ["initial-state => next", "a ~ undo-a => next"]);
     }
+    let idle =
+        "name: s\nsteps:\n- {name: a, capability: pay}\n- {name: back, step_type: COMPENSATION, capability: refund}\n";
+    assert_eq!(compiled(&BOUND, idle).warnings.len(), 1);
+    let nobody = idle.replace("refund}", "refund, depends_on: [b]}");
+    assert_eq!(told_codes(&nobody), [Code::UnknownNeed]);
 }
 
 #[test]
@@ -175,6 +180,29 @@ fn a_person_is_asked_and_what_they_reject_fails() {
     assert!(page.text.contains("human = \"May it go on at `gate`? (risk: HIGH)\""), "{}", page.text);
     assert!(page.text.contains("        approve-a => next\n        do-a => next\n"), "{}", page.text);
     assert_eq!(page.text.matches("[worker.reject]").count(), 1);
+}
+
+#[test]
+fn what_a_type_of_step_has_no_use_for_is_told_and_not_dropped_in_silence() {
+    let text = "name: s\nsteps:\n- {name: gate, capability: human.approve, risk_level: HIGH, max_retries: 3, timeout_seconds: 60}\n- {name: a, capability: pay, approval_config: {message: x}}\n- {name: both, step_type: PARALLEL, compensation: {capability: refund}, steps: [{name: b, capability: pay}]}\n";
+    let page = compiled(&BOUND, text);
+    let told: Vec<&str> = page.warnings.iter().map(|warning| warning.message.as_str()).collect();
+    assert_eq!(told.len(), 3, "{told:?}");
+    for (message, key) in told.iter().zip(["max_retries", "approval_config", "compensation"]) {
+        assert!(message.starts_with(&format!("`{key}`")), "{message}");
+    }
+    assert!(
+        page.text.contains("timeout = \"1m\"") && page.text.contains("[gate.approve.jump] | timeout"),
+        "{}",
+        page.text
+    );
+    assert!(!page.text.contains("approve-gate"), "nobody is asked whether somebody may be asked: {}", page.text);
+    let nested = "name: s\nsteps:\n- {name: a, steps: [{name: b, capability: pay}]}\n";
+    assert_eq!(told_codes(nested), [Code::Saga]);
+}
+
+fn told_codes(text: &str) -> Vec<Code> {
+    told(text).into_iter().map(|(code, _)| code).collect()
 }
 
 #[test]
@@ -322,5 +350,19 @@ fn hostile_yaml_ends_in_a_clear_error() {
             errors.iter().all(|error| !error.message.is_empty() && error.primary.span.start as usize <= text.len()),
             "{what}: {errors:?}"
         );
+    }
+}
+
+#[test]
+fn no_piece_and_no_change_of_a_file_breaks_the_reader() {
+    let text = "name: s\ninitial_state: {n: 1}\npolicy:\n- {principal: '*', decision: ALLOW}\nglobal_compensation_steps:\n- {capability: pay}\nsteps:\n- name: a\n  capability: pay\n  inputs: {x: '{{n}}', y: [1.5, -2, true]}\n  compensation: {capability: refund}\n- {name: b, step_type: PARALLEL, depends_on: [a], steps: [{name: c, capability: pay}]}\n- {name: d, step_type: HUMAN_APPROVAL, risk_level: HIGH}\n";
+    compiled(&BOUND, text);
+    let read = |text: &str| drop(page(Format::Saga, "saga.yaml", text, &BOUND));
+    for at in 0..text.len() {
+        read(&text[..at]);
+        read(&text[at..]);
+        for other in ["", "{", "]", ":", "&a ", "*a", "!x ", "\t", "\n", "'", "\u{e9}", "? ", "<<: "] {
+            read(&[&text[..at], other, &text[at + 1..]].concat());
+        }
     }
 }

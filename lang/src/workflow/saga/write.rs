@@ -19,8 +19,10 @@ mod call;
 
 /// The workers that pages call by their own names: no step is called so.
 const OWN: [&str; 8] = ["inputs", "merge-state", "merge-states", "initial-state", "approve", "reject", "keep", "begin"];
-/// The longest limit, in seconds.
-const MOST_SECONDS: f64 = 1e9;
+/// The keys that say something about a call.
+const OF_A_CALL: [&str; 5] = ["inputs", "compensation", "max_retries", "timeout_seconds", "approval_config"];
+/// How long a limit may be, in seconds.
+const POSSIBLE: std::ops::Range<f64> = 0.001..1e9;
 
 /// The page; what is wrong is told to the reader, and the page is then not to be used.
 pub(super) fn page(reader: &mut Reader, saga: &Saga, policies: &[&Policy], file: &str, library: &dyn Library) -> Page {
@@ -88,6 +90,7 @@ impl<'a> Author<'a> {
         for line in &saga.about {
             self.put(&format!("; {}\n", one_line(line)), saga.span);
         }
+        self.compensations();
         let mut lines = vec![self.beginning()];
         lines.extend(self.in_order(&saga.steps));
         if !saga.rolls_back {
@@ -100,6 +103,27 @@ impl<'a> Author<'a> {
             self.put(&format!("        {line}\n"), span);
         }
         self.put("    )\n) <= in\n", saga.span);
+    }
+
+    /// Steps of type COMPENSATION that take nothing back, or what is not there.
+    fn compensations(&mut self) {
+        let saga = self.saga;
+        let named = |step: &Named| step.step.compensation.as_ref()?.step_name.clone().map(Spanned::into_inner);
+        let last = saga.last.iter().filter_map(|undo| undo.step_name.clone().map(Spanned::into_inner));
+        let meant: Vec<String> = saga.steps.iter().filter_map(named).chain(last).collect();
+        for step in saga.steps.iter().filter(|step| step.step.step_type == Kind::Compensation) {
+            for of in step.step.depends_on.iter().filter(|of| !self.words.contains_key(of.get_ref().as_str())) {
+                let message = format!("`{}` takes back unknown step `{}`", step.name, of.get_ref());
+                self.reader.unknown_step(Code::UnknownNeed, of, message);
+            }
+            if step.step.capability.is_none() {
+                self.wrong(Code::StepDoesNothing, step, "a step of type COMPENSATION has a `capability`");
+            }
+            if step.step.depends_on.is_empty() && !meant.contains(&step.name) {
+                let what = format!("`{}`, which takes back no step,", step.name);
+                self.reader.warnings.push(only_recorded(step.span, &what));
+            }
+        }
     }
 
     /// The lines that call these steps one after the other.
@@ -171,6 +195,7 @@ impl<'a> Author<'a> {
         }
         let lines = match step.step_type {
             Kind::Condition if !named.steps.is_empty() => {
+                self.idle(named, &OF_A_CALL);
                 self.in_order(&named.steps).into_iter().map(|(line, _)| line).collect()
             }
             _ => {
@@ -189,17 +214,21 @@ impl<'a> Author<'a> {
         if !step.description.is_empty() {
             self.put(&format!("; {}\n", one_line(&step.description)), named.span);
         }
-        let asks = step.capability.as_ref().is_some_and(|capability| capability.get_ref() == "human.approve");
-        match (step.step_type, &step.capability) {
-            (Kind::HumanApproval, _) | (Kind::Action, Some(_)) if asks || step.step_type == Kind::HumanApproval => {
-                // A template is filled in among the inputs, which are shown below the question.
-                let message = step.inputs.get("message").and_then(|message| message.as_str());
-                let message = message.filter(|message| !message.contains("{{"));
-                let question = message.map_or_else(|| format!("May it go on at `{}`?", named.name), str::to_owned);
-                self.approval(word, named, &question);
-                format!("{word} => next")
+        if named.asks() {
+            // A template is filled in among the inputs, which are shown below the question.
+            let message = step.inputs.get("message").and_then(|message| message.as_str());
+            let message = message.filter(|message| !message.contains("{{"));
+            let question = message.map_or_else(|| format!("May it go on at `{}`?", named.name), str::to_owned);
+            self.approval(word, named, &question);
+            self.idle(named, &["compensation", "max_retries", "steps"]);
+            return format!("{word} => next");
+        }
+        match (&step.capability, named.steps.is_empty(), step.step_type) {
+            (Some(capability), true, _) => {
+                self.idle(named, &["approval_config"]);
+                self.action(word, named, capability)
             }
-            (Kind::Parallel, None) if !named.steps.is_empty() => {
+            (None, false, Kind::Parallel) => {
                 if let Some(waits) = named.steps.iter().find(|inner| !inner.step.depends_on.is_empty()) {
                     self.wrong(
                         Code::Saga,
@@ -209,17 +238,38 @@ impl<'a> Author<'a> {
                 }
                 let steps: Vec<&Named> = named.steps.iter().collect();
                 self.fan(word, &steps, named.span);
+                self.idle(named, &OF_A_CALL);
                 format!("{word} => next")
             }
-            (_, Some(capability)) if named.steps.is_empty() => self.action(word, named, capability),
-            (_, Some(_)) => {
+            (Some(_), false, _) => {
                 self.wrong(Code::StepDoesNothing, named, "a step has a `capability` or `steps`, not both");
                 String::new()
             }
-            (_, None) => {
+            (None, false, _) => {
+                self.wrong(Code::Saga, named, "only a step of type PARALLEL or CONDITION has `steps`");
+                String::new()
+            }
+            (None, true, _) => {
                 self.wrong(Code::StepDoesNothing, named, "this step has nothing to do: give it a `capability`");
                 String::new()
             }
+        }
+    }
+
+    /// Keys of a step that mean nothing to one of its type.
+    fn idle(&mut self, named: &Named, keys: &[&str]) {
+        let step = &named.step;
+        let said = [
+            ("inputs", !step.inputs.is_empty()),
+            ("compensation", step.compensation.is_some()),
+            ("max_retries", step.max_retries.is_some()),
+            ("timeout_seconds", step.timeout_seconds.is_some()),
+            ("approval_config", step.approval_config.is_some()),
+            ("steps", !named.steps.is_empty()),
+        ];
+        for (key, _) in said.iter().filter(|(key, said)| *said && keys.contains(key)) {
+            let what = format!("`{key}` of `{}`, a step of this type,", named.name);
+            self.reader.warnings.push(only_recorded(named.span, &what));
         }
     }
 
@@ -282,9 +332,12 @@ impl<'a> Author<'a> {
         let risk = step.risk_level.unwrap_or_default().word();
         let mut human = WorkerDefinition::new(Does::Human(format!("{} (risk: {risk})", question.trim())));
         human.mock = Some(vec![MockEntry::Verdict("approve".to_owned())]);
+        let seconds = step.timeout_seconds.as_ref().filter(|_| named.asks()).map(|seconds| *seconds.get_ref());
+        human.timeout = seconds.filter(|seconds| POSSIBLE.contains(seconds)).map(milliseconds);
         if let Some(config) = &step.approval_config {
             let seconds = ["timeout_seconds", "timeout"].iter().find_map(|key| config.get_ref().get(*key)?.as_f64());
-            human.timeout = seconds.filter(|seconds| (0.001..MOST_SECONDS).contains(seconds)).map(milliseconds);
+            let seconds = seconds.filter(|seconds| POSSIBLE.contains(seconds));
+            human.timeout = seconds.map(milliseconds).or(human.timeout);
             if config.get_ref().keys().any(|key| !key.starts_with("timeout")) {
                 let what = format!("`approval_config` of `{}`, but for its timeout,", named.name);
                 self.reader.warnings.push(only_recorded(self.span(config), &what));
@@ -309,7 +362,8 @@ impl<'a> Author<'a> {
     /// What the policies say to a step.
     fn judge(&self, named: &Named) -> Decision {
         let step = &named.step;
-        let Some(capability) = &step.capability else { return Decision::Allow };
+        // To ask a person needs nobody's permission.
+        let Some(capability) = step.capability.as_ref().filter(|_| !named.asks()) else { return Decision::Allow };
         let risk = step.risk_level.unwrap_or_default();
         if self.policies.is_empty() {
             return if risk.asks() { Decision::RequireApproval } else { Decision::Allow };
@@ -365,7 +419,7 @@ impl<'a> Author<'a> {
     fn limit(&mut self, seconds: Option<&Spanned<f64>>) -> String {
         let Some(written) = seconds else { return String::new() };
         let seconds = *written.get_ref();
-        if !(0.001..MOST_SECONDS).contains(&seconds) {
+        if !POSSIBLE.contains(&seconds) {
             self.reader.tables.wrong(written.span(), format!("`{seconds}` is no number of seconds that can pass"));
             return String::new();
         }

@@ -4,15 +4,17 @@ use super::*;
 use crate::library::{Found, LibraryError};
 use aivm_schema::limits;
 use aivm_schema::word::{is_reserved, is_word};
-use aivm_schema::worker::Run;
+use aivm_schema::worker::{Effect, Run};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The capability that runs a program. It is no worker: what is run stands in the page, and no template is part of it.
 const RUN: &str = "sys.exec.run";
-/// The programs that it may run.
+/// The programs that it may run, those first that only look.
 const MAY_RUN: [&str; 14] =
-    ["ls", "cat", "echo", "pwd", "whoami", "git", "python", "node", "npm", "grep", "find", "wc", "head", "tail"];
+    ["cat", "echo", "grep", "head", "ls", "pwd", "tail", "wc", "whoami", "find", "git", "node", "npm", "python"];
+/// So many only look; the others can do anything.
+const LOOK: usize = 9;
 
 /// Whom a capability calls.
 #[derive(Clone, Debug)]
@@ -76,7 +78,9 @@ impl<'a> Author<'a> {
         let word = self.writer.word(&format!("{of}-run"));
         match inputs.map_or(Err("it needs a `command`".to_owned()), argv) {
             Ok(argv) => {
-                let worker = WorkerDefinition::new(Does::Command(Run::Argv(argv)));
+                let looks = argv.first().is_some_and(|program| MAY_RUN.iter().take(LOOK).any(|known| known == program));
+                let mut worker = WorkerDefinition::new(Does::Command(Run::Argv(argv)));
+                worker.effect = Some(if looks { Effect::Read } else { Effect::Irreversible });
                 self.writer.worker(&word, &worker, self.span(capability));
             }
             Err(why) => self.reader.tables.wrong(capability.span(), format!("`{RUN}` of `{of}`: {why}")),
