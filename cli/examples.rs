@@ -31,9 +31,18 @@ macro_rules! examples {
 
 include!("../examples/list.rs");
 
+/// What the program of an example is called, by its format.
+const PROGRAMS: [&str; 4] = ["pipeline.aivm", "workflow.toml", "ai.toml", "saga.yaml"];
+
 impl Example {
     fn file(&self, name: &str) -> Option<&'static str> {
         self.files.iter().find(|(path, _)| *path == name).map(|(_, text)| *text)
+    }
+
+    /// What runs.
+    fn program(&self) -> &'static str {
+        let is_program = |path: &&str| PROGRAMS.contains(path);
+        self.files.iter().map(|(path, _)| *path).find(is_program).unwrap_or("pipeline.aivm")
     }
 
     /// The sentence that tells what it shows: the first of its page.
@@ -59,7 +68,7 @@ impl Example {
         let input =
             self.input().map(|name| format!(" --in {}", quoted(&format!("@{}", file(name))))).unwrap_or_default();
         let replay = self.cassette().map(|name| format!(" --replay {}", quoted(&file(name)))).unwrap_or_default();
-        format!("{cd}aivm run {}{workspace}{input}{replay}", quoted(&file("pipeline.aivm")))
+        format!("{cd}aivm run {}{workspace}{input}{replay}", quoted(&file(self.program())))
     }
 
     /// Are there workers in it that ask for no sandbox?
@@ -131,7 +140,7 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         eprintln!("{}: {}{recorded}\n", example.name, example.about());
     }
     let path = |file: &str| folder.0.join(file).display().to_string();
-    let program = module::load(&path("pipeline.aivm"), None)?;
+    let program = module::load(&path(example.program()), None)?;
     let how = How {
         input: args.input.clone().or_else(|| example.input().map(|file| format!("@{}", path(file)))),
         workspace: Some(folder.0.clone()),

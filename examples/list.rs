@@ -12,6 +12,7 @@ examples! {
     "mend-page": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl" "pages/news.md" "pages/opening.md";
     "race": "README.md" "pipeline.aivm";
     "undo": "README.md" "pipeline.aivm";
+    "saga-shop": "README.md" "saga.yaml" "policies.yaml" "input.json" "workers/bank.pay.toml" "workers/bank.refund.toml";
     "deploy": "README.md" "pipeline.aivm" "aivm.toml" "input.txt";
     "sketch-1": "README.md" "pipeline.aivm" "input.txt";
     "sketch-2": "README.md" "pipeline.aivm" "input.txt";

@@ -25,6 +25,12 @@ fn folders() -> Vec<PathBuf> {
     folders
 }
 
+/// The program of an example, in whatever format.
+fn program(folder: &Path) -> PathBuf {
+    let names = ["pipeline.aivm", "workflow.toml", "ai.toml", "saga.yaml"];
+    names.map(|name| folder.join(name)).into_iter().find(|file| file.exists()).expect("a program")
+}
+
 /// Status, steps in the order of their keys (what is concurrent may end in any order), output.
 fn end(name: &str) -> String {
     let json = aivm(&["try", name, "--json"]);
@@ -164,7 +170,7 @@ fn every_example_with_a_model_runs_without_one() {
     let mut seen = 0;
     for folder in folders() {
         let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
-        let source = std::fs::read_to_string(folder.join("pipeline.aivm")).expect("a pipeline");
+        let source = std::fs::read_to_string(program(&folder)).expect("a pipeline");
         if !source.contains("\nprompt = ") {
             continue;
         }
@@ -201,7 +207,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 #[test]
 fn all_but_the_sketches_are_formatted() {
-    for folder in folders().iter().filter(|folder| !folder.to_string_lossy().contains("sketch")) {
+    let in_arrows = |folder: &PathBuf| folder.join("pipeline.aivm").exists();
+    for folder in folders().iter().filter(|folder| in_arrows(folder) && !folder.to_string_lossy().contains("sketch")) {
         let source = std::fs::read_to_string(folder.join("pipeline.aivm")).expect("a pipeline");
         assert_eq!(aivm_lang::format::format(&source).as_ref(), Ok(&source), "{}", folder.display());
     }
@@ -231,7 +238,7 @@ const SECOND: &str = "77ade6195df6d852553421be89b6f0b3b791f3fe0773068ff06c860c57
 #[test]
 fn every_command_says_what_it_does_to_the_world() {
     for folder in folders() {
-        let file = folder.join("pipeline.aivm").display().to_string();
+        let file = program(&folder).display().to_string();
         let checked: Value = serde_json::from_slice(&aivm(&["check", &file, "--json"]).stdout).expect("JSON");
         let found = checked["files"][0]["diagnostics"].as_array().expect("diagnostics");
         let silent: Vec<_> = found.iter().filter(|one| one["code"] == "E0514").collect();

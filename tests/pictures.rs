@@ -31,7 +31,9 @@ fn every_picture_is_as_the_program_draws_it() {
     let bless = std::env::var_os("AIVM_BLESS").is_some();
     for folder in examples() {
         let picture = folder.join("picture.svg");
-        let drawn = aivm(&["graph", "pipeline.aivm"], &folder);
+        let names = ["pipeline.aivm", "workflow.toml", "ai.toml", "saga.yaml"];
+        let program = names.into_iter().find(|name| folder.join(name).exists()).expect("a program");
+        let drawn = aivm(&["graph", program], &folder);
         if bless {
             std::fs::write(&picture, &drawn).expect("a file");
             continue;
