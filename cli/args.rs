@@ -31,7 +31,7 @@ Run
   mcp | openai FILE…               serve pipelines as tools; as models
 Write
   check | cost FILE…  errors and warnings; the most that it can call and spend
-  test [FILE…]        what NAME.test.toml expects of NAME.aivm; edges not taken
+  test | author [FILE]   what NAME.test.toml expects; write aiTWS by commands
   fmt | graph FILE    one layout; a picture (svg, png, dot, mermaid, text)
 Build
   compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
@@ -84,7 +84,9 @@ pub enum Command {
     /// Serve pipelines as models behind the interface of OpenAI
     Openai(OpenaiArgs),
     /// Look for errors, warn, and say the worst case
-    Check(FilesArgs),
+    Check(CheckArgs),
+    /// Write an aiTWS workflow by commands: /create, /add, /show, /save
+    Author(AuthorArgs),
     /// Format a program
     Fmt(FmtArgs),
     /// The most that a program can call, take and spend

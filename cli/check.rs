@@ -1,21 +1,32 @@
 //! `check`, `fmt`, `cost`: what can be said of a program without running it.
 
-use crate::args::{FileArgs, FilesArgs, FmtArgs, Global, To};
+use crate::args::{CheckArgs, FileArgs, FmtArgs, Global, To};
 use crate::fail::{Exit, Failure, Source, show_diagnostics};
 use crate::library::Files;
 use crate::{compile, module, project};
 use aivm_lang::cost::{self, Bound, Cost, NoBound, WorstCase, count_text, money_text, time_text, tokens_text};
+use aivm_lang::diagnostic::{Diagnostic, Severity};
 use aivm_lang::workflow::{self, Format};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// `aivm check FILE…`.
-pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
+pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::SENT;
     let mut reports = Vec::new();
     for file in &args.files {
         let checked = check_one(file, args.written.format);
+        let wrong = checked.as_ref().map_or(0, |(_, diagnostics, _)| warnings(diagnostics));
+        let refused = args.strict && wrong > 0;
+        if refused {
+            exit = Exit::USAGE;
+        }
         match (checked, global.json) {
+            (Ok((source, diagnostics, _)), false) if refused => {
+                show_diagnostics(&source, &diagnostics);
+                let plural = if wrong == 1 { "" } else { "s" };
+                eprintln!("{wrong} warning{plural} in {file}, and --strict takes them for errors");
+            }
             (Ok((source, warnings, worst)), false) => {
                 show_diagnostics(&source, &warnings);
                 println!("{file}: ok, {}", summary(&worst.total));
@@ -41,10 +52,11 @@ pub fn check(global: &Global, args: &FilesArgs) -> Result<Exit, Failure> {
     Ok(exit)
 }
 
-fn check_one(
-    file: &str,
-    format: Option<Format>,
-) -> Result<(Source, Vec<aivm_lang::diagnostic::Diagnostic>, WorstCase), Failure> {
+fn warnings(diagnostics: &[Diagnostic]) -> usize {
+    diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Warning).count()
+}
+
+fn check_one(file: &str, format: Option<Format>) -> Result<(Source, Vec<Diagnostic>, WorstCase), Failure> {
     let source = project::read_source(file, format)?;
     let compiled = module::compile(&source)?;
     module::verified(file, compiled.module)?;

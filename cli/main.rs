@@ -9,6 +9,7 @@ mod out;
 mod args;
 #[cfg(feature = "store")]
 mod artifact;
+mod author;
 #[cfg(feature = "s3")]
 mod bucket;
 mod cassette;
@@ -117,6 +118,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         #[cfg(not(feature = "serve"))]
         Command::Mcp(_) | Command::Openai(_) => Err(Failure::no_servers()),
         Command::Check(args) => check::check(global, &args),
+        Command::Author(args) => author::author(global, &args),
         Command::Fmt(args) => check::fmt(global, &args),
         Command::Cost(args) => check::cost(global, &args),
         Command::Graph(args) => graph::graph(global, &args),

@@ -41,7 +41,7 @@ pub fn compile(source: &Source) -> Result<Compiled, Failure> {
     let library = Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))?;
     let compiled = aivm_lang::compile_as(source.format, &source.name, &source.text, &library)
         .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
-    crate::secret::check(source)?;
+    crate::secret::check(source, compiled.flow.places.files.first().map_or("", |(_, text)| text))?;
     Ok(compiled)
 }
 

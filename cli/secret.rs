@@ -64,9 +64,9 @@ pub fn given(what: &str, payload: Vec<u8>) -> Vec<u8> {
     clean
 }
 
-/// A credential that is written down in a file of ours.
-pub fn check(source: &Source) -> Result<(), Failure> {
-    match settings::written(&source.text) {
+/// A credential that is written down in a file of ours and would be kept with its program, which of a workflow is less than its text.
+pub fn check(source: &Source, kept: &str) -> Result<(), Failure> {
+    match settings::written(kept).map(|reason| settings::written(&source.text).unwrap_or(reason)) {
         Some(reason) => Err(Failure::usage("E0964", format!("{}, {reason}", source.name)).help(
             "keep it by  aivm secret set NAME  or in the environment, and name it; replace it: it may have been copied",
         )),

@@ -1,8 +1,12 @@
 //! The program as a person or a script meets it: what it prints, what it leaves, and with which code it ends.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "cli/aitws.rs"]
+mod aitws;
 #[path = "cli/artifact.rs"]
 mod artifact;
+#[path = "cli/author.rs"]
+mod author;
 #[path = "cli/cache.rs"]
 mod cache;
 #[path = "cli/cassette.rs"]

@@ -137,15 +137,25 @@ pub struct TestArgs {
     pub junit: Option<std::path::PathBuf>,
 }
 
-/// Some files.
+/// `check`
 #[derive(Debug, Group)]
-pub struct FilesArgs {
+pub struct CheckArgs {
     /// Programs
     #[arg(required = true)]
     pub files: Vec<String>,
+    /// Take warnings for errors; hints stay hints
+    #[arg(long)]
+    pub strict: bool,
     /// Their format
     #[command(flatten)]
     pub written: Written,
+}
+
+/// `author`
+#[derive(Debug, Group)]
+pub struct AuthorArgs {
+    /// The workflow: loaded when it is there, and saved to
+    pub file: Option<std::path::PathBuf>,
 }
 
 /// `fmt`

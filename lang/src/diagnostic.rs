@@ -132,6 +132,15 @@ codes! {
     Saga "E1021" Error "a key or value of a saga is not valid"
     Unbound "E1022" Warning "a capability that nothing is bound to"
     Denied "E1023" Warning "a step that the policy denies"
+    Aitws "E1040" Error "a key or value of an aiTWS file is not valid"
+    Dangling "E1041" Warning "a name that nothing in the file has"
+    UnboundAction "E1042" Warning "an action that nothing is bound to"
+    AitwsRecorded "E1043" Hint "a section that is recorded, not enforced"
+    Unfired "E1044" Warning "an event that nothing fires"
+    Placeless "E1045" Warning "nothing says where this runs"
+    WrittenCredential "E1046" Warning "a password is written in the file"
+    StrictDangling "E1047" Error "a strict file means what is not there"
+    NameTwice "E1048" Error "two of one sort have one name"
 }
 
 impl fmt::Display for Code {

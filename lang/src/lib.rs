@@ -27,7 +27,7 @@ pub mod workflow;
 pub use lower::nearest;
 
 use aivm_schema::module::{Debug, Module};
-use diagnostic::Diagnostic;
+use diagnostic::{Diagnostic, Severity};
 use flow::Flow;
 use library::Library;
 use workflow::Format;
@@ -43,7 +43,7 @@ pub struct Compiled {
     pub debug: Debug,
     /// What looks wrong in it.
     pub warnings: Vec<Diagnostic>,
-    /// What it could say more.
+    /// What it could say and does not, and what it says in vain; nothing looks wrong.
     pub hints: Vec<Diagnostic>,
 }
 
@@ -68,8 +68,8 @@ pub fn compile_as(
     let back = |told: Vec<Diagnostic>| told.into_iter().map(|one| page.told_at_origin(one));
     match compile_arrows(file, &page.text, library) {
         Ok(compiled) => {
-            let warnings = page.warnings.iter().cloned().chain(back(compiled.warnings)).collect();
-            let hints = back(compiled.hints).collect();
+            let all = page.warnings.iter().cloned().chain(back(compiled.warnings)).chain(back(compiled.hints));
+            let (hints, warnings) = all.partition(|one| one.severity() == Severity::Hint);
             Ok(Compiled { warnings, hints, ..compiled })
         }
         Err(errors) => {
@@ -90,8 +90,7 @@ fn compile_arrows(file: &str, source: &str, library: &dyn Library) -> Result<Com
         return Err(errors);
     }
     let flow = lower::lower(file, source, &parsed.tree, &parsed.spans, library)?;
-    let warnings = check::check(&flow);
+    let (warnings, hints) = (check::check(&flow), check::hints(&flow));
     let (module, debug) = emit::emit(&flow).map_err(|error| vec![error])?;
-    let hints = check::hints(&flow);
     Ok(Compiled { flow, module, debug, warnings, hints })
 }

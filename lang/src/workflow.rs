@@ -14,6 +14,7 @@ mod dag;
 mod page;
 mod saga;
 
+pub use aitws::sections as aitws_sections;
 pub use page::Page;
 
 /// What a program is written in.

@@ -10,7 +10,7 @@ pub(super) const FAIL: Builtin = Builtin {
     words: &[],
     instead: None,
     settings: &[
-        Setting::required("reason", Kind::Text, "why"),
+        Setting::optional("reason", Kind::Text, "why; not set: as what it is called with failed before"),
         Setting::choice("code", &["E1094", "E1091", "E1092"], "the code that the failure has"),
     ],
     check: nothing_more,
@@ -34,7 +34,9 @@ fn fail(call: &Call<'_>) -> Result<Output, Failure> {
         "E1092" => "E1092",
         _ => "E1094",
     };
-    Err(Failure::Told { code, reason: call.with.text("reason").to_owned() })
+    let before = call.input.attributes.iter().find(|(key, _)| key == "error").map(|(_, error)| error.as_str());
+    let reason = call.with.maybe("reason").or(before).unwrap_or("the program ends here");
+    Err(Failure::Told { code, reason: reason.to_owned() })
 }
 
 fn unbound(call: &Call<'_>) -> Result<Output, Failure> {

@@ -19,6 +19,7 @@ static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
         r"\bAKIA[A-Z0-9]{16}\b",
         r"\bAIza[A-Za-z0-9_-]{30,}",
         r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.",
+        r"\bhooks\.slack\.com/services/[A-Za-z0-9_/-]{8,}",
         r"-----BEGIN [A-Z ]*PRIVATE KEY-----",
     ];
     Regex::new(&shapes.join("|")).ok()

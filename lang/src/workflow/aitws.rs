@@ -1,11 +1,62 @@
 //! aiTWS: a TOML file of stages and actions, with the settings of a whole organisation around them.
+//!
+//! Stages become a chain of labelled switches, their actions steps; conditions and branches jump between the stages, parallel tasks are
+//! a join, pipelines are definitions, handlers run where their event fires. What the sections are is `file`'s, what they say of each
+//! other `names`', what nothing is done with `recorded`'s, and the arrows are `arrows`'.
 
-use super::page::Page;
+use super::page::{Page, Writer};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::Library;
-use crate::span::Span;
+use file::Text;
 
-/// The arrows of such a file.
-pub(super) fn page(_file: &str, _text: &str, _library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
-    Err(vec![Diagnostic::new(Code::Workflow, Span::new(0, 1), "this format is not read yet")])
+mod arrows;
+mod bind;
+mod english;
+mod file;
+mod names;
+mod recorded;
+
+/// The sections that an aiTWS file can have, each with its keys, and whether it may be there several times.
+pub fn sections() -> Vec<(&'static str, Vec<&'static str>, bool)> {
+    file::sections()
 }
+
+/// The arrows of such a file. `name` is its name.
+pub(super) fn page(name: &str, text: &str, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
+    let (mut tables, file) = file::parse(text);
+    let file = file.map_err(|error| vec![error])?;
+    let names = names::Names::of(&file, &mut tables);
+    let mut told = names.dangling(&file);
+    told.extend(recorded::recorded(&file));
+    let mut writer = Writer::default();
+    let mut binder = bind::Binder::new(name, &file, library);
+    arrows::write(&file, &names, &mut binder, &mut writer);
+    told.extend(binder.told);
+    told.sort_by_key(|one| one.primary.span);
+    // A strict file takes what is only a warning elsewhere for an error; what is recorded is no mistake of the file.
+    let strict = file.metadata.as_ref().is_some_and(|metadata| metadata.is.strict);
+    for one in told {
+        match matches!(one.code, Code::Dangling | Code::UnboundAction | Code::Unfired) && strict {
+            true => tables.report(Diagnostic {
+                code: Code::StrictDangling,
+                reason: Some("the file is strict: `strict = true` in [metadata]".to_owned()),
+                ..one
+            }),
+            false => writer.warn(one),
+        }
+    }
+    if !tables.errors.is_empty() {
+        tables.errors.sort_by_key(|error| error.primary.span);
+        return Err(tables.errors);
+    }
+    Ok(writer.finish())
+}
+
+/// What a name of this file stands for, and where: `Spanned` has ranges, and messages want spans.
+fn span(text: &Text) -> crate::span::Span {
+    let range = text.span();
+    crate::span::Span::new(range.start as u32, range.end.max(range.start + 1) as u32)
+}
+
+#[cfg(test)]
+mod tests;

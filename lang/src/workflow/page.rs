@@ -67,12 +67,33 @@ fn inline(value: &serde_json::Value) -> String {
     }
 }
 
+/// The word that is nearest to a name of any letters; two names may have the same.
+pub(super) fn spelt(name: &str) -> String {
+    let fitting = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+    let mut word: String = name.chars().map(fitting).take(MOST_OF_A_NAME).collect();
+    word = word.trim_matches('-').to_owned();
+    if !word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || is_reserved(&word) {
+        word.insert_str(0, "step-");
+    }
+    word.trim_end_matches('-').to_owned()
+}
+
+/// The word for a name that is not taken; it is then.
+fn another(taken: &mut FxHashSet<String>, name: &str) -> String {
+    let word = spelt(name);
+    let numbered = (2..).map(|n| format!("{word}-{n}"));
+    let free = std::iter::once(word.clone()).chain(numbered).find(|word| !taken.contains(word)).unwrap_or(word);
+    taken.insert(free.clone());
+    free
+}
+
 /// Writes a page. What is written comes from the place that was named last.
 #[derive(Debug, Default)]
 pub(super) struct Writer {
     front: Part,
     arrows: Part,
     taken: FxHashSet<String>,
+    labels: FxHashSet<String>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -95,18 +116,12 @@ impl Part {
 impl Writer {
     /// A word of the language for a name of any letters: itself where it is one, and another than every word before it.
     pub(super) fn word(&mut self, name: &str) -> String {
-        let fitting = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
-        let mut word: String = name.chars().map(fitting).take(MOST_OF_A_NAME).collect();
-        word = word.trim_matches('-').to_owned();
-        if !word.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') || is_reserved(&word) {
-            word.insert_str(0, "step-");
-        }
-        let word = word.trim_end_matches('-').to_owned();
-        let numbered = (2..).map(|n| format!("{word}-{n}"));
-        let free =
-            std::iter::once(word.clone()).chain(numbered).find(|word| !self.taken.contains(word)).unwrap_or(word);
-        self.taken.insert(free.clone());
-        free
+        another(&mut self.taken, name)
+    }
+
+    /// The same of a label: labels may be called as words are.
+    pub(super) fn label(&mut self, name: &str) -> String {
+        another(&mut self.labels, name)
     }
 
     /// A name that is taken already, as that of a worker which is called as it is.

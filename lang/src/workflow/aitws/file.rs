@@ -1,0 +1,273 @@
+//! What an aiTWS file says: every section and key as a type, read with all errors at their places.
+//!
+//! Not here: whether what one section names is in another, and what any of it does.
+
+use super::english::English;
+use crate::diagnostic::Code;
+use crate::span::Span;
+use crate::tables::{Tables, Value, keys};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A text and where it stands.
+pub(super) type Text = Spanned<String>;
+
+/// An entry of a section, and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Entry<T> {
+    pub span: Span,
+    pub is: T,
+}
+
+macro_rules! sections {
+    ($($(#[$doc:meta])* $kind:ident $(($required:ident))? { $($(#[$of:meta])* $key:ident: $type:ty),* $(,)? })*) => {$(
+        $(#[$doc])*
+        // Every key is read, so that what is wrong with it is told; with some of them nothing is done.
+        #[allow(dead_code)]
+        #[derive(Clone, Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub(super) struct $kind {
+            $(pub $required: Text,)?
+            $(#[serde(default)] $(#[$of])* pub $key: $type,)*
+        }
+    )*};
+}
+
+sections! {
+    /// `[metadata]`.
+    Metadata { name: String, version: String, description: String, strict: bool }
+    /// `[communication]`.
+    Communication { protocol: Option<Protocol>, cipher: Option<String>, port: Option<u16> }
+    /// `[[roles]]`.
+    Role(name) { privileges: Vec<String> }
+    /// `[[repositories]]`.
+    Repository(name) { url: Option<Text>, access_role: Option<Text> }
+    /// `[[templates]]`.
+    Template(name) { language: Option<String>, url: Option<Text> }
+    /// `[keys]`.
+    Keys { key_store: Option<KeyStore>, key_rotation_interval: Option<English> }
+    /// `[ai_governance]`.
+    Governance { data_privacy: Option<Privacy>, fairness: Option<String>, transparency: Option<String> }
+    /// `[logging]`.
+    Logging { level: Option<Level>, destination: Option<Logs> }
+    /// `[monitoring]`.
+    Monitoring {
+        metrics_destination: Option<String>, tracing_destination: Option<String>, health_check_interval: Option<English>
+    }
+    /// `[error_handling]`.
+    ErrorHandling { retry_count: u16, retry_interval: Option<English> }
+    /// `[[dependencies]]`.
+    Dependency(name) { version: Option<String> }
+    /// `[auditing]`.
+    Auditing { interval: Option<English>, report_destination: Option<String> }
+    /// `[[stages]]`.
+    Stage(name) { order: Option<i64>, actions: Vec<Action> }
+    /// `[[stages.actions]]`.
+    Action(name) { #[serde(rename = "type")] kind: Option<Text> }
+    /// `[[conditions]]`.
+    Condition(name) { #[serde(rename = "type")] kind: Option<Text>, when: Option<Text> }
+    /// `[[branches]]`.
+    Branch(name) {
+        condition: Option<Text>, if_true: Option<Text>, if_false: Option<Text>, after: Option<Text>,
+        max_iterations: Option<std::num::NonZeroU16>,
+    }
+    /// `[[parallel_execution]]`.
+    Parallel(name) { tasks: Vec<Text>, order: Option<i64> }
+    /// `[[external_services]]`.
+    Service(name) { #[serde(rename = "type")] kind: Option<String>, url: Option<Text> }
+    /// `[[authorization]]`.
+    Authorization(role) { allowed_actions: Vec<String> }
+    /// `[[events]]`.
+    Event(name) { #[serde(rename = "type")] kind: Option<Text> }
+    /// `[[triggers]]`.
+    Trigger(name) { event: Option<Text>, handler: Option<Text> }
+    /// `[[handlers]]`.
+    Handler(name) { action: Option<Text> }
+    /// `[version_control]`.
+    VersionControl { system: Option<String>, url: Option<Text>, branch: Option<String> }
+    /// `[change_management]`.
+    ChangeManagement { review_required: bool, approval_roles: Vec<Text> }
+    /// `[[monitors]]`.
+    Monitor(name) { #[serde(rename = "type")] kind: Option<String>, target: Option<Text> }
+    /// `[[notifications]]`.
+    Notification(name) { #[serde(rename = "type")] kind: Option<String>, target: Option<Text> }
+    /// `[[pipelines]]`.
+    Pipeline(name) { stages: Vec<Text> }
+    /// `[[tasks]]`.
+    Task(name) { description: String, priority: Option<String> }
+}
+
+macro_rules! choices {
+    ($($(#[$doc:meta])* $kind:ident { $($(#[$of:meta])* $variant:ident),* $(,)? })*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize)]
+        pub(super) enum $kind { $($(#[$of])* $variant),* }
+    )*};
+}
+
+choices! {
+    /// How services talk.
+    Protocol { #[serde(rename = "TLS")] Tls, #[serde(rename = "DTLS")] Dtls, #[serde(rename = "QUIC")] Quic }
+    /// Who keeps the keys.
+    KeyStore {
+        #[serde(rename = "AWS_KMS")] Aws, #[serde(rename = "GCP_KMS")] Gcp,
+        #[serde(rename = "Azure_Key_Vault")] Azure, #[serde(rename = "HashiCorp_Vault")] Vault,
+    }
+    /// Which law of privacy holds.
+    Privacy {
+        #[serde(rename = "GDPR")] Gdpr, #[serde(rename = "CCPA")] Ccpa,
+        #[serde(rename = "PIPEDA")] Pipeda, #[serde(rename = "LGPD")] Lgpd,
+    }
+    /// How much is logged.
+    Level {
+        #[serde(rename = "error")] Error, #[serde(rename = "warn")] Warn,
+        #[serde(rename = "info")] Info, #[serde(rename = "debug")] Debug,
+    }
+    /// Where it is logged.
+    Logs { CloudWatch, Stackdriver, #[serde(rename = "Azure_Monitor")] AzureMonitor, Elasticsearch }
+}
+
+macro_rules! file {
+    (tables { $($table:ident: $single:ty),* $(,)? } lists { $($list:ident: $entry:ty),* $(,)? }) => {
+        /// A whole file.
+        #[allow(dead_code)]
+        #[derive(Clone, Debug, Default)]
+        pub(super) struct File {
+            $(pub $table: Option<Entry<$single>>,)*
+            $(pub $list: Vec<Entry<$entry>>,)*
+        }
+
+        /// The sections that a file can have, each with its keys, and whether it is a list.
+        pub(super) fn sections() -> Vec<(&'static str, Vec<&'static str>, bool)> {
+            vec![
+                $((stringify!($table), keys::<$single>(), false),)*
+                $((stringify!($list), keys::<$entry>(), true),)*
+            ]
+        }
+
+        impl File {
+            fn section(&mut self, tables: &mut Tables, key: Span, name: &str, value: Value) -> bool {
+                match name {
+                    $(stringify!($table) => self.$table = single(tables, key, name, value),)*
+                    $(stringify!($list) => self.$list = list(tables, name, value),)*
+                    _ => return false,
+                }
+                true
+            }
+        }
+    };
+}
+
+file! {
+    tables {
+        metadata: Metadata, communication: Communication, keys: Keys, ai_governance: Governance, logging: Logging,
+        monitoring: Monitoring, error_handling: ErrorHandling, auditing: Auditing, version_control: VersionControl,
+        change_management: ChangeManagement,
+    }
+    lists {
+        roles: Role, repositories: Repository, templates: Template, dependencies: Dependency, stages: Stage,
+        conditions: Condition, branches: Branch, parallel_execution: Parallel, external_services: Service,
+        authorization: Authorization, events: Event, triggers: Trigger, handlers: Handler, monitors: Monitor,
+        notifications: Notification, pipelines: Pipeline, tasks: Task,
+    }
+}
+
+/// Reads a file; what is wrong with it is in the tables.
+pub(super) fn read(tables: &mut Tables, table: DeTable) -> File {
+    let mut file = File::default();
+    for (key, value) in table {
+        let (range, name) = (key.span(), key.into_inner().into_owned());
+        let span = tables.span(range.clone());
+        if !file.section(tables, span, &name, value) {
+            let known: Vec<&str> = sections().iter().map(|(name, ..)| *name).collect();
+            tables.unknown(range, "an aiTWS file", &name, &known);
+        }
+    }
+    file
+}
+
+fn single<T: DeserializeOwned>(tables: &mut Tables, key: Span, name: &str, value: Value) -> Option<Entry<T>> {
+    if value.get_ref().is_array() {
+        tables.wrong(value.span(), format!("`{name}` is there once: write `[{name}]`"));
+        return None;
+    }
+    tables.table(&format!("`[{name}]`"), value).map(|is| Entry { span: key, is })
+}
+
+fn list<T: DeserializeOwned + Fill>(tables: &mut Tables, name: &str, value: Value) -> Vec<Entry<T>> {
+    let range = value.span();
+    let DeValue::Array(entries) = value.into_inner() else {
+        tables.wrong(range, format!("`{name}` may be there several times: write `[[{name}]]`"));
+        return Vec::new();
+    };
+    let mut read = Vec::new();
+    for mut entry in entries {
+        let span = tables.span(entry.span());
+        let inner = match (entry.get_mut(), T::INNER) {
+            (DeValue::Table(table), Some(inner)) => table.remove(inner),
+            _ => None,
+        };
+        let Some(mut is) = tables.table::<T>(&format!("`[[{name}]]`"), entry) else { continue };
+        if let Some(inner) = inner {
+            is.fill(tables, inner);
+        }
+        read.push(Entry { span, is });
+    }
+    read
+}
+
+/// An entry that has entries of its own is read before them, so that each of theirs that is wrong is told by itself.
+trait Fill {
+    /// Their key.
+    const INNER: Option<&'static str> = None;
+
+    fn fill(&mut self, _: &mut Tables, _: Value) {}
+}
+
+impl Fill for Stage {
+    const INNER: Option<&'static str> = Some("actions");
+
+    fn fill(&mut self, tables: &mut Tables, actions: Value) {
+        self.actions = list(tables, "stages.actions", actions).into_iter().map(|action| action.is).collect();
+    }
+}
+
+macro_rules! plain {
+    ($($kind:ty),*) => {$(impl Fill for $kind {})*};
+}
+
+plain!(
+    Role,
+    Repository,
+    Template,
+    Dependency,
+    Action,
+    Condition,
+    Branch,
+    Parallel,
+    Service,
+    Authorization,
+    Event,
+    Trigger,
+    Handler,
+    Monitor,
+    Notification,
+    Pipeline,
+    Task
+);
+
+/// A text of a file as a table, or what is wrong with it.
+pub(super) fn parse(text: &str) -> (Tables, Result<File, crate::diagnostic::Diagnostic>) {
+    let mut tables = Tables::new(Code::Aitws, 0);
+    let file = match DeTable::parse(text) {
+        Ok(table) => Ok(read(&mut tables, table.into_inner())),
+        Err(error) => {
+            let span = tables.span(error.span().unwrap_or(0..text.len()));
+            let message = format!("this is no TOML: {}", error.message().trim());
+            Err(crate::diagnostic::Diagnostic::new(Code::NoToml, span, message))
+        }
+    };
+    (tables, file)
+}
