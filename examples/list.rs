@@ -10,6 +10,10 @@ examples! {
     "bake-off": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "reply": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl";
     "mend-page": "README.md" "pipeline.aivm" "input.txt" "cassette.jsonl" "pages/news.md" "pages/opening.md";
+    "regenerate": "README.md" "ai.toml" "input.tsv" "execute.awk" "regenerate.awk" "model/answer.awk" "model/examples.tsv"
+        "workers/execute_algorithm.toml" "workers/evaluate_model.toml" "workers/gather_feedback.toml"
+        "workers/fine_tune_model.toml" "workers/keep_examples.toml" "workers/regenerate_code.toml"
+        "workers/keep_version.toml" "workers/deploy_model.toml" "workers/report_score.toml";
     "race": "README.md" "pipeline.aivm";
     "undo": "README.md" "pipeline.aivm";
     "saga-shop": "README.md" "saga.yaml" "policies.yaml" "input.json" "workers/bank.pay.toml" "workers/bank.refund.toml";

@@ -165,3 +165,37 @@ fn a_run_waits_for_the_review_that_the_file_wants() {
     let approved = aivm(dir.path(), &["approve", name, "next"]);
     assert_eq!(approved.status.code(), Some(0), "{}", stderr(&approved));
 }
+
+#[test]
+fn every_run_of_the_regenerative_example_is_better_than_the_one_before() {
+    let dir = folder();
+    let copy = dir.path().join("letters");
+    let copied = aivm(dir.path(), &["try", "regenerate", "--copy", copy.to_str().expect("a path")]);
+    assert_eq!(copied.status.code(), Some(0), "{}", stderr(&copied));
+    let program = || std::fs::read_to_string(copy.join("model/answer.awk")).expect("a program");
+    let (mut scores, mut versions, mut last) = (Vec::new(), vec![program()], String::new());
+    for _ in 0..3 {
+        let ran = aivm(&copy, &["run", "ai.toml", "--in", "@input.tsv", "--json"]);
+        assert_eq!(ran.status.code(), Some(0), "{}{}", stdout(&ran), stderr(&ran));
+        let said = json(&ran)["output"]["text"].as_str().expect("a text").to_owned();
+        let right: u32 = said.split(' ').next().and_then(|number| number.parse().ok()).expect("how many were right");
+        scores.push(right);
+        versions.push(program());
+        last = json(&ran)["run"].as_str().expect("a name").to_owned();
+    }
+    let before_last = versions[2].clone();
+    assert!(scores.windows(2).all(|pair| pair[0] < pair[1]), "{scores:?}");
+    assert!(versions.windows(2).all(|pair| pair[0] != pair[1]));
+    let mut kept: Vec<String> = std::fs::read_dir(copy.join("model/versions"))
+        .expect("versions")
+        .flatten()
+        .map(|entry| std::fs::read_to_string(entry.path()).expect("a version"))
+        .collect();
+    kept.sort();
+    versions[1..].sort();
+    assert_eq!(kept, versions[1..], "every version that was in use is there");
+    // What a run has learned that is taken back is forgotten.
+    let back = aivm(&copy, &["rollback", &last]);
+    assert_eq!(back.status.code(), Some(0), "{}", stderr(&back));
+    assert_eq!(program(), before_last);
+}

@@ -11,7 +11,9 @@ fn exported(name: &str) -> (tempfile::TempDir, Vec<u8>) {
         let name = entry.file_name().to_string_lossy().into_owned();
         name.starts_with("input.").then(|| format!("@{name}"))
     });
-    let run = aivm(dir.path(), &["run", "pipeline.aivm", "-q", "--in", input.as_deref().unwrap_or("")]);
+    let names = ["pipeline.aivm", "workflow.toml", "ai.toml", "saga.yaml"];
+    let program = names.into_iter().find(|name| dir.path().join(name).exists()).expect("a program");
+    let run = aivm(dir.path(), &["run", program, "-q", "--in", input.as_deref().unwrap_or("")]);
     assert!(run.status.code().is_some(), "{}", stderr(&run));
     let name = json(&aivm(dir.path(), &["runs", "--json"]))["runs"][0]["run"].as_str().expect("a run").to_owned();
     let written = aivm(dir.path(), &["export", &name, "-o", "it.aivmrun"]);
