@@ -4,7 +4,7 @@ use crate::diagnostic::{Diagnostic, Label};
 use crate::span::Span;
 use aivm_schema::word::is_reserved;
 use aivm_schema::worker::WorkerDefinition;
-use rustc_hash::FxHashSet;
+use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
 
 /// Longer names are cut: they become parts of step keys.
@@ -78,12 +78,17 @@ pub(super) fn spelt(name: &str) -> String {
     word.trim_end_matches('-').to_owned()
 }
 
-/// The word for a name that is not taken; it is then.
-fn another(taken: &mut FxHashSet<String>, name: &str) -> String {
+/// The word for a name that is not taken; it is then. Each word knows its last number, so that many names may be spelt alike.
+fn another(taken: &mut FxHashMap<String, u32>, name: &str) -> String {
     let word = spelt(name);
-    let numbered = (2..).map(|n| format!("{word}-{n}"));
-    let free = std::iter::once(word.clone()).chain(numbered).find(|word| !taken.contains(word)).unwrap_or(word);
-    taken.insert(free.clone());
+    let Some(last) = taken.get(&word).copied() else {
+        taken.insert(word.clone(), 1);
+        return word;
+    };
+    let mut numbered = (last.saturating_add(1)..).map(|n| (n, format!("{word}-{n}")));
+    let (n, free) = numbered.find(|(_, word)| !taken.contains_key(word)).unwrap_or((last, word.clone()));
+    taken.insert(free.clone(), 1);
+    taken.insert(word, n);
     free
 }
 
@@ -92,8 +97,8 @@ fn another(taken: &mut FxHashSet<String>, name: &str) -> String {
 pub(super) struct Writer {
     front: Part,
     arrows: Part,
-    taken: FxHashSet<String>,
-    labels: FxHashSet<String>,
+    taken: FxHashMap<String, u32>,
+    labels: FxHashMap<String, u32>,
     warnings: Vec<Diagnostic>,
 }
 
@@ -126,7 +131,7 @@ impl Writer {
 
     /// A name that is taken already, as that of a worker which is called as it is.
     pub(super) fn reserve(&mut self, word: &str) {
-        self.taken.insert(word.to_owned());
+        self.taken.entry(word.to_owned()).or_insert(1);
     }
 
     /// `[worker.WORD]`.

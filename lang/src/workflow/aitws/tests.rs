@@ -235,6 +235,15 @@ fn each_wrong_key_is_told_at_its_place() {
 }
 
 #[test]
+fn many_names_that_are_spelt_alike_take_no_time() {
+    let name = |n: u32| (0..15).map(|bit| if n >> bit & 1 == 0 { '!' } else { '?' }).collect::<String>();
+    let stages = (0..20_000).map(|n| format!("[[stages]]\nname = \"a{}b\"\nactions = [{{ name = \"a\" }}]\n", name(n)));
+    let page = page(Format::Aitws, "ai.toml", &stages.collect::<String>(), &shelf(&["a"])).expect("a page");
+    let last = format!("switch[a{}b-20000]", "-".repeat(15));
+    assert!(page.text.contains(&last), "{last}");
+}
+
+#[test]
 fn names_of_any_letters_make_a_program() {
     for name in ["über allem", "in", "a.b", "7", "", "\\n]", "(=>)", "--", "switch"] {
         let text = format!(
