@@ -18,6 +18,7 @@ examples! {
     "undo": "README.md" "pipeline.aivm";
     "saga-shop": "README.md" "saga.yaml" "policies.yaml" "input.json" "workers/bank.pay.toml" "workers/bank.refund.toml";
     "deploy": "README.md" "pipeline.aivm" "aivm.toml" "input.txt";
+    "workflow-release": "README.md" "workflow.toml" "input.txt";
     "sketch-1": "README.md" "pipeline.aivm" "input.txt";
     "sketch-2": "README.md" "pipeline.aivm" "input.txt";
 }
