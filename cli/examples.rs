@@ -35,11 +35,6 @@ include!("../examples/list.rs");
 const PROGRAMS: [&str; 4] = ["pipeline.aivm", "workflow.toml", "ai.toml", "saga.yaml"];
 
 impl Example {
-    /// Its program: what stands behind its page.
-    fn program(&self) -> &'static str {
-        self.files.get(1).map_or("", |(path, _)| path)
-    }
-
     fn file(&self, name: &str) -> Option<&'static str> {
         self.files.iter().find(|(path, _)| *path == name).map(|(_, text)| *text)
     }

@@ -124,3 +124,37 @@ fn as_many_steps_run_at_once_as_the_file_says() {
     assert_eq!(steps(&report)[0], "steps/slow#1 next", "{report}");
     assert!(dir.path().join("x").exists() && !dir.path().join("y").exists());
 }
+
+#[test]
+fn what_is_required_and_not_there_fails_before_any_step() {
+    let dir = folder();
+    let file = |programs: &str| format!("[requirements]\nprograms = [{programs}]\n[steps.a]\nrun = \"touch a; cat\"\n");
+    write(dir.path(), "workflow.toml", &file("\"sh\", \"no-such-program\", \"sort >= 999.1\""));
+    let report = run(dir.path(), "workflow.toml", &[]);
+    assert_eq!(report["status"], "failed", "{report}");
+    let error = report["steps"][0]["error"]["message"].as_str().unwrap_or("");
+    assert!(
+        error.contains("no-such-program is not there; sort is ") && error.contains("999.1 or newer is wanted"),
+        "{report}"
+    );
+    assert!(!dir.path().join("a").exists(), "no step began");
+    // What is there lets the input by.
+    write(dir.path(), "workflow.toml", &file("\"sh\", \"sort >= 1.0\""));
+    let out = aivm(dir.path(), &["run", "workflow.toml", "--ephemeral", "--in", "hello"]);
+    assert!(String::from_utf8_lossy(&out.stdout).contains("hello"), "{out:?}");
+}
+
+#[test]
+fn ten_thousand_steps_fit_into_a_program() {
+    let dir = folder();
+    let step = |n: u32| {
+        let needs: Vec<String> =
+            [1, 7, 30].iter().filter_map(|back| Some(format!("\"s{}\"", n.checked_sub(*back)?))).collect();
+        format!("[steps.s{n}]\nrun = \"echo {n}\"\neffect = \"read\"\nneeds = [{}]\n", needs.join(", "))
+    };
+    write(dir.path(), "workflow.toml", &(0..10_000).map(step).collect::<String>());
+    let began = std::time::Instant::now();
+    assert_eq!(aivm(dir.path(), &["compile", "workflow.toml"]).status.code(), Some(0));
+    // A release takes a tenth of it; what would be quadratic takes minutes.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}

@@ -2,7 +2,7 @@
 //! them and nobody else.
 //!
 //! Here: the way from text to page. What a file may say is `keys`, who waits for whom `graph`, what a step does once its action is
-//! laid under it `work`, and how all of it is said in arrows `arrows`.
+//! laid under it `work`, what has to be there before `requirements`, and how all of it is said in arrows `arrows`.
 
 use super::page::Page;
 use crate::diagnostic::{Code, Diagnostic};
@@ -13,6 +13,7 @@ use toml::de::DeTable;
 mod arrows;
 mod graph;
 mod keys;
+mod requirements;
 mod work;
 
 /// The arrows of a `workflow.toml`.
@@ -25,11 +26,12 @@ pub(super) fn page(file: &str, text: &str, library: &dyn Library) -> Result<Page
     let workflow = keys::read(&mut tables, table.into_inner());
     let needs = graph::needs(&mut tables, &workflow.steps);
     let works = workflow.steps.iter().map(|step| work::of(&mut tables, file, library, &workflow, step)).collect();
+    let required = requirements::worker(&mut tables, &workflow.requirements);
     if !tables.errors.is_empty() {
         tables.errors.sort_by_key(|error| error.primary.span);
         return Err(tables.errors);
     }
-    Ok(arrows::write(&tables, &workflow, &needs, works))
+    Ok(arrows::write(&tables, &workflow, &needs, works, required))
 }
 
 #[cfg(test)]

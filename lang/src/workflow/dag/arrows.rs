@@ -21,10 +21,17 @@ const STEPS: &str = "steps";
 const WHEN: &str = "when";
 
 /// Writes the page of a workflow in which nothing is wrong.
-pub(super) fn write(tables: &Tables, workflow: &Workflow, needs: &[Vec<usize>], works: Vec<Option<Work>>) -> Page {
+pub(super) fn write(
+    tables: &Tables,
+    workflow: &Workflow,
+    needs: &[Vec<usize>],
+    works: Vec<Option<Work>>,
+    required: Option<WorkerDefinition>,
+) -> Page {
     let mut writer = Writer::default();
     about(&mut writer, tables, workflow);
     settings(&mut writer, workflow);
+    recorded(&mut writer, tables, workflow);
     let label = writer.word(STEPS);
     // What is called by its own name keeps it.
     let called = works.iter().flatten().filter_map(|work| match &work.does {
@@ -41,7 +48,13 @@ pub(super) fn write(tables: &Tables, workflow: &Workflow, needs: &[Vec<usize>], 
         .filter_map(|((step, work), needs)| Some(Element::new(&mut writer, tables, step, work?, needs)))
         .collect();
     let outs: Vec<String> = elements.iter().map(|element| element.out(&label)).collect();
-    writer.put(&format!("out <= (\n    join[{label}] <= (\n"), Span::default());
+    writer.put("out <= (\n    ", Span::default());
+    if let Some(required) = required {
+        let word = writer.word("requirements");
+        writer.worker(&word, &required, Span::default());
+        writer.put(&format!("switch <= ( {word} => continue )\n    <= "), Span::default());
+    }
+    writer.put(&format!("join[{label}] <= (\n"), Span::default());
     for element in &elements {
         let refs: Vec<&str> = element.needs.iter().filter_map(|at| outs.get(*at)).map(String::as_str).collect();
         element.write(&mut writer, workflow, &refs.join(", "));
@@ -116,7 +129,6 @@ impl<'w> Element<'w> {
             Some((writer.word(&format!("{}-{key}", step.name)), tables.span(condition.span())))
         };
         let (when, until) = (judge(&step.it.when, "when"), judge(&step.it.until, "until"));
-        recorded(writer, tables, step);
         Element { step, work, needs, word, callee, callee_span, when, until }
     }
 
@@ -218,15 +230,23 @@ fn called(worker: &str, limits: &str, refs: &str) -> String {
     if refs.is_empty() { format!("{worker}{limits}") } else { format!("[{worker}{limits} <= {refs}]") }
 }
 
-/// What a step says that nothing is done with.
-fn recorded(writer: &mut Writer, tables: &Tables, step: &Named<Step>) {
-    let keys = [
-        ("priority", step.it.priority.as_ref().map(Spanned::span)),
-        ("resources", step.it.resources.as_ref().map(Spanned::span)),
-        ("max_iterations", step.it.max_iterations.as_ref().filter(|_| step.it.until.is_none()).map(Spanned::span)),
-    ];
-    for (key, range) in keys.into_iter().filter_map(|(key, range)| Some((key, range?))) {
-        let message = format!("`{key}` of `{}` is recorded, and nothing is held to it", step.name);
+/// What the file says that nothing is done with.
+fn recorded(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
+    let mut warn = |key: &str, of: &str, range| {
+        let message = format!("`{key}` of {of} is recorded, and nothing is held to it");
         writer.warn(Diagnostic::new(Code::OnlyRecorded, tables.span(range), message));
+    };
+    let required = &workflow.requirements;
+    for (key, value) in [("container", &required.container), ("nix", &required.nix)] {
+        value.iter().for_each(|value| warn(key, "`[requirements]`", value.span()));
+    }
+    for Named { name, it, .. } in &workflow.steps {
+        let keys = [
+            ("priority", it.priority.as_ref().map(Spanned::span)),
+            ("resources", it.resources.as_ref().map(Spanned::span)),
+            ("max_iterations", it.max_iterations.as_ref().filter(|_| it.until.is_none()).map(Spanned::span)),
+        ];
+        keys.into_iter()
+            .for_each(|(key, range)| range.into_iter().for_each(|range| warn(key, &format!("`{name}`"), range)));
     }
 }

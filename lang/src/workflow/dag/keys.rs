@@ -1,5 +1,6 @@
 //! What a `workflow.toml` may say, read with the places that messages are told at.
 
+use super::requirements::Requirements;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 use crate::tables::{Tables, Value, keys};
@@ -17,6 +18,7 @@ use toml::de::{DeTable, DeValue};
 pub(super) struct Workflow {
     pub about: About,
     pub params: Vec<Named<Param>>,
+    pub requirements: Requirements,
     pub actions: Vec<Named<Action>>,
     pub steps: Vec<Named<Step>>,
 }
@@ -120,12 +122,14 @@ pub(super) struct Resources {
 
 /// Reads the file; what cannot be read is told.
 pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
-    const GROUPS: [&str; 3] = ["parameters", "actions", "steps"];
+    const GROUPS: [&str; 4] = ["parameters", "requirements", "actions", "steps"];
     let of_about = keys::<About>();
+    let mut requirements = Requirements::default();
     let (mut about, mut params, mut actions, mut steps) = (DeTable::new(), Vec::new(), Vec::new(), Vec::new());
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "parameters" => params = group(tables, "parameters", value),
+            "requirements" => requirements = tables.table("`[requirements]`", value).unwrap_or_default(),
             "actions" => actions = group(tables, "actions", value),
             "steps" => steps = read_steps(tables, value),
             name if of_about.contains(&name) => _ = about.insert(key, value),
@@ -141,7 +145,7 @@ pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
             format!("`{}` is no id: a name, and behind an `@` perhaps a version, `release@1.2.3`", id.get_ref());
         tables.wrong(id.span(), message);
     }
-    Workflow { about, params, actions, steps }
+    Workflow { about, params, requirements, actions, steps }
 }
 
 /// A name, which may have an owner before a slash, and perhaps a version of three numbers.

@@ -260,6 +260,21 @@ fn what_is_only_recorded_is_told() {
 }
 
 #[test]
+fn what_is_required_is_looked_for_before_any_step() {
+    let text = "[requirements]\nprograms = [\"git >= 2.30\", \"jq\"]\npython = [\"requests>=2\"]\nnix = \"x\"\n[steps.requirements]\nrun = \"make\"\n";
+    let arrows = arrows(text);
+    for line in [
+        "program git 2.30\nprogram jq\npackage requests 2\n",
+        "switch <= ( requirements-2 => continue ) <= join[steps] <= (",
+    ] {
+        assert!(arrows.contains(line), "{line}\n{arrows}");
+    }
+    let told =
+        wrong("[requirements]\nprograms = [\"git; rm -rf /\", \"jq > 1\", \"a >= x\"]\n[steps.a]\nrun = \"x\"\n");
+    assert_eq!(told.len(), 3, "{told:?}");
+}
+
+#[test]
 fn a_line_of_a_command_never_ends_the_front_matter() {
     let text = "[steps.b]\nrun = \"b\"\n[steps.a]\nenv.X = \"\\u007f\"\nrun = \"echo a\\n+++\\nout <= () <= in\\n\"\n";
     let compiled = crate::compile("workflow.toml", text, &shelf()).expect("it compiles");
