@@ -390,6 +390,9 @@ impl Run {
 
     /// The machine waits: what for?
     fn wait(&mut self) -> Option<Do> {
+        if !self.replaying {
+            self.fill();
+        }
         if !self.queue.is_empty() {
             return None;
         }

@@ -78,10 +78,10 @@ impl Run {
         self.say(Do::Call(begin), !pure);
     }
 
-    /// A call has ended: whoever waits longest takes its place.
-    pub(super) fn leave(&mut self, request: RequestId) {
-        self.held.remove(&request);
-        if self.begun.remove(&request)
+    /// Whoever waits longest takes a place that is free. Only once the machine can do nothing more: what has ended may have led to
+    /// others being stopped, which then never begin.
+    pub(super) fn fill(&mut self) {
+        while self.most.is_some_and(|most| self.begun.len() < most)
             && let Some(next) = self.held.pop_first()
         {
             self.begin(next);

@@ -54,13 +54,14 @@ impl Run {
             self.yields = 0;
         }
         self.say(Do::Ended(Box::new(ended)), !pure);
-        self.leave(request);
         Ok(())
     }
 
     /// The machine is told what came of a call.
     pub(super) fn told(&mut self, request: RequestId, answer: Answer, micros: u64) -> Result<Ended, CompleteError> {
         let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
+        self.begun.remove(&request);
+        self.held.remove(&request);
         let (output, verdict, kind, error, usage) = match &answer {
             Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, None, *usage),
             Answer::Failed { kind, error, usage } => (None, None, Some(*kind), Some(error.clone()), *usage),
