@@ -33,6 +33,7 @@ Write
   check | cost FILE…  errors and warnings; the most that it can call and spend
   test | author [FILE]   what NAME.test.toml expects; write aiTWS by commands
   fmt | graph FILE    one layout; a picture (svg, png, dot, mermaid, text)
+  init | schema KIND  a file to begin with; what an editor checks it by
 Build
   compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
 Look
@@ -41,8 +42,7 @@ Look
   export | import | verify RUN  a run as one file; is it what was written?
   worker ls|show|try…  artifact ls|cat|put…  memory ls|show…   words, values
 Set up
-  keys new|trust|ls|sign    sign artifacts; whom to trust
-  secret set|ls|rm  source ls|show|sync   keys of servers; workers' folders
+  keys new|trust…  secret set|ls|rm  source ls|show…   signing; keys; folders
   gc | store | doctor | self-test   old runs; the bucket; does all work here?
   config show | completions SHELL   the settings; for bash, zsh, fish …
 
@@ -101,6 +101,10 @@ pub enum Command {
     Asm(OutArgs),
     /// Run the tests of pipelines
     Test(TestArgs),
+    /// Begin a program, a workflow, a worker or the settings of a project from a template
+    Init(InitArgs),
+    /// The JSON Schema of what is written in TOML or YAML, for editors
+    Schema(SchemaArgs),
     /// Explain an error code
     Explain(ExplainArgs),
     /// The words that a program can use

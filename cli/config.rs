@@ -15,6 +15,7 @@ use aivm_lang::library::LibraryError;
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::seed::{self, Bundle, Policy};
 use aivm_schema::worker::{BehaviourDefinition, Does, Given, Network, Source, WorkerDefinition};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -26,7 +27,7 @@ pub mod memory;
 use memory::MemorySettings;
 
 /// An `aivm.toml`: what front matter may say, and what is the project's alone.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct File {
     worker: BTreeMap<String, WorkerDefinition>,
@@ -41,12 +42,18 @@ struct File {
     secrets: Secrets,
     sandbox: SandboxSettings,
     store: StoreSettings,
+    #[cfg_attr(not(feature = "memory"), schemars(with = "serde_json::Value"))]
     memory: MemorySettings,
     sources: BTreeMap<String, Source>,
 }
 
+/// The JSON Schema of an `aivm.toml`.
+pub fn json_schema() -> schemars::Schema {
+    schemars::schema_for!(File)
+}
+
 /// `[store]`: the bucket that values go to.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StoreSettings {
     /// `s3://bucket/prefix`
@@ -66,7 +73,7 @@ pub struct StoreSettings {
 }
 
 /// When an outcome counts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreMode {
     /// When it is durable on disk; it is sent in the background.
@@ -77,7 +84,7 @@ pub enum StoreMode {
 }
 
 /// How artifacts are written.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum StoreFormat {
     /// Cap'n Proto: `.artifact`
@@ -88,7 +95,7 @@ pub enum StoreFormat {
 }
 
 /// `[sandbox]`: what holds commands, and what they are given.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SandboxSettings {
     /// By what they are held; without it, by what there is.
@@ -147,7 +154,7 @@ pub struct Project {
 }
 
 /// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Retention {
     /// Only runs that ended so long ago.
@@ -161,7 +168,7 @@ pub struct Retention {
 }
 
 /// `[[gc.values]]`: values of a role or a scope that are kept though their run goes.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Outlive {
     /// Of this role; without it of any.
@@ -173,7 +180,7 @@ pub struct Outlive {
 }
 
 /// How a run can have ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Ended {
     /// With an output

@@ -21,7 +21,9 @@ mod examples;
 mod explain;
 mod fail;
 mod graph;
+mod init;
 mod input;
+mod json_schema;
 mod keys;
 #[cfg(target_os = "linux")]
 mod launch;
@@ -126,6 +128,8 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Disasm(args) => compile::disasm(global, &args),
         Command::Asm(args) => compile::asm(global, &args),
         Command::Test(args) => testing::test(global, &args),
+        Command::Init(args) => init::init(global, &args),
+        Command::Schema(args) => json_schema::schema(global, &args),
         Command::Explain(args) => explain::explain(global, &args),
         Command::Worker(args) => worker::worker(global, &args),
         Command::Keys(args) => keys::keys(global, &args),

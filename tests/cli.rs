@@ -34,6 +34,8 @@ mod hostile;
 #[cfg(feature = "http")]
 #[path = "cli/http.rs"]
 mod http;
+#[path = "cli/init.rs"]
+mod init;
 #[cfg(feature = "mcp")]
 #[path = "cli/mcp.rs"]
 mod mcp;

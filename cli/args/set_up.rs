@@ -2,6 +2,52 @@
 
 use clap::{Args as Group, Subcommand};
 
+/// `init`
+#[derive(Debug, Group)]
+pub struct InitArgs {
+    /// What to begin
+    #[arg(value_enum, default_value = "aivm")]
+    pub what: Begun,
+    /// The file to write (its usual name otherwise; - for standard output)
+    pub file: Option<String>,
+}
+
+/// What can be begun.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Begun {
+    /// A program of arrows: pipeline.aivm
+    Aivm,
+    /// Steps that need each other: workflow.toml
+    Workflow,
+    /// Steps that can be compensated, in YAML: saga.yaml
+    Saga,
+    /// Stages and actions: aitws.toml
+    Aitws,
+    /// A worker: workers/ask.md
+    Worker,
+    /// The settings of a project: aivm.toml
+    Config,
+}
+
+/// `schema`
+#[derive(Debug, Group)]
+pub struct SchemaArgs {
+    /// Of what
+    #[arg(value_enum)]
+    pub of: SchemaOf,
+}
+
+/// What has a JSON Schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum SchemaOf {
+    /// A worker's definition: workers/WORD.toml
+    Worker,
+    /// The front matter of a program
+    Front,
+    /// An aivm.toml
+    Config,
+}
+
 /// `self-test`
 #[derive(Debug, Group)]
 pub struct SelfTestArgs {

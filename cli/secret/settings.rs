@@ -1,11 +1,12 @@
 //! What `aivm.toml` says of secrets, and that it holds none.
 
 use aivm_host::secret::shape;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
 /// `[secrets]` of aivm.toml.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Secrets {
     /// A file beside aivm.toml with a `NAME=value` a line.

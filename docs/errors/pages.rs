@@ -195,6 +195,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E0834", include_str!("E0834.md")),
     ("E0835", include_str!("E0835.md")),
     ("E0838", include_str!("E0838.md")),
+    ("E0839", include_str!("E0839.md")),
     ("E0840", include_str!("E0840.md")),
     ("E0841", include_str!("E0841.md")),
     ("E0842", include_str!("E0842.md")),

@@ -2,6 +2,7 @@
 //! theirs is `work::mcp`; that pipelines are tools of others is not here.
 
 use aivm_schema::artifact::ContentDigest;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ mod connect;
 pub use client::Servers;
 
 /// `[mcp.NAME]`: a program that is started, or an address.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Server {
     /// The program and its arguments.

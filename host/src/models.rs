@@ -4,6 +4,7 @@
 use crate::limits::{Before, Limits, PER_TOKEN, TooLong};
 use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::{Ask, Offer, Rates};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -23,7 +24,7 @@ const FORM: u64 = 256;
 pub const LATEST: u64 = 256;
 
 /// What `aivm.toml` says of models.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// `[models]`.
@@ -35,7 +36,7 @@ pub struct Settings {
 }
 
 /// `[models]`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Defaults {
     /// Whom a worker asks that names no model: the preferred first.
@@ -45,7 +46,7 @@ pub struct Defaults {
 }
 
 /// A server that answers for models.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Provider {
     /// The protocol that it speaks, by the name of a provider that is known; `openai` unless set or the name is one.

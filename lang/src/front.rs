@@ -4,6 +4,7 @@ use aivm_schema::module::RunLimits;
 use aivm_schema::param::Param;
 use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
@@ -12,7 +13,7 @@ mod read;
 pub(crate) use read::{Read, read};
 
 /// What front matter and `aivm.toml` define.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct FrontMatter {
     /// `[worker.WORD]`.
@@ -28,7 +29,7 @@ pub struct FrontMatter {
 }
 
 /// `[stage.LABEL]`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct StageSettings {
     /// Of a select: the worker that chooses.
@@ -36,7 +37,7 @@ pub struct StageSettings {
 }
 
 /// `[limits]`: of the whole run, and the default count.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
     /// Calls of workers.

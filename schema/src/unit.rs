@@ -105,10 +105,21 @@ impl fmt::Display for Money {
 }
 
 macro_rules! as_text {
-    ($($name:ty),*) => {$(
+    ($($name:ident $pattern:literal),*) => {$(
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
+            }
+        }
+        impl schemars::JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({ "type": "string", "pattern": $pattern })
             }
         }
         impl<'de> Deserialize<'de> for $name {
@@ -119,7 +130,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Milliseconds, Money, Tokens);
+as_text!(Milliseconds r"^[0-9]+(ms|s|m|h|d)$", Money r"^\$[0-9]+(\.[0-9]{1,6})?$", Tokens r"^[0-9]+(t|kt|Mt)$");
 
 #[cfg(test)]
 mod tests {

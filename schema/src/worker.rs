@@ -3,6 +3,7 @@
 
 use crate::artifact::ContentDigest;
 use crate::unit::{Milliseconds, Money, Tokens};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -37,7 +38,7 @@ pub use tools::{INPUT, Offer, ROUNDS, Tools};
 pub type Settings = BTreeMap<String, serde_json::Value>;
 
 /// A worker: what it does, and what the compiler may rely on.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Spelling", into = "Spelling")]
 pub struct WorkerDefinition {
     /// One sentence that says exactly what it does.
@@ -112,7 +113,7 @@ pub enum Does {
 }
 
 /// How a command is started.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Run {
     /// A line for `sh -c`.
@@ -122,7 +123,7 @@ pub enum Run {
 }
 
 /// What a call does to the world.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Effect {
     /// The same answer for the same input; nothing else happens.
@@ -138,7 +139,7 @@ pub enum Effect {
 }
 
 /// The wait before retry `n` (from 1): `wait * factor^(n-1)`, at most `most`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Backoff {
     /// Before the first retry.
@@ -164,7 +165,7 @@ impl Backoff {
 }
 
 /// A behaviour: a named prompt or parameter set that shapes a worker.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BehaviourDefinition {
     /// Added to a model's prompt.

@@ -1,9 +1,10 @@
 //! `[memory]` of `aivm.toml`.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// `[memory]`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MemorySettings {
     /// What makes texts into vectors: `hash`; a model, `provider/model`; or a folder with a model, which has a `.` or `/` before it.
@@ -23,7 +24,7 @@ impl Default for MemorySettings {
 }
 
 /// How near vectors are found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Search {
     /// As is best where they are kept: in the file exactly, on a server by its index.
@@ -36,7 +37,7 @@ pub enum Search {
 }
 
 /// `[memory.qdrant]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct QdrantSettings {
     /// Where it is: `http://localhost:6334`, its gRPC port.

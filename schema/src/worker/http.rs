@@ -1,12 +1,13 @@
 //! A request over HTTP, as a definition says it. Who sends it is the host.
 
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
 /// A request. Address, header values and body are templates over the call's input and `with`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Spelled", into = "Spelled")]
 pub struct Http {
     /// Where to.
@@ -26,7 +27,7 @@ pub struct Http {
 }
 
 /// What is done to the address.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE", try_from = "String")]
 #[allow(missing_docs)]
 pub enum Method {
@@ -72,7 +73,7 @@ impl TryFrom<String> for Method {
 /// Statuses that say that the same may go well a little later.
 const RETRY: [u16; 5] = [408, 429, 502, 503, 504];
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, Serialize, JsonSchema)]
 #[serde(untagged)]
 enum Spelled {
     Url(String),
@@ -104,7 +105,7 @@ impl<'de> Deserialize<'de> for Spelled {
     }
 }
 
-#[derive(Clone, Default, Serialize, Deserialize)]
+#[derive(Clone, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 struct Full {
     url: String,

@@ -1,9 +1,10 @@
 //! A tool of an MCP server as a worker: which, and what it was when somebody looked at it last.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A tool of a server.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct McpTool {
     /// The server: `[mcp.NAME]` of `aivm.toml`.

@@ -1,18 +1,19 @@
 //! What a worker may read and write of what is remembered, and the tools that a model is given for it. Who remembers is the host.
 
 use super::{Does, WorkerDefinition};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt;
 use std::str::FromStr;
 
 /// What a worker may do with memory, the preferred first; nothing: it has none.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(transparent)]
 pub struct Memory(pub Vec<Grant>);
 
 /// `local:rw`, `global/faq:r`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct Grant {
     /// Which memory.

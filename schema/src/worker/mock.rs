@@ -1,10 +1,11 @@
 //! Mocks: what a worker answers without being called.
 
 use crate::unit::{Milliseconds, Money, Tokens};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// One answer of a mock.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a mock entry is a word, or a table with some of `verdict`, `output`, `type`, `fail`, `sleep` and `cost`"
@@ -17,7 +18,7 @@ pub enum MockEntry {
 }
 
 /// The long spelling of a [`MockEntry`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MockAnswer {
     /// What it says.

@@ -2,6 +2,7 @@
 
 use super::Tools;
 use crate::unit::Tokens;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A question to a model.
@@ -22,7 +23,7 @@ pub struct Ask {
 }
 
 /// How a model answers. What is not set is the model's own default.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Options {
     /// How freely it chooses: 0 to 2.
@@ -46,7 +47,7 @@ pub struct Options {
 }
 
 /// How long a model thinks before it answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 #[allow(missing_docs)]
 pub enum Reasoning {
@@ -57,7 +58,7 @@ pub enum Reasoning {
 }
 
 /// An input, and the answer that it should get.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Example {
     /// What is asked.

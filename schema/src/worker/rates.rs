@@ -1,10 +1,11 @@
 //! How often a worker or a provider is asked at most. Who holds to it is the host.
 
 use crate::unit::Tokens;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How often, and for how many tokens, somebody is asked at most by one process. What is not set has no limit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Rates {
     /// Calls that begin within any minute.

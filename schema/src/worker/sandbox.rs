@@ -1,10 +1,11 @@
 //! What a command is given beside what its effect class allows.
 
 use super::Destination;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The key `sandbox` of a definition: `"none"`, or a table.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "`sandbox` is \"none\", or a table with some of `network` (true, false or a list), `read`, `write` and `env`"
@@ -17,7 +18,7 @@ pub enum Sandbox {
 }
 
 /// The word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum NoSandbox {
     /// `"none"`
@@ -25,7 +26,7 @@ pub enum NoSandbox {
 }
 
 /// What a command is given beside what its effect class allows.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Given {
     /// What of the network may it use? None: as its class does.
@@ -43,7 +44,7 @@ pub struct Given {
 }
 
 /// How much of the network a command has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`network` is true, false, or a list of destinations, as [\"api.example.com:443\"]")]
 pub enum Network {
     /// All of it, or nothing.

@@ -2,10 +2,11 @@
 //! settings say.
 
 use super::is_default;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[sources.NAME]` of `aivm.toml`, or an entry of `globalDataSources`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Source {
     /// One sentence that says what is in it.

@@ -3,79 +3,112 @@
 use super::*;
 
 /// The keys as they are written; [`WorkerDefinition`] is what they mean.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Spelling {
+    /// One sentence that says exactly what it does.
     #[serde(skip_serializing_if = "String::is_empty")]
     about: String,
+    /// A function of aivm, by its name.
     #[serde(skip_serializing_if = "Option::is_none")]
     builtin: Option<String>,
+    /// A command: a line for `sh -c`, or a program and its arguments without a shell.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<Run>,
+    /// A program that stays and answers calls over its pipes, and its arguments.
     #[serde(skip_serializing_if = "Option::is_none")]
     plugin: Option<Vec<String>>,
+    /// A model is asked with this text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) prompt: Option<String>,
+    /// Which models are asked, `provider/model`, the preferred first.
     #[serde(skip_serializing_if = "Option::is_none")]
     model: Option<Models>,
+    /// Of a model.
     #[serde(skip_serializing_if = "is_default")]
     options: Options,
+    /// Of a model: inputs and good answers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     examples: Vec<Example>,
+    /// Of a model: whom it may call while it answers.
     #[serde(skip_serializing_if = "is_default")]
     tools: Tools,
+    /// Of a model: the most that it is shown of what flows.
     #[serde(skip_serializing_if = "Option::is_none")]
     context: Option<Tokens>,
+    /// A request: an address, or a table.
     #[serde(skip_serializing_if = "Option::is_none")]
     http: Option<Http>,
+    /// A tool of an MCP server.
     #[serde(skip_serializing_if = "Option::is_none")]
     mcp: Option<McpTool>,
+    /// A person is asked this question, with the outcomes of the step as the choices.
     #[serde(skip_serializing_if = "Option::is_none")]
     human: Option<String>,
+    /// Settings: of a built-in its own; of a prompt its variables; of a command `AIVM_STEP_WITH_NAME`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     with: Settings,
+    /// Of a command: variables that it is given, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     env: BTreeMap<String, String>,
+    /// The verdicts that it may say besides the outcomes of its step.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     words: Vec<String>,
+    /// What a call does to the world.
     #[serde(skip_serializing_if = "Option::is_none")]
     effect: Option<Effect>,
+    /// With `effect = "idempotent"`: how long the receiver of a call knows it by its key; for ever otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_ttl: Option<Milliseconds>,
+    /// The worker that takes back what a call did.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo: Option<String>,
+    /// The worker that finds out whether a call happened that was interrupted.
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<String>,
+    /// The media types that it reads, or the schema of its JSON; any otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     accepts: Option<Accepts>,
+    /// The media type of its output, or the schema of its JSON; that of its input otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     returns: Option<Returns>,
+    /// The deadline of one call, where its step sets none.
     #[serde(skip_serializing_if = "Option::is_none")]
     timeout: Option<Milliseconds>,
+    /// The wait before a retry.
     #[serde(skip_serializing_if = "is_default")]
     backoff: Backoff,
+    /// What one call costs at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<Money>,
+    /// What one call uses at most.
     #[serde(skip_serializing_if = "Option::is_none")]
     tokens: Option<Tokens>,
+    /// How many parts its output has at most, when another step fans out over it.
     #[serde(skip_serializing_if = "Option::is_none")]
     most: Option<u32>,
+    /// How long a call may be answered as the same one was before.
     #[serde(skip_serializing_if = "Option::is_none")]
     cache: Option<Milliseconds>,
+    /// How often it is called at most, by all runs of a process.
     #[serde(skip_serializing_if = "is_default")]
     limits: Rates,
+    /// Of a command or plugin: what it is given beside what its effect allows; or `"none"`.
     #[serde(skip_serializing_if = "is_default")]
     sandbox: Sandbox,
+    /// What it may read and write of what is remembered, as `global:rw`.
     #[serde(skip_serializing_if = "is_default")]
     memory: Memory,
+    /// Of a model or command: the data sources of the project whose files it is shown.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<String>,
+    /// What it answers where it has nothing else to do, and under `--mock`: one entry a call, the last repeats.
     #[serde(skip_serializing_if = "Option::is_none")]
     mock: Option<Vec<MockEntry>>,
 }
 
 /// One model, or several in order of preference.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`model` is `provider/model`, or a list of them, the preferred first")]
 enum Models {
     One(String),
@@ -83,7 +116,7 @@ enum Models {
 }
 
 /// Media types, or a schema of the JSON that is read.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`accepts` is a media type, a list of them, or a table with `schema`")]
 enum Accepts {
     Type(String),
@@ -92,7 +125,7 @@ enum Accepts {
 }
 
 /// A media type, or a schema of the JSON that is returned.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`returns` is a media type, or a table with `schema`")]
 enum Returns {
     Type(String),
@@ -100,7 +133,7 @@ enum Returns {
 }
 
 /// A media type of JSON, and its schema.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Schema {
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]

@@ -1,6 +1,7 @@
 //! The tools of a model: which workers it may call while it answers, and how often. Whoever is allowed is a word like every
 //! other; nobody is, unless the definition says so.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::num::NonZeroU16;
@@ -9,7 +10,7 @@ use std::num::NonZeroU16;
 pub const ROUNDS: NonZeroU16 = NonZeroU16::new(8).unwrap();
 
 /// Whom a model may call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Spelling", into = "Spelling")]
 pub struct Tools {
     /// Words, or patterns that end in `*`; empty: nobody.
@@ -23,7 +24,7 @@ pub struct Tools {
 }
 
 /// What a model is shown of a tool.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Offer {
     /// Its word.
@@ -79,14 +80,14 @@ fn fits(pattern: &str, word: &str) -> bool {
 }
 
 /// A list of words, or a table.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "`tools` is a list of words, or a table with `allow`, `deny` and `rounds`")]
 enum Spelling {
     Words(Vec<String>),
     Table(Table),
 }
 
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Table {
     allow: Vec<String>,

@@ -1,12 +1,13 @@
 //! What there is on this machine that can hold a command.
 
 use super::orders::{self, Orders};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Wanted {
     /// What there is, the better one first.

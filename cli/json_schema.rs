@@ -1,0 +1,24 @@
+//! `schema`: the JSON Schema of each format that is written by hand, generated from the types that read it, so that an editor completes
+//! and checks what is written.
+
+use crate::args::{Global, SchemaArgs, SchemaOf};
+use crate::config;
+use crate::fail::{Exit, Failure};
+use aivm_lang::front::FrontMatter;
+use aivm_schema::worker::WorkerDefinition;
+use schemars::schema_for;
+use serde_json::Value;
+
+/// `aivm schema KIND`.
+pub fn schema(_global: &Global, args: &SchemaArgs) -> Result<Exit, Failure> {
+    println!("{:#}", of(args.of));
+    Ok(Exit::SENT)
+}
+
+fn of(kind: SchemaOf) -> Value {
+    match kind {
+        SchemaOf::Worker => schema_for!(WorkerDefinition).to_value(),
+        SchemaOf::Front => schema_for!(FrontMatter).to_value(),
+        SchemaOf::Config => config::json_schema().to_value(),
+    }
+}
