@@ -2,6 +2,7 @@
 //! against it before the first call.
 
 use regex::{Regex, RegexBuilder};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 const MOST_PATTERN: usize = 1 << 20;
 
 /// `[param.NAME]`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Param {
     /// What it is for.
@@ -23,6 +24,7 @@ pub struct Param {
     pub choices: Vec<String>,
     /// What holds when nothing is given.
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "as_text")]
+    #[schemars(with = "Option<serde_json::Value>")]
     pub default: Option<String>,
     /// Has it to be given?
     #[serde(skip_serializing_if = "is_false")]
@@ -33,7 +35,7 @@ pub struct Param {
 }
 
 /// What values a parameter takes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ParamKind {
     /// Any text.
