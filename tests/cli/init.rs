@@ -7,7 +7,9 @@ use std::path::Path;
 
 #[test]
 fn what_is_begun_is_checked_and_runs_with_no_key() {
-    for (what, file) in [("aivm", "pipeline.aivm"), ("workflow", "workflow.toml"), ("saga", "saga.yaml"), ("aitws", "aitws.toml")] {
+    for (what, file) in
+        [("aivm", "pipeline.aivm"), ("workflow", "workflow.toml"), ("saga", "saga.yaml"), ("aitws", "aitws.toml")]
+    {
         let dir = folder();
         let begun = aivm(dir.path(), &["init", what]);
         assert!(begun.status.success(), "{}", stderr(&begun));
@@ -49,22 +51,25 @@ fn a_schema_takes_what_is_read_and_nothing_else() {
     let dir = folder();
     let worker = schema(dir.path(), "worker");
     let mut seen = 0;
-    for page in std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib/workers")).expect("the words").flatten() {
+    for page in
+        std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("stdlib/workers")).expect("the words").flatten()
+    {
         let text = std::fs::read_to_string(page.path()).expect("a page");
         let (Some(settings), _) = aivm_schema::worker::split_front_matter(&text) else { continue };
         assert_eq!(violations(&worker, &toml(settings)), Ok(Vec::new()), "{}", page.path().display());
         seen += 1;
     }
     assert!(seen > 20);
-    for wrong in ["timout = \"5m\"", "timeout = \"5 minutes\"", "mock = [{ verdit = \"x\" }]", "backoff = { wait = 3 }", "run = 5"] {
+    for wrong in [
+        "timout = \"5m\"",
+        "timeout = \"5 minutes\"",
+        "mock = [{ verdit = \"x\" }]",
+        "backoff = { wait = 3 }",
+        "run = 5",
+    ] {
         assert_ne!(violations(&worker, &toml(wrong)), Ok(Vec::new()), "{wrong}");
     }
     let template = |what: &str| stdout(&aivm(dir.path(), &["init", what, "-"]));
     assert_eq!(violations(&schema(dir.path(), "config"), &toml(&template("config"))), Ok(Vec::new()));
     assert_ne!(violations(&schema(dir.path(), "config"), &toml("[modls]\nx = 1")), Ok(Vec::new()));
-    for of in ["workflow", "aitws"] {
-        assert_eq!(violations(&schema(dir.path(), of), &toml(&template(of))), Ok(Vec::new()), "{of}");
-    }
-    assert_ne!(violations(&schema(dir.path(), "workflow"), &toml("[steps.a]\nruns = \"x\"")), Ok(Vec::new()));
-    assert_ne!(violations(&schema(dir.path(), "aitws"), &toml("[[stages]]\nname = \"a\"\nordr = 1")), Ok(Vec::new()));
 }
