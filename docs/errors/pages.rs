@@ -307,7 +307,6 @@ const PAGES: &[(&str, &str)] = &[
     ("E1040", include_str!("E1040.md")),
     ("E1041", include_str!("E1041.md")),
     ("E1042", include_str!("E1042.md")),
-    ("E1043", include_str!("E1043.md")),
     ("E1044", include_str!("E1044.md")),
     ("E1045", include_str!("E1045.md")),
     ("E1046", include_str!("E1046.md")),

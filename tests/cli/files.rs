@@ -177,8 +177,9 @@ fn every_word_is_shown_with_one_sentence_its_settings_and_an_example_that_compil
         let flowing = shown.split_whitespace().collect::<Vec<_>>().join(" ");
         assert_eq!(flowing.matches(text("about")).count(), 1, "{shown}");
         assert!(!shown.contains("```") && !shown.contains("| --- |\n|") && !shown.contains("\n## "), "{shown}");
-        if text("kind") == "model" {
-            assert!(shown.contains("asks a model") && shown.contains("--mock"), "{shown}");
+        if let Some(asked) = ["model", "server"].iter().find(|asked| shown.contains(&format!("asks a {asked}"))) {
+            let kind = if *asked == "model" { "model" } else { "http" };
+            assert!(text("kind") == kind && shown.contains("--mock"), "{shown}");
             continue;
         }
         assert!(shown.contains("settings\n"), "{shown}");

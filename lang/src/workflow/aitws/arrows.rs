@@ -297,7 +297,7 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
             if !self.binder.is_bound(&spelt(task.name.get_ref())) {
                 let message = format!("the task `{}` is recorded, and nothing runs it", task.name.get_ref());
                 self.binder.told.push(
-                    Diagnostic::new(Code::AitwsRecorded, *origin, message)
+                    Diagnostic::new(Code::OnlyRecorded, *origin, message)
                         .help("name it among the `tasks` of `[[parallel_execution]]`, or as the `type` of an action"),
                 );
             }

@@ -44,7 +44,7 @@ pub(super) fn recorded(file: &File) -> Vec<Diagnostic> {
 }
 
 fn record(span: Span, section: &str, instead: &str) -> Diagnostic {
-    Diagnostic::new(Code::AitwsRecorded, span, format!("`{section}` is recorded, not enforced")).help(instead)
+    Diagnostic::new(Code::OnlyRecorded, span, format!("`{section}` is recorded, not enforced")).help(instead)
 }
 
 /// Each address, with what it is of and where that begins: a message shows the line of its place, and must not show the address.

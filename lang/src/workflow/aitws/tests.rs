@@ -62,7 +62,7 @@ fn the_sample_becomes_its_stages_in_order() {
     );
     assert_eq!(of(Code::Unfired), ["resource_creation"]);
     assert_eq!(of(Code::WrittenCredential), ["Database", "MessageQueue"]);
-    assert_eq!(of(Code::AitwsRecorded).len(), 13);
+    assert_eq!(of(Code::OnlyRecorded).len(), 13);
 }
 
 #[test]
@@ -205,7 +205,7 @@ fn a_task_that_nothing_runs_is_told() {
     let tasks = "[[tasks]]\nname = \"a\"\n[[tasks]]\nname = \"FixBug123\"\ndescription = \"Fix it\"\n";
     let page = page(Format::Aitws, "ai.toml", &format!("{TWO}{tasks}"), &shelf(&["a", "b"])).expect("a page");
     let told: Vec<_> = page.warnings.iter().map(|one| (one.code, one.message.as_str())).collect();
-    assert_eq!(told, [(Code::AitwsRecorded, "the task `FixBug123` is recorded, and nothing runs it")]);
+    assert_eq!(told, [(Code::OnlyRecorded, "the task `FixBug123` is recorded, and nothing runs it")]);
 }
 
 #[test]

@@ -254,7 +254,7 @@ fn what_is_only_recorded_is_told() {
     let text = "[steps.a]\nrun = \"x\"\nresources = { cpu = 2 }\nmax_iterations = 3\n";
     let compiled = crate::compile("workflow.toml", text, &shelf()).expect("it compiles");
     let told: Vec<_> =
-        compiled.warnings.iter().filter(|one| one.code == Code::OnlyRecorded).map(|one| &one.message).collect();
+        compiled.hints.iter().filter(|one| one.code == Code::OnlyRecorded).map(|one| &one.message).collect();
     let recorded = |key: &str| format!("`{key}` of `a` is recorded, and nothing is held to it");
     assert_eq!(told, [&recorded("resources"), &recorded("max_iterations")]);
 }
