@@ -47,7 +47,10 @@ impl Format {
         let is_said = |line: &&str| !line.is_empty() && !line.starts_with('#');
         let Some(first) = lines().find(is_said) else { return Format::Aivm };
         let in_a_key = |c: char| c.is_ascii_alphanumeric() || "_-.\"'".contains(c);
-        let behind_the_key = first.trim_start_matches(in_a_key).trim_start().chars().next();
+        let behind_the_key = first.trim_start_matches(in_a_key).trim_start();
+        // No value of TOML or YAML begins so: these are arrows with the habits of another language.
+        let is_group = behind_the_key.get(1..).is_some_and(|value| value.trim_start().starts_with('('));
+        let behind_the_key = behind_the_key.chars().next().filter(|_| !is_group);
         let is_steps = |line: &str| {
             let name = line.trim_start_matches('[').trim_start();
             name.strip_prefix("steps").is_some_and(|rest| rest.starts_with(['.', ']', ' ', '=']))

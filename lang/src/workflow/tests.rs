@@ -8,6 +8,8 @@ fn a_format_is_told_from_what_a_text_says() {
         ("out <= () <= in", Format::Aivm),
         ("+++\n[steps.x]\n+++\nout <= () <= in", Format::Aivm),
         ("; steps:\nout <= () <= in", Format::Aivm),
+        ("research = ( switch <= ( find => send ) )", Format::Aivm),
+        ("out: (", Format::Aivm),
         ("```aivm\nout <= () <= in\n```", Format::Aivm),
         ("id = \"a\"\n[steps.build]\nrun = \"make\"", Format::Workflow),
         ("# a comment\n\n[[steps]]\nid = \"a\"", Format::Workflow),
