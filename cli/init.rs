@@ -47,7 +47,7 @@ fn next(what: Begun, file: &str) -> String {
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     let failed = |error: std::io::Error| match error.kind() {
         ErrorKind::AlreadyExists => Failure::usage("E0839", format!("{} is there already", path.display()))
-            .help(format!("name another file: aivm init KIND FILE; see the template: aivm init KIND -")),
+            .help("name another file: aivm init KIND FILE; see the template: aivm init KIND -"),
         _ => Failure::usage("E0810", format!("cannot write {}: {error}", path.display())),
     };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
