@@ -85,11 +85,11 @@ pub(super) struct Step {
 
 /// What becomes of the workflow when a step fails.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub(super) enum OnFailure {
     /// It fails, and what is under way is stopped.
     #[default]
-    Fail,
+    FailFast,
     /// It goes on with what the step was given.
     Continue,
 }
