@@ -87,10 +87,10 @@ fn small_programs_keep_their_promises_whenever_they_are_interrupted() {
     let every = if setting("AIVM_CRASHES_BAR").is_some() { 1 } else { 97 };
     let chosen = all.len() as u64 / every;
     let tally = spread(0, chosen, &|number, tally| {
-        let (steps, join, said) = &all[(number * every) as usize];
-        let setup = setup::fixed(*steps, *join, said);
+        let (steps, order, said) = &all[(number * every) as usize];
+        let setup = setup::fixed(*steps, *order, said);
         let told = |what: String, fate: &Fate| {
-            format!("{steps} steps, join {join}, class * 3 + answer {said:?}, {fate:?}: {what}")
+            format!("{steps} steps, {order:?}, class * 3 + answer {said:?}, {fate:?}: {what}")
         };
         let fate = Fate::default();
         let whole = World::new(&setup, fate, tally).live().map_err(|what| told(what, &fate))?;

@@ -63,11 +63,7 @@ impl<'a> Emitter<'a> {
     fn new(flow: &'a Flow) -> Emitter<'a> {
         Emitter {
             flow,
-            module: Module {
-                limits: flow.limits,
-                concurrent: flow.concurrent.map(|most| u32::from(most.get())),
-                ..Module::default()
-            },
+            module: Module { limits: flow.limits, concurrent: flow.concurrent.map(Into::into), ..Module::default() },
             debug: m::Debug { files: flow.places.files.clone(), ..m::Debug::default() },
             order: Vec::new(),
             functions: FxHashMap::default(),

@@ -4,6 +4,7 @@
 //! a module are what runs show (words, labels, step keys); source text and spans are debug information and live apart.
 
 use crate::artifact::ContentDigest;
+use std::num::NonZeroU32;
 
 mod asm;
 mod bytes;
@@ -67,7 +68,7 @@ pub struct Module {
     /// What it asks of whoever starts it, by name.
     pub params: Vec<Param>,
     /// How many calls of one run may be under way at once; none: no limit.
-    pub concurrent: Option<u32>,
+    pub concurrent: Option<NonZeroU32>,
 }
 
 /// A definition's code: a program or a sub-pipeline.

@@ -176,7 +176,8 @@ impl Ground {
         let (worker, attempt, stop) = (task.worker.name.clone(), task.attempt, task.stop.clone());
         let doing = Doing { worker, key, attempt, answer, instead, stop, stopped: false, sent: now, at, reply };
         self.doing.insert(request, doing);
-        Ok(())
+        let doing = self.doing.values().filter(|doing| doing.worker != PROBE).count();
+        self.index.hold_places(doing, self.case.module.module().concurrent, &mut self.tally)
     }
 
     /// Is it time, and is it the first time?

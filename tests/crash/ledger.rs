@@ -8,6 +8,7 @@ use aivm_schema::journal::{Body, Record};
 use aivm_schema::worker::Effect;
 use aivm_vm::run::Run;
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroU32;
 
 /// Holds a promise, or ends the run with what is broken.
 macro_rules! promise {
@@ -67,6 +68,18 @@ pub struct Index {
 }
 
 impl Index {
+    /// With so many calls under way, and those that may be: are there more than places?
+    pub fn hold_places(&self, doing: usize, places: Option<NonZeroU32>, tally: &mut Tally) -> Result<(), Stop> {
+        let Some(places) = places else { return Ok(()) };
+        let unknown = self.unknown.iter().filter(|request| !self.outcomes.contains_key(request)).count();
+        let most = places.get() as usize;
+        promise!(doing + unknown <= most, "{doing} calls under way, {unknown} unknown, and there are {most} places");
+        if doing + unknown == most {
+            tally.hit(if unknown > 0 { "no place: one is unknown" } else { "no place" });
+        }
+        Ok(())
+    }
+
     /// One record more. `least`: no timer is due before.
     pub fn add(&mut self, bytes: &[u8], now: u64, least: u64, tally: &mut Tally) -> Result<Record, Stop> {
         let record = match Record::from_bytes(bytes) {

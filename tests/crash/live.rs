@@ -195,6 +195,8 @@ impl World<'_> {
         }
         let at = self.now.saturating_add(answer.after_ms.saturating_mul(MILLISECOND));
         process.doing.insert(request, Doing { call, answer, stopped: false, sent: self.now, at });
+        let places = self.setup.module.module().concurrent;
+        self.index.hold_places(process.doing.len(), places, self.tally)?;
         Ok(())
     }
 
@@ -346,6 +348,8 @@ impl World<'_> {
 
     fn parked(&mut self, process: &mut Process, why: Why) -> Result<(), Stop> {
         promise!(self.index.parked, "parks before it is durable");
+        let due = process.run.next_due().filter(|at| *at <= self.now && !matches!(why, Why::Limit(_)));
+        promise!(due.is_none(), "waits for somebody, and something is due");
         match why {
             Why::Limit(_) => process.run.raise(self.now, RunLimits::default()),
             Why::Asked(_) => {

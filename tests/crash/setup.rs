@@ -2,7 +2,7 @@
 
 use crate::program::Program;
 use crate::script::{Dice, Script};
-use crate::small;
+use crate::small::{self, Order};
 use crate::world::{Answers, Setup};
 use aivm_lang::library::Shelf;
 use aivm_schema::module::RunLimits;
@@ -90,24 +90,26 @@ pub fn classes(setup: &Setup) -> String {
     out
 }
 
-/// Steps, at once or not, and of each worker: class * 3 + answer.
-pub type Case = (usize, bool, Vec<u8>);
+/// Steps, how they follow each other, and of each worker: class * 3 + answer.
+pub type Case = (usize, Order, Vec<u8>);
 
 /// All of them.
 pub fn exhaustive() -> Vec<Case> {
     let mut all = Vec::new();
-    for (steps, join) in [(1, false), (2, false), (3, false), (2, true), (3, true)] {
+    let switches = [1, 2, 3].map(|steps| (steps, Order::Switch));
+    let joins = [(2, Order::Join), (3, Order::Join), (2, Order::Turns)];
+    for (steps, order) in switches.into_iter().chain(joins) {
         for number in 0..15usize.pow(steps as u32) {
             let said = (0..steps).map(|at| (number / 15usize.pow(at as u32) % 15) as u8).collect();
-            all.push((steps, join, said));
+            all.push((steps, order, said));
         }
     }
     all
 }
 
 /// One of them.
-pub fn fixed(steps: usize, join: bool, said: &[u8]) -> Setup {
-    let module = compile(&small::of_steps(steps, join));
+pub fn fixed(steps: usize, order: Order, said: &[u8]) -> Setup {
+    let module = compile(&small::of_steps(steps, order));
     let place = |name: &str| ["a", "b", "c"].iter().position(|worker| *worker == name);
     let of = |name: &str| place(name).and_then(|at| said.get(at)).copied();
     let workers = &module.module().workers;
@@ -133,7 +135,7 @@ pub fn fixed(steps: usize, join: bool, said: &[u8]) -> Setup {
         timeout_ms: None,
         rollbacks: 0,
         often: 1 << 20,
-        timeless: !join,
+        timeless: order != Order::Join,
         budget: false,
         least_ms: 0,
         module,

@@ -9,6 +9,10 @@ use std::fmt::Write;
 pub fn program(number: u64) -> String {
     let mut dice = Dice::new(number ^ 0x51a1);
     let mut out = format!("+++\n[limits]\ncount = {}\n", 1 + dice.below(3));
+    let mut places = Dice::new(number ^ 0x91ace);
+    if places.chance(40) {
+        let _ = writeln!(out, "concurrent = {}", 1 + places.below(2));
+    }
     out.push_str("[worker.k]\nwords = [\"yes\", \"no\"]\nmock = []\n+++\nout <= (\n");
     let (deadlines, undo) = (dice.chance(25), dice.chance(65));
     let stages = 1 + dice.below(2);
@@ -40,12 +44,26 @@ pub fn program(number: u64) -> String {
     out + ") <= in\n"
 }
 
-/// The program of so many steps, one behind the other or at once, each with an undoer.
-pub fn of_steps(steps: usize, join: bool) -> String {
-    let mut out = "+++\n[limits]\ncount = 2\n+++\nout <= (\n".to_owned();
-    let _ = writeln!(out, "    {}[s] <= (", if join { "join" } else { "switch" });
+/// How the steps of a program follow each other.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Order {
+    Switch,
+    Join,
+    /// A join whose calls take turns.
+    Turns,
+}
+
+/// The program of so many steps, each with an undoer.
+pub fn of_steps(steps: usize, order: Order) -> String {
+    let turns = if order == Order::Turns { "concurrent = 1\n" } else { "" };
+    let mut out = format!("+++\n[limits]\ncount = 2\n{turns}+++\nout <= (\n");
+    let (kind, outcomes) = match order {
+        Order::Switch => ("switch", "next | back | retry"),
+        Order::Join | Order::Turns => ("join", "next"),
+    };
+    let _ = writeln!(out, "    {kind}[s] <= (");
     for worker in ["a", "b", "c"].into_iter().take(steps) {
-        let _ = writeln!(out, "        {worker} ~ undo => {}", if join { "next" } else { "next | back | retry" });
+        let _ = writeln!(out, "        {worker} ~ undo => {outcomes}");
     }
     out + "    )\n) <= in\n"
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 
 /// Everything that must be hit in the form of CI: sorts of records, and what recovery decides.
-pub const MUST: [&str; 54] = [
+pub const MUST: [&str; 56] = [
     "record approval-decided",
     "record approval-requested",
     "record cancel-requested",
@@ -57,13 +57,15 @@ pub const MUST: [&str; 54] = [
     "refused: another subject",
     "refused: expired",
     "refused: answered",
+    "no place",
+    "no place: one is unknown",
     "nobody answered in time",
     "rolled back to a step",
     "stuck, and tried again",
 ];
 
 /// The same of the host's own driver and recovery.
-pub const MUST_OF_HOST: [&str; 33] = [
+pub const MUST_OF_HOST: [&str; 35] = [
     "record approval-decided",
     "record approval-requested",
     "record cancel-requested",
@@ -97,6 +99,8 @@ pub const MUST_OF_HOST: [&str; 33] = [
     "probe: not happened",
     "decided on the spot",
     "decided later",
+    "no place",
+    "no place: one is unknown",
 ];
 
 #[derive(Clone, Debug, Default)]

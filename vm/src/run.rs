@@ -109,8 +109,8 @@ pub struct Run {
     calls: BTreeMap<RequestId, UnderWay>,
     later: BTreeSet<(u64, RequestId)>,
     /// How many calls may be under way at once; those that are, and those whose time has come and that wait for a place.
-    most: Option<usize>,
-    begun: BTreeSet<RequestId>,
+    places: Option<usize>,
+    placed: BTreeSet<RequestId>,
     held: BTreeSet<RequestId>,
     /// Told again, of calls that the machine has not come to yet.
     intended: BTreeMap<RequestId, Intended>,
@@ -158,7 +158,7 @@ impl Run {
 
     fn of(machine: Machine, facts: Vec<Facts>, at: u64, timeout_ms: Option<u64>, recording: bool) -> Run {
         Run {
-            most: machine.module().concurrent.map(|most| most as usize),
+            places: machine.module().concurrent.map(|most| most.get() as usize),
             machine,
             facts,
             recording,
@@ -177,7 +177,7 @@ impl Run {
             queue: VecDeque::new(),
             calls: BTreeMap::new(),
             later: BTreeSet::new(),
-            begun: BTreeSet::new(),
+            placed: BTreeSet::new(),
             held: BTreeSet::new(),
             intended: BTreeMap::new(),
             reloaded: checkpoint::Reloaded::default(),
@@ -422,16 +422,22 @@ impl Run {
 
     /// Nothing can come by itself, but for what time brings.
     fn waits_for_somebody(&self) -> Option<Why> {
-        let still = |state: Progress| matches!(state, Progress::Unknown { probing: false } | Progress::Asked);
-        if self.holding || self.calls.is_empty() || !self.calls.values().all(|calls| still(calls.state)) {
-            return None;
+        let (mut unknown, mut asked) = (Vec::new(), Vec::new());
+        for (request, UnderWay { call, state, .. }) in &self.calls {
+            match state {
+                Progress::Unknown { probing: false } => unknown.push(call.key.clone()),
+                Progress::Asked => asked.push(call.key.clone()),
+                // It waits for the place of another.
+                Progress::Later(_) if self.held.contains(request) => {}
+                _ => return None,
+            }
         }
-        let keys = |asked: bool| {
-            let of = self.calls.values().filter(|calls| (calls.state == Progress::Asked) == asked);
-            of.map(|calls| calls.call.key.clone()).collect::<Vec<_>>()
-        };
-        let unknown = keys(false);
-        Some(if unknown.is_empty() { Why::Asked(keys(true)) } else { Why::Unknown(unknown) })
+        match (unknown.is_empty(), asked.is_empty()) {
+            _ if self.holding => None,
+            (false, _) => Some(Why::Unknown(unknown)),
+            (true, false) => Some(Why::Asked(asked)),
+            (true, true) => None,
+        }
     }
 
     fn park(&mut self, why: Why) -> Option<Do> {

@@ -69,7 +69,7 @@ impl Module {
         module.set_calls(some64(self.limits.calls));
         module.set_money(some64(self.limits.money));
         module.set_tokens(some64(self.limits.tokens));
-        module.set_concurrent(self.concurrent.map_or(0, |most| most.saturating_add(1)));
+        module.set_concurrent(self.concurrent.map_or(0, NonZeroU32::get));
         let mut list = module.reborrow().init_functions(self.functions.len() as u32);
         for (at, function) in self.functions.iter().enumerate() {
             put_function(list.reborrow().get(at as u32), function);
@@ -164,7 +164,7 @@ fn read(module: wire::module::Reader<'_>) -> Result<Module, ModuleError> {
         params: rows(module.get_params()?, |row| {
             Ok(Param { name: text(row.get_name())?, definition: text(row.get_definition())? })
         })?,
-        concurrent: module.get_concurrent().checked_sub(1),
+        concurrent: NonZeroU32::new(module.get_concurrent()),
     })
 }
 

@@ -143,7 +143,7 @@ fn modules() -> impl Strategy<Value = Module> {
         vec(steps(), 0..6),
         vec(worker, 0..4),
         vec(behaviour, 0..3),
-        (limits, vec(param, 0..3), proptest::option::of(0..u32::MAX - 1)),
+        (limits, vec(param, 0..3), proptest::option::of((1..u32::MAX).prop_map(|most| NonZeroU32::new(most).unwrap()))),
     )
         .prop_map(|(code, words, functions, stages, steps, workers, behaviours, (limits, params, concurrent))| {
             Module { code, words, functions, stages, steps, workers, behaviours, limits, params, concurrent }

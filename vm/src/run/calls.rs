@@ -57,13 +57,12 @@ impl Run {
         if self.facts.get(under_way.call.worker.index()).is_some_and(|facts| facts.question.is_some()) {
             return self.ask(request);
         }
-        if let Some(most) = self.most {
-            if self.begun.len() >= most && !self.begun.contains(&request) {
-                under_way.state = Progress::Later(self.now);
+        if let Some(places) = self.places {
+            if self.placed.len() >= places && !self.placed.contains(&request) {
                 self.held.insert(request);
                 return;
             }
-            self.begun.insert(request);
+            self.placed.insert(request);
         }
         under_way.state = Progress::Begun;
         let (begin, expires) = (Begin { call: under_way.call.clone(), nth: under_way.nth }, under_way.expires);
@@ -81,11 +80,18 @@ impl Run {
     /// Whoever waits longest takes a place that is free. Only once the machine can do nothing more: what has ended may have led to
     /// others being stopped, which then never begin.
     pub(super) fn fill(&mut self) {
-        while self.most.is_some_and(|most| self.begun.len() < most)
+        while self.places.is_some_and(|places| self.placed.len() < places)
             && let Some(next) = self.held.pop_first()
         {
             self.begin(next);
         }
+    }
+
+    /// Those that have a place, of a run that has been told its records: what was begun, also where nobody knows whether it
+    /// still goes on.
+    pub(super) fn with_places(&self) -> impl Iterator<Item = RequestId> {
+        let has = |state| matches!(state, Progress::Begun | Progress::Unknown { .. });
+        self.calls.iter().filter(move |(_, under_way)| has(under_way.state)).map(|(request, _)| *request)
     }
 
     /// `expires`: of an intent that stands already; its receiver counts from then.

@@ -201,6 +201,9 @@ impl Run {
         }
         self.replaying = false;
         self.now = self.latest.max(self.now).max(at);
+        if self.places.is_some() {
+            self.placed = self.with_places().collect();
+        }
         let requests: Vec<RequestId> = self.calls.keys().copied().collect();
         for request in requests {
             self.settle(request);

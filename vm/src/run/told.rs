@@ -60,7 +60,7 @@ impl Run {
     /// The machine is told what came of a call.
     pub(super) fn told(&mut self, request: RequestId, answer: Answer, micros: u64) -> Result<Ended, CompleteError> {
         let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
-        self.begun.remove(&request);
+        self.placed.remove(&request);
         self.held.remove(&request);
         let (output, verdict, kind, error, usage) = match &answer {
             Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, None, *usage),
@@ -97,10 +97,11 @@ impl Run {
     }
 
     /// When something comes by itself, of a run that has been told its records: a timer, a retry, the end of its time, a question
-    /// that expires.
+    /// that expires. What waits for a place waits for whoever has it.
     pub fn next_due(&self) -> Option<u64> {
+        let full = self.places.is_some_and(|places| self.with_places().count() >= places);
         let retries = self.calls.values().filter_map(|call| match call.state {
-            Progress::Later(at) => Some(at),
+            Progress::Later(at) if !full => Some(at),
             _ => None,
         });
         let (timer, deadline) = (self.due.first().map(|(at, _)| *at), self.deadline.map(|(at, _)| at));
