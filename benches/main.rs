@@ -1,5 +1,8 @@
 //! `cargo bench`: one command, one table. Each figure stands beside a limit or a peer measured in the same run, since the
 //! machine is shared: read the ratios. Writes `benches/RESULTS.md` and `benches/results.json`; `--json` prints JSON, too.
+//!
+//! Begin it when nothing has been built or deleted on that disk for five minutes: ext4 passes over each inode that was freed lately
+//! before it gives a new one, and half a millisecond is what a file costs then.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 use aivm_host::driver::{self, Options};

@@ -95,9 +95,6 @@ fn on_disk(rows: &mut Vec<Row>, folder: &Path, mint: &Mint) {
                         }
                     }),
             );
-            drop(disk);
-            fs::remove_dir_all(&at).expect("removed");
-            fs::remove_dir_all(&plain).expect("removed");
         }
         let beside = ("files of that size, each flushed", median(raw));
         rows.push(row(
