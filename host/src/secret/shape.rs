@@ -24,6 +24,23 @@ static KEYS: LazyLock<Option<Regex>> = LazyLock::new(|| {
     ];
     Regex::new(&shapes.join("|")).ok()
 });
+/// Each of those has one of these in it, which is quicker to see than the patterns are made.
+const SIGNS: [&str; 14] = [
+    "sk-",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xox",
+    "AKIA",
+    "AIza",
+    "eyJ",
+    "hooks.slack.com",
+    "PRIVATE KEY",
+];
 /// A password before the host of an address; not where a template, a variable or a word in brackets stands for it.
 static LOGIN: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\b[A-Za-z][A-Za-z0-9+.-]*://[^\s/?#@:]*:([^\s/?#@${}<>*]+)@").ok());
@@ -49,13 +66,23 @@ pub fn is_asked(text: &str) -> bool {
 
 /// Does a text hold what looks like a key?
 pub fn has_key(text: &str) -> bool {
-    KEYS.as_ref().is_some_and(|pattern| pattern.is_match(text))
+    keys(text).is_some_and(|pattern| pattern.is_match(text))
+}
+
+/// Where there may be keys, what finds them.
+fn keys(text: &str) -> Option<&'static Regex> {
+    SIGNS.iter().any(|sign| text.contains(sign)).then(|| KEYS.as_ref()).flatten()
+}
+
+/// Where there may be passwords in addresses, what finds them.
+fn logins(text: &str) -> Option<&'static Regex> {
+    text.contains("://").then(|| LOGIN.as_ref()).flatten()
 }
 
 /// A credential that is written down: where it begins, and what it is. The credential itself is not repeated.
 pub fn credential(text: &str) -> Option<(usize, &'static str)> {
-    let key = KEYS.as_ref().and_then(|pattern| pattern.find(text)).map(|found| (found.start(), "a key"));
-    let login = LOGIN.as_ref().and_then(|pattern| pattern.find(text));
+    let key = keys(text).and_then(|pattern| pattern.find(text)).map(|found| (found.start(), "a key"));
+    let login = logins(text).and_then(|pattern| pattern.find(text));
     let login = login.map(|found| (found.start(), "an address with a password"));
     key.into_iter().chain(login).min()
 }
@@ -71,11 +98,11 @@ pub fn masked(text: &str) -> (String, usize) {
             None => super::MASK.to_owned(),
         }
     };
-    let mut text = text.to_owned();
-    for pattern in [KEYS.as_ref(), LOGIN.as_ref()].into_iter().flatten() {
-        text = pattern.replace_all(&text, &mut mask).into_owned();
+    let mut masked = text.to_owned();
+    for pattern in [keys(text), logins(text)].into_iter().flatten() {
+        masked = pattern.replace_all(&masked, &mut mask).into_owned();
     }
-    (text, count)
+    (masked, count)
 }
 
 #[cfg(test)]
@@ -95,11 +122,24 @@ mod tests {
 
     #[test]
     fn keys_are_known_by_their_shape() {
-        for key in
-            ["sk-abcdefghijklmnopqrst", "x ghp_abcdefghijklmnopqrstuv", "AKIAABCDEFGHIJKLMNOP", "xoxb-1234567890-x"]
-        {
+        let keys = [
+            "sk-abcdefghijklmnopqrst",
+            "x ghp_abcdefghijklmnopqrstuv",
+            "github_pat_abcdefghijklmnopqrstuv",
+            "glpat-abcdefghijklmnopqrst",
+            "xoxb-1234567890-x",
+            "AKIAABCDEFGHIJKLMNOP",
+            "AIzaabcdefghijklmnopqrstuvwxyz01234",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0123.",
+            "hooks.slack.com/services/T0/B0/abcdefgh",
+            "-----BEGIN RSA PRIVATE KEY-----",
+        ];
+        for key in keys {
             assert!(has_key(key), "{key}");
-            assert_eq!(masked(&format!("a {key}.")).1, 1);
+            assert_eq!(masked(&format!("a {key}.")).1, 1, "{key}");
+        }
+        for sort in "pousr".chars() {
+            assert!(has_key(&format!("gh{sort}_abcdefghijklmnopqrstuv")), "{sort}");
         }
         for none in ["task-list-of-everything-there-is", "sk-", "AKIA", "https://a.example/ghp"] {
             assert!(!has_key(none), "{none}");
