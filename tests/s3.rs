@@ -350,6 +350,30 @@ fn a_run_is_shown_verified_and_forked_on_another_machine() {
     }
 }
 
+/// A run that waits is shown elsewhere as it is, and once it has ended as it ended.
+#[test]
+fn what_has_come_since_is_brought_too() {
+    for server in servers() {
+        let remote = block_on(server.remote("since", Form::Binary));
+        let [here, there] = [(); 2].map(|()| server.project(remote.bucket.place(), "through", "binary"));
+        let asks = "+++\n[worker.ask]\nhuman = \"Is it good?\"\n+++\nout <= ( switch <= ( ask => next  sort => send ) ) <= in\n";
+        std::fs::write(here.path().join("p.aivm"), asks).expect("written");
+        let ran = server.aivm(here.path(), &["run", "p.aivm", "--in", "b", "--json"]);
+        let run = json(&ran)["run"].as_str().expect("its name").to_owned();
+        let stands = || {
+            let shown = server.aivm(there.path(), &["show", &run, "--json"]);
+            assert!(shown.status.success(), "{}: {}", server.name, text(&shown));
+            json(&shown)["status"].as_str().expect("how it stands").to_owned()
+        };
+        assert_eq!((stands(), stands()), ("parked".into(), "parked".into()), "{}", server.name);
+        let decided = server.aivm(here.path(), &["approve", &run, "next"]);
+        assert!(decided.status.success(), "{}", text(&decided));
+        assert_eq!(stands(), "sent", "{}", server.name);
+        let verified = server.aivm(there.path(), &["verify", &run]);
+        assert!(verified.status.success(), "{}: {}", server.name, text(&verified));
+    }
+}
+
 /// The same of a bucket as of the disk; and what goes there.
 #[test]
 fn values_are_looked_at_and_removed_in_the_bucket() {

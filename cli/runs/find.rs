@@ -9,12 +9,12 @@ use aivm_host::store::{RunRow, StoreError};
 /// The run of this name, or the one whose name begins so.
 pub fn run(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
     if let Some(row) = disk.run(prefix).map_err(|error| coded(&error.to_string()))? {
-        return Ok(row);
+        return Ok(newer(disk, row));
     }
     let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
     match rows.len() {
         0 => in_the_bucket(disk, prefix)?.ok_or_else(|| none(prefix)),
-        1 => Ok(rows.remove(0)),
+        1 => Ok(newer(disk, rows.remove(0))),
         _ => {
             let names: Vec<_> = rows.iter().take(5).map(|row| row.id.as_str()).collect();
             Err(Failure::usage("E0813", format!("more than one run matches {prefix}"))
@@ -23,7 +23,21 @@ pub fn run(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
     }
 }
 
-/// A run that is only in the bucket is brought here, to be looked at.
+/// A run that was brought here before its end may have gone on: then what has come since is brought, too.
+fn newer(disk: &Disk, row: RunRow) -> RunRow {
+    if !row.is_brought() {
+        return row;
+    }
+    match in_the_bucket(disk, &row.id) {
+        Ok(newer) => newer.unwrap_or(row),
+        Err(failure) => {
+            eprintln!("{} is shown as it was when it was brought: {}", row.id, plain(&failure.message()));
+            row
+        }
+    }
+}
+
+/// A run that is in the bucket is brought here, to be looked at.
 #[cfg(feature = "s3")]
 fn in_the_bucket(disk: &Disk, run: &str) -> Result<Option<RunRow>, Failure> {
     crate::bucket::fetch(disk, run)

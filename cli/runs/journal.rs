@@ -235,6 +235,7 @@ pub fn parked(disk: &Disk, row: &RunRow) -> Result<Option<String>, StoreError> {
 /// The word for people: a run that nobody carries on does not run.
 pub fn status_word<'a>(row: &'a RunRow, waits: Option<&str>) -> &'a str {
     match row.status.as_str() {
+        _ if row.is_brought() => "elsewhere",
         _ if row.quarantine.is_some() => "damaged",
         "running" if waits.is_some() => "interrupted",
         status => status,

@@ -7,7 +7,7 @@
 
 pub use crate::parts::members;
 use crate::store::disk::{Disk, Kept};
-use crate::store::{RunRow, Store, StoreError};
+use crate::store::{BROUGHT, RunRow, Store, StoreError};
 use aivm_schema::artifact::{Artifact, ArtifactError, Checksum};
 use aivm_schema::journal::{Body, Link, Record, RecordError, RunStarted};
 use aivm_vm::run::{Batch, Status};
@@ -247,38 +247,57 @@ impl Portable {
         !matches!(self.status, Status::Running | Status::Parked)
     }
 
-    /// Brings the run into a store. One that is there already is left as it is; one that has not ended is set aside: it goes on
-    /// where it came from, and nowhere else.
+    /// Brings the run into a store. One that has not ended is set aside: it goes on where it came from, and nowhere else; brought
+    /// again, it gets what has come since. Any other that is there already is left as it is.
     pub async fn import(self, disk: &Disk) -> Result<(), PortableError> {
         if let Some(&(seq, checksum)) = self.missing.first() {
             return Err(PortableError::Missing { seq, checksum });
         }
         let id = self.started.run.clone();
-        if let Some(there) = disk.look(&id)? {
-            let mut journal = there.journal()?;
-            while journal.record()?.is_some() {}
-            return if journal.link() == self.head { Ok(()) } else { Err(PortableError::Another(id)) };
-        }
         let ended = self.has_ended();
-        let kept = disk.keep();
-        kept.begin(RunRow {
-            id: id.clone(),
-            started: self.began,
-            status: String::new(),
-            program: self.started.file.clone(),
-            module: self.program,
-            quarantine: None,
-        })?;
+        let (kept, known) = match disk.look(&id)? {
+            Some(there) => {
+                let mut journal = there.journal()?;
+                while journal.record()?.is_some() {}
+                let known = usize::try_from(journal.last()).unwrap_or(usize::MAX);
+                let (same, brought) = (journal.link() == self.head, there.row().is_some_and(|row| row.is_brought()));
+                if same && !(brought && ended) {
+                    return Ok(());
+                }
+                if !brought || self.link_after(known) != Some(journal.link()) {
+                    return Err(PortableError::Another(id));
+                }
+                (disk.claim_brought(&id)?, known)
+            }
+            None => {
+                let kept = disk.keep();
+                kept.begin(RunRow {
+                    id: id.clone(),
+                    started: self.began,
+                    status: String::new(),
+                    program: self.started.file.clone(),
+                    module: self.program,
+                    quarantine: (!ended).then(|| BROUGHT.to_owned()),
+                })?;
+                (kept, 0)
+            }
+        };
         for artifact in &self.artifacts {
             kept.put(artifact);
         }
-        kept.append(Batch { first: 1, records: self.records, head: self.head, status: self.status }).await?;
-        if !ended {
-            disk.quarantine(
-                &id,
-                "it was brought here before its end: it goes on where it came from; it can be forked",
-            )?;
+        let records = self.records.get(known..).unwrap_or_default().to_vec();
+        if !records.is_empty() {
+            kept.append(Batch { first: known as u64 + 1, records, head: self.head, status: self.status }).await?;
+        }
+        if ended && known > 0 {
+            disk.quarantine(&id, None)?;
         }
         Ok(())
+    }
+
+    /// The chain behind so many records.
+    fn link_after(&self, count: usize) -> Option<Link> {
+        let records = (1..).zip(self.records.get(..count)?);
+        Some(records.fold(Link::default(), |link, (seq, record)| link.then(seq, record)))
     }
 }

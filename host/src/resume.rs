@@ -49,7 +49,7 @@ pub fn read(kept: &Kept, from: From, mint: &Mint) -> Result<Recovered, RecoveryE
     let run = kept.row().map(|row| row.id.clone()).unwrap_or_default();
     let mut recovered = recovery::recover(kept, from).inspect_err(|error| {
         // What is wrong is said now, whether it can be written down or not.
-        error.damage().map(|reason| kept.disk().quarantine(&run, &reason).ok());
+        error.damage().map(|reason| kept.disk().quarantine(&run, Some(&reason)).ok());
     })?;
     // Commands may have outlived the process that was killed: they do not go on beside what comes now.
     let asked: Vec<_> = recovered.run.questions().into_iter().map(|question| question.call.request).collect();

@@ -121,8 +121,18 @@ pub struct RunRow {
     pub program: String,
     /// The artifact of the module that it runs.
     pub module: Checksum,
-    /// It was found damaged: what is wrong, and where.
+    /// It is set aside: damaged (what is wrong, and where), or brought here before its end.
     pub quarantine: Option<String>,
+}
+
+/// Why a run is set aside that goes on elsewhere.
+pub const BROUGHT: &str = "it was brought here before its end: it goes on where it came from; it can be forked";
+
+impl RunRow {
+    /// Does it go on elsewhere?
+    pub fn is_brought(&self) -> bool {
+        self.quarantine.as_deref() == Some(BROUGHT)
+    }
 }
 
 /// What one run keeps: its artifacts by checksum, and its journal. Everything that its records name must be put: a run needs no

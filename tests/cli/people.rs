@@ -284,6 +284,21 @@ fn nobody_is_offered_to_decide_what_cannot_be_decided() {
     assert!(aivm(other.path(), &["import", "asked.aivmrun"]).status.success());
     let imported = show(other.path(), "asked");
     assert!(!imported.contains("approve") && imported.contains("it goes on where it came from"), "{imported}");
+    assert!(aivm(other.path(), &["runs"]).stdout.windows(9).any(|word| word == b"elsewhere"));
+    let resumed = aivm(other.path(), &["resume", "asked"]);
+    assert!(stderr(&resumed).contains("it goes on where it came from"), "{}", stderr(&resumed));
+    // It goes on there, and is brought again.
+    assert!(aivm(dir.path(), &["approve", "asked", "next"]).status.success());
+    assert!(aivm(dir.path(), &["export", "asked", "--output", "ended.aivmrun"]).status.success());
+    std::fs::copy(dir.path().join("ended.aivmrun"), other.path().join("ended.aivmrun")).expect("copied");
+    for file in ["ended.aivmrun", "ended.aivmrun"] {
+        let again = aivm(other.path(), &["import", file]);
+        assert!(again.status.success(), "{}", stderr(&again));
+        assert!(!show(other.path(), "asked").contains("it goes on where it came from"));
+        assert!(aivm(other.path(), &["verify", "asked"]).status.success());
+    }
+    let older = aivm(other.path(), &["import", "asked.aivmrun"]);
+    assert!(!older.status.success(), "an earlier state replaces no later one");
 }
 
 #[test]

@@ -106,8 +106,23 @@ impl Disk {
         claimed.pop().unwrap_or_else(|| Err(StoreError::Fenced(run.to_owned())))
     }
 
+    /// As [`Disk::claim`], a run that goes on elsewhere: to add what has come since.
+    pub(crate) fn claim_brought(&self, run: &str) -> Result<Kept, StoreError> {
+        let mut claimed = self.take_over(std::slice::from_ref(&run), RunRow::is_brought)?;
+        claimed.pop().unwrap_or_else(|| Err(StoreError::Fenced(run.to_owned())))
+    }
+
     /// Takes runs over, by one transaction for all of them.
     pub fn claim_all<S: AsRef<str>>(&self, runs: &[S]) -> Result<Vec<Result<Kept, StoreError>>, StoreError> {
+        self.take_over(runs, |_| false)
+    }
+
+    /// `may`: which may be taken over though they are set aside.
+    fn take_over<S: AsRef<str>>(
+        &self,
+        runs: &[S],
+        may: impl Fn(&RunRow) -> bool,
+    ) -> Result<Vec<Result<Kept, StoreError>>, StoreError> {
         let locks: Vec<Result<Owned, StoreError>> = runs.iter().map(|run| Owned::new(self, run.as_ref())).collect();
         let ours = |at: usize| locks.get(at).is_some_and(Result::is_ok);
         let names: Vec<&str> =
@@ -116,7 +131,7 @@ impl Disk {
         let claimed = runs.iter().zip(locks).map(|(run, lock)| {
             let lock = lock?;
             let stands = stands.next().flatten().ok_or_else(|| StoreError::Fenced(run.as_ref().to_owned()))?;
-            if let Some(reason) = stands.row.quarantine {
+            if let Some(reason) = stands.row.quarantine.clone().filter(|_| !may(&stands.row)) {
                 return Err(StoreError::Quarantined { run: stands.row.id, reason });
             }
             lock.lock.stay(Status::parse(&stands.row.status).is_some_and(is_open));

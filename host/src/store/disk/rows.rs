@@ -122,10 +122,10 @@ impl<'c> Rows<'c> {
         let made = self
             .database
             .prepare_cached(
-                "INSERT INTO run (id, started, program, module, status, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5, 0)
+                "INSERT INTO run (id, started, program, module, status, quarantine, checkpoint) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0)
                  ON CONFLICT (id) DO NOTHING",
             )?
-            .execute(params![run.id, run.started as i64, run.program, run.module.0, request.status])?;
+            .execute(params![run.id, run.started as i64, run.program, run.module.0, request.status, run.quarantine])?;
         if made == 0 {
             return Ok(None);
         }

@@ -142,8 +142,8 @@ impl Disk {
         self.change("UPDATE run SET module = ?2 WHERE id = ?1", params![run, module.0]).map(drop)
     }
 
-    /// Sets a damaged run aside: it is not resumed, and the others go on.
-    pub fn quarantine(&self, run: &str, reason: &str) -> Result<(), StoreError> {
+    /// Sets a run aside, for this reason: it is not resumed, and the others go on. Or no longer.
+    pub fn quarantine(&self, run: &str, reason: Option<&str>) -> Result<(), StoreError> {
         self.change("UPDATE run SET quarantine = ?2 WHERE id = ?1", params![run, reason]).map(drop)
     }
 

@@ -267,7 +267,7 @@ fn every_damage_to_a_journal_has_its_place() {
             Err(StoreError::Journal { seq, .. }) => assert_eq!(seq, place, "{damage}"),
             other => panic!("{damage}: {other:?}"),
         }
-        disk.quarantine("a", "its journal is damaged").expect("is set aside");
+        disk.quarantine("a", Some("its journal is damaged")).expect("is set aside");
         run.kept.release();
         assert!(matches!(disk.claim("a"), Err(StoreError::Quarantined { .. })));
         assert!(disk.waiting("running", "", 9).expect("lists").is_empty());
