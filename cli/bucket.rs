@@ -222,13 +222,8 @@ pub fn gc(global: &Global, disk: &Disk, mut policy: Policy, dry: bool) -> Result
     let stale = (SystemClock.now() / 1_000_000_000) as i64 - STALE;
     let (mut values, mut value_bytes) = (Vec::new(), 0);
     if let (Some(selection), Some(look)) = (policy.values.take(), self::values()?) {
-        for entry in selection.of(&look, "") {
-            let entry = entry.map_err(error)?;
-            if entry.run.is_none() {
-                value_bytes += entry.size;
-                values.push(entry);
-            }
-        }
+        values = selection.leaving(&look, policy.now).map_err(error)?;
+        value_bytes = values.iter().map(|entry| entry.size).sum();
         if !dry {
             look.remove(&values).map_err(error)?;
         }

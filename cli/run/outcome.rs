@@ -161,13 +161,13 @@ impl Outcome {
     }
 }
 
-/// Several values, each under its name, when all of them are text: for people.
+/// Several values, each under its name, those within others as `outer/inner`, when all of them are text: for people.
 pub fn readable_parts(output: &Artifact, store: &dyn Store) -> Option<Vec<u8>> {
     if output.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
         return None;
     }
     let mut text = String::new();
-    for (name, _, value) in aivm_host::parts::named(output, store).ok()? {
+    for (name, _, value) in aivm_host::work::parts_of(output, store).ok()? {
         let value = std::str::from_utf8(value.payload()).ok()?;
         text.push_str(&format!("── {name}\n{}\n", value.trim_end_matches('\n')));
     }

@@ -32,7 +32,7 @@ pub fn gc(global: &Global, args: &GcArgs) -> Result<Exit, Failure> {
     let now = SystemClock.now();
     let before = |age: Milliseconds| now.saturating_sub(age.0.saturating_mul(1_000_000));
     let status = status.into_iter().map(|status| status.word().to_owned()).collect();
-    let mut policy = Policy { keep, status, before: older_than.map(before), ..Policy::default() };
+    let mut policy = Policy { keep, status, before: older_than.map(before), now, ..Policy::default() };
     let rules = rules.into_iter();
     policy.keeping = rules
         .map(|Outlive { role, scope, older_than }| Keeping { role, scope, since: older_than.map(before) })
@@ -108,7 +108,10 @@ fn text(collected: &Collected, dry: bool) -> String {
         size_text(collected.bytes)
     ));
     if collected.outlive > 0 {
-        out.push_str(&format!("{} kept though the run goes, as aivm.toml says\n", count(collected.outlive, "value")));
+        out.push_str(&format!(
+            "{} kept though the run goes: aivm.toml says so, or they do\n",
+            count(collected.outlive, "value")
+        ));
     }
     if collected.leftovers > 0 {
         let bytes = size_text(collected.leftover_bytes);

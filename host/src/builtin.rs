@@ -11,6 +11,7 @@ mod buffer;
 mod capability;
 mod choose;
 mod clean;
+mod collect;
 mod condition;
 mod count;
 mod dedupe;
@@ -24,6 +25,7 @@ mod failure;
 mod files;
 mod fit;
 mod format;
+pub(crate) mod glob;
 mod hash;
 mod input;
 mod items;
@@ -192,10 +194,11 @@ const CHANGE_FILES: [&str; 13] = [
 ];
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 77] = [
+static BUILTINS: [Builtin; 78] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
+    collect::BUILTIN,
     count::BUILTIN,
     capability::data::GET,
     capability::data::PARSE,

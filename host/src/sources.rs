@@ -3,7 +3,7 @@
 //! who makes one, leads anywhere else. What a call saw is kept with its run.
 
 use crate::builtin::beneath::{self, Found, Workspace};
-use crate::builtin::{Failure, media};
+use crate::builtin::{Failure, glob, media};
 use aivm_schema::worker::Source;
 use regex::Regex;
 use rustix::fd::OwnedFd;
@@ -255,32 +255,12 @@ impl Walk<'_> {
     }
 }
 
-/// Patterns: of names, or with a `/` of whole paths. `*` and `?` stand for what is no `/`, `**` for anything, `[ab]` for one of these.
-/// One that is none fits nothing.
+/// Patterns: of names, or with a `/` of whole paths. One that is none fits nothing.
 fn filters(patterns: &[String]) -> Vec<(bool, Regex)> {
+    let none = || Regex::new("$^x").ok();
     let one = |pattern: &String| {
-        let mut text = String::from("^");
-        let mut rest = pattern.trim_start_matches('/');
-        while let Some(first) = rest.chars().next() {
-            let (piece, length) = match first {
-                '*' if rest.starts_with("**/") => ("(?:.*/)?".to_owned(), 3),
-                '*' if rest.starts_with("**") => (".*".to_owned(), 2),
-                '*' => ("[^/]*".to_owned(), 1),
-                '?' => ("[^/]".to_owned(), 1),
-                '[' if rest.find(']').is_some_and(|at| at > 1) => {
-                    let end = rest.find(']').unwrap_or(0);
-                    let inner = rest.get(1..end).unwrap_or_default();
-                    let (not, inner) = inner.strip_prefix(['!', '^']).map_or(("", inner), |inner| ("^/", inner));
-                    (format!("[{not}{}]", inner.replace('\\', "\\\\").replace('[', "\\[")), end + 1)
-                }
-                other => (regex::escape(&other.to_string()), other.len_utf8()),
-            };
-            text.push_str(&piece);
-            rest = rest.get(length..).unwrap_or_default();
-        }
-        text.push('$');
-        let none = || Regex::new("$^x").ok();
-        Regex::new(&text).ok().or_else(none).map(|filter| (pattern.contains('/'), filter))
+        let filter = glob::compile(pattern.trim_start_matches('/')).ok().or_else(none)?;
+        Some((pattern.contains('/'), filter))
     };
     patterns.iter().filter_map(one).collect()
 }

@@ -19,6 +19,7 @@ pages![
     "choose",
     "classify",
     "clean",
+    "collect",
     "count",
     "critique",
     "data.json.get",

@@ -9,6 +9,7 @@ use crate::models::Models;
 use crate::parts;
 use crate::sources::Sources;
 use crate::store::Store;
+use crate::store::values::{ARTIFACT, RETENTION};
 use aivm_schema::artifact::{Artifact, ArtifactError, ContentDigest, Draft, INTEGRITY, UNTRUSTED};
 use aivm_schema::module::{Behaviour, EndKind, Worker};
 use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
@@ -333,10 +334,12 @@ impl Maker<'_> {
         payload: Vec<u8>,
         attributes: Vec<(String, String)>,
     ) -> Result<Artifact, ArtifactError> {
+        // By its role the garbage collection finds what says itself how long it is kept.
+        let is_kept = attributes.iter().any(|(key, _)| key == RETENTION);
         let mut draft = Draft {
             media_type,
             origin: self.worker.to_owned(),
-            role: "step".to_owned(),
+            role: if is_kept { ARTIFACT } else { "step" }.to_owned(),
             scope: "run".to_owned(),
             attributes,
             payload,

@@ -11,6 +11,7 @@ use aivm_schema::limits::SOURCE;
 
 mod aitws;
 mod dag;
+mod english;
 mod page;
 mod saga;
 

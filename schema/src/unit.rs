@@ -17,12 +17,24 @@ pub struct Money(pub u64);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tokens(pub u64);
 
+/// How long a value is kept at least, whatever becomes of the run that made it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Retention {
+    /// So long since it was made.
+    For(Milliseconds),
+    /// `forever`.
+    Forever,
+}
+
 /// Why a text is not a quantity.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UnitError {
     /// Not a duration.
     #[error("`{0}` is not a duration: a whole number with `ms`, `s`, `m`, `h` or `d`, as in `30s`")]
     Duration(String),
+    /// Not how long something is kept.
+    #[error("`{0}` is not how long something is kept: a duration, as in `30d`, or `forever`")]
+    Retention(String),
     /// Not an amount of money.
     #[error("`{0}` is not an amount of money: as in `$0.50`, at most six decimals")]
     Money(String),
@@ -64,6 +76,25 @@ impl FromStr for Milliseconds {
 impl fmt::Display for Milliseconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         unscaled(f, self.0, &DURATIONS)
+    }
+}
+
+impl FromStr for Retention {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        match text {
+            "forever" => Ok(Retention::Forever),
+            text => text.parse().map(Retention::For).map_err(|_| UnitError::Retention(text.into())),
+        }
+    }
+}
+
+impl fmt::Display for Retention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Retention::Forever => f.write_str("forever"),
+            Retention::For(span) => span.fmt(f),
+        }
     }
 }
 
@@ -144,6 +175,10 @@ mod tests {
         for (text, shown) in [("$0.50", "$0.50"), ("$3", "$3.00"), ("$0.000001", "$0.000001"), ("$12.345", "$12.345")] {
             assert_eq!(text.parse::<Money>().expect("valid").to_string(), shown);
         }
+        for text in ["30d", "forever"] {
+            assert_eq!(text.parse::<Retention>().expect("valid").to_string(), text);
+        }
+        assert!("for ever".parse::<Retention>().is_err());
         for text in ["500t", "20kt", "1Mt"] {
             assert_eq!(text.parse::<Tokens>().expect("valid").to_string(), text);
         }

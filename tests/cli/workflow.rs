@@ -158,3 +158,79 @@ fn ten_thousand_steps_fit_into_a_program() {
     // A release takes a tenth of it; what would be quadratic takes minutes.
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
+
+const PACKAGE: &str = r#"
+[steps.build]
+run = "mkdir -p dist; cat > dist/app.tar; head -c 100000 /dev/zero > dist/large.tar; ln -sf /etc/passwd dist/link.tar; echo built"
+effect = "idempotent"
+[steps.test]
+run = "cat > report.md; echo tested"
+effect = "idempotent"
+needs = ["build"]
+[artifacts.package]
+path = "dist/*.tar"
+retention = "30 days"
+from = "build"
+[artifacts.report]
+path = ["report.md"]
+retention = "1s"
+[artifacts.notes]
+path = "notes"
+required = false
+"#;
+
+/// The values that say themselves how long they are kept: their paths and that.
+fn kept(dir: &Path) -> Vec<(String, String)> {
+    let listed = json(&aivm(dir, &["artifact", "ls", "--role", "artifact", "--json"]));
+    let of = |entry: &Value| {
+        let shown = json(&aivm(dir, &["artifact", "show", entry["checksum"].as_str().expect("a checksum")]));
+        let said = |key: &str| shown["attributes"][key].as_str().unwrap_or_else(|| panic!("{shown}")).to_owned();
+        (said("part"), said("retention"))
+    };
+    let mut all: Vec<_> = listed["artifacts"].as_array().expect("a list").iter().map(of).collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn artifacts_are_kept_as_long_as_the_file_says_and_no_longer() {
+    let dir = folder();
+    write(dir.path(), "workflow.toml", PACKAGE);
+    let out = aivm(dir.path(), &["run", "workflow.toml", "--in", "hello"]);
+    let text = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(out.status.code(), Some(0), "{out:?}");
+    assert!(text.contains("── artifacts/package/dist/app.tar\nhello\n"), "{text}");
+    assert!(text.contains("── artifacts/report/report.md\nbuilt\n"), "{text}");
+    assert!(!text.contains("root:") && !text.contains("notes"), "no link is followed: {text}");
+    let pair = |path: &str, retention: &str| (path.to_owned(), retention.to_owned());
+    let package = [pair("dist/app.tar", "30d"), pair("dist/large.tar", "30d")];
+    let all = [&package[..], &[pair("report.md", "1s")]].concat();
+    assert_eq!(kept(dir.path()), all);
+    // The run goes; of its values those stay whose time has not come.
+    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    let done = json(&aivm(dir.path(), &["gc", "--older-than", "0s", "--json"]));
+    assert_eq!((done["runs"].as_array().map(Vec::len), done["outlive"].as_u64()), (Some(1), Some(2)), "{done}");
+    assert_eq!(kept(dir.path()), package);
+    aivm(dir.path(), &["gc", "--scope", "run", "--older-than", "0s"]);
+    assert_eq!(kept(dir.path()), package, "they are not meant");
+    aivm(dir.path(), &["gc", "--role", "artifact", "--older-than", "0s"]);
+    assert_eq!(kept(dir.path()), []);
+}
+
+#[test]
+fn an_artifact_that_is_not_there_fails_the_workflow() {
+    let dir = folder();
+    write(
+        dir.path(),
+        "workflow.toml",
+        "[steps.a]\nrun = \"cat\"\n[artifacts.b]\npath = [\"workflow.toml\", \"dist/*\"]\n",
+    );
+    let report = run(dir.path(), "workflow.toml", &[]);
+    assert_eq!(report["status"], "failed", "{report}");
+    assert!(report.to_string().contains("E0726") && report.to_string().contains("there is no `dist/*`"), "{report}");
+    // What leads elsewhere is told before anything runs.
+    write(dir.path(), "workflow.toml", "[steps.a]\nrun = \"cat\"\n[artifacts.b]\npath = \"../x\"\n");
+    let told = aivm(dir.path(), &["check", "workflow.toml"]);
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("leads out of a folder") && told.contains("workflow.toml:3"), "{told}");
+}

@@ -4,6 +4,7 @@ use super::beneath::{self, Found, Workspace};
 use super::input::Call;
 use super::setting::{Kind, Options, Setting};
 use super::{Body, Builtin, Effect, Failure, MOST_BYTES, NewPart, Output, media};
+use regex::Regex;
 use rustix::fd::OwnedFd;
 use std::fs::File;
 
@@ -101,14 +102,17 @@ pub(super) struct Files<'c> {
     call: &'c Call<'c>,
     extensions: Option<Vec<&'c str>>,
     most: usize,
-    deep: bool,
+    /// Folders within it as well?
+    pub deep: bool,
+    /// Only those whose path in the workspace fits this.
+    pub fitting: Option<&'c Regex>,
     found: usize,
 }
 
 impl<'c> Files<'c> {
     /// At most so many files whose names end so, in folders within it as well.
     pub fn new(call: &'c Call<'c>, extensions: Option<Vec<&'c str>>, most: usize) -> Files<'c> {
-        Files { call, extensions, most, deep: true, found: 0 }
+        Files { call, extensions, most, deep: true, fitting: None, found: 0 }
     }
 
     /// The files of a folder.
@@ -134,6 +138,7 @@ impl<'c> Files<'c> {
             let wanted = self.extensions.as_ref().is_none_or(|all| {
                 all.iter().any(|one| name.rsplit_once('.').is_some_and(|(_, end)| end.eq_ignore_ascii_case(one)))
             });
+            let wanted = wanted && self.fitting.is_none_or(|pattern| pattern.is_match(&whole));
             // Links and devices within the folder are passed over: nobody asked for them by name.
             match beneath::open(folder, &name, &whole) {
                 Ok(Found::File(file)) if wanted => {

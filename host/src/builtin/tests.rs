@@ -314,6 +314,7 @@ fn parts_are_not_mistaken_for_text() {
         // With settings that are required, and none else.
         let with = match builtin.name {
             "best" => json!({ "key": "a" }),
+            "collect" => json!({ "files": [] }),
             "fail" => json!({ "reason": "a" }),
             "get" => json!({ "at": "a" }),
             "match-regex" => json!({ "rules": [["a", "a"]] }),
@@ -334,6 +335,7 @@ fn parts_are_not_mistaken_for_text() {
         };
         let takes_parts = [
             "best",
+            "collect",
             "count",
             "diff",
             "enrich",

@@ -41,7 +41,10 @@ impl Driver<'_> {
             Body::Parts(new) => {
                 let mut values = Vec::with_capacity(new.len());
                 for part in new {
-                    let value = maker.make(&self.mint, part.media_type, part.payload, Vec::new())?;
+                    // What is said of all holds for each, which is found by its name also without the others.
+                    let name = ("part".to_owned(), part.name.clone());
+                    let attributes = attributes.iter().cloned().chain([name]).collect();
+                    let value = maker.make(&self.mint, part.media_type, part.payload, attributes)?;
                     self.store.put(&value);
                     self.store.hold(&value);
                     values.push(PartValue { name: part.name, value, verdict: None });

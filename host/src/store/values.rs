@@ -4,6 +4,7 @@
 use super::StoreError;
 use crate::builtin::media;
 use aivm_schema::artifact::{Artifact, Checksum, key};
+use aivm_schema::unit::{Milliseconds, Retention};
 use std::collections::VecDeque;
 
 /// A value, as a listing has it: one for each run that keeps it.
@@ -101,6 +102,17 @@ impl Selection {
             && self.before.is_none_or(|before| place.timestamp < before)
     }
 
+    /// Those of no run that are to go because they are meant. One that says itself that it is kept goes when its role is named.
+    pub fn leaving(&self, values: &dyn Values, now: u64) -> Result<Vec<Entry>, StoreError> {
+        let is_named = self.role.as_deref() == Some(ARTIFACT);
+        let stays = |entry: &Entry| {
+            let read = || values.find(entry.checksum).ok().flatten();
+            !is_named && is_kept(&[], now, &entry.key, read) == Some(true)
+        };
+        let goes = |entry: &Entry| entry.run.is_none() && !stays(entry);
+        self.of(values, "").filter(|entry| entry.as_ref().map_or(true, goes)).collect()
+    }
+
     /// The beginning of all keys that can be meant: what is said is looked up, and the rest is looked through.
     fn start(&self) -> String {
         let mut start = String::new();
@@ -162,6 +174,38 @@ impl Iterator for Selected<'_> {
     }
 }
 
+/// The role of a value that says in its attribute [`RETENTION`] how long it is kept at least.
+pub const ARTIFACT: &str = "artifact";
+/// How long that is: `30d`, or `forever`. What nobody can read is forever.
+pub const RETENTION: &str = "retention";
+
+/// Until when a value is kept whatever becomes of its run, in Unix nanoseconds; none: it does not say.
+pub fn retained(value: &Artifact) -> Option<u64> {
+    let said = value.attribute(RETENTION).filter(|_| value.role() == ARTIFACT)?;
+    match said.parse() {
+        Ok(Retention::For(Milliseconds(span))) => {
+            Some(value.timestamp().saturating_add(span.saturating_mul(1_000_000)))
+        }
+        Ok(Retention::Forever) | Err(_) => Some(u64::MAX),
+    }
+}
+
+/// May the value of this key say so? Only then it is read.
+pub fn may_be_retained(key: &str) -> bool {
+    key.split('/').nth(1) == Some(ARTIFACT)
+}
+
+/// Is a value that no run keeps to be kept: because a rule says so, or it itself? None: nobody says anything. One that cannot be
+/// read now is not lost for that.
+pub fn is_kept(rules: &[Keeping], now: u64, key: &str, read: impl FnOnce() -> Option<Artifact>) -> Option<bool> {
+    let ruled = Keeping::says(rules, key);
+    if ruled == Some(true) || !may_be_retained(key) {
+        return ruled;
+    }
+    let Some(value) = read() else { return Some(true) };
+    retained(&value).map(|until| until > now).or(ruled)
+}
+
 /// How long values are kept that a run does not keep: those of a run stay with it, and those of a rule outlive it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keeping {
@@ -187,12 +231,17 @@ impl Keeping {
     }
 }
 
-/// The values of no run whose rule does not keep them any longer.
-pub fn stale(values: &dyn Values, rules: &[Keeping]) -> Result<Vec<Entry>, StoreError> {
-    if rules.is_empty() {
-        return Ok(Vec::new());
+/// The values of no run that are not kept any longer.
+pub fn stale(values: &dyn Values, rules: &[Keeping], now: u64) -> Result<Vec<Entry>, StoreError> {
+    // Without rules only what says so itself.
+    let role = rules.is_empty().then(|| ARTIFACT.to_owned());
+    let mut stale = Vec::new();
+    for entry in (Selection { role, ..Selection::default() }).of(values, "") {
+        let entry = entry?;
+        let read = || values.find(entry.checksum).ok().flatten();
+        if entry.run.is_none() && is_kept(rules, now, &entry.key, read) == Some(false) {
+            stale.push(entry);
+        }
     }
-    let all = Selection::default();
-    let is_stale = |entry: &Entry| entry.run.is_none() && Keeping::says(rules, &entry.key) == Some(false);
-    all.of(values, "").filter(|entry| entry.as_ref().map_or(true, is_stale)).collect()
+    Ok(stale)
 }

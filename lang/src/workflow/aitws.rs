@@ -11,7 +11,6 @@ use file::Text;
 
 mod arrows;
 mod bind;
-mod english;
 mod file;
 mod names;
 mod recorded;

@@ -2,7 +2,8 @@
 //! them and nobody else.
 //!
 //! Here: the way from text to page. What a file may say is `keys`, who waits for whom `graph`, what a step does once its action is
-//! laid under it `work`, what has to be there before `requirements`, and how all of it is said in arrows `arrows`.
+//! laid under it `work`, what has to be there before `requirements`, what is
+//! kept of it `artifacts`, and how all of it is said in arrows `arrows`.
 
 use super::page::Page;
 use crate::diagnostic::{Code, Diagnostic};
@@ -11,6 +12,7 @@ use crate::tables::Tables;
 use toml::de::DeTable;
 
 mod arrows;
+mod artifacts;
 mod graph;
 mod keys;
 mod requirements;
@@ -26,6 +28,7 @@ pub(super) fn page(file: &str, text: &str, library: &dyn Library) -> Result<Page
     let workflow = keys::read(&mut tables, table.into_inner());
     let needs = graph::needs(&mut tables, &workflow.steps);
     let works = workflow.steps.iter().map(|step| work::of(&mut tables, file, library, &workflow, step)).collect();
+    artifacts::check(&mut tables, &workflow);
     let required = requirements::worker(&mut tables, &workflow.requirements);
     if !tables.errors.is_empty() {
         tables.errors.sort_by_key(|error| error.primary.span);

@@ -5,7 +5,7 @@ use super::runs::{RUNS, keys_of};
 use super::{FoundRun, Remote};
 use crate::store::StoreError;
 use crate::store::disk::Policy;
-use crate::store::values::Keeping;
+use crate::store::values::{is_kept, may_be_retained};
 use aivm_s3::Upload;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,9 +53,14 @@ impl Remote {
             }
         }
         for (run, of_run) in going {
-            let stays = |key: &str| Keeping::says(&policy.keeping, key) == Some(true);
-            let gone = of_run.into_iter().filter(|of_it| !stays(&of_it.key) && named.insert(of_it.key.clone()));
-            let gone: Vec<_> = gone.collect();
+            let mut gone = Vec::new();
+            for of_it in of_run {
+                let key = &of_it.key;
+                let value = if may_be_retained(key) { self.get(key).await.ok().flatten() } else { None };
+                if is_kept(&policy.keeping, policy.now, key, || value) != Some(true) && named.insert(key.clone()) {
+                    gone.push(of_it);
+                }
+            }
             swept.artifacts += gone.len() as u64;
             swept.bytes += gone.iter().map(|named| named.size).sum::<u64>();
             if !dry {

@@ -48,6 +48,8 @@ pub struct Policy {
     pub values: Option<Selection>,
     /// Which values outlive their runs, and for how long.
     pub keeping: Vec<Keeping>,
+    /// The moment that it is, in Unix nanoseconds: values that say themselves how long they are kept are kept until then.
+    pub now: u64,
 }
 
 impl Policy {
@@ -142,10 +144,9 @@ impl Disk {
 
     /// The values of no run that go, each once.
     fn values(&self, policy: &Policy) -> Result<Vec<Entry>, StoreError> {
-        let mut values = stale(self, &policy.keeping)?;
+        let mut values = stale(self, &policy.keeping, policy.now)?;
         if let Some(meant) = &policy.values {
-            let meant: Vec<Entry> = meant.of(self, "").collect::<Result<_, _>>()?;
-            values.extend(meant.into_iter().filter(|entry| entry.run.is_none()));
+            values.extend(meant.leaving(self, policy.now)?);
         }
         values.sort_unstable_by_key(|entry| entry.checksum);
         values.dedup_by_key(|entry| entry.checksum);
@@ -215,7 +216,7 @@ impl Disk {
                 gather(database, run)?;
             }
             let number = |select: &str| database.query_row(select, [], |row| row.get::<_, i64>(0)).map(|n| n as u64);
-            collected.outlive = staying(database, &policy.keeping)?;
+            collected.outlive = staying(&state, policy)?;
             spend(database, values)?;
             let artifacts = number("SELECT count(*) FROM artifact WHERE row IN (SELECT row FROM gone) AND key <> ''")?;
             collected.artifacts = artifacts.saturating_sub(collected.outlive);
@@ -269,10 +270,8 @@ impl Disk {
             }
         }
         let gone = writer.transaction(|state| {
-            if !policy.keeping.is_empty() {
-                // What another run kept stands in its new place.
-                state.index().map_err(|source| writer.error(source))?;
-            }
+            // What another run kept stands in its new place.
+            state.index().map_err(|source| writer.error(source))?;
             let database = &state.database;
             let remove = || -> rusqlite::Result<Vec<bool>> {
                 forget(database)?;
@@ -294,7 +293,7 @@ impl Disk {
                     Ok(true)
                 });
                 let gone = gone.collect::<rusqlite::Result<_>>()?;
-                staying(database, &policy.keeping)?;
+                staying(state, policy)?;
                 outlive(database)?;
                 database.execute("DELETE FROM journal WHERE row IN (SELECT row FROM gone)", [])?;
                 Ok(gone)

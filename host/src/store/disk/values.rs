@@ -1,11 +1,11 @@
 //! Values as [`Values`] shows them. Those of no run stand in rows of their own: they can be taken out of them, and those that outlive
 //! their run are put there.
 
-use super::Disk;
 use super::rows;
 use super::writer::State;
+use super::{Disk, Policy};
 use crate::store::StoreError;
-use crate::store::values::{Entry, Keeping, Listing, Values};
+use crate::store::values::{ARTIFACT, Entry, Listing, Values, is_kept};
 use aivm_schema::artifact::{Artifact, Checksum};
 use rusqlite::{Connection, params};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -64,6 +64,16 @@ impl Disk {
 }
 
 impl State {
+    /// The value at a place of the index; none when it cannot be read.
+    fn at(&self, checksum: [u8; 32], row: i64) -> rusqlite::Result<Option<Artifact>> {
+        let select = "SELECT substr(journal.artifacts, artifact.offset + 1) FROM artifact JOIN journal USING (row)
+             WHERE checksum = ?1 AND row = ?2";
+        let bytes: Vec<u8> =
+            self.database.prepare_cached(select)?.query_row(params![checksum, row], |row| row.get(0))?;
+        let piece = rows::piece(&bytes).map(|(piece, _)| piece);
+        Ok(piece.and_then(|piece| piece.open(&self.objects).ok()?.ok()))
+    }
+
     /// Within a transaction, with the index caught up.
     fn take_out(&mut self, values: &[Checksum], digests: &mut FxHashSet<[u8; 32]>) -> rusqlite::Result<()> {
         let mut rows: FxHashMap<i64, FxHashSet<usize>> = FxHashMap::default();
@@ -105,25 +115,25 @@ impl State {
 }
 
 /// The values of the rows that go that are kept beyond their run, each once, with the places where they stand: into the table `stays`.
-pub(super) fn staying(database: &Connection, rules: &[Keeping]) -> rusqlite::Result<u64> {
+pub(super) fn staying(state: &State, policy: &Policy) -> rusqlite::Result<u64> {
+    let (database, rules) = (&state.database, &policy.keeping);
     database.execute_batch(
         "CREATE TEMP TABLE IF NOT EXISTS stays (checksum BLOB, row INTEGER, PRIMARY KEY (checksum, row)) WITHOUT ROWID;
          DELETE FROM stays;",
     )?;
-    if rules.is_empty() {
-        return Ok(0);
-    }
+    // Without rules only what may say so itself.
     let mut found = database.prepare_cached(
-        "SELECT checksum, row, key FROM artifact WHERE row IN (SELECT row FROM gone) AND key <> ''
+        "SELECT checksum, row, key FROM artifact WHERE row IN (SELECT row FROM gone) AND key <> '' AND (?1 OR key LIKE ?2)
          AND NOT EXISTS (SELECT 1 FROM artifact AS other JOIN journal USING (row)
                          WHERE other.checksum = artifact.checksum AND journal.run = 0)",
     )?;
     let mut insert = database
         .prepare_cached("INSERT INTO stays SELECT ?1, ?2 WHERE NOT EXISTS (SELECT 1 FROM stays WHERE checksum = ?1)")?;
-    let (mut count, mut found) = (0, found.query([])?);
+    let (mut count, mut found) = (0, found.query(params![!rules.is_empty(), format!("%/{ARTIFACT}/%")])?);
     while let Some(place) = found.next()? {
         let (checksum, row, key) = (place.get::<_, [u8; 32]>(0)?, place.get::<_, i64>(1)?, place.get::<_, String>(2)?);
-        if Keeping::says(rules, &key) == Some(true) {
+        let read = || state.at(checksum, row).ok().flatten();
+        if is_kept(rules, policy.now, &key, read) == Some(true) {
             count += insert.execute(params![checksum, row])? as u64;
         }
     }

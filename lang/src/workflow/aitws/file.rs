@@ -2,10 +2,10 @@
 //!
 //! Not here: whether what one section names is in another, and what any of it does.
 
-use super::english::English;
 use crate::diagnostic::Code;
 use crate::span::Span;
 use crate::tables::{Tables, Value, keys};
+use crate::workflow::english::English;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use toml::Spanned;

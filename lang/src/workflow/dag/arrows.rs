@@ -1,6 +1,7 @@
 //! How a workflow is said in arrows: a join whose elements refer to each other. A step that is more than one call, with a condition,
 //! a repetition or somebody to fall back on, is an element with stages of its own.
 
+use super::artifacts;
 use super::keys::{Named, OnFailure, Step, Workflow};
 use super::work::{Calls, Work};
 use crate::diagnostic::{Code, Diagnostic};
@@ -59,6 +60,7 @@ pub(super) fn write(
         let refs: Vec<&str> = element.needs.iter().filter_map(|at| outs.get(*at)).map(String::as_str).collect();
         element.write(&mut writer, workflow, &refs.join(", "));
     }
+    artifacts::write(&mut writer, workflow, needs, &outs);
     writer.put("    )\n) <= in\n", Span::default());
     writer.finish()
 }

@@ -1,5 +1,6 @@
 //! What a `workflow.toml` may say, read with the places that messages are told at.
 
+use super::artifacts::Artifact;
 use super::requirements::Requirements;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
@@ -21,6 +22,7 @@ pub(super) struct Workflow {
     pub requirements: Requirements,
     pub actions: Vec<Named<Action>>,
     pub steps: Vec<Named<Step>>,
+    pub artifacts: Vec<Named<Artifact>>,
 }
 
 /// Something that has a name, and where that stands.
@@ -122,16 +124,18 @@ pub(super) struct Resources {
 
 /// Reads the file; what cannot be read is told.
 pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
-    const GROUPS: [&str; 4] = ["parameters", "requirements", "actions", "steps"];
+    const GROUPS: [&str; 5] = ["parameters", "requirements", "actions", "steps", "artifacts"];
     let of_about = keys::<About>();
     let mut requirements = Requirements::default();
-    let (mut about, mut params, mut actions, mut steps) = (DeTable::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut about, mut params, mut actions) = (DeTable::new(), Vec::new(), Vec::new());
+    let (mut steps, mut artifacts) = (Vec::new(), Vec::new());
     for (key, value) in table {
         match key.get_ref().as_ref() {
             "parameters" => params = group(tables, "parameters", value),
             "requirements" => requirements = tables.table("`[requirements]`", value).unwrap_or_default(),
             "actions" => actions = group(tables, "actions", value),
             "steps" => steps = read_steps(tables, value),
+            "artifacts" => artifacts = group(tables, "artifacts", value),
             name if of_about.contains(&name) => _ = about.insert(key, value),
             other => {
                 let known: Vec<&str> = of_about.iter().copied().chain(GROUPS).collect();
@@ -145,7 +149,7 @@ pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
             format!("`{}` is no id: a name, and behind an `@` perhaps a version, `release@1.2.3`", id.get_ref());
         tables.wrong(id.span(), message);
     }
-    Workflow { about, params, requirements, actions, steps }
+    Workflow { about, params, requirements, actions, steps, artifacts }
 }
 
 /// A name, which may have an owner before a slash, and perhaps a version of three numbers.

@@ -304,3 +304,62 @@ fn no_text_makes_it_panic() {
         let _ = crate::compile_as(Format::Workflow, "workflow.toml", text, &shelf());
     }
 }
+
+#[test]
+fn artifacts_are_collected_behind_the_step_that_makes_them_or_behind_all() {
+    let text = r#"
+[steps.build]
+run = "make"
+[steps.test]
+run = "make test"
+needs = ["build"]
+[steps.lint]
+run = "make lint"
+[artifacts.package]
+path = "dist/*.tar"
+retention = "30 days"
+from = "build"
+[artifacts.reports]
+description = "what the tests say"
+path = ["reports", "log.txt"]
+retention = "forever"
+required = false
+"#;
+    let arrows = arrows(text);
+    let expected = r#"    join[steps] <= (
+        build                    => next
+        [test <= steps.build.out] => next
+        lint                      => next
+        join[artifacts] <= (
+            [package <= steps.build.out]                 => next
+            [reports <= steps.test.out, steps.lint.out] => next
+        )
+    )
+) <= in
+"#;
+    let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(plain(&arrows).ends_with(&plain(expected)), "{arrows}");
+    let worker =
+        "[worker.reports.with]\nfiles = [\"reports\", \"log.txt\"]\nrequired = false\nretention = \"forever\"\n";
+    assert!(arrows.contains(worker), "{arrows}");
+    assert!(arrows.contains("files = [\"dist/*.tar\"]\nretention = \"30d\"\n"), "{arrows}");
+}
+
+#[test]
+fn artifacts_of_nobody_and_of_nothing_are_told() {
+    let text = r#"
+[steps.build]
+run = "make"
+[artifacts.package]
+path = "dist"
+from = "bild"
+[artifacts.reports]
+retention = "a while"
+[artifacts.nothing]
+"#;
+    let wrong = wrong(text);
+    assert_eq!(wrong.len(), 3, "{wrong:#?}");
+    assert!(wrong[0].starts_with("E1003 \"bild\": `[artifacts.package]` comes from `bild`"), "{wrong:#?}");
+    assert!(wrong[1].starts_with("E1002 \"a while\"") && wrong[1].ends_with("or `forever`"), "{wrong:#?}");
+    assert!(wrong[2].starts_with("E1002 nothing: `[artifacts.nothing]` names no files"), "{wrong:#?}");
+}

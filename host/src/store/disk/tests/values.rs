@@ -137,3 +137,42 @@ fn values_outlive_their_run_as_long_as_their_rule_says() {
     assert!(list(&disk, "", 9).expect("lists").is_empty());
     assert_eq!(files(folder.path()), 0);
 }
+
+#[test]
+fn values_outlive_their_run_as_long_as_they_say_themselves() {
+    let (_folder, disk) = store();
+    let kept = |retention: &str, at: u64| {
+        let mut draft = Draft { role: "artifact".into(), payload: retention.as_bytes().to_vec(), ..Draft::default() };
+        draft.set("retention", retention);
+        draft.seal(at * 1_000_000, [at as u8; 10]).expect("an artifact")
+    };
+    // Made in the first, second and third millisecond.
+    let (short, long, forever) = (kept("5ms", 1), kept("50ms", 2), kept("forever", 3));
+    let step = artifact(b"a step's".to_vec(), 4);
+    let mut run = Writing::new(&disk, "a");
+    [&short, &long, &forever, &step].into_iter().for_each(|value| run.kept.put(value));
+    run.write(vec![unknown(1)]).expect("is written");
+    run.kept.release();
+    let left = |disk: &Disk| -> Vec<Checksum> {
+        let mut left: Vec<_> = list(disk, "", 9).expect("lists").iter().map(|entry| entry.checksum).collect();
+        left.sort_unstable();
+        left
+    };
+    let sorted = |mut of: Vec<Checksum>| {
+        of.sort_unstable();
+        of
+    };
+    let at = |ms: u64| Policy { now: ms * 1_000_000, ..Policy::default() };
+    // One that has had its time goes with its run, the others stay.
+    let done = disk.collect(&Policy { runs: vec!["a".into()], ..at(6) }, false).expect("collects");
+    assert_eq!((done.runs.len(), done.artifacts, done.outlive), (1, 2, 2));
+    assert_eq!(left(&disk), sorted(vec![long.checksum(), forever.checksum()]));
+    // Whoever means other values does not mean them; and what has had its time goes by itself.
+    let all = Selection { before: Some(9_000_000), ..Selection::default() };
+    assert_eq!(disk.collect(&Policy { values: Some(all), ..at(51) }, false).expect("collects").values, 0);
+    assert_eq!(disk.collect(&at(52), false).expect("collects").values, 1);
+    assert_eq!(left(&disk), [forever.checksum()]);
+    let role = Selection { role: Some("artifact".into()), ..Selection::default() };
+    assert_eq!(disk.collect(&Policy { values: Some(role), ..at(53) }, false).expect("collects").values, 1);
+    assert_eq!(left(&disk), []);
+}

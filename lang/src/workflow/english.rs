@@ -1,4 +1,4 @@
-//! Spans of time as aiTWS spells them: `30 days`, `5 seconds`.
+//! Spans of time as people spell them: `30 days`, `5 seconds`.
 
 use aivm_schema::unit::Milliseconds;
 use serde::{Deserialize, Deserializer};

@@ -1,0 +1,140 @@
+//! `[artifacts.NAME]`: the files that a workflow is run for. Each becomes a call of the built-in `collect`, all of them one join behind
+//! the steps, which is the part `artifacts` of the workflow's output.
+
+use super::keys::Workflow;
+use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::nearest;
+use crate::span::Span;
+use crate::tables::Tables;
+use crate::workflow::english::English;
+use crate::workflow::page::Writer;
+use aivm_schema::unit::Retention;
+use aivm_schema::worker::{Does, WorkerDefinition};
+use rustc_hash::FxHashSet;
+use serde::{Deserialize, Deserializer};
+use serde_json::json;
+use toml::Spanned;
+
+/// The label of their join.
+const ARTIFACTS: &str = "artifacts";
+/// The built-in that keeps files.
+const COLLECT: &str = "collect";
+
+/// What is kept of a run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Artifact {
+    pub description: String,
+    /// The files: a path, or a pattern of paths.
+    pub path: Paths,
+    /// How long they are kept at least; none: as long as the run.
+    pub retention: Option<Kept>,
+    /// Is it a failure when there are none?
+    pub required: bool,
+    /// The step that makes them; none: all.
+    pub from: Option<Spanned<String>>,
+}
+
+impl Default for Artifact {
+    fn default() -> Artifact {
+        Artifact { description: String::new(), path: Paths::default(), retention: None, required: true, from: None }
+    }
+}
+
+/// One, or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged, expecting = "a path, or a list of paths")]
+pub(super) enum Paths {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Paths {
+    fn default() -> Paths {
+        Paths::Many(Vec::new())
+    }
+}
+
+impl Paths {
+    fn all(&self) -> &[String] {
+        match self {
+            Paths::One(path) => std::slice::from_ref(path),
+            Paths::Many(paths) => paths,
+        }
+    }
+}
+
+/// A span of time in words, or `forever`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Kept(Retention);
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Kept, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.trim() == "forever" {
+            return Ok(Kept(Retention::Forever));
+        }
+        match text.parse::<English>() {
+            Ok(English(span)) => Ok(Kept(Retention::For(span))),
+            Err(error) => Err(serde::de::Error::custom(format!("{error}, or `forever`"))),
+        }
+    }
+}
+
+/// What is wrong with them.
+pub(super) fn check(tables: &mut Tables, workflow: &Workflow) {
+    for artifact in workflow.artifacts.iter().filter(|artifact| !artifact.is_broken) {
+        let name = &artifact.name;
+        if artifact.it.path.all().is_empty() {
+            let message = format!("`[artifacts.{name}]` names no files");
+            let diagnostic = Diagnostic::new(Code::Workflow, artifact.span, message);
+            tables.report(diagnostic.help("say which: `path = \"dist/*.tar.gz\"`"));
+        }
+        let Some(from) = &artifact.it.from else { continue };
+        if workflow.steps.iter().any(|step| step.name == *from.get_ref()) {
+            continue;
+        }
+        let span = tables.span(from.span());
+        let message = format!("`[artifacts.{name}]` comes from `{}`, and no step has this name", from.get_ref());
+        let diagnostic = Diagnostic::new(Code::UnknownNeed, span, message);
+        let steps = workflow.steps.iter().map(|step| step.name.as_str());
+        tables.report(match nearest(from.get_ref(), steps) {
+            Some(near) => diagnostic.fix(format!("did you mean `{near}`?"), vec![(span, format!("{near:?}"))]),
+            None => diagnostic,
+        });
+    }
+}
+
+/// Writes their join. `outs`: how each step's output is referred to; `needs`: the steps that each needs.
+pub(super) fn write(writer: &mut Writer, workflow: &Workflow, needs: &[Vec<usize>], outs: &[String]) {
+    if workflow.artifacts.is_empty() {
+        return;
+    }
+    // Who waits for the steps that nobody needs waits for all.
+    let needed: FxHashSet<usize> = needs.iter().flatten().copied().collect();
+    let last = outs.iter().enumerate().filter(|(at, _)| !needed.contains(at)).map(|(_, out)| out.as_str());
+    let last = last.collect::<Vec<_>>().join(", ");
+    let label = writer.word(ARTIFACTS);
+    writer.put(&format!("        join[{label}] <= (\n"), Span::default());
+    for artifact in &workflow.artifacts {
+        let mut worker = WorkerDefinition::new(Does::Builtin(COLLECT.to_owned()));
+        worker.about.clone_from(&artifact.it.description);
+        worker.with.insert("files".to_owned(), json!(artifact.it.path.all()));
+        if let Some(Kept(retention)) = artifact.it.retention {
+            worker.with.insert("retention".to_owned(), json!(retention.to_string()));
+        }
+        if !artifact.it.required {
+            worker.with.insert("required".to_owned(), json!(false));
+        }
+        let word = writer.word(&artifact.name);
+        writer.worker(&word, &worker, artifact.span);
+        let from = artifact.it.from.as_ref();
+        let of = from.and_then(|from| workflow.steps.iter().position(|step| step.name == *from.get_ref()));
+        let refs = match of.and_then(|at| outs.get(at)) {
+            Some(out) => out,
+            None => &last,
+        };
+        writer.put(&format!("            [{word} <= {refs}] => next\n"), artifact.span);
+    }
+    writer.put("        )\n", Span::default());
+}
