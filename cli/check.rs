@@ -1,9 +1,9 @@
 //! `check`, `fmt`, `cost`: what can be said of a program without running it.
 
-use crate::args::{CheckArgs, FileArgs, FmtArgs, Global, To};
+use crate::args::{CheckArgs, FileArgs, FmtArgs, Global, To, Written};
 use crate::fail::{Exit, Failure, Source, show_diagnostics};
 use crate::library::Files;
-use crate::{compile, module, project};
+use crate::{compile, load, module, project};
 use aivm_lang::cost::{self, Bound, Cost, NoBound, WorstCase, count_text, money_text, time_text, tokens_text};
 use aivm_lang::diagnostic::{Diagnostic, Severity};
 use aivm_lang::workflow::{self, Format};
@@ -15,7 +15,7 @@ pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
     let mut exit = Exit::SENT;
     let mut reports = Vec::new();
     for file in &args.files {
-        let checked = check_one(file, args.written.format);
+        let checked = check_one(file, &args.written);
         let wrong = checked.as_ref().map_or(0, |(_, diagnostics, _)| warnings(diagnostics));
         let refused = args.strict && wrong > 0;
         if refused {
@@ -32,11 +32,13 @@ pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                 println!("{file}: ok, {}", summary(&worst.total));
                 print!("{}", reasons(&worst));
             }
-            (Ok((_, warnings, worst)), true) => {
-                reports.push(json!({"file": file, "diagnostics": warnings, "worst": worst}));
+            (Ok((source, warnings, worst)), true) => {
+                reports.push(json!({"file": file, "diagnostics": source.told_in_json(&warnings), "worst": worst}));
             }
             (Err(Failure::Program { source, diagnostics }), true) => {
-                reports.push(json!({"file": source.name, "diagnostics": diagnostics, "worst": null}));
+                reports.push(
+                    json!({"file": source.name, "diagnostics": source.told_in_json(&diagnostics), "worst": null}),
+                );
                 exit = Exit::USAGE;
             }
             (Err(failure), true) => {
@@ -56,8 +58,8 @@ fn warnings(diagnostics: &[Diagnostic]) -> usize {
     diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Warning).count()
 }
 
-fn check_one(file: &str, format: Option<Format>) -> Result<(Source, Vec<Diagnostic>, WorstCase), Failure> {
-    let source = project::read_source(file, format)?;
+fn check_one(file: &str, written: &Written) -> Result<(Source, Vec<Diagnostic>, WorstCase), Failure> {
+    let source = project::read_source(file, written)?;
     let compiled = module::compile(&source)?;
     module::verified(file, compiled.module)?;
     let worst = cost::worst_case(&compiled.flow);
@@ -105,7 +107,7 @@ fn reasons(worst: &WorstCase) -> String {
 
 /// `aivm cost FILE`.
 pub fn cost(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
-    let source = project::read_source(&args.file, args.written.format)?;
+    let source = project::read_source(&args.file, &args.written)?;
     let compiled = module::compile_aloud(&source, global.json)?;
     let worst = cost::worst_case(&compiled.flow);
     if global.json {
@@ -156,9 +158,9 @@ fn table<const N: usize>(head: [String; N], rows: &[[String; N]]) -> String {
 pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
     let (mut changed, mut output) = (Vec::new(), None);
     for file in &args.files {
-        let source = project::read_source(file, args.written.format)?;
+        let source = project::read_source(file, &args.written)?;
         let text = formatted(&source, args.to)?;
-        if (file == "-" || args.to.is_some()) && !args.check {
+        if (file == "-" || load::is_address(file) || args.to.is_some()) && !args.check {
             match global.json {
                 true => output = Some(text),
                 false => print!("{text}"),
@@ -183,17 +185,17 @@ pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
 /// The one layout of a program; of a workflow, the arrows that it becomes.
 fn formatted(source: &Source, to: Option<To>) -> Result<String, Failure> {
     let failed = |diagnostics| Failure::Program { source: source.clone(), diagnostics };
-    if source.format == Format::Aivm {
+    if source.reading == Format::Aivm.into() {
         return aivm_lang::format::format(&source.text).map_err(failed);
     }
-    let Some(To::Aivm) = to else {
+    if to.is_none() && source.reading.format != Format::Aivm {
         let message = format!("{} is no program of arrows, and only those are formatted", source.name);
         return Err(
             Failure::usage("E0838", message).help(format!("see what it becomes: aivm fmt --to aivm {}", source.name))
         );
     };
     let library = Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))?;
-    let page = workflow::page(source.format, &source.name, &source.text, &library).map_err(failed)?;
+    let page = workflow::page(source.reading.clone(), &source.name, &source.text, &library).map_err(failed)?;
     show_diagnostics(source, &page.warnings);
     aivm_lang::format::format(&page.text).map_err(failed)
 }

@@ -1,8 +1,8 @@
 //! `compile`, `disasm`, `asm`: between source, module and assembly text.
 
-use crate::args::{FileArgs, Global, OutArgs};
+use crate::args::{FileArgs, Global, OutArgs, Written};
 use crate::fail::{Exit, Failure};
-use crate::{module, project};
+use crate::{load, module, project};
 use aivm_schema::artifact::ContentDigest;
 use aivm_schema::module::{Debug, Module, assemble, disassemble, drafts};
 use serde_json::json;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// `aivm compile FILE.aivm`.
 pub fn compile(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
-    let source = project::read_source(&args.file, args.written.format)?;
+    let source = project::read_source(&args.file, &args.written)?;
     let compiled = module::compile_aloud(&source, global.json)?;
     let verified = module::verified(&args.file, compiled.module)?;
     let debug = (!args.strip).then_some(&compiled.debug);
@@ -20,7 +20,8 @@ pub fn compile(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
 
 /// `aivm asm FILE`.
 pub fn asm(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
-    let source = project::read_source(&args.file, None)?;
+    project::nothing_over(&args.file, &args.written)?;
+    let source = project::read_source(&args.file, &Written::default())?;
     let module = assemble(&source.text).map_err(|errors| {
         let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", args.file)).collect();
         Failure::usage("E0620", lines.join("\n"))
@@ -31,9 +32,9 @@ pub fn asm(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
 
 /// `aivm disasm FILE`: of a module, or of a source text that is compiled first.
 pub fn disasm(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
-    let module = match args.file.ends_with(".aivmc") {
-        true => module::load_module(&args.file)?.0,
-        false => module::compile(&project::read_source(&args.file, args.written.format)?)?.module,
+    let module = match args.file.ends_with(".aivmc") && !load::is_address(&args.file) {
+        true => project::nothing_over(&args.file, &args.written).and_then(|()| module::load_module(&args.file))?.0,
+        false => module::compile(&project::read_source(&args.file, &args.written)?)?.module,
     };
     let text = disassemble(&module);
     if global.json {
@@ -70,9 +71,13 @@ fn write(global: &Global, args: &OutArgs, module: &Module, debug: Option<&Debug>
     Ok(Exit::SENT)
 }
 
-/// `dir/x.aivm` → `dir/x.aivmc`.
+/// `dir/x.aivm` → `dir/x.aivmc`; of an address, here.
 fn beside(file: &str) -> PathBuf {
-    Path::new(file).with_extension("aivmc")
+    let path = Path::new(load::shown(file)).with_extension("aivmc");
+    match path.file_name().filter(|_| load::is_address(file)) {
+        Some(name) => name.into(),
+        None => path,
+    }
 }
 
 /// Writes a file so that it is there whole or not at all, with the permissions that it had. A link stays a link: what it

@@ -1,6 +1,6 @@
 //! `try`: the examples of `examples/`, carried along in the program. Each runs in a copy of its folder, with its input.
 
-use crate::args::{Global, How, Tape, TryArgs};
+use crate::args::{Global, How, Tape, TryArgs, Written};
 use crate::fail::{Exit, Failure};
 use crate::{module, run};
 use serde_json::json;
@@ -140,7 +140,7 @@ pub fn try_one(global: &Global, args: &TryArgs) -> Result<Exit, Failure> {
         eprintln!("{}: {}{recorded}\n", example.name, example.about());
     }
     let path = |file: &str| folder.0.join(file).display().to_string();
-    let program = module::load(&path(example.program()), None)?;
+    let program = module::load(&path(example.program()), &Written::default())?;
     let how = How {
         input: args.input.clone().or_else(|| example.input().map(|file| format!("@{}", path(file)))),
         workspace: Some(folder.0.clone()),

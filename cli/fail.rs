@@ -1,8 +1,8 @@
 //! How the program ends when it does not do what it was asked: a code, a message on standard error, or JSON.
 
 use aivm_lang::diagnostic::{Diagnostic, Severity};
-use aivm_lang::workflow::Format;
-use serde_json::json;
+use aivm_lang::workflow::{Format, Reading};
+use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::process::ExitCode;
 
@@ -65,14 +65,23 @@ pub struct Source {
     pub name: String,
     /// What it says.
     pub text: String,
-    /// What it is written in.
-    pub format: Format,
+    /// How it is read. Messages name the file, of those laid over each other, that they are about.
+    pub reading: Reading,
 }
 
 impl Source {
     /// A text that stands for a file that cannot be shown.
     pub fn nameless(name: &str) -> Source {
-        Source { name: name.to_owned(), text: String::new(), format: Format::Aivm }
+        Source { name: name.to_owned(), text: String::new(), reading: Format::Aivm.into() }
+    }
+
+    /// Messages about it, each with its file, line and column.
+    pub fn told_in_json(&self, diagnostics: &[Diagnostic]) -> Vec<Value> {
+        let told = diagnostics.iter().map(|diagnostic| {
+            let (file, text, diagnostic) = self.reading.told(&self.name, &self.text, diagnostic);
+            aivm_lang::render::to_json(file, text, &diagnostic)
+        });
+        told.collect()
     }
 }
 
@@ -186,7 +195,10 @@ impl Failure {
         match self {
             Failure::Program { source, diagnostics } => {
                 if json {
-                    println!("{}", json!({"v": 1, "file": source.name, "diagnostics": diagnostics}));
+                    println!(
+                        "{}",
+                        json!({"v": 1, "file": source.name, "diagnostics": source.told_in_json(diagnostics)})
+                    );
                 } else {
                     show_diagnostics(source, diagnostics);
                 }
@@ -211,7 +223,8 @@ impl Failure {
 pub fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
     let colour = colours(&std::io::stderr());
     for diagnostic in diagnostics {
-        eprint!("{}", aivm_lang::render::report(&source.name, &source.text, diagnostic, colour));
+        let (file, text, diagnostic) = source.reading.told(&source.name, &source.text, diagnostic);
+        eprint!("{}", aivm_lang::render::report(file, text, &diagnostic, colour));
     }
     let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity() == Severity::Error).count();
     if errors > 0 {

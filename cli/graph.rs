@@ -1,6 +1,6 @@
 //! `graph`: a program drawn, or a finished run with the path it took.
 
-use crate::args::{Global, GraphArgs, GraphFormat, Picture};
+use crate::args::{Global, GraphArgs, GraphFormat, Picture, Written};
 use crate::fail::{Exit, Failure};
 use crate::{compile, module, project};
 #[cfg(feature = "store")]
@@ -8,7 +8,6 @@ use aivm_host::recovery::From;
 use aivm_lang::Compiled;
 use aivm_lang::draw::{self, Path, Theme};
 use aivm_lang::flow::Flow;
-use aivm_lang::workflow::Format;
 #[cfg(feature = "store")]
 use aivm_schema::module::load;
 use serde_json::json;
@@ -20,17 +19,18 @@ pub fn graph(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
         Picture::Drawn(format) => Some(*format),
         Picture::Of(_) => None,
     });
-    let written = args.format.iter().rev().find_map(|word| match word {
+    let format_of_file = args.format.iter().rev().find_map(|word| match word {
         Picture::Drawn(_) => None,
         Picture::Of(format) => Some(*format),
     });
+    let written = Written { format: format_of_file, with: args.with.clone() };
     let format = match drawn {
         Some(format) => format,
         None => format_of(args.output.as_deref())?,
     };
     let (flow, path) = match (&args.file, &args.run) {
-        (Some(file), None) => (compiled(file, written)?.flow, None),
-        (file, Some(run)) => finished(file.as_deref(), written, run)?,
+        (Some(file), None) => (compiled(file, &written)?.flow, None),
+        (file, Some(run)) => finished(file.as_deref(), &written, run)?,
         (None, None) => {
             return Err(
                 Failure::usage("E0811", "nothing to draw").help("aivm graph FILE.aivm, or aivm graph --run RUN")
@@ -89,21 +89,26 @@ fn format_of(output: Option<&FilePath>) -> Result<GraphFormat, Failure> {
     }
 }
 
-fn compiled(file: &str, written: Option<Format>) -> Result<Compiled, Failure> {
+fn compiled(file: &str, written: &Written) -> Result<Compiled, Failure> {
     module::compile(&project::read_source(file, written)?)
 }
 
 /// The flow graph and the path of a run that is kept in the store.
 #[cfg(feature = "store")]
-fn finished(file: Option<&str>, written: Option<Format>, run: &str) -> Result<(Flow, Option<Path>), Failure> {
+fn finished(file: Option<&str>, written: &Written, run: &str) -> Result<(Flow, Option<Path>), Failure> {
     let disk = crate::store::existing()?;
     let row = crate::runs::find::run(&disk, run)?;
+    // What ran is kept. Another file, or another state of it, is drawn only when it is asked for.
+    let kept = if file.is_none() { crate::runs::journal::source(&disk, &row) } else { None };
     let file = file.unwrap_or(&row.program);
-    let compiled = compiled(file, written).map_err(|error| match FilePath::new(file).exists() {
+    let compiled = match kept {
+        Some(kept) => module::compile(&kept),
+        None => compiled(file, written),
+    };
+    let compiled = compiled.map_err(|error| match FilePath::new(file).exists() {
         false => error.help(format!("its text is needed; say where it is now: aivm graph FILE --run {run}")),
         true => error,
     })?;
-    // A path is drawn over what is in the file now.
     let ran = disk.get(row.module).and_then(|module| load(&module.to_framed()).ok());
     if ran.is_some_and(|(module, _)| module.digest() != compiled.module.digest()) {
         eprintln!("{file} is not what it was in this run: the path is drawn as far as it fits");
@@ -115,7 +120,7 @@ fn finished(file: Option<&str>, written: Option<Format>, run: &str) -> Result<(F
 }
 
 #[cfg(not(feature = "store"))]
-fn finished(_file: Option<&str>, _written: Option<Format>, _run: &str) -> Result<(Flow, Option<Path>), Failure> {
+fn finished(_file: Option<&str>, _written: &Written, _run: &str) -> Result<(Flow, Option<Path>), Failure> {
     Err(Failure::no_store())
 }
 

@@ -163,15 +163,20 @@ impl Files {
     }
 }
 
+/// The path of a program. What stands beside one that comes from an address is what is here: nothing else is loaded from there.
+fn path(file: &str) -> &Path {
+    if crate::load::is_address(file) { Path::new("") } else { Path::new(file) }
+}
+
 fn folder(file: &str) -> PathBuf {
-    let parent = Path::new(file).parent().filter(|parent| !parent.as_os_str().is_empty());
+    let parent = path(file).parent().filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 impl Library for Files {
     fn find(&self, file: &str, name: &str) -> Result<Option<Found>, LibraryError> {
         if !name.contains('.') {
-            let program = Path::new(file).with_file_name(format!("{name}.aivm"));
+            let program = path(file).with_file_name(format!("{name}.aivm"));
             if let Some(source) = project::read_plain(&program)? {
                 return Ok(Some(Found::Program { file: program.display().to_string(), source }));
             }

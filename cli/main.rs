@@ -28,6 +28,7 @@ mod keys;
 #[cfg(target_os = "linux")]
 mod launch;
 mod library;
+mod load;
 #[cfg(feature = "serve")]
 mod mcp;
 #[cfg(feature = "memory")]

@@ -1,10 +1,10 @@
 //! From a file to something that runs: source is compiled, `.aivmc` is loaded; both are verified.
 
+use crate::args::Written;
 use crate::fail::{self, Failure, Source};
 use crate::library::Files;
 use crate::project;
 use aivm_lang::Compiled;
-use aivm_lang::workflow::Format;
 use aivm_schema::module::{self, Debug, Module, Step, StepTarget, WorkerId};
 use aivm_vm::verify::{VerifiedModule, verify};
 
@@ -21,25 +21,27 @@ pub struct Program {
 }
 
 /// A program from its file, source or module.
-pub fn load(path: &str, format: Option<Format>) -> Result<Program, Failure> {
-    if path.ends_with(".aivmc") {
+pub fn load(path: &str, written: &Written) -> Result<Program, Failure> {
+    if path.ends_with(".aivmc") && !crate::load::is_address(path) {
+        project::nothing_over(path, written)?;
         let (module, debug) = load_module(path)?;
         let module = verified(path, module)?;
         crate::secret::known(path, module.module(), debug.as_ref())?;
         return Ok(Program { name: path.to_owned(), module, debug, compiled: None });
     }
-    let source = project::read_source(path, format)?;
+    let source = project::read_source(path, written)?;
     let compiled = compile(&source)?;
-    let module = verified(path, compiled.module.clone())?;
+    let name = source.name.clone();
+    let module = verified(&name, compiled.module.clone())?;
     let debug = Some(compiled.debug.clone());
-    crate::secret::known(path, module.module(), debug.as_ref())?;
-    Ok(Program { name: path.to_owned(), module, debug, compiled: Some((source, compiled)) })
+    crate::secret::known(&name, module.module(), debug.as_ref())?;
+    Ok(Program { name, module, debug, compiled: Some((source, compiled)) })
 }
 
 /// Compiles a source text; all its errors, or the program with its warnings.
 pub fn compile(source: &Source) -> Result<Compiled, Failure> {
     let library = Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))?;
-    let compiled = aivm_lang::compile_as(source.format, &source.name, &source.text, &library)
+    let compiled = aivm_lang::compile_as(source.reading.clone(), &source.name, &source.text, &library)
         .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
     crate::secret::check(source, compiled.flow.places.files.first().map_or("", |(_, text)| text))?;
     Ok(compiled)

@@ -1,8 +1,10 @@
 //! Where things are: the project around a folder, its `.aivm/`, the user's own files; and reading a program's text.
 
+use crate::args::Written;
 use crate::fail::{Failure, Source};
+use crate::load;
 use aivm_lang::library::LibraryError;
-use aivm_lang::workflow::Format;
+use aivm_lang::workflow::{Format, Layer, Reading};
 use aivm_schema::limits::SOURCE;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
@@ -61,20 +63,36 @@ fn beside(path: &str) -> Option<String> {
     Some(folder.join(near).display().to_string())
 }
 
-/// A program's text; its format is told from what it says, unless it is given.
-pub fn read_source(path: &str, format: Option<Format>) -> Result<Source, Failure> {
-    let bytes = read_program(path)?;
+/// A program's text, and behind it what is laid over it; its format is told from what it says, unless it is given.
+pub fn read_source(path: &str, written: &Written) -> Result<Source, Failure> {
+    let mut text = read_text(path)?;
+    let format = written.format.unwrap_or_else(|| Format::of(&text));
+    let mut over = Vec::new();
+    for path in &written.with {
+        over.push(Layer { name: load::shown(path).to_owned(), start: text.len() });
+        text.push_str(&read_text(path)?);
+    }
+    Ok(Source { name: load::shown(path).to_owned(), text, reading: Reading { format, over } })
+}
+
+fn read_text(path: &str) -> Result<String, Failure> {
+    let bytes = if load::is_address(path) { load::bytes(path)? } else { read_program(path)? };
     let utf8 = aivm_lang::parser::read_utf8(&bytes);
+    let path = load::shown(path);
     if path.ends_with(".aivmc") || utf8.is_err() && aivm_schema::module::load(&bytes).is_ok() {
         let failure = Failure::usage("E0817", format!("{path} is a module, and a source is wanted"));
         return Err(failure.help("give the .aivm file that it was compiled from; aivm disasm shows a module"));
     }
-    match utf8 {
-        Ok(text) => {
-            let format = format.unwrap_or_else(|| Format::of(text));
-            Ok(Source { name: path.to_owned(), text: text.to_owned(), format })
-        }
-        Err(diagnostic) => Err(Failure::Program { source: Source::nameless(path), diagnostics: vec![diagnostic] }),
+    let told = |diagnostic| Failure::Program { source: Source::nameless(path), diagnostics: vec![diagnostic] };
+    utf8.map(str::to_owned).map_err(told)
+}
+
+/// Only a workflow has keys over which something can be laid.
+pub fn nothing_over(path: &str, written: &Written) -> Result<(), Failure> {
+    match written.with.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::usage("E0853", format!("nothing is laid over {path}, which is no workflow any more"))
+            .help("lay it over the file that it comes from: aivm compile FILE --with OVERRIDES")),
     }
 }
 

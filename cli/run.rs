@@ -34,7 +34,7 @@ pub use params::{params, resolved};
 
 /// The program of `aivm run FILE`, with what there is to say of it.
 pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
-    let program = module::load(&args.file, args.written.format)?;
+    let program = module::load(&args.file, &args.written)?;
     if let Some((source, compiled)) = &program.compiled
         && !global.json
         && !args.how.quiet

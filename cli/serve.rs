@@ -2,7 +2,7 @@
 //! journal; here is how programs are loaded for that, and what is told of a run that is over. `runner` begins runs, `carrier` carries
 //! them on, `door` lets requests in, `pipeline` says what is known of a program outside.
 
-use crate::args::{Global, How, ServeArgs};
+use crate::args::{Global, How, ServeArgs, Written};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::module;
 use crate::out::plain;
@@ -41,7 +41,7 @@ pub fn server(global: &Global, args: &ServeArgs) -> Result<Server, Failure> {
             return Err(Failure::usage("E0941", format!("two pipelines are called `{name}`"))
                 .help(format!("give one another name: NAME={file}")));
         }
-        match module::load(&file, None) {
+        match module::load(&file, &Written::default()) {
             Ok(program) => {
                 if let Some((source, compiled)) = &program.compiled
                     && !global.json

@@ -36,6 +36,8 @@ mod hostile;
 mod http;
 #[path = "cli/init.rs"]
 mod init;
+#[path = "cli/load.rs"]
+mod load;
 #[cfg(feature = "mcp")]
 #[path = "cli/mcp.rs"]
 mod mcp;

@@ -3,12 +3,15 @@
 use aivm_lang::workflow::Format;
 use clap::Args as Group;
 
-/// What a program is written in.
-#[derive(Clone, Copy, Debug, Default, Group)]
+/// How a program is read.
+#[derive(Clone, Debug, Default, Group)]
 pub struct Written {
     /// What it is written in: aivm, workflow, aitws or saga (told from what it says otherwise)
     #[arg(long, value_name = "FORMAT")]
     pub format: Option<Format>,
+    /// A file that is laid over a workflow of TOML or YAML, key by key; the last is uppermost
+    #[arg(long, value_name = "OVERRIDES")]
+    pub with: Vec<String>,
 }
 
 /// `run`
@@ -16,7 +19,7 @@ pub struct Written {
 pub struct RunArgs {
     /// The program: arrows, a workflow of TOML or YAML, or .aivmc when it is compiled
     pub file: String,
-    /// Its format
+    /// How it is read
     #[command(flatten)]
     pub written: Written,
     /// The name of the run: started once under this name, later starts get its result
@@ -146,7 +149,7 @@ pub struct CheckArgs {
     /// Take warnings for errors; hints stay hints
     #[arg(long)]
     pub strict: bool,
-    /// Their format
+    /// How they are read
     #[command(flatten)]
     pub written: Written,
 }
@@ -170,7 +173,7 @@ pub struct FmtArgs {
     /// Show the arrows that a workflow of TOML or YAML becomes
     #[arg(long, value_enum, conflicts_with = "check")]
     pub to: Option<To>,
-    /// Their format
+    /// How they are read
     #[command(flatten)]
     pub written: Written,
 }
@@ -187,7 +190,7 @@ pub enum To {
 pub struct FileArgs {
     /// The file
     pub file: String,
-    /// Its format
+    /// How it is read
     #[command(flatten)]
     pub written: Written,
 }
@@ -197,7 +200,7 @@ pub struct FileArgs {
 pub struct OutArgs {
     /// The file
     pub file: String,
-    /// Its format
+    /// How it is read
     #[command(flatten)]
     pub written: Written,
     /// The module to write (beside the file otherwise)
@@ -217,6 +220,9 @@ pub struct GraphArgs {
     /// of every command, what the program is written in
     #[arg(long, value_name = "FORMAT")]
     pub format: Vec<Picture>,
+    /// A file that is laid over a workflow of TOML or YAML, key by key; the last is uppermost
+    #[arg(long, value_name = "OVERRIDES", requires = "file")]
+    pub with: Vec<String>,
     /// Draw a finished run with the path it took
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,

@@ -1,7 +1,7 @@
 //! A run as its journal tells it, for the commands that look at runs: the store is opened, the run found, its records told
 //! again, and what happened given as rows. Nothing is called, claimed or written. Only this file knows how that is done.
 
-use crate::fail::{Failure, coded};
+use crate::fail::{Failure, Source, coded};
 use crate::out::short;
 use crate::runs::find;
 use crate::store;
@@ -10,6 +10,7 @@ use aivm_host::recovery::{From, Recovered, RecoveryError};
 use aivm_host::store::disk::{Disk, Journal};
 use aivm_host::store::{RunRow, StoreError};
 use aivm_host::trace::{Before, StepRecord, Totals, dollars};
+use aivm_lang::workflow::Format;
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{ApprovalRequested, Body, Intent, Record, RunStarted};
 use aivm_schema::module::{DEBUG, DEBUG_MEDIA_TYPE, Debug, Module, StepId};
@@ -311,9 +312,19 @@ impl Records {
 
 /// Where the nodes of a run's program were written, when that was kept.
 pub fn debug(disk: &Disk, told: &Told) -> Option<Debug> {
-    let module: Artifact = disk.find(told.row.module).ok()??;
+    kept_beside(disk, told.row.module).filter(|debug| debug.module == Some(told.module().digest()))
+}
+
+/// What was kept beside a module.
+fn kept_beside(disk: &Disk, module: Checksum) -> Option<Debug> {
+    let module: Artifact = disk.find(module).ok()??;
     let debug = disk.find(module.attribute(DEBUG)?.parse().ok()?).ok()??;
     let debug = Some(debug).filter(|debug| debug.media_type() == DEBUG_MEDIA_TYPE)?;
-    let debug = Debug::from_bytes(debug.payload()).ok()?;
-    (debug.module == Some(told.module().digest())).then_some(debug)
+    Debug::from_bytes(debug.payload()).ok()
+}
+
+/// The arrows that a run's program was compiled from, when they were kept.
+pub fn source(disk: &Disk, row: &RunRow) -> Option<Source> {
+    let (name, text) = kept_beside(disk, row.module)?.files.into_iter().next()?;
+    Some(Source { name, text, reading: Format::Aivm.into() })
 }

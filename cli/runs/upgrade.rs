@@ -1,6 +1,6 @@
 //! `upgrade`: a run that has not ended goes on as one of another program, when that does the same up to here.
 
-use crate::args::{Global, UpgradeArgs};
+use crate::args::{Global, UpgradeArgs, Written};
 use crate::fail::{Exit, Failure, coded};
 use crate::runs::find;
 use crate::{module, run};
@@ -14,7 +14,7 @@ use serde_json::json;
 
 /// `aivm upgrade RUN NEW.aivm`.
 pub fn upgrade(global: &Global, args: &UpgradeArgs) -> Result<Exit, Failure> {
-    let program = module::load(&args.file, None)?;
+    let program = module::load(&args.file, &Written::default())?;
     let disk = crate::store::existing()?;
     let row = find::run(&disk, &args.run)?;
     let store = |error: aivm_host::store::StoreError| coded(&error.to_string());

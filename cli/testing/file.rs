@@ -2,7 +2,7 @@
 
 use super::path::Took;
 use super::{ENDING, stays_beneath};
-use crate::args::How;
+use crate::args::{How, Written};
 use crate::fail::Failure;
 use crate::module::{self, Program};
 use crate::project;
@@ -226,7 +226,7 @@ impl Suite {
             return Err(Failure::usage("E0981", message)
                 .help("a test file has the name of its program: NAME.test.toml of NAME.aivm"));
         }
-        let program = module::load(&program, None)?;
+        let program = module::load(&program, &Written::default())?;
         let mut cases: Vec<Case> = Vec::with_capacity(entries.len());
         let mut snapshots = BTreeSet::new();
         for entry in entries {

@@ -36,7 +36,8 @@ pub fn ask(suite: &Suite, answers: &Answers, question: &str, value: &Value) -> R
         text(question)
     );
     let name = suite.file.display().to_string();
-    let compiled = module::compile(&Source { name: name.clone(), format: Format::of(&program), text: program })?;
+    let compiled =
+        module::compile(&Source { name: name.clone(), reading: Format::of(&program).into(), text: program })?;
     let module = module::verified(&name, compiled.module)?;
     let how = How { ephemeral: true, ..How::default() };
     let Ran { report, .. } = once(suite, &module, &how, answers, value.payload.clone(), &value.media_type)?;

@@ -26,7 +26,7 @@ pub fn attempt(global: &Global, file: &str, args: &WorkerTryArgs) -> Result<Exit
     let arms: String = args.words.iter().map(|word| format!("{word} => send  ")).collect();
     let choice = if arms.is_empty() { String::new() } else { format!(" <= match <= ( {arms}default => send )") };
     let text = format!("out <= ( switch[try] <= ( {} => send ){choice} ) <= in\n", args.word);
-    let source = Source { name: file.to_owned(), text, format: Format::Aivm };
+    let source = Source { name: file.to_owned(), text, reading: Format::Aivm.into() };
     let compiled = module::compile(&source)?;
     let program = Program {
         name: args.word.clone(),

@@ -132,6 +132,7 @@ codes! {
     Saga "E1021" Error "a key or value of a saga is not valid"
     Unbound "E1022" Warning "a capability that nothing is bound to"
     Denied "E1023" Warning "a step that the policy denies"
+    Misfit "E1024" Error "a file that cannot be laid over another"
     Aitws "E1040" Error "a key or value of an aiTWS file is not valid"
     Dangling "E1041" Warning "a name that nothing in the file has"
     UnboundAction "E1042" Warning "an action that nothing is bound to"

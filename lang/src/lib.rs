@@ -30,7 +30,7 @@ use aivm_schema::module::{Debug, Module};
 use diagnostic::{Diagnostic, Severity};
 use flow::Flow;
 use library::Library;
-use workflow::Format;
+use workflow::{Format, Reading};
 
 /// A program that has been compiled.
 #[derive(Clone, Debug)]
@@ -54,17 +54,18 @@ pub fn compile(file: &str, source: &str, library: &dyn Library) -> Result<Compil
     compile_as(Format::of(source), file, source, library)
 }
 
-/// Source text of this format to module.
+/// A source that is read so, or is all of one format, to module.
 pub fn compile_as(
-    format: Format,
+    reading: impl Into<Reading>,
     file: &str,
     source: &str,
     library: &dyn Library,
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    if format == Format::Aivm {
+    let reading = reading.into();
+    if reading == Reading::from(Format::Aivm) {
         return compile_arrows(file, source, library);
     }
-    let page = workflow::page(format, file, source, library)?;
+    let page = workflow::page(reading, file, source, library)?;
     let back = |told: Vec<Diagnostic>| told.into_iter().map(|one| page.told_at_origin(one));
     match compile_arrows(file, &page.text, library) {
         Ok(compiled) => {

@@ -13,10 +13,12 @@ mod aitws;
 mod dag;
 mod english;
 mod page;
+mod reading;
 mod saga;
 
 pub use aitws::sections as aitws_sections;
 pub use page::Page;
+pub use reading::{Layer, Reading};
 
 /// What a program is written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,20 +76,35 @@ impl std::str::FromStr for Format {
     }
 }
 
-/// The arrows that a text of this format says. `file` is its name, and what its own words are looked up beside.
+/// The arrows that a source says that is read so. `file` is its name, and what its own words are looked up beside.
 ///
 /// Fails with all independent errors of the file, in the order of their places.
-pub fn page(format: Format, file: &str, text: &str, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
+pub fn page(
+    reading: impl Into<Reading>,
+    file: &str,
+    text: &str,
+    library: &dyn Library,
+) -> Result<Page, Vec<Diagnostic>> {
+    let reading = reading.into();
     if text.len() > SOURCE {
         let message = format!("the file is too long: {} bytes, at most {SOURCE}", text.len());
         return Err(vec![Diagnostic::new(Code::TooLong, Span::new(0, 1), message)]);
     }
-    match format {
-        Format::Aivm => Ok(Page::of_arrows(text)),
-        Format::Workflow => dag::page(file, text, library),
-        Format::Aitws => aitws::page(file, text, library),
-        Format::Saga => saga::page(file, text, library),
+    match reading.format {
+        Format::Aivm => match reading.over.first() {
+            None => Ok(Page::of_arrows(text)),
+            Some(_) => Err(vec![over_arrows()]),
+        },
+        Format::Workflow => dag::page(file, reading.table(text)?, library),
+        Format::Aitws => aitws::page(file, reading.table(text)?, library),
+        Format::Saga => saga::page(file, reading.value(text, saga::yaml::read)?, library),
     }
+}
+
+fn over_arrows() -> Diagnostic {
+    Diagnostic::new(Code::Misfit, Span::new(0, 1), "nothing is laid over arrows")
+        .reason("a key of a file of TOML or YAML has one place, and what is laid over it another value; arrows have no keys")
+        .help("let what is another from run to run be a parameter: `params.NAME`, and --param NAME=VALUE")
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ mod answer;
 mod check;
 pub(crate) mod client;
 pub(crate) mod guard;
+pub mod load;
 
 use address::Address;
 pub use check::check;

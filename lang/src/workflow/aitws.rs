@@ -7,7 +7,9 @@
 use super::page::{Page, Writer};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::Library;
+use crate::tables::Tables;
 use file::Text;
+use toml::de::DeTable;
 
 mod arrows;
 mod bind;
@@ -21,9 +23,9 @@ pub fn sections() -> Vec<(&'static str, Vec<&'static str>, bool)> {
 }
 
 /// The arrows of such a file. `name` is its name.
-pub(super) fn page(name: &str, text: &str, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
-    let (mut tables, file) = file::parse(text);
-    let file = file.map_err(|error| vec![error])?;
+pub(super) fn page(name: &str, table: DeTable, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
+    let mut tables = Tables::new(Code::Aitws, 0);
+    let file = file::read(&mut tables, table);
     let names = names::Names::of(&file, &mut tables);
     let mut told = names.dangling(&file);
     told.extend(recorded::recorded(&file));

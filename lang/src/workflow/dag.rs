@@ -19,13 +19,9 @@ mod requirements;
 mod work;
 
 /// The arrows of a `workflow.toml`.
-pub(super) fn page(file: &str, text: &str, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
+pub(super) fn page(file: &str, table: DeTable, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
     let mut tables = Tables::new(Code::Workflow, 0);
-    let table = DeTable::parse(text).map_err(|error| {
-        let span = tables.span(error.span().unwrap_or(0..text.len()));
-        vec![Diagnostic::new(Code::NoToml, span, format!("this is no TOML: {}", error.message().trim()))]
-    })?;
-    let workflow = keys::read(&mut tables, table.into_inner());
+    let workflow = keys::read(&mut tables, table);
     let needs = graph::needs(&mut tables, &workflow.steps);
     let works = workflow.steps.iter().map(|step| work::of(&mut tables, file, library, &workflow, step)).collect();
     artifacts::check(&mut tables, &workflow);

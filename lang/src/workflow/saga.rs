@@ -11,6 +11,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::library::Library;
 use crate::render::position;
 use crate::span::Span;
+use crate::tables::Value;
 use policy::Policy;
 
 mod order;
@@ -18,14 +19,13 @@ mod policy;
 mod read;
 mod spec;
 mod write;
-mod yaml;
+pub(super) mod yaml;
 
 /// The file of rules beside a saga.
 const POLICIES: &str = "policies.yaml";
 
 /// The arrows of such a file.
-pub(super) fn page(file: &str, text: &str, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
-    let document = yaml::read(text).map_err(|error| vec![error])?;
+pub(super) fn page(file: &str, document: Value, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
     let mut reader = read::Reader::new();
     let saga = reader.read(document);
     let beside = policies_beside(file, &mut reader, library);

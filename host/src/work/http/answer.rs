@@ -110,7 +110,7 @@ pub(super) async fn failure(response: Response, http: &Http, name: &str) -> Call
 }
 
 /// The body, when it is not larger than this.
-async fn read(mut response: Response, most: usize) -> Result<Result<Vec<u8>, ()>, CallError> {
+pub(super) async fn read(mut response: Response, most: usize) -> Result<Result<Vec<u8>, ()>, CallError> {
     let host = response.url().host_str().unwrap_or("").to_owned();
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await.map_err(|e| super::not_reached(&host, e))? {

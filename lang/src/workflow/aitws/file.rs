@@ -2,7 +2,6 @@
 //!
 //! Not here: whether what one section names is in another, and what any of it does.
 
-use crate::diagnostic::Code;
 use crate::span::Span;
 use crate::tables::{Tables, Value, keys};
 use crate::workflow::english::English;
@@ -257,17 +256,3 @@ plain!(
     Pipeline,
     Task
 );
-
-/// A text of a file as a table, or what is wrong with it.
-pub(super) fn parse(text: &str) -> (Tables, Result<File, crate::diagnostic::Diagnostic>) {
-    let mut tables = Tables::new(Code::Aitws, 0);
-    let file = match DeTable::parse(text) {
-        Ok(table) => Ok(read(&mut tables, table.into_inner())),
-        Err(error) => {
-            let span = tables.span(error.span().unwrap_or(0..text.len()));
-            let message = format!("this is no TOML: {}", error.message().trim());
-            Err(crate::diagnostic::Diagnostic::new(Code::NoToml, span, message))
-        }
-    };
-    (tables, file)
-}

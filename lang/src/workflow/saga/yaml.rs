@@ -20,7 +20,7 @@ const DEEPEST: usize = 32;
 const MOST_VALUES: usize = 200_000;
 
 /// The value that a text says.
-pub(super) fn read(text: &str) -> Result<Value<'_>, Diagnostic> {
+pub(in crate::workflow) fn read(text: &str) -> Result<Value<'_>, Diagnostic> {
     // What reads the document may take it for its end.
     if let Some(at) = text.find('\0') {
         return Err(wrong(at..at + 1, "there is a null byte in it"));

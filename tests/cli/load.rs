@@ -1,0 +1,208 @@
+//! Where programs come from: files, and files that are laid over them.
+
+use super::{aivm, folder, json, stderr, stdout, write};
+use serde_json::Value;
+use std::path::Path;
+
+const BASE: &str = "[steps.greet]\nrun = \"echo hello\"\neffect = \"read\"\n[steps.ask]\nrun = \"cat\"\neffect = \"read\"\nneeds = [\"greet\"]\n";
+const OVER: &str = "# of this place\n[steps.greet]\nrun = \"echo moin\"\n";
+
+fn said(report: &Value) -> String {
+    report["output"]["text"].as_str().unwrap_or_else(|| panic!("{report}")).to_owned()
+}
+
+/// A program of the steps that a run took, by which it is known again.
+fn ran(dir: &Path, run: &str) -> Value {
+    json(&aivm(dir, &["show", run, "--json"]))
+}
+
+#[test]
+fn a_file_is_laid_over_a_workflow_and_its_run_needs_it_no_more() {
+    let dir = folder();
+    write(dir.path(), "workflow.toml", BASE);
+    write(dir.path(), "place.toml", OVER);
+    let run = aivm(dir.path(), &["run", "workflow.toml", "--with", "place.toml", "--json"]);
+    assert_eq!(run.status.code(), Some(0), "{}{}", stdout(&run), stderr(&run));
+    let report = json(&run);
+    assert!(report.to_string().contains("moin"), "{report}");
+    std::fs::remove_file(dir.path().join("place.toml")).expect("gone");
+    std::fs::remove_file(dir.path().join("workflow.toml")).expect("gone");
+    let id = report["run"].as_str().expect("a run");
+    assert!(ran(dir.path(), id).to_string().contains("greet"));
+    let fork = aivm(dir.path(), &["fork", id, "--at", "steps/ask#1", "--json"]);
+    assert_eq!(fork.status.code(), Some(0), "{}{}", stdout(&fork), stderr(&fork));
+    assert!(stdout(&fork).contains("moin"), "{}", stdout(&fork));
+}
+
+#[test]
+fn what_is_laid_over_counts_in_every_command() {
+    let dir = folder();
+    write(dir.path(), "workflow.toml", BASE);
+    write(dir.path(), "place.toml", OVER);
+    write(dir.path(), "more.toml", "[steps.third]\nrun = \"true\"\nneeds = [\"ask\"]\n");
+    let with = ["workflow.toml", "--with", "place.toml", "--with", "more.toml"];
+    let told = |command: &[&str]| {
+        let output = aivm(dir.path(), &[command, &with].concat());
+        assert_eq!(output.status.code(), Some(0), "{command:?} {}", stderr(&output));
+        stdout(&output)
+    };
+    assert!(told(&["check"]).contains("3 calls"));
+    assert!(told(&["cost"]).contains("steps/third"));
+    assert!(told(&["graph", "--format", "text"]).contains("third"));
+    assert!(told(&["fmt", "--to", "aivm"]).contains("moin"));
+    told(&["compile", "-o", "whole.aivmc"]);
+    let run = aivm(dir.path(), &["run", "whole.aivmc", "--json"]);
+    assert!(said(&json(&run)).contains("greet") || stdout(&run).contains("moin"), "{}", stdout(&run));
+}
+
+#[test]
+fn an_error_names_the_file_that_it_is_in() {
+    let dir = folder();
+    write(dir.path(), "workflow.toml", BASE);
+    write(dir.path(), "place.toml", "# größer\n[steps.greet]\nrnu = \"echo moin\"\n");
+    let check = aivm(dir.path(), &["check", "workflow.toml", "--with", "place.toml"]);
+    assert_eq!(check.status.code(), Some(2));
+    assert!(stderr(&check).contains("place.toml:3:1"), "{}", stderr(&check));
+    let check = json(&aivm(dir.path(), &["check", "workflow.toml", "--with", "place.toml", "--json"]));
+    let told = &check["files"][0]["diagnostics"][0];
+    assert_eq!((&told["file"], &told["line"], &told["column"]), (&"place.toml".into(), &3.into(), &1.into()), "{told}");
+    let run = json(&aivm(dir.path(), &["run", "workflow.toml", "--with", "place.toml", "--json"]));
+    assert_eq!(run["diagnostics"][0]["file"], "place.toml", "{run}");
+    let gone = aivm(dir.path(), &["check", "workflow.toml", "--with", "plase.toml"]);
+    assert!(stderr(&gone).contains("did you mean place.toml?"), "{}", stderr(&gone));
+}
+
+#[test]
+fn nothing_is_laid_over_arrows_or_a_module() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", "out <= () <= in\n");
+    write(dir.path(), "place.toml", OVER);
+    assert!(aivm(dir.path(), &["compile", "p.aivm"]).status.success());
+    for (file, code) in [("p.aivm", "E1024"), ("p.aivmc", "E0853")] {
+        let run = aivm(dir.path(), &["run", file, "--with", "place.toml"]);
+        assert_eq!(run.status.code(), Some(2), "{file}");
+        assert!(stderr(&run).contains(code), "{file}: {}", stderr(&run));
+    }
+    let fmt = aivm(dir.path(), &["fmt", "p.aivm", "--with", "place.toml"]);
+    assert!(stderr(&fmt).contains("E1024") && stderr(&fmt).contains("--param"), "{}", stderr(&fmt));
+}
+
+#[cfg(feature = "http")]
+mod from_an_address {
+    use super::super::fake::{Fake, Reply};
+    use super::*;
+
+    fn gives(text: &str) -> Reply {
+        Reply::Raw(text.to_owned())
+    }
+
+    #[test]
+    fn a_program_of_any_format_runs_from_an_address_and_is_loaded_once() {
+        let saga = "name: s\nsteps:\n  - name: a\n    capability: data.json.stringify\n    inputs: {data: moin}\n";
+        let aitws = "[[stages]]\nname = \"a\"\n[[stages.actions]]\nname = \"clean\"\n";
+        for (name, text) in [
+            ("w.toml", BASE),
+            ("p.aivm", "out <= ( switch <= ( greet => send ) ) <= in\n"),
+            ("s.yaml", saga),
+            ("ai.toml", aitws),
+        ] {
+            let fake = Fake::new(vec![gives(text), Reply::Status(410, "x: y", String::new())]);
+            let dir = folder();
+            // What stands beside it is what is here.
+            write(dir.path(), "workers/greet.toml", "run = \"echo moin\"\neffect = \"read\"\n");
+            let url = format!("{}/x/{name}?token=hidden", fake.root());
+            let run = aivm(dir.path(), &["run", &url, "--in", "x", "--json"]);
+            assert_eq!(run.status.code(), Some(0), "{name} {}{}", stdout(&run), stderr(&run));
+            let id = json(&run)["run"].as_str().expect("a run").to_owned();
+            for again in [&["show", &id][..], &["logs", &id], &["graph", "--run", &id], &["runs"]] {
+                let output = aivm(dir.path(), again);
+                assert_eq!(output.status.code(), Some(0), "{name} {again:?} {}", stderr(&output));
+                assert!(!stdout(&output).contains("hidden"), "{name} {again:?} {}", stdout(&output));
+            }
+            assert_eq!(fake.requests().len(), 1, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_run_that_waits_goes_on_without_the_server() {
+        let fake = Fake::new(vec![
+            gives(
+                "[steps.ask]\nuses = \"human\"\n[steps.greet]\nrun = \"echo moin\"\nneeds = [\"ask\"]\neffect = \"read\"\n",
+            ),
+            Reply::Broken,
+        ]);
+        let dir = folder();
+        write(dir.path(), "workers/human.toml", "human = \"Go on?\"\n");
+        let run = aivm(dir.path(), &["run", &format!("{}/w.toml", fake.root()), "--json"]);
+        assert_eq!(run.status.code(), Some(4), "{}{}", stdout(&run), stderr(&run));
+        let id = json(&run)["run"].as_str().expect("a run").to_owned();
+        let on = aivm(dir.path(), &["approve", &id, "--json"]);
+        assert_eq!(on.status.code(), Some(0), "{}{}", stdout(&on), stderr(&on));
+        assert_eq!(fake.requests().len(), 1);
+    }
+
+    #[test]
+    fn every_command_that_reads_a_program_reads_it_from_an_address() {
+        let fake = Fake::new(vec![gives(BASE)]);
+        let dir = folder();
+        write(dir.path(), "place.toml", OVER);
+        let url = format!("{}/w.toml", fake.root());
+        for command in [&["check"][..], &["cost"], &["graph"], &["fmt", "--to", "aivm"], &["compile"], &["disasm"]] {
+            let output = aivm(dir.path(), &[command, &[&url, "--with", "place.toml"]].concat());
+            assert_eq!(output.status.code(), Some(0), "{command:?} {}", stderr(&output));
+        }
+        assert!(dir.path().join("w.aivmc").exists(), "what is compiled is here");
+        let wrong = Fake::new(vec![gives("[steps.a]\nrnu = \"x\"\n")]);
+        let check = aivm(dir.path(), &["check", &format!("{}/w.toml?token=hidden", wrong.root())]);
+        assert!(stderr(&check).contains("/w.toml:2:1") && !stderr(&check).contains("hidden"), "{}", stderr(&check));
+    }
+
+    #[test]
+    fn what_is_not_loaded_is_told_with_the_reason() {
+        let long = Reply::Raw(format!("# {}", "x".repeat(5 << 20)));
+        let cases = [
+            (Reply::Status(404, "x: y", String::new()), "E0855", "404"),
+            (Reply::Broken, "E0855", "127.0.0.1"),
+            (long, "E0856", "4194304 bytes"),
+            (
+                Reply::Whole(302, "location: http://example.com/w.toml\r\n".to_owned(), Vec::new()),
+                "E0854",
+                "without https",
+            ),
+            (
+                Reply::Whole(302, "location: http://localhost:1/w.toml\r\n".to_owned(), Vec::new()),
+                "E0854",
+                "without https",
+            ),
+            (
+                Reply::Whole(302, "location: https://127.0.0.1:1/w.toml\r\n".to_owned(), Vec::new()),
+                "E0854",
+                "this machine itself",
+            ),
+            (Reply::Whole(302, "location: https://169.254.169.254/\r\n".to_owned(), Vec::new()), "E0854", "local link"),
+            (Reply::Whole(302, "location: https://a:b@example.com/\r\n".to_owned(), Vec::new()), "E0854", "password"),
+            (Reply::Whole(302, String::new(), Vec::new()), "E0855", "where to"),
+            (Reply::Whole(302, "location: /again\r\n".to_owned(), Vec::new()), "E0855", "more than"),
+        ];
+        for (reply, code, why) in cases {
+            let fake = Fake::new(vec![reply]);
+            let dir = folder();
+            let run = aivm(dir.path(), &["run", &format!("{}/w.toml", fake.root()), "--json"]);
+            let error = &json(&run)["error"];
+            assert_eq!(error["code"], code, "{error}");
+            assert!(error["message"].as_str().unwrap_or("").contains(why), "{why}: {error}");
+        }
+        let dir = folder();
+        let module = Fake::new(vec![gives("x")]);
+        for (url, code) in [
+            ("http://example.com/w.toml".to_owned(), "E0854"),
+            ("https://me:pw@example.com/w.toml".to_owned(), "E0854"),
+            ("https://192.168.0.1/w.toml".to_owned(), "E0854"),
+            (format!("{}/p.aivmc", module.root()), "E0817"),
+        ] {
+            let run = aivm(dir.path(), &["run", &url]);
+            assert_eq!(run.status.code(), Some(2), "{url}");
+            assert!(stderr(&run).contains(code) && !stderr(&run).contains("pw@"), "{url}: {}", stderr(&run));
+        }
+    }
+}
