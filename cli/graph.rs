@@ -23,7 +23,8 @@ pub fn graph(global: &Global, args: &GraphArgs) -> Result<Exit, Failure> {
         Picture::Drawn(_) => None,
         Picture::Of(format) => Some(*format),
     });
-    let written = Written { format: format_of_file, with: args.with.clone() };
+    let written =
+        Written { format: format_of_file, with: args.with.clone(), pipeline: args.pipeline.clone(), who: None };
     let format = match drawn {
         Some(format) => format,
         None => format_of(args.output.as_deref())?,

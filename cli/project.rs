@@ -67,12 +67,13 @@ fn beside(path: &str) -> Option<String> {
 pub fn read_source(path: &str, written: &Written) -> Result<Source, Failure> {
     let mut text = read_text(path)?;
     let format = written.format.unwrap_or_else(|| Format::of(&text));
-    let mut over = Vec::new();
+    let (pipeline, who) = (written.pipeline.clone(), written.who.clone());
+    let mut reading = Reading { format, over: Vec::new(), pipeline, who };
     for path in &written.with {
-        over.push(Layer { name: load::shown(path).to_owned(), start: text.len() });
+        reading.over.push(Layer { name: load::shown(path).to_owned(), start: text.len() });
         text.push_str(&read_text(path)?);
     }
-    Ok(Source { name: load::shown(path).to_owned(), text, reading: Reading { format, over } })
+    Ok(Source { name: load::shown(path).to_owned(), text, reading })
 }
 
 fn read_text(path: &str) -> Result<String, Failure> {
@@ -89,10 +90,13 @@ fn read_text(path: &str) -> Result<String, Failure> {
 
 /// Only a workflow has keys over which something can be laid.
 pub fn nothing_over(path: &str, written: &Written) -> Result<(), Failure> {
-    match written.with.is_empty() {
+    match written.with.is_empty() && written.pipeline.is_none() {
         true => Ok(()),
-        false => Err(Failure::usage("E0853", format!("nothing is laid over {path}, which is no workflow any more"))
-            .help("lay it over the file that it comes from: aivm compile FILE --with OVERRIDES")),
+        false => Err(Failure::usage(
+            "E0853",
+            format!("nothing is laid over or taken from {path}, which is no workflow any more"),
+        )
+        .help("do it with the file that it comes from: aivm compile FILE --with OVERRIDES --pipeline NAME")),
     }
 }
 

@@ -1,6 +1,6 @@
 //! `aivm run`: from a file and an input to a result, with progress on a terminal, plain lines elsewhere, or one JSON object.
 
-use crate::args::{Global, How, RunArgs};
+use crate::args::{Global, How, RunArgs, Written};
 use crate::fail::{Exit, Failure, show_diagnostics};
 use crate::input;
 use crate::module::{self, Program};
@@ -34,7 +34,8 @@ pub use params::{params, resolved};
 
 /// The program of `aivm run FILE`, with what there is to say of it.
 pub fn load(global: &Global, args: &RunArgs) -> Result<Program, Failure> {
-    let program = module::load(&args.file, &args.written)?;
+    let written = Written { who: Some(crate::project::who()), ..args.written.clone() };
+    let program = module::load(&args.file, &written)?;
     if let Some((source, compiled)) = &program.compiled
         && !global.json
         && !args.how.quiet

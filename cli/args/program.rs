@@ -12,6 +12,12 @@ pub struct Written {
     /// A file that is laid over a workflow of TOML or YAML, key by key; the last is uppermost
     #[arg(long, value_name = "OVERRIDES")]
     pub with: Vec<String>,
+    /// Of aiTWS: only the stages of this pipeline, in its order
+    #[arg(long, value_name = "NAME")]
+    pub pipeline: Option<String>,
+    /// Who is about to run it.
+    #[arg(skip)]
+    pub who: Option<String>,
 }
 
 /// `run`
@@ -223,6 +229,9 @@ pub struct GraphArgs {
     /// A file that is laid over a workflow of TOML or YAML, key by key; the last is uppermost
     #[arg(long, value_name = "OVERRIDES", requires = "file")]
     pub with: Vec<String>,
+    /// Of aiTWS: only the stages of this pipeline, in its order
+    #[arg(long, value_name = "NAME", requires = "file")]
+    pub pipeline: Option<String>,
     /// Draw a finished run with the path it took
     #[arg(long, value_name = "RUN")]
     pub run: Option<String>,

@@ -112,8 +112,8 @@ impl Outcome {
         let kept = cfg!(feature = "store") && !how.ephemeral;
         if let Some(output) = &self.output {
             let terminal = std::io::stdout().is_terminal();
-            let parts = readable_parts(output, store);
-            let payload = parts.as_deref().unwrap_or(output.payload());
+            let readable = readable_parts(output, store);
+            let payload = readable.as_deref().unwrap_or(output.payload());
             match std::str::from_utf8(payload) {
                 Ok(text) if terminal => println!("{}", plain(text.strip_suffix('\n').unwrap_or(text))),
                 Err(_) if terminal => {
@@ -161,15 +161,21 @@ impl Outcome {
     }
 }
 
-/// Several values, each under its name, those within others as `outer/inner`, when all of them are text: for people.
+/// Several values as a text for people, each under its name, those within others as `outer/inner`; of bytes, how many and of what.
 pub fn readable_parts(output: &Artifact, store: &dyn Store) -> Option<Vec<u8>> {
     if output.media_type() != aivm_schema::artifact::parts::MEDIA_TYPE {
         return None;
     }
     let mut text = String::new();
     for (name, _, value) in aivm_host::work::parts_of(output, store).ok()? {
-        let value = std::str::from_utf8(value.payload()).ok()?;
-        text.push_str(&format!("── {name}\n{}\n", value.trim_end_matches('\n')));
+        match std::str::from_utf8(value.payload()) {
+            Ok(said) => text.push_str(&format!("── {name}\n{}\n", said.trim_end_matches('\n'))),
+            Err(_) => {
+                let (length, digest) = (value.payload().len(), value.content_digest().to_string());
+                let digest = digest.get(..12).unwrap_or_default();
+                text.push_str(&format!("── {name}\n({length} bytes of {}, {digest})\n", value.media_type()));
+            }
+        }
     }
     Some(text.into_bytes())
 }

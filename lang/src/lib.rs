@@ -62,7 +62,8 @@ pub fn compile_as(
     library: &dyn Library,
 ) -> Result<Compiled, Vec<Diagnostic>> {
     let reading = reading.into();
-    if reading == Reading::from(Format::Aivm) {
+    if reading.format == Format::Aivm {
+        reading.fits()?;
         return compile_arrows(file, source, library);
     }
     let page = workflow::page(reading, file, source, library)?;

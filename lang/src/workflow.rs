@@ -90,21 +90,13 @@ pub fn page(
         let message = format!("the file is too long: {} bytes, at most {SOURCE}", text.len());
         return Err(vec![Diagnostic::new(Code::TooLong, Span::new(0, 1), message)]);
     }
+    reading.fits()?;
     match reading.format {
-        Format::Aivm => match reading.over.first() {
-            None => Ok(Page::of_arrows(text)),
-            Some(_) => Err(vec![over_arrows()]),
-        },
+        Format::Aivm => Ok(Page::of_arrows(text)),
         Format::Workflow => dag::page(file, reading.table(text)?, library),
-        Format::Aitws => aitws::page(file, reading.table(text)?, library),
+        Format::Aitws => aitws::page(file, reading.table(text)?, &reading, library),
         Format::Saga => saga::page(file, reading.value(text, saga::yaml::read)?, library),
     }
-}
-
-fn over_arrows() -> Diagnostic {
-    Diagnostic::new(Code::Misfit, Span::new(0, 1), "nothing is laid over arrows")
-        .reason("a key of a file of TOML or YAML has one place, and what is laid over it another value; arrows have no keys")
-        .help("let what is another from run to run be a parameter: `params.NAME`, and --param NAME=VALUE")
 }
 
 #[cfg(test)]

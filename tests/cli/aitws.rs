@@ -199,3 +199,43 @@ fn every_run_of_the_regenerative_example_is_better_than_the_one_before() {
     assert_eq!(back.status.code(), Some(0), "{}", stderr(&back));
     assert_eq!(program(), before_last);
 }
+
+const NIGHTLY: &str = "[[stages]]\nname = \"One\"\norder = 1\nactions = [{ name = \"a\" }]\n\
+    [[stages]]\nname = \"Two\"\norder = 2\nactions = [{ name = \"b\" }]\n\
+    [[stages]]\nname = \"Three\"\norder = 3\nactions = [{ name = \"c\" }]\n\
+    [[pipelines]]\nname = \"Nightly\"\nstages = [\"Three\", \"One\"]\n";
+
+#[test]
+fn one_pipeline_runs_alone_and_in_its_order() {
+    let dir = folder();
+    let mocked = run(dir.path(), NIGHTLY, &["--mock", "--pipeline", "Nightly"]);
+    assert_eq!(mocked.status.code(), Some(0), "{}{}", stdout(&mocked), stderr(&mocked));
+    assert_eq!(steps(&json(&mocked)), ["Three/c#1 → next", "One/a#1 → next"]);
+    for command in [&["check"][..], &["cost"], &["graph", "--format", "text"], &["fmt", "--to", "aivm"]] {
+        let told = aivm(dir.path(), &[command, &["ai.toml", "--pipeline", "Nightly"]].concat());
+        assert_eq!(told.status.code(), Some(0), "{command:?} {}", stderr(&told));
+        assert!(!stdout(&told).contains("Two"), "{command:?} {}", stdout(&told));
+    }
+    let unknown = aivm(dir.path(), &["run", "ai.toml", "--mock", "--pipeline", "Nihgtly"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(stderr(&unknown).contains("E1025") && stderr(&unknown).contains("`Nightly`"), "{}", stderr(&unknown));
+}
+
+#[test]
+fn who_has_not_the_role_runs_nothing() {
+    let dir = folder();
+    let roles = "[[roles]]\nname = \"Dev\"\nprivileges = [\"a\"]\nmembers = [\"bob\"]\n\
+        [[roles]]\nname = \"Ops\"\nmembers = [\"ada\"]\n[[authorization]]\nrole = \"Ops\"\nallowed_actions = [\"execute\"]\n";
+    write(dir.path(), "ai.toml", &format!("{NIGHTLY}{roles}"));
+    let run_as = |who: &str, more: &[&str]| {
+        let args = [&["run", "ai.toml", "--mock", "--in", "x"], more].concat();
+        super::command(dir.path(), &args).env("USER", who).output().expect("aivm runs")
+    };
+    let refused = run_as("bob", &[]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stdout(&refused));
+    assert!(stderr(&refused).contains("E1026") && stderr(&refused).contains("may not do `b`"), "{}", stderr(&refused));
+    assert!(stdout(&aivm(dir.path(), &["runs"])).is_empty(), "nothing has begun");
+    for who in ["ada", "nobody-in-particular"] {
+        assert_eq!(run_as(who, &[]).status.code(), Some(0), "{who}");
+    }
+}

@@ -189,3 +189,35 @@ fn wrong_usage_is_json_when_json_is_wanted() {
     let text = aivm(dir.path(), &["run", "--wrong"]);
     assert!(text.stdout.is_empty() && stderr(&text).starts_with("error: "), "{}", stderr(&text));
 }
+
+#[test]
+fn parts_within_parts_are_shown_under_both_names() {
+    let dir = folder();
+    let program = "+++\n[worker.one]\nrun = \"echo 1\"\neffect = \"read\"\n[worker.two]\nrun = \"echo 2\"\neffect = \"read\"\n\
+        [worker.bytes]\nrun = \"printf '\\\\377'\"\neffect = \"read\"\nreturns = \"image/png\"\n+++\n\
+        out <= ( join[all] <= ( one => next  join[inner] <= ( two => next  bytes => next ) ) ) <= in\n";
+    write(dir.path(), "p.aivm", program);
+    let shown = stdout(&aivm(dir.path(), &["run", "p.aivm", "--ephemeral"]));
+    assert!(shown.starts_with("── one\n1\n── inner/two\n2\n── inner/bytes\n(1 bytes of image/png, "), "{shown}");
+    assert!(!shown.contains('\0'), "{shown:?}");
+}
+
+#[test]
+fn what_a_command_prints_is_what_it_can_be() {
+    let dir = folder();
+    for (print, given, is) in [
+        ("echo moin", "application/json", "text/plain"),
+        ("cat", "application/json", "application/json"),
+        ("cat", "text/markdown", "text/markdown"),
+        ("printf '\\\\377'", "text/plain", "application/octet-stream"),
+        ("printf '\\\\377'", "image/png", "image/png"),
+        ("echo 12 dots", "image/png", "text/plain"),
+    ] {
+        let program = format!(
+            "+++\n[worker.w]\nrun = \"{print}\"\neffect = \"read\"\n+++\nout <= ( switch <= ( w => send ) ) <= in\n"
+        );
+        write(dir.path(), "p.aivm", &program);
+        let run = aivm(dir.path(), &["run", "p.aivm", "--in", "{}", "--type", given, "--json", "--ephemeral"]);
+        assert_eq!(json(&run)["output"]["type"], is, "{print} of {given}");
+    }
+}

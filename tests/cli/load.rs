@@ -1,37 +1,26 @@
 //! Where programs come from: files, and files that are laid over them.
 
 use super::{aivm, folder, json, stderr, stdout, write};
-use serde_json::Value;
-use std::path::Path;
 
 const BASE: &str = "[steps.greet]\nrun = \"echo hello\"\neffect = \"read\"\n[steps.ask]\nrun = \"cat\"\neffect = \"read\"\nneeds = [\"greet\"]\n";
 const OVER: &str = "# of this place\n[steps.greet]\nrun = \"echo moin\"\n";
-
-fn said(report: &Value) -> String {
-    report["output"]["text"].as_str().unwrap_or_else(|| panic!("{report}")).to_owned()
-}
-
-/// A program of the steps that a run took, by which it is known again.
-fn ran(dir: &Path, run: &str) -> Value {
-    json(&aivm(dir, &["show", run, "--json"]))
-}
 
 #[test]
 fn a_file_is_laid_over_a_workflow_and_its_run_needs_it_no_more() {
     let dir = folder();
     write(dir.path(), "workflow.toml", BASE);
     write(dir.path(), "place.toml", OVER);
-    let run = aivm(dir.path(), &["run", "workflow.toml", "--with", "place.toml", "--json"]);
+    let run = aivm(dir.path(), &["run", "workflow.toml", "--with", "place.toml", "--id", "here"]);
     assert_eq!(run.status.code(), Some(0), "{}{}", stdout(&run), stderr(&run));
-    let report = json(&run);
-    assert!(report.to_string().contains("moin"), "{report}");
-    std::fs::remove_file(dir.path().join("place.toml")).expect("gone");
-    std::fs::remove_file(dir.path().join("workflow.toml")).expect("gone");
-    let id = report["run"].as_str().expect("a run");
-    assert!(ran(dir.path(), id).to_string().contains("greet"));
-    let fork = aivm(dir.path(), &["fork", id, "--at", "steps/ask#1", "--json"]);
+    assert_eq!(stdout(&run), "── greet\nmoin\n── ask\nmoin\n");
+    for file in ["place.toml", "workflow.toml"] {
+        std::fs::remove_file(dir.path().join(file)).expect("gone");
+    }
+    assert!(stdout(&aivm(dir.path(), &["show", "here"])).contains("greet"));
+    assert!(stdout(&aivm(dir.path(), &["graph", "--run", "here"])).contains("<svg"));
+    let fork = aivm(dir.path(), &["fork", "here", "--at", "steps/ask#1"]);
     assert_eq!(fork.status.code(), Some(0), "{}{}", stdout(&fork), stderr(&fork));
-    assert!(stdout(&fork).contains("moin"), "{}", stdout(&fork));
+    assert_eq!(stdout(&fork), stdout(&run));
 }
 
 #[test]
@@ -51,8 +40,8 @@ fn what_is_laid_over_counts_in_every_command() {
     assert!(told(&["graph", "--format", "text"]).contains("third"));
     assert!(told(&["fmt", "--to", "aivm"]).contains("moin"));
     told(&["compile", "-o", "whole.aivmc"]);
-    let run = aivm(dir.path(), &["run", "whole.aivmc", "--json"]);
-    assert!(said(&json(&run)).contains("greet") || stdout(&run).contains("moin"), "{}", stdout(&run));
+    let run = aivm(dir.path(), &["run", "whole.aivmc"]);
+    assert!(stdout(&run).starts_with("── greet\nmoin\n"), "{}", stdout(&run));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use super::sandbox::{Confined, orders};
 use super::{Returned, Stop, Task, error};
-use crate::builtin::Body;
+use crate::builtin::{Body, is_json};
 use aivm_schema::module::EndKind;
 use aivm_schema::worker::{Effect, Run, Settings};
 use aivm_vm::action::Usage;
@@ -269,14 +269,29 @@ fn judge(task: &Task, ended: Ended, verdict_file: &Path, (sandboxed, refused): (
         }
     };
     let definition = &task.worker.definition;
-    let input_type = task.input.media_type();
     let media_type = match &definition.returns {
         Some(media_type) => media_type.clone(),
-        None if input_type == aivm_schema::artifact::parts::MEDIA_TYPE => "text/plain".to_owned(),
-        None => input_type.to_owned(),
+        None => type_of(&ended.output, task.input.media_type()).to_owned(),
     };
     let body = Body::New { media_type, payload: ended.output };
     Returned::Done { body, verdict, attributes: Vec::new(), usage: Usage::default() }
+}
+
+/// What an output is, where its definition does not say: what flowed in, where the output can be that; else a text, or bytes. So a
+/// filter keeps what it filters, and a line that is printed about a picture or an object is neither.
+fn type_of<'t>(output: &[u8], input: &'t str) -> &'t str {
+    let is_text = std::str::from_utf8(output).is_ok();
+    let fits = match input {
+        aivm_schema::artifact::parts::MEDIA_TYPE => false,
+        json if is_json(json) => serde_json::from_slice::<serde::de::IgnoredAny>(output).is_ok(),
+        text if text.starts_with("text/") => is_text,
+        _ => !is_text,
+    };
+    match (fits, is_text) {
+        (true, _) => input,
+        (false, true) => "text/plain",
+        (false, false) => "application/octet-stream",
+    }
 }
 
 /// A failure, when the sandbox was not made, or there was nothing to run in it.

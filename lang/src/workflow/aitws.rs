@@ -5,6 +5,7 @@
 //! other `names`', what nothing is done with `recorded`'s, and the arrows are `arrows`'.
 
 use super::page::{Page, Writer};
+use super::reading::Reading;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::Library;
 use crate::tables::Tables;
@@ -16,6 +17,7 @@ mod bind;
 mod file;
 mod names;
 mod recorded;
+mod roles;
 
 /// The sections that an aiTWS file can have, each with its keys, and whether it may be there several times.
 pub fn sections() -> Vec<(&'static str, Vec<&'static str>, bool)> {
@@ -23,15 +25,26 @@ pub fn sections() -> Vec<(&'static str, Vec<&'static str>, bool)> {
 }
 
 /// The arrows of such a file. `name` is its name.
-pub(super) fn page(name: &str, table: DeTable, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
+pub(super) fn page(
+    name: &str,
+    table: DeTable,
+    reading: &Reading,
+    library: &dyn Library,
+) -> Result<Page, Vec<Diagnostic>> {
     let mut tables = Tables::new(Code::Aitws, 0);
     let file = file::read(&mut tables, table);
     let names = names::Names::of(&file, &mut tables);
     let mut told = names.dangling(&file);
+    let wanted = reading.pipeline.as_ref().map(|pipeline| names.places_of(&file, pipeline));
+    let wanted = wanted.transpose().map_err(|error| vec![error])?;
+    let places = wanted.as_ref().unwrap_or(&names.places);
+    for refused in reading.who.iter().flat_map(|who| roles::refused(&file, places, who)) {
+        tables.report(refused);
+    }
     told.extend(recorded::recorded(&file));
     let mut writer = Writer::default();
     let mut binder = bind::Binder::new(name, &file, library);
-    arrows::write(&file, &names, &mut binder, &mut writer);
+    arrows::write(&file, &names, wanted, &mut binder, &mut writer);
     told.extend(binder.told);
     told.sort_by_key(|one| one.primary.span);
     // A strict file takes what is only a warning elsewhere for an error; what is recorded is no mistake of the file.

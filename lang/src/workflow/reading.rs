@@ -22,6 +22,10 @@ pub struct Reading {
     pub format: Format,
     /// What is laid over its first text, the last uppermost.
     pub over: Vec<Layer>,
+    /// Of aiTWS: the pipeline whose stages alone are wanted.
+    pub pipeline: Option<String>,
+    /// Who is about to run it, where that is known: aiTWS says what roles may.
+    pub who: Option<String>,
 }
 
 /// A text that is laid over those before it.
@@ -35,11 +39,29 @@ pub struct Layer {
 
 impl From<Format> for Reading {
     fn from(format: Format) -> Reading {
-        Reading { format, over: Vec::new() }
+        Reading { format, over: Vec::new(), pipeline: None, who: None }
     }
 }
 
 impl Reading {
+    /// Can a text of this format be read so?
+    pub(crate) fn fits(&self) -> Result<(), Vec<Diagnostic>> {
+        let wrong = |code, message: String| Diagnostic::new(code, Span::new(0, 1), message);
+        match (&self.pipeline, self.format) {
+            (Some(name), format) if format != Format::Aitws => {
+                let message = format!("this has no pipeline `{name}`: only aiTWS has pipelines");
+                let help = "leave --pipeline out; or, if it is aiTWS, say so: --format aitws";
+                Err(vec![wrong(Code::UnknownPipeline, message).help(help)])
+            }
+            (_, Format::Aivm) if !self.over.is_empty() => Err(vec![
+                wrong(Code::Misfit, "nothing is laid over arrows".to_owned())
+                    .reason("a key of TOML or YAML has one place, and what is laid over it gives it another value; arrows have no keys")
+                    .help("let what is another from run to run be a parameter: `params.NAME`, and --param NAME=VALUE"),
+            ]),
+            _ => Ok(()),
+        }
+    }
+
     /// A message as it is told of the file that its place is in: its name, its text, and the message with places in that text. What it
     /// says of other files stands in its reason.
     pub fn told<'s>(

@@ -1,40 +1,62 @@
 //! The page: what the stages, branches, pipelines and handlers of a file are in arrows.
 
 use super::bind::Binder;
-use super::file::{Action, Branch, Entry, File, Text};
+use super::file::{Action, Branch, Entry, File, Pipeline, Text};
 use super::names::{Names, Place};
 use super::span;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 use crate::workflow::page::{Writer, spelt};
 use aivm_schema::worker::{Does, WorkerDefinition};
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// An event fires when a stage of this name has ended, in success or in a failure.
 const DONE: &str = ".done";
 const FAILED: &str = ".failed";
 
-/// Writes them all.
-pub(super) fn write<'f>(file: &'f File, names: &Names<'f>, binder: &mut Binder, writer: &mut Writer) {
+/// Writes them all; or those places alone that are wanted, and what they call.
+pub(super) fn write<'f>(
+    file: &'f File,
+    names: &Names<'f>,
+    wanted: Option<Vec<Place<'f>>>,
+    binder: &mut Binder,
+    writer: &mut Writer,
+) {
     for name in callable(file, names) {
         writer.reserve(&spelt(name.get_ref()));
     }
-    let labels = names.places.iter().map(|place| writer.label(place.name().get_ref())).collect();
+    let is_whole = wanted.is_none();
+    let places = wanted.unwrap_or_else(|| names.places.clone());
+    let labels = places.iter().map(|place| writer.label(place.name().get_ref())).collect();
+    let mut stages = FxHashMap::default();
+    for (at, place) in places.iter().enumerate() {
+        stages.entry(place.name().get_ref().as_str()).or_insert(at);
+    }
     let retries = file.error_handling.as_ref().map_or(0, |section| section.is.retry_count);
     let retry = if retries == 0 { String::new() } else { format!(" | retry * {retries}") };
     let raise = None;
-    let mut page = Arrows { file, names, binder, writer, labels, retry, raise, fired: FxHashSet::default() };
+    let mut page =
+        Arrows { file, names, binder, writer, places, stages, labels, retry, raise, fired: FxHashSet::default() };
     page.title();
-    page.pipelines();
+    page.pipelines(is_whole);
     page.program();
-    page.unfired();
-    page.idle_tasks();
+    // What is waited for in vain, or idle, is so in the whole file.
+    if is_whole {
+        page.unfired();
+        page.idle_tasks();
+    }
 }
 
-/// The names that workers are called by.
+/// The names that workers and pipelines are called by.
 fn callable<'f>(file: &'f File, names: &Names) -> impl Iterator<Item = &'f Text> {
     let actions = file.stages.iter().flat_map(|stage| &stage.is.actions).map(kind);
     let tasks = file.parallel_execution.iter().flat_map(|parallel| &parallel.is.tasks);
+    let pipelines = file.pipelines.iter().flat_map(|entry| std::iter::once(&entry.is.name).chain(&entry.is.stages));
+    actions.chain(tasks).chain(judged_and_handled(file, names)).chain(pipelines)
+}
+
+/// Those of them that no stage has among its actions.
+fn judged_and_handled<'f>(file: &'f File, names: &Names) -> impl Iterator<Item = &'f Text> {
     let handlers = file.handlers.iter().map(|handler| handler.is.action.as_ref().unwrap_or(&handler.is.name));
     let by_worker = file.conditions.iter().filter(|entry| entry.is.when.is_none());
     let conditions = by_worker.map(|entry| entry.is.kind.as_ref().unwrap_or(&entry.is.name));
@@ -44,8 +66,7 @@ fn callable<'f>(file: &'f File, names: &Names) -> impl Iterator<Item = &'f Text>
         [dangling, branch.is.if_true.as_ref(), branch.is.if_false.as_ref()].into_iter().flatten().collect::<Vec<_>>()
     };
     let branches = file.branches.iter().flat_map(of_branch);
-    let pipelines = file.pipelines.iter().flat_map(|entry| std::iter::once(&entry.is.name).chain(&entry.is.stages));
-    actions.chain(tasks).chain(handlers).chain(conditions).chain(branches).chain(pipelines)
+    handlers.chain(conditions).chain(branches)
 }
 
 /// What an action calls.
@@ -58,6 +79,10 @@ struct Arrows<'f, 'n, 'b, 'l, 'w> {
     names: &'n Names<'f>,
     binder: &'b mut Binder<'l>,
     writer: &'w mut Writer,
+    /// The stages of the program itself, in the order in which they run.
+    places: Vec<Place<'f>>,
+    /// Where among them each stage is.
+    stages: FxHashMap<&'f str, usize>,
     /// Of the places.
     labels: Vec<String>,
     /// What stands behind the outcomes of every action.
@@ -84,27 +109,48 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
         }
     }
 
-    fn pipelines(&mut self) {
+    /// All, or those that something calls.
+    fn pipelines(&mut self, all: bool) {
         let file = self.file;
-        for Entry { span: origin, is: pipeline } in &file.pipelines {
+        let called = if all { FxHashSet::default() } else { self.called_pipelines() };
+        let is_wanted = |entry: &&Entry<Pipeline>| all || called.contains(entry.is.name.get_ref().as_str());
+        for Entry { span: origin, is: pipeline } in file.pipelines.iter().filter(is_wanted) {
             let name = spelt(pipeline.name.get_ref());
             self.put(&format!("{name} <= (\n"), span(&pipeline.name));
             for (nth, stage) in pipeline.stages.iter().enumerate() {
                 self.put(if nth == 0 { "    " } else { "    <= " }, *origin);
-                match self.names.stages.get(stage.get_ref().as_str()) {
-                    Some(at) => {
-                        let label = self.writer.label(&format!("{}-{}", pipeline.name.get_ref(), stage.get_ref()));
-                        self.place(self.names.places[*at], &label);
-                    }
-                    None => {
-                        let word = self.call(stage);
-                        let step = format!("switch <= ( {word} => next{} )\n", self.retry);
-                        self.put(&step, span(stage));
-                    }
-                }
+                let label = self.writer.label(&format!("{}-{}", pipeline.name.get_ref(), stage.get_ref()));
+                self.place(self.names.place(stage), &label);
             }
             self.put(")\n\n", *origin);
         }
+    }
+
+    /// Those that the stages call, and what these call.
+    fn called_pipelines(&self) -> FxHashSet<&'f str> {
+        let mut open = self.places.clone();
+        open.extend(judged_and_handled(self.file, self.names).map(Place::Other));
+        let mut called = FxHashSet::default();
+        while let Some(place) = open.pop() {
+            let names: Vec<&Text> = match place {
+                Place::Stage(stage) => stage.is.actions.iter().map(kind).collect(),
+                Place::Parallel(parallel) => parallel.is.tasks.iter().map(|task| self.meant(task)).collect(),
+                Place::Other(name) => vec![name],
+            };
+            for name in names {
+                if let Some((name, pipeline)) = self.names.pipelines.get_key_value(name.get_ref().as_str())
+                    && called.insert(*name)
+                {
+                    open.extend(pipeline.stages.iter().map(|stage| self.names.place(stage)));
+                }
+            }
+        }
+        called
+    }
+
+    /// The name of an action means what it does.
+    fn meant(&self, task: &'f Text) -> &'f Text {
+        self.names.actions.get(task.get_ref().as_str()).map_or(task, |action| kind(action))
     }
 
     fn program(&mut self) {
@@ -115,7 +161,7 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
             self.review(section.span, &section.is.approval_roles);
         }
         let branches = self.branches();
-        let places = self.names.places.clone();
+        let places = self.places.clone();
         for (at, place) in places.into_iter().enumerate() {
             for branch in
                 branches.iter().filter(|(before, stage, _)| *before && *stage == at).map(|(.., branch)| *branch)
@@ -124,8 +170,7 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
                 self.branch(branch);
             }
             self.between(&mut first, place.span());
-            let label = self.labels[at].clone();
-            self.place(place, &label);
+            self.place(place, &self.labels[at].clone());
             for branch in
                 branches.iter().filter(|(before, stage, _)| !*before && *stage == at).map(|(.., branch)| *branch)
             {
@@ -154,9 +199,23 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
 
     /// Where each branch stands: before or behind a stage. Told when it stands nowhere.
     fn branches(&mut self) -> Vec<(bool, usize, &'f Entry<Branch>)> {
-        let stage = |name: &Option<Text>| self.names.stages.get(name.as_ref()?.get_ref().as_str()).copied();
+        let stage = |name: &Option<Text>| self.stages.get(name.as_ref()?.get_ref().as_str()).copied();
+        let is_left_out = |name: &&Text| {
+            let name = name.get_ref().as_str();
+            self.names.stages.contains_key(name) && !self.stages.contains_key(name)
+        };
         let mut standing = Vec::new();
         for branch in &self.file.branches {
+            let meant = [&branch.is.if_true, &branch.is.if_false, &branch.is.after];
+            if let Some(out) = meant.into_iter().flatten().find(is_left_out) {
+                let name = branch.is.name.get_ref();
+                let message = format!("the branch `{name}` leads out of the pipeline, and is left out");
+                self.binder.told.push(
+                    Diagnostic::new(Code::Placeless, span(out), message)
+                        .help("give the pipeline this stage, or run the whole workflow"),
+                );
+                continue;
+            }
             let after = stage(&branch.is.after).map(|at| (false, at));
             let before = || stage(&branch.is.if_true).or(stage(&branch.is.if_false)).map(|at| (true, at));
             match after.or_else(before) {
@@ -189,7 +248,7 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
         for (answer, target) in judge.answers.iter().zip([&branch.if_true, &branch.if_false]) {
             let end = match target {
                 None => "send".to_owned(),
-                Some(target) => match self.names.stages.get(target.get_ref().as_str()) {
+                Some(target) => match self.stages.get(target.get_ref().as_str()) {
                     Some(at) => format!("[{}.jump]", self.labels[*at]),
                     // Whoever has this name is called, and that is the end: there is no way on.
                     None => format!("out <= switch <= ( {} => cancel )", self.call(target)),
@@ -210,12 +269,15 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
                     self.action(action);
                 }
             }
+            Place::Other(other) => {
+                let word = self.call(other);
+                let step = format!("switch[{label}] <= ( {word} => next{}\n", self.retry);
+                self.put(&step, span(other));
+            }
             Place::Parallel(parallel) => {
                 self.put(&format!("join[{label}] <= (\n"), span(name));
                 for task in &parallel.is.tasks {
-                    // The name of an action means what it does.
-                    let named = self.names.actions.get(task.get_ref().as_str()).map(|action| kind(action));
-                    let word = self.call(named.unwrap_or(task));
+                    let word = self.call(self.meant(task));
                     let step = format!("        {word} => next{}\n", self.retry);
                     self.put(&step, span(task));
                 }

@@ -40,7 +40,7 @@ sections! {
     /// `[communication]`.
     Communication { protocol: Option<Protocol>, cipher: Option<String>, port: Option<u16> }
     /// `[[roles]]`.
-    Role(name) { privileges: Vec<String> }
+    Role(name) { privileges: Vec<String>, members: Vec<Text> }
     /// `[[repositories]]`.
     Repository(name) { url: Option<Text>, access_role: Option<Text> }
     /// `[[templates]]`.

@@ -15,6 +15,8 @@ use rustc_hash::FxHashMap;
 pub(super) enum Place<'f> {
     Stage(&'f Entry<Stage>),
     Parallel(&'f Entry<Parallel>),
+    /// What a pipeline names, and no stage is: a worker of that name.
+    Other(&'f Text),
 }
 
 impl<'f> Place<'f> {
@@ -22,6 +24,7 @@ impl<'f> Place<'f> {
         match self {
             Place::Stage(stage) => &stage.is.name,
             Place::Parallel(parallel) => &parallel.is.name,
+            Place::Other(name) => name,
         }
     }
 
@@ -29,6 +32,7 @@ impl<'f> Place<'f> {
         match self {
             Place::Stage(stage) => stage.span,
             Place::Parallel(parallel) => parallel.span,
+            Place::Other(name) => span(name),
         }
     }
 
@@ -36,6 +40,7 @@ impl<'f> Place<'f> {
         match self {
             Place::Stage(stage) => stage.is.order,
             Place::Parallel(parallel) => parallel.is.order,
+            Place::Other(_) => None,
         }
     }
 
@@ -43,6 +48,7 @@ impl<'f> Place<'f> {
         match self {
             Place::Stage(stage) => stage.is.actions.is_empty(),
             Place::Parallel(parallel) => parallel.is.tasks.is_empty(),
+            Place::Other(_) => false,
         }
     }
 }
@@ -107,6 +113,31 @@ impl<'f> Names<'f> {
             tables.report(Diagnostic::new(Code::Aitws, branch.span, message));
         }
         names
+    }
+
+    /// The stages of one pipeline, in its order.
+    pub(super) fn places_of(&self, file: &'f File, pipeline: &str) -> Result<Vec<Place<'f>>, Diagnostic> {
+        let named = file.pipelines.iter().find(|entry| entry.is.name.get_ref() == pipeline);
+        let Some(Entry { is: pipeline, .. }) = named else {
+            let near = nearest(pipeline, self.pipelines.keys().copied());
+            let help = match (near, self.pipelines.is_empty()) {
+                (Some(near), _) => format!("did you mean `{near}`?"),
+                (None, true) => "the file has no `[[pipelines]]`".to_owned(),
+                (None, false) => {
+                    let names = file.pipelines.iter().map(|entry| entry.is.name.get_ref().as_str());
+                    format!("its pipelines are: {}", names.collect::<Vec<_>>().join(", "))
+                }
+            };
+            let message = format!("no pipeline is called `{pipeline}`");
+            return Err(Diagnostic::new(Code::UnknownPipeline, Span::new(0, 1), message).help(help));
+        };
+        Ok(pipeline.stages.iter().map(|name| self.place(name)).collect())
+    }
+
+    /// What a pipeline means by this name.
+    pub(super) fn place(&self, name: &'f Text) -> Place<'f> {
+        let stage = self.stages.get(name.get_ref().as_str()).and_then(|at| self.places.get(*at));
+        stage.copied().unwrap_or(Place::Other(name))
     }
 
     /// What is meant and is not there, or does nothing, in no order.

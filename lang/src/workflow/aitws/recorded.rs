@@ -18,7 +18,6 @@ pub(super) fn recorded(file: &File) -> Vec<Diagnostic> {
     }
     record! {
         communication: "servers that workers ask are reached as their addresses say: https for TLS"
-        roles: "who may run what is a matter of the machine's accounts; an approval names the roles that it wants"
         repositories: "workers reach what their definitions name"
         templates: "workers reach what their definitions name"
         keys: "keys of servers are kept by `aivm secret`, those that sign by `aivm keys`"
@@ -27,11 +26,19 @@ pub(super) fn recorded(file: &File) -> Vec<Diagnostic> {
         monitoring: "what ran and how it went: `aivm runs`, `aivm worker stats`"
         dependencies: "a command finds what the machine has"
         auditing: "the journal of every run is kept: `aivm verify` says whether it is what was written, `aivm gc` how long"
-        authorization: "who may run what is a matter of the machine's accounts"
         external_services: "workers reach what their definitions name"
         version_control: "the program of a run is kept with it: `aivm artifact show`"
         monitors: "what ran and how it went: `aivm runs`, `aivm worker stats`"
         notifications: "a worker that is the action of a handler can tell somebody"
+    }
+    // Roles are held to once somebody has one.
+    if file.roles.iter().all(|role| role.is.members.is_empty()) {
+        let by_members = "who runs it is held to roles that have `members`; an approval names the roles that it wants";
+        let sections = [
+            ("roles", file.roles.first().map(|entry| entry.span)),
+            ("authorization", file.authorization.first().map(|entry| entry.span)),
+        ];
+        told.extend(sections.into_iter().filter_map(|(name, span)| Some(record(span?, name, by_members))));
     }
     for (span, what) in urls(file).into_iter().filter(|(url, _)| has_password(url.get_ref())).map(|(_, of)| of) {
         told.push(

@@ -200,6 +200,104 @@ fn parallel_tasks_are_a_join_and_pipelines_definitions() {
     "#);
 }
 
+/// What one pipeline of a file becomes, and what is told of it.
+fn pipeline(text: &str, name: &str, words: &[&str]) -> Result<(String, Vec<String>), Vec<String>> {
+    let told = |all: &[crate::diagnostic::Diagnostic]| {
+        all.iter().map(|one| format!("{} {}", one.code, one.message)).collect::<Vec<_>>()
+    };
+    let reading = crate::workflow::Reading { pipeline: Some(name.to_owned()), ..Format::Aitws.into() };
+    let shelf = shelf(words);
+    let page = page(reading.clone(), "ai.toml", text, &shelf).map_err(|errors| told(&errors))?;
+    let laid_out = crate::format::format(&page.text).unwrap_or_else(|errors| panic!("{errors:?}\n{}", page.text));
+    crate::compile_as(reading, "ai.toml", text, &shelf).map_err(|errors| told(&errors))?;
+    Ok((aivm_schema::worker::split_front_matter(&laid_out).1.to_owned(), told(&page.warnings)))
+}
+
+const PIPELINES: &str = "[[pipelines]]\nname = \"Backwards\"\nstages = [\"Last\", \"c\", \"First one\"]\n\
+    [[pipelines]]\nname = \"Short\"\nstages = [\"Last\"]\n[[pipelines]]\nname = \"Idle\"\nstages = [\"Last\"]\n\
+    [[stages]]\nname = \"Again\"\norder = 3\nactions = [{ name = \"Short\" }]\n\
+    [[conditions]]\nname = \"Good\"\ntype = \"judge\"\n\
+    [[branches]]\nname = \"Enough\"\ncondition = \"Good\"\nif_false = \"First one\"\nafter = \"Last\"\n";
+
+#[test]
+fn one_pipeline_is_its_stages_in_its_order() {
+    let text = format!("{TWO}{PIPELINES}");
+    let words = ["a", "b", "c", "judge"];
+    let (program, told) = pipeline(&text, "Backwards", &words).expect("a program");
+    insta::assert_snapshot!(program, @r"
+    out <= (
+        switch[Last] <= (
+            b => next
+        ) <= switch[Enough] <= (
+            judge => continue
+        ) <= match <= (
+            yes     => send
+            default => [First-one.jump]
+        ) <= switch[c] <= (
+            c => next
+        ) <= switch[First-one] <= (
+            a => next ; A
+        )
+    ) <= in
+    ");
+    assert_eq!(told, ["E1041 no stage is called `c`"]);
+    // What it calls comes with it.
+    let (program, _) =
+        pipeline(&text.replace("\"Last\", \"c\", \"First one\"", "\"Again\""), "Backwards", &words).expect("one");
+    assert!(program.starts_with("Short <= (") && program.contains("switch[Again]"), "{program}");
+    // What leads out of it is left out.
+    let (program, told) = pipeline(&text, "Short", &words).expect("a program");
+    insta::assert_snapshot!(program, @r"
+    out <= (
+        switch[Last] <= (
+            b => next
+        )
+    ) <= in
+    ");
+    assert_eq!(
+        told,
+        ["E1041 no stage is called `c`", "E1045 the branch `Enough` leads out of the pipeline, and is left out"]
+    );
+}
+
+#[test]
+fn a_pipeline_that_is_not_there_is_told_with_the_nearest() {
+    let text = format!("{TWO}{PIPELINES}");
+    for (name, format, help) in [
+        ("Shrot", Format::Aitws, "did you mean `Short`?"),
+        ("x", Format::Aitws, "its pipelines are: Backwards, Short, Idle"),
+        ("x", Format::Aivm, "leave --pipeline out; or, if it is aiTWS, say so: --format aitws"),
+    ] {
+        let reading = crate::workflow::Reading { pipeline: Some(name.to_owned()), ..format.into() };
+        let errors = crate::compile_as(reading, "ai.toml", &text, &shelf(&[])).expect_err("none");
+        let told: Vec<_> = errors.iter().map(|error| (error.code, error.help.as_deref())).collect();
+        assert_eq!(told, [(Code::UnknownPipeline, Some(help))]);
+    }
+}
+
+#[test]
+fn who_is_a_member_of_roles_is_held_to_them() {
+    let roles = "[[roles]]\nname = \"Boss\"\nprivileges = [\"all\"]\nmembers = [\"ada\"]\n\
+        [[roles]]\nname = \"Dev\"\nmembers = [\"bob\", \"eve\"]\n[[roles]]\nname = \"Lead\"\nmembers = [\"eve\"]\n\
+        [[authorization]]\nrole = \"Dev\"\nallowed_actions = [\"a\"]\n\
+        [change_management]\nreview_required = true\napproval_roles = [\"Boss\", \"Lead\"]\n";
+    let text = format!("{TWO}{roles}");
+    let told = |who: Option<&str>, text: &str| {
+        let reading = crate::workflow::Reading { who: who.map(str::to_owned), ..Format::Aitws.into() };
+        let errors = page(reading, "ai.toml", text, &shelf(&["a", "b"])).err().unwrap_or_default();
+        errors.iter().map(|error| format!("{} {}", error.code, error.message)).collect::<Vec<_>>()
+    };
+    let review = "E1026 a run has to be approved by: Boss, Lead";
+    assert_eq!(told(Some("bob"), &text), ["E1026 `bob` may not do `b`", review]);
+    assert_eq!(told(Some("eve"), &text), ["E1026 `eve` may not do `b`"]);
+    for free in [Some("ada"), Some("nobody"), None] {
+        assert_eq!(told(free, &text), [""; 0], "{free:?}");
+    }
+    // Where nothing says what roles may do, only the review asks for one.
+    let free = text.replace("[[authorization]]\nrole = \"Dev\"\nallowed_actions = [\"a\"]\n", "");
+    assert_eq!(told(Some("bob"), &free), [review]);
+}
+
 #[test]
 fn a_task_that_nothing_runs_is_told() {
     let tasks = "[[tasks]]\nname = \"a\"\n[[tasks]]\nname = \"FixBug123\"\ndescription = \"Fix it\"\n";

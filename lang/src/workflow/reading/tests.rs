@@ -88,7 +88,7 @@ fn each_error_is_told_in_the_file_that_it_is_in() {
     let twice = "[[steps]]\nid = \"a\"\nrun = \"a\"\n";
     insta::assert_snapshot!(told(Format::Workflow, &[twice, twice, &twice.repeat(2)]).join("\n"), @r"over2:5:6: error[E1006]: two steps are called `a`");
     insta::assert_snapshot!(told(Format::Saga, &["name: s\nsteps: [{name: a, capability: x}]\n", "steps:\n  - nme: b\n"]).join("\n"), @r"over1:2:5: error[E1021]: this step has no `name`");
-    insta::assert_snapshot!(told(Format::Aivm, &["out <= () <= in", "a = 1"]).join("\n"), @r"base:1:1: error[E1024]: nothing is laid over arrows (a key of a file of TOML or YAML has one place, and what is laid over it another value; arrows have no keys)");
+    insta::assert_snapshot!(told(Format::Aivm, &["out <= () <= in", "a = 1"]).join("\n"), @r"base:1:1: error[E1024]: nothing is laid over arrows (a key of TOML or YAML has one place, and what is laid over it gives it another value; arrows have no keys)");
 }
 
 #[test]
