@@ -1,6 +1,6 @@
 //! What a person sees of a run: the lines that stay, on a terminal and off one, and what is never printed.
 
-use super::{aivm, command, folder, json, stderr, write};
+use super::{aivm, command, folder, json, stderr, stdout, write};
 use std::io::Read;
 use std::path::Path;
 use std::process::Stdio;
