@@ -5,6 +5,7 @@ use crate::args::{Global, SchemaArgs, SchemaOf};
 use crate::config;
 use crate::fail::{Exit, Failure};
 use aivm_lang::front::FrontMatter;
+use aivm_lang::workflow::{self, Format};
 use aivm_schema::worker::WorkerDefinition;
 use schemars::schema_for;
 use serde_json::Value;
@@ -20,5 +21,8 @@ fn of(kind: SchemaOf) -> Value {
         SchemaOf::Worker => schema_for!(WorkerDefinition).to_value(),
         SchemaOf::Front => schema_for!(FrontMatter).to_value(),
         SchemaOf::Config => config::json_schema().to_value(),
+        SchemaOf::Workflow => workflow::schema(Format::Workflow).to_value(),
+        SchemaOf::Saga => workflow::schema(Format::Saga).to_value(),
+        SchemaOf::Aitws => workflow::schema(Format::Aitws).to_value(),
     }
 }

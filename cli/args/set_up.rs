@@ -46,6 +46,12 @@ pub enum SchemaOf {
     Front,
     /// An aivm.toml
     Config,
+    /// Steps that need each other: workflow.toml
+    Workflow,
+    /// Steps that can be compensated, in YAML
+    Saga,
+    /// Stages and actions in TOML: aiTWS
+    Aitws,
 }
 
 /// `self-test`

@@ -4,6 +4,8 @@ use crate::diagnostic::{Code, Diagnostic, MOST_FOUND};
 use crate::lower::nearest;
 use crate::span::Span;
 use aivm_schema::worker::{Backoff, MockAnswer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use serde::de::value::Error as NoValue;
 use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
 use std::ops::Range;
@@ -11,6 +13,27 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
+
+/// A value that is read with its place. In a JSON Schema it is the value alone.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(transparent)]
+#[schemars(inline, description = "")]
+pub(crate) struct Placed<T>(#[schemars(with = "T")] Spanned<T>);
+
+impl<T> Placed<T> {
+    pub(crate) fn get_ref(&self) -> &T {
+        self.0.get_ref()
+    }
+
+    pub(crate) fn into_inner(self) -> T {
+        self.0.into_inner()
+    }
+
+    /// Its bytes in the text that is read.
+    pub(crate) fn span(&self) -> Range<usize> {
+        self.0.span()
+    }
+}
 
 /// Reads tables, and collects what is wrong with them.
 #[derive(Debug)]

@@ -8,6 +8,7 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::library::Library;
 use crate::span::Span;
 use aivm_schema::limits::SOURCE;
+use schemars::{Schema, schema_for};
 
 mod aitws;
 mod dag;
@@ -96,6 +97,16 @@ pub fn page(
         Format::Workflow => dag::page(file, reading.table(text)?, library),
         Format::Aitws => aitws::page(file, reading.table(text)?, &reading, library),
         Format::Saga => saga::page(file, reading.value(text, saga::yaml::read)?, library),
+    }
+}
+
+/// The JSON Schema of a file of this format; arrows are a text.
+pub fn schema(format: Format) -> Schema {
+    match format {
+        Format::Aivm => schema_for!(String),
+        Format::Workflow => dag::schema(),
+        Format::Aitws => aitws::schema(),
+        Format::Saga => saga::schema(),
     }
 }
 

@@ -2,6 +2,7 @@
 //! limits and units. Pure: no I/O, no clock, no randomness, no async.
 #![forbid(unsafe_code)]
 
+pub mod alias;
 pub mod artifact;
 pub mod isa;
 pub mod journal;

@@ -1,6 +1,7 @@
 //! Parameters: what a program asks of whoever starts it, as front matter declares it and a module embeds it. What is given is held
 //! against it before the first call.
 
+use crate::alias::also;
 use regex::{Regex, RegexBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -12,6 +13,7 @@ const MOST_PATTERN: usize = 1 << 20;
 /// `[param.NAME]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(transform = also("about", "description"))]
 pub struct Param {
     /// What it is for.
     #[serde(skip_serializing_if = "String::is_empty", alias = "description")]
@@ -37,6 +39,8 @@ pub struct Param {
 /// What values a parameter takes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(transform = also("text", "string"), transform = also("integer", "int"))]
+#[schemars(transform = also("number", "float"), transform = also("boolean", "bool"))]
 pub enum ParamKind {
     /// Any text.
     #[default]

@@ -24,6 +24,11 @@ pub fn sections() -> Vec<(&'static str, Vec<&'static str>, bool)> {
     file::sections()
 }
 
+/// The JSON Schema of such a file.
+pub(super) fn schema() -> schemars::Schema {
+    schemars::schema_for!(file::File)
+}
+
 /// The arrows of such a file. `name` is its name.
 pub(super) fn page(
     name: &str,

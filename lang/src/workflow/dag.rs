@@ -18,6 +18,11 @@ mod keys;
 mod requirements;
 mod work;
 
+/// The JSON Schema of such a file.
+pub(super) fn schema() -> schemars::Schema {
+    schemars::schema_for!(keys::Workflow)
+}
+
 /// The arrows of a `workflow.toml`.
 pub(super) fn page(file: &str, table: DeTable, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
     let mut tables = Tables::new(Code::Workflow, 0);

@@ -1,11 +1,14 @@
 //! Spans of time as people spell them: `30 days`, `5 seconds`.
 
 use aivm_schema::unit::Milliseconds;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 /// A span of time in words, or as everywhere else in this project.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct English(pub Milliseconds);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
+pub(super) struct English(
+    #[schemars(with = "String", extend("pattern" = "^\\s*[0-9]+\\s*[A-Za-z]+\\s*$"))] pub Milliseconds,
+);
 
 /// The letter that each word stands for; in the plural, too.
 const UNITS: [(&str, &str, u64); 9] = [

@@ -1,6 +1,6 @@
 //! A page of arrows that was written for a text of another format, and which part of it comes from where.
 
-use crate::diagnostic::{Diagnostic, Label};
+use crate::diagnostic::{Code, Diagnostic, Label};
 use crate::span::Span;
 use aivm_schema::word::is_reserved;
 use aivm_schema::worker::WorkerDefinition;
@@ -52,6 +52,12 @@ impl Page {
             fix: None,
         }
     }
+}
+
+/// What a file says, and nothing is done with.
+pub(super) fn only_recorded(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::new(Code::OnlyRecorded, span, format!("{what} is recorded, not enforced"))
+        .reason("nothing on this machine acts on it: it stands in the file that the run keeps")
 }
 
 /// A value as TOML on one line. The strings of JSON are strings of TOML, but for one character that JSON leaves as it is.

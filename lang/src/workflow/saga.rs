@@ -24,6 +24,11 @@ pub(super) mod yaml;
 /// The file of rules beside a saga.
 const POLICIES: &str = "policies.yaml";
 
+/// The JSON Schema of such a file.
+pub(super) fn schema() -> schemars::Schema {
+    schemars::schema_for!(spec::File)
+}
+
 /// The arrows of such a file.
 pub(super) fn page(file: &str, document: Value, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
     let mut reader = read::Reader::new();

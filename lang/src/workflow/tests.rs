@@ -30,3 +30,38 @@ fn what_is_wrong_behind_a_page_is_told_at_the_place_that_it_comes_from() {
     let told: Vec<_> = errors.iter().map(|error| (error.code, text.get(error.primary.span.range()))).collect();
     assert_eq!(told, [(Code::UnknownWorker, Some("\"tset\""))]);
 }
+
+#[test]
+fn a_schema_has_the_keys_that_are_read() {
+    for (format, text, place) in [
+        (Format::Workflow, "zzzzzz = 1\n[steps.a]", ""),
+        (Format::Workflow, "[steps.a]\nzzzzzz = 1", "/$defs/Step"),
+        (Format::Workflow, "[actions.a]\nzzzzzz = 1\n[steps.b]", "/$defs/Action"),
+        (Format::Workflow, "[parameters.a]\nzzzzzz = 1\n[steps.b]", "/$defs/Param"),
+        (Format::Workflow, "[requirements]\nzzzzzz = 1\n[steps.b]", "/$defs/Requirements"),
+        (Format::Workflow, "[artifacts.a]\nzzzzzz = 1\n[steps.b]", "/$defs/Artifact"),
+        (Format::Aitws, "zzzzzz = 1", ""),
+        (Format::Aitws, "[[stages]]\nname = \"a\"\nzzzzzz = 1", "/$defs/Stage"),
+        (Format::Aitws, "[[stages]]\nname = \"a\"\n[[stages.actions]]\nname = \"b\"\nzzzzzz = 1", "/$defs/Action"),
+        (Format::Aitws, "[[branches]]\nname = \"a\"\nzzzzzz = 1", "/$defs/Branch"),
+        (Format::Saga, "zzzzzz: 1", ""),
+        (Format::Saga, "spec: {zzzzzz: 1}", ""),
+        (Format::Saga, "metadata: {zzzzzz: 1}", "/$defs/Metadata"),
+        (Format::Saga, "steps: [{name: a, zzzzzz: 1}]", "/$defs/Step"),
+        (Format::Saga, "steps: [{name: a, steps: [{name: b, zzzzzz: 1}]}]", "/$defs/Step"),
+        (Format::Saga, "global_compensation_steps: [{zzzzzz: 1}]", "/$defs/Compensation"),
+        (Format::Saga, "policy: {zzzzzz: 1}", "/$defs/Rules"),
+        (Format::Saga, "policy: [{zzzzzz: 1}]", "/$defs/Rule"),
+    ] {
+        let errors = page(format, "x", text, &Shelf::default()).expect_err("no key is called so");
+        let told = errors.iter().find(|error| error.message.contains("has no key `zzzzzz`")).expect(text);
+        let help = told.help.as_deref().unwrap_or_default();
+        let mut read: Vec<&str> = help.split('`').skip(1).step_by(2).collect();
+        let schema = schema(format).to_value();
+        let properties = schema.pointer(place).and_then(|of| of["properties"].as_object()).expect(place);
+        let mut shown: Vec<&str> = properties.keys().map(String::as_str).collect();
+        read.sort_unstable();
+        shown.sort_unstable();
+        assert_eq!(shown, read, "{text}");
+    }
+}

@@ -3,19 +3,21 @@
 //! Not here: whether what one section names is in another, and what any of it does.
 
 use crate::span::Span;
-use crate::tables::{Tables, Value, keys};
+use crate::tables::{Placed, Tables, Value, keys};
 use crate::workflow::english::English;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A text and where it stands.
-pub(super) type Text = Spanned<String>;
+pub(super) type Text = Placed<String>;
 
 /// An entry of a section, and where it stands.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, JsonSchema)]
+#[schemars(transparent, inline, description = "")]
 pub(super) struct Entry<T> {
+    #[schemars(skip)]
     pub span: Span,
     pub is: T,
 }
@@ -25,7 +27,7 @@ macro_rules! sections {
         $(#[$doc])*
         // Every key is read, so that what is wrong with it is told; with some of them nothing is done.
         #[allow(dead_code)]
-        #[derive(Clone, Debug, Deserialize)]
+        #[derive(Clone, Debug, Deserialize, JsonSchema)]
         #[serde(deny_unknown_fields)]
         pub(super) struct $kind {
             $(pub $required: Text,)?
@@ -35,8 +37,17 @@ macro_rules! sections {
 }
 
 sections! {
-    /// `[metadata]`.
-    Metadata { name: String, version: String, description: String, strict: bool }
+    /// `[metadata]`: what the file is.
+    Metadata {
+        /// What it is called.
+        name: String,
+        /// Which version of it this is.
+        version: String,
+        /// What it does.
+        description: String,
+        /// Is it an error when a name means nothing, or an action has no worker?
+        strict: bool,
+    }
     /// `[communication]`.
     Communication { protocol: Option<Protocol>, cipher: Option<String>, port: Option<u16> }
     /// `[[roles]]`.
@@ -55,53 +66,95 @@ sections! {
     Monitoring {
         metrics_destination: Option<String>, tracing_destination: Option<String>, health_check_interval: Option<English>
     }
-    /// `[error_handling]`.
-    ErrorHandling { retry_count: u16, retry_interval: Option<English> }
+    /// `[error_handling]`: what is done when an action fails.
+    ErrorHandling {
+        /// How often it is done again.
+        retry_count: u16,
+        /// The wait before that, as `5 seconds`.
+        retry_interval: Option<English>,
+    }
     /// `[[dependencies]]`.
     Dependency(name) { version: Option<String> }
     /// `[auditing]`.
     Auditing { interval: Option<English>, report_destination: Option<String> }
-    /// `[[stages]]`.
-    Stage(name) { order: Option<i64>, actions: Vec<Action> }
+    /// `[[stages]]`: they run one after the other.
+    Stage(name) {
+        /// Where it runs: in ascending order, and those without one last.
+        order: Option<i64>,
+        /// What is done in it, one after the other.
+        actions: Vec<Action>,
+    }
     /// `[[stages.actions]]`.
-    Action(name) { #[serde(rename = "type")] kind: Option<Text> }
-    /// `[[conditions]]`.
-    Condition(name) { #[serde(rename = "type")] kind: Option<Text>, when: Option<Text> }
-    /// `[[branches]]`.
+    Action(name) {
+        /// The worker that does it; that of its name unless this is there.
+        #[serde(rename = "type")]
+        kind: Option<Text>,
+    }
+    /// `[[conditions]]`: what branches ask.
+    Condition(name) {
+        /// The worker that answers `yes` or something else.
+        #[serde(rename = "type")]
+        kind: Option<Text>,
+        /// An expression in CEL, in place of a worker.
+        when: Option<Text>,
+    }
+    /// `[[branches]]`: where it goes on.
     Branch(name) {
-        condition: Option<Text>, if_true: Option<Text>, if_false: Option<Text>, after: Option<Text>,
+        /// What decides.
+        condition: Option<Text>,
+        /// The stage where it goes on when the condition holds; the next unless this is there.
+        if_true: Option<Text>,
+        /// The stage where it goes on when it does not.
+        if_false: Option<Text>,
+        /// The stage behind which it is asked.
+        after: Option<Text>,
+        /// How often it is asked at most.
         max_iterations: Option<std::num::NonZeroU16>,
     }
-    /// `[[parallel_execution]]`.
-    Parallel(name) { tasks: Vec<Text>, order: Option<i64> }
+    /// `[[parallel_execution]]`: what is done at the same time.
+    Parallel(name) {
+        /// Names of actions, or of workers.
+        tasks: Vec<Text>,
+        /// Where it stands among the stages.
+        order: Option<i64>,
+    }
     /// `[[external_services]]`.
     Service(name) { #[serde(rename = "type")] kind: Option<String>, url: Option<Text> }
     /// `[[authorization]]`.
     Authorization(role) { allowed_actions: Vec<String> }
-    /// `[[events]]`.
-    Event(name) { #[serde(rename = "type")] kind: Option<Text> }
-    /// `[[triggers]]`.
+    /// `[[events]]`: what triggers wait for.
+    Event(name) {
+        /// The word that an action answers; or `STAGE.done`, `STAGE.failed`.
+        #[serde(rename = "type")]
+        kind: Option<Text>,
+    }
+    /// `[[triggers]]`: which handler is called when an event fires.
     Trigger(name) { event: Option<Text>, handler: Option<Text> }
-    /// `[[handlers]]`.
+    /// `[[handlers]]`: what is done then.
     Handler(name) { action: Option<Text> }
     /// `[version_control]`.
     VersionControl { system: Option<String>, url: Option<Text>, branch: Option<String> }
-    /// `[change_management]`.
-    ChangeManagement { review_required: bool, approval_roles: Vec<Text> }
+    /// `[change_management]`: who agrees before the first stage.
+    ChangeManagement {
+        /// Is a person asked?
+        review_required: bool,
+        /// Whose decision it is.
+        approval_roles: Vec<Text>,
+    }
     /// `[[monitors]]`.
     Monitor(name) { #[serde(rename = "type")] kind: Option<String>, target: Option<Text> }
     /// `[[notifications]]`.
     Notification(name) { #[serde(rename = "type")] kind: Option<String>, target: Option<Text> }
-    /// `[[pipelines]]`.
+    /// `[[pipelines]]`: stages that an action of this type runs.
     Pipeline(name) { stages: Vec<Text> }
-    /// `[[tasks]]`.
+    /// `[[tasks]]`: what an action is for.
     Task(name) { description: String, priority: Option<String> }
 }
 
 macro_rules! choices {
     ($($(#[$doc:meta])* $kind:ident { $($(#[$of:meta])* $variant:ident),* $(,)? })*) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Deserialize)]
+        #[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
         pub(super) enum $kind { $($(#[$of])* $variant),* }
     )*};
 }
@@ -130,12 +183,13 @@ choices! {
 
 macro_rules! file {
     (tables { $($table:ident: $single:ty),* $(,)? } lists { $($list:ident: $entry:ty),* $(,)? }) => {
-        /// A whole file.
+        /// An aiTWS file.
         #[allow(dead_code)]
-        #[derive(Clone, Debug, Default)]
+        #[derive(Clone, Debug, Default, JsonSchema)]
+        #[schemars(title = "Aitws", deny_unknown_fields)]
         pub(super) struct File {
             $(pub $table: Option<Entry<$single>>,)*
-            $(pub $list: Vec<Entry<$entry>>,)*
+            $(#[schemars(default)] pub $list: Vec<Entry<$entry>>,)*
         }
 
         /// The sections that a file can have, each with its keys, and whether it is a list.

@@ -6,7 +6,7 @@ use super::keys::{Named, OnFailure, Step, Workflow};
 use super::work::{Calls, Work};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
-use crate::tables::Tables;
+use crate::tables::{Placed, Tables};
 use crate::workflow::page::{Page, Writer};
 use aivm_schema::param::ParamKind;
 use aivm_schema::word::is_word;
@@ -14,7 +14,6 @@ use aivm_schema::worker::{Does, WorkerDefinition};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
-use toml::Spanned;
 
 /// The label of the join.
 const STEPS: &str = "steps";
@@ -126,7 +125,7 @@ impl<'w> Element<'w> {
             Calls::Named(name) => (name.get_ref().clone(), tables.span(name.span())),
             Calls::Own(_) => (word.clone(), step.span),
         };
-        let mut judge = |condition: &Option<Spanned<String>>, key: &str| {
+        let mut judge = |condition: &Option<Placed<String>>, key: &str| {
             let condition = condition.as_ref()?;
             Some((writer.word(&format!("{}-{key}", step.name)), tables.span(condition.span())))
         };
@@ -205,7 +204,7 @@ impl<'w> Element<'w> {
         workflow: &Workflow,
         word: &str,
         span: Span,
-        condition: &Option<Spanned<String>>,
+        condition: &Option<Placed<String>>,
         otherwise: &str,
     ) {
         let Some(condition) = condition else { return };
@@ -244,9 +243,9 @@ fn recorded(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
     }
     for Named { name, it, .. } in &workflow.steps {
         let keys = [
-            ("priority", it.priority.as_ref().map(Spanned::span)),
-            ("resources", it.resources.as_ref().map(Spanned::span)),
-            ("max_iterations", it.max_iterations.as_ref().filter(|_| it.until.is_none()).map(Spanned::span)),
+            ("priority", it.priority.as_ref().map(Placed::span)),
+            ("resources", it.resources.as_ref().map(Placed::span)),
+            ("max_iterations", it.max_iterations.as_ref().filter(|_| it.until.is_none()).map(Placed::span)),
         ];
         keys.into_iter()
             .for_each(|(key, range)| range.into_iter().for_each(|range| warn(key, &format!("`{name}`"), range)));

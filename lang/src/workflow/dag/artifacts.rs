@@ -5,15 +5,15 @@ use super::keys::Workflow;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::nearest;
 use crate::span::Span;
-use crate::tables::Tables;
+use crate::tables::{Placed, Tables};
 use crate::workflow::english::English;
 use crate::workflow::page::Writer;
 use aivm_schema::unit::Retention;
 use aivm_schema::worker::{Does, WorkerDefinition};
 use rustc_hash::FxHashSet;
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 use serde_json::json;
-use toml::Spanned;
 
 /// The label of their join.
 const ARTIFACTS: &str = "artifacts";
@@ -21,18 +21,20 @@ const ARTIFACTS: &str = "artifacts";
 const COLLECT: &str = "collect";
 
 /// What is kept of a run.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Artifact {
+    /// What they are.
     pub description: String,
     /// The files: a path, or a pattern of paths.
+    #[schemars(required)]
     pub path: Paths,
     /// How long they are kept at least; none: as long as the run.
     pub retention: Option<Kept>,
     /// Is it a failure when there are none?
     pub required: bool,
     /// The step that makes them; none: all.
-    pub from: Option<Spanned<String>>,
+    pub from: Option<Placed<String>>,
 }
 
 impl Default for Artifact {
@@ -42,7 +44,7 @@ impl Default for Artifact {
 }
 
 /// One, or several.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "a path, or a list of paths")]
 pub(super) enum Paths {
     One(String),
@@ -65,8 +67,10 @@ impl Paths {
 }
 
 /// A span of time in words, or `forever`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Kept(Retention);
+#[derive(Clone, Copy, Debug, JsonSchema)]
+pub(super) struct Kept(
+    #[schemars(with = "String", extend("pattern" = "^\\s*([0-9]+\\s*[A-Za-z]+|forever)\\s*$"))] Retention,
+);
 
 impl<'de> Deserialize<'de> for Kept {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Kept, D::Error> {

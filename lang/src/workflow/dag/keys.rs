@@ -4,10 +4,11 @@ use super::artifacts::Artifact;
 use super::requirements::Requirements;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
-use crate::tables::{Tables, Value, keys};
+use crate::tables::{Placed, Tables, Value, keys};
 use aivm_schema::param::Param;
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::{Backoff, Effect, Run, Settings};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
@@ -15,14 +16,38 @@ use std::num::NonZeroU16;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A whole file.
+/// A `workflow.toml`: steps that need each other.
+#[derive(JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub(super) struct Workflow {
+    #[schemars(flatten)]
     pub about: About,
+    /// `[parameters.NAME]`: what it asks of whoever starts it.
+    #[schemars(rename = "parameters", with = "BTreeMap<String, Param>", default)]
     pub params: Vec<Named<Param>>,
+    /// `[requirements]`: what has to be there before any step begins.
+    #[schemars(default)]
     pub requirements: Requirements,
+    /// `[actions.NAME]`: what several steps do alike.
+    #[schemars(with = "BTreeMap<String, Action>", default)]
     pub actions: Vec<Named<Action>>,
+    /// The steps, by their names or in a list.
+    #[schemars(with = "Steps")]
     pub steps: Vec<Named<Step>>,
+    /// `[artifacts.NAME]`: the files that it is run for.
+    #[schemars(with = "BTreeMap<String, Artifact>", default)]
     pub artifacts: Vec<Named<Artifact>>,
+}
+
+/// How steps are written.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[allow(dead_code, reason = "what reads them tells what is wrong with each by itself; this is their schema")]
+enum Steps {
+    /// `[steps.NAME]`
+    ByName(BTreeMap<String, Step>),
+    /// `[[steps]]`
+    Listed(Vec<Step>),
 }
 
 /// Something that has a name, and where that stands.
@@ -35,29 +60,35 @@ pub(super) struct Named<T> {
 }
 
 /// What is said of the workflow as a whole.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct About {
     /// Who it is: a name, and behind an `@` perhaps its version.
-    pub id: Option<Spanned<String>>,
+    pub id: Option<Placed<String>>,
+    /// What it is called, for those who read it; so are the next four.
     pub name: String,
+    /// What it does.
     pub description: String,
+    /// Words that it is found by.
     pub tags: Vec<String>,
+    /// The terms under which it may be used.
     pub license: String,
+    /// Where more about it stands.
     pub homepage: String,
     /// How many calls may be under way at once.
     pub concurrency: Option<NonZeroU16>,
 }
 
 /// `[steps.NAME]`, or an element of `[[steps]]`.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Step {
     /// Its name, in `[[steps]]`.
-    pub id: Option<Spanned<String>>,
+    pub id: Option<Placed<String>>,
+    /// What it is about.
     pub description: String,
     /// An action of this file, or a worker.
-    pub uses: Option<Spanned<String>>,
+    pub uses: Option<Placed<String>>,
     /// A line for the shell, or a program and its arguments.
     pub run: Option<Run>,
     /// Laid over the settings of what it uses.
@@ -67,26 +98,29 @@ pub(super) struct Step {
     /// Variables of its command, laid over those of its action.
     pub env: BTreeMap<String, String>,
     /// The steps that come before it, and whose outputs are its input.
-    pub needs: Vec<Spanned<String>>,
+    pub needs: Vec<Placed<String>>,
     /// The condition under which it is done at all.
-    pub when: Option<Spanned<String>>,
+    pub when: Option<Placed<String>>,
     /// The condition that ends its repetition.
-    pub until: Option<Spanned<String>>,
+    pub until: Option<Placed<String>>,
     /// How often it is done at most.
-    pub max_iterations: Option<Spanned<NonZeroU16>>,
+    pub max_iterations: Option<Placed<NonZeroU16>>,
     /// How often it is called again after a failure.
     pub retry: Option<u16>,
+    /// The wait before that.
     pub backoff: Option<Backoff>,
     /// The deadline of one call.
     pub timeout: Option<Milliseconds>,
+    /// What becomes of the workflow when it fails.
     pub on_failure: OnFailure,
     /// Higher goes first.
-    pub priority: Option<Spanned<i32>>,
-    pub resources: Option<Spanned<Resources>>,
+    pub priority: Option<Placed<i32>>,
+    /// What it takes of the machine.
+    pub resources: Option<Placed<Resources>>,
 }
 
 /// What becomes of the workflow when a step fails.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum OnFailure {
     /// It fails, and what is under way is stopped.
@@ -97,23 +131,31 @@ pub(super) enum OnFailure {
 }
 
 /// `[actions.NAME]`: what several steps do alike.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Action {
+    /// What it is about.
     pub description: String,
     /// The worker that it calls.
-    pub uses: Option<Spanned<String>>,
+    pub uses: Option<Placed<String>>,
+    /// A line for the shell, or a program and its arguments.
     pub run: Option<Run>,
+    /// Laid over the settings of its worker.
     pub inputs: Settings,
+    /// What a call does to the world.
     pub effect: Option<Effect>,
+    /// Variables of its command.
     pub env: BTreeMap<String, String>,
+    /// How often it is called again after a failure.
     pub retry: Option<u16>,
+    /// The wait before that.
     pub backoff: Option<Backoff>,
+    /// The deadline of one call.
     pub timeout: Option<Milliseconds>,
 }
 
 /// What a step takes of the machine.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Resources {
     #[allow(dead_code, reason = "recorded, so that a file that says it is read; nothing holds a step to it")]

@@ -1,23 +1,23 @@
 //! `[requirements]`: what has to be there before any step begins. It becomes a command that looks, before the join, so that it is in the
 //! graph, held to its sandbox as the steps are, and sees the programs that they will see.
 
-use crate::tables::Tables;
+use crate::tables::{Placed, Tables};
 use aivm_schema::worker::{Does, Effect, Run, WorkerDefinition};
+use schemars::JsonSchema;
 use serde::Deserialize;
-use toml::Spanned;
 
 /// What a workflow needs of the machine.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Requirements {
     /// Programs, `git` or `git >= 2.30`.
-    pub programs: Vec<Spanned<String>>,
+    pub programs: Vec<Placed<String>>,
     /// Packages of Python, likewise.
-    pub python: Vec<Spanned<String>>,
+    pub python: Vec<Placed<String>>,
     /// An image that steps were to run in.
-    pub container: Option<Spanned<String>>,
+    pub container: Option<Placed<String>>,
     /// A profile of Nix, likewise.
-    pub nix: Option<Spanned<String>>,
+    pub nix: Option<Placed<String>>,
 }
 
 /// What the command says of itself.

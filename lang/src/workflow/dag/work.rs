@@ -4,11 +4,10 @@ use super::keys::{Action, Named, Step, Workflow};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::{Found, Library};
 use crate::lower::nearest;
-use crate::tables::Tables;
+use crate::tables::{Placed, Tables};
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::{Does, WorkerDefinition};
-use toml::Spanned;
 
 /// What a step does.
 pub(super) struct Work {
@@ -24,7 +23,7 @@ pub(super) enum Calls {
     /// A worker of its own.
     Own(Box<WorkerDefinition>),
     /// One that is defined elsewhere, as it is.
-    Named(Spanned<String>),
+    Named(Placed<String>),
 }
 
 /// What a step does; none when that was told.

@@ -1,17 +1,47 @@
 //! Policies: who may do what. Everything about a step is known before it runs, so a policy is judged when the file is compiled.
 
-use super::read::only_recorded;
-use super::spec::Risk;
 use crate::diagnostic::{Code, Diagnostic};
-use crate::tables::{Tables, Value};
+use crate::tables::{Placed, Tables, Value};
+use crate::workflow::page::only_recorded;
+use aivm_schema::alias::also;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// How bad it is when a step goes wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub(super) enum Risk {
+    Low,
+    #[default]
+    Medium,
+    High,
+    Critical,
+}
+
+impl Risk {
+    pub fn word(self) -> &'static str {
+        match self {
+            Risk::Low => "LOW",
+            Risk::Medium => "MEDIUM",
+            Risk::High => "HIGH",
+            Risk::Critical => "CRITICAL",
+        }
+    }
+
+    /// Does a person have to agree, whatever a policy allows?
+    pub fn asks(self) -> bool {
+        matches!(self, Risk::High | Risk::Critical)
+    }
+}
+
 /// What may be done, the mildest first: of several judges the strictest counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(transform = also("REQUIRE_APPROVAL", "REQUIRES_APPROVAL"))]
+#[schemars(transform = also("REQUIRE_APPROVAL", "APPROVAL"))]
 pub(super) enum Decision {
     Allow,
     #[serde(alias = "REQUIRES_APPROVAL", alias = "APPROVAL")]
@@ -73,42 +103,79 @@ fn matches(pattern: &str, name: &str) -> bool {
     }
 }
 
-/// The three shapes of a rule, and what a schema's step of `policy` says, in one table.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Written {
-    name: Option<String>,
-    description: Option<String>,
-    principal: Option<Spanned<String>>,
-    capability: Option<String>,
-    capabilities: Vec<String>,
-    risk_level: Option<Risk>,
-    when: When,
-    #[serde(alias = "action")]
-    decision: Option<Decision>,
-    agent_name: Option<String>,
-    allowed_capabilities: Vec<String>,
-    denied_capabilities: Vec<String>,
-    requires_approval_for: Vec<String>,
-    allowed_environments: Vec<String>,
-    max_retries: Option<Spanned<u32>>,
-    timeout_seconds: Option<Spanned<f64>>,
+/// How a policy is written.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[allow(dead_code, reason = "each rule that is wrong is told by itself; this is what may be written")]
+pub(super) enum Policies {
+    Rules(Vec<Written>),
+    Table(Box<Rules>),
 }
 
-#[derive(Clone, Debug, Default, Deserialize)]
+/// Rules, and what holds when none fits.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-struct When {
+#[schemars(transform = also("rules", "policies"), transform = also("rules", "policy"))]
+#[allow(dead_code, reason = "as above")]
+pub(super) struct Rules {
+    /// They are tried in this order.
+    #[serde(alias = "policies", alias = "policy")]
+    rules: Vec<Written>,
+    /// When none fits: `DENY` unless it says otherwise.
+    default: Option<Decision>,
+    version: serde_json::Value,
+    name: serde_json::Value,
+    description: serde_json::Value,
+}
+
+/// The three shapes of a rule, and what a schema's step of `policy` says, in one table.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(rename = "Rule", transform = also("decision", "action"))]
+pub(super) struct Written {
+    name: Option<String>,
+    description: Option<String>,
+    /// `agent:NAME`, `user:NAME` or the bare name; a `*` stands at the end, or alone.
+    principal: Option<Placed<String>>,
+    /// What it is about: a name, or how names begin and a `*`.
+    capability: Option<String>,
+    /// The same, of several.
+    capabilities: Vec<String>,
+    /// Only what is exactly so risky.
+    risk_level: Option<Risk>,
+    /// `capability` and `risk_level`, in a table of their own.
+    when: When,
+    /// What holds when all that fits.
+    #[serde(alias = "action")]
+    decision: Option<Decision>,
+    /// The rules of one agent, in place of `principal`.
+    agent_name: Option<String>,
+    /// What it may do; everything unless something is here.
+    allowed_capabilities: Vec<String>,
+    denied_capabilities: Vec<String>,
+    /// What it may do when a person agrees.
+    requires_approval_for: Vec<String>,
+    /// Where it may do anything; everywhere unless something is here.
+    allowed_environments: Vec<String>,
+    /// Recorded, as the next.
+    max_retries: Option<Placed<u32>>,
+    timeout_seconds: Option<Placed<f64>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct When {
     capability: Option<String>,
     risk_level: Option<Risk>,
 }
 
 /// A list of rules, or a table of rules and a `default`.
 pub(super) fn read(tables: &mut Tables, warnings: &mut Vec<Diagnostic>, value: Value) -> Option<Policy> {
-    let span = value.span();
     let mut policy = Policy { rules: Vec::new(), default: Decision::Deny };
+    let span = value.span();
     match value.into_inner() {
         DeValue::Array(rules) => read_rules(tables, warnings, &mut policy, rules.into_iter()),
-        DeValue::Table(table) => read_table(tables, warnings, &mut policy, table),
+        DeValue::Table(table) => read_table(tables, warnings, &mut policy, table, span),
         _ => {
             tables.wrong(span, "a policy is a list of rules, or a table with `rules` and `default`".to_owned());
             return None;
@@ -117,25 +184,22 @@ pub(super) fn read(tables: &mut Tables, warnings: &mut Vec<Diagnostic>, value: V
     Some(policy)
 }
 
-fn read_table(tables: &mut Tables, warnings: &mut Vec<Diagnostic>, policy: &mut Policy, table: DeTable) {
-    for (key, value) in table {
-        let span = value.span();
-        match (key.get_ref().as_ref(), value.into_inner()) {
-            ("rules" | "policies" | "policy", DeValue::Array(rules)) => {
-                read_rules(tables, warnings, policy, rules.into_iter());
-            }
-            ("default", DeValue::String(word)) => match word.as_ref() {
-                "DENY" => policy.default = Decision::Deny,
-                "ALLOW" => policy.default = Decision::Allow,
-                "REQUIRE_APPROVAL" => policy.default = Decision::RequireApproval,
-                _ => tables.wrong(span, "`default` is `DENY`, `REQUIRE_APPROVAL` or `ALLOW`".to_owned()),
-            },
-            ("version" | "name" | "description", _) => {}
-            (other, _) => {
-                tables.unknown(key.span(), "a policy", other, &["rules", "default", "version", "description"])
-            }
+fn read_table(
+    tables: &mut Tables,
+    warnings: &mut Vec<Diagnostic>,
+    policy: &mut Policy,
+    mut table: DeTable,
+    span: Range<usize>,
+) {
+    for key in ["policies", "policy", "rules"] {
+        match table.remove(key).map(Spanned::into_inner) {
+            Some(DeValue::Array(rules)) => read_rules(tables, warnings, policy, rules.into_iter()),
+            Some(_) => tables.wrong(span.clone(), format!("`{key}` is a list of rules")),
+            None => {}
         }
     }
+    let rest = tables.table::<Rules>("a policy", Spanned::new(span, DeValue::Table(table)));
+    policy.default = rest.and_then(|rest| rest.default).unwrap_or(policy.default);
 }
 
 fn read_rules<'v>(
@@ -192,8 +256,8 @@ fn of_a_principal(
 /// allowed; where something is allowed, everything else is not.
 fn of_an_agent(tables: &Tables, warnings: &mut Vec<Diagnostic>, written: &Written) -> Vec<Rule> {
     let places = [
-        ("max_retries", written.max_retries.as_ref().map(Spanned::span)),
-        ("timeout_seconds", written.timeout_seconds.as_ref().map(Spanned::span)),
+        ("max_retries", written.max_retries.as_ref().map(Placed::span)),
+        ("timeout_seconds", written.timeout_seconds.as_ref().map(Placed::span)),
     ];
     for (key, span) in places {
         warnings.extend(span.map(|span| only_recorded(tables.span(span), &format!("`{key}` of a rule"))));

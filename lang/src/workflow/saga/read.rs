@@ -1,54 +1,18 @@
 //! The keys of a saga, each read by itself, so that all that is wrong is told at once.
 
 use super::policy;
-use super::spec::{Compensation, Named, Saga, Step};
+use super::spec::{Compensation, File, Metadata, Named, Saga, Step};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::nearest;
 use crate::span::Span;
-use crate::tables::{Tables, Value};
+use crate::tables::{Placed, Tables, Value, keys};
+use crate::workflow::page::only_recorded;
 use rustc_hash::FxHashMap;
-use serde::de::{DeserializeOwned, IntoDeserializer};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// The keys of the file itself, or of what stands below `spec`.
-const KEYS: [&str; 14] = [
-    "name",
-    "version",
-    "description",
-    "workflow_id",
-    "metadata",
-    "steps",
-    "initial_state",
-    "policy",
-    "global_compensation_steps",
-    "max_execution_time_seconds",
-    "enable_auto_rollback",
-    "spec",
-    "apiVersion",
-    "kind",
-];
-
-/// The keys of `metadata` that nothing is done with.
-const RECORDED: [&str; 17] = [
-    "workflow_id",
-    "transaction_id",
-    "business_unit",
-    "cost_center",
-    "compliance_tags",
-    "tags",
-    "status",
-    "created_at",
-    "updated_at",
-    "started_at",
-    "completed_at",
-    "audit_level",
-    "retention_days",
-    "triggered_by",
-    "pack_id",
-    "pack_name",
-    "pack_version",
-];
+/// The keys of `metadata` with which something is done.
+const COUNTED: [&str; 2] = ["owner", "environment"];
 
 /// The most steps of a file, those within steps counted.
 const MOST_STEPS: usize = 10_000;
@@ -60,6 +24,7 @@ pub(super) struct Reader {
     pub tables: Tables,
     /// What is only recorded.
     pub warnings: Vec<Diagnostic>,
+    /// As far as it is read.
     saga: Saga,
     /// Where the name of each step stands.
     names: FxHashMap<String, Span>,
@@ -70,7 +35,7 @@ impl Reader {
         Reader {
             tables: Tables::new(Code::Saga, 0),
             warnings: Vec::new(),
-            saga: Saga { rolls_back: true, environment: "dev".to_owned(), ..Saga::default() },
+            saga: Saga::default(),
             names: FxHashMap::default(),
         }
     }
@@ -82,80 +47,70 @@ impl Reader {
             self.tables.wrong(span, "a saga is a table of keys, `name` and `steps` at least".to_owned());
             return Saga::default();
         };
-        self.keys(table);
-        if self.saga.name.is_empty() {
-            self.saga.name = "saga".to_owned();
+        let mut table = self.with_spec(table);
+        for key in ["description", "version", "workflow_id"] {
+            let said = table.get(key).and_then(|said| plain(said.get_ref()));
+            self.saga.about.extend(said.map(|said| format!("{key}: {said}")));
         }
+        for key in ["apiVersion", "kind"] {
+            let written = table.get_key_value(key).map(|(key, _)| key.span());
+            written.into_iter().for_each(|at| self.recorded(key, at));
+        }
+        // What holds tables of its own is read before them, so that each that is wrong is told by itself.
+        let mut inner = |key: &str| table.remove(key);
+        let (metadata, steps, last, policy) =
+            (inner("metadata"), inner("steps"), inner("global_compensation_steps"), inner("policy"));
+        let metadata = metadata.map(|metadata| self.metadata(metadata)).unwrap_or_default();
+        self.saga.steps = steps.map(|steps| self.steps("steps", steps, 0)).unwrap_or_default();
+        self.saga.last = last.map(|last| self.last(last)).unwrap_or_default();
+        self.saga.policy = policy.and_then(|policy| policy::read(&mut self.tables, &mut self.warnings, policy));
+        let whole = Spanned::new(span.clone(), DeValue::Table(table));
+        let file: File = self.tables.table("a saga", whole).unwrap_or_default();
         if self.saga.steps.is_empty() && self.tables.errors.is_empty() {
             self.tables.wrong(span, "the saga has no `steps`, and so nothing to do".to_owned());
         }
-        std::mem::take(&mut self.saga)
-    }
-
-    fn keys(&mut self, table: DeTable) {
-        for (key, value) in table {
-            let at = self.tables.span(value.span());
-            match key.get_ref().as_ref() {
-                "spec" => match value.into_inner() {
-                    DeValue::Table(inner) if !inner.contains_key("spec") => self.keys(inner),
-                    _ => self.tables.wrong(key.span(), "`spec` is a table of keys".to_owned()),
-                },
-                "name" => {
-                    self.saga.span = at;
-                    self.saga.name = self.one("name", value).unwrap_or_default();
-                }
-                key @ ("version" | "description" | "workflow_id") => {
-                    let said = plain(value.get_ref());
-                    self.saga.about.extend(said.map(|said| format!("{key}: {said}")));
-                }
-                "metadata" => self.metadata(value),
-                "steps" => self.saga.steps = self.steps("steps", value, 0),
-                "initial_state" => self.saga.initial_state = self.one("initial_state", value).unwrap_or_default(),
-                "policy" => self.saga.policy = policy::read(&mut self.tables, &mut self.warnings, value),
-                "global_compensation_steps" => self.saga.last = self.last(value),
-                "max_execution_time_seconds" => {
-                    self.saga.limit_seconds = self.one("max_execution_time_seconds", value);
-                }
-                "enable_auto_rollback" => {
-                    self.saga.rolls_back = self.one("enable_auto_rollback", value).unwrap_or(true);
-                }
-                "apiVersion" | "kind" => self.recorded(key.get_ref(), key.span()),
-                other => self.tables.unknown(key.span(), "a saga", other, &KEYS),
-            }
+        let at = file.name.as_ref().map(|name| self.tables.span(name.span()));
+        let name = file.name.map(Placed::into_inner).filter(|name| !name.is_empty());
+        Saga {
+            name: name.unwrap_or_else(|| "saga".to_owned()),
+            span: at.unwrap_or_default(),
+            owner: metadata.owner,
+            environment: metadata.environment.unwrap_or_else(|| "dev".to_owned()),
+            initial_state: file.initial_state,
+            limit_seconds: file.max_execution_time_seconds,
+            rolls_back: file.enable_auto_rollback.unwrap_or(true),
+            ..std::mem::take(&mut self.saga)
         }
     }
 
-    /// One value that has its type or is told.
-    fn one<T: DeserializeOwned>(&mut self, key: &str, value: Value) -> Option<T> {
-        let span = value.span();
-        match T::deserialize(value.into_deserializer()) {
-            Ok(read) => Some(read),
-            Err(error) => {
-                self.tables.wrong(error.span().unwrap_or(span), format!("`{key}`: {}", error.message().trim()));
-                None
+    /// What stands below `spec` counts as if it stood in the file itself.
+    fn with_spec<'v>(&mut self, mut table: DeTable<'v>) -> DeTable<'v> {
+        let Some((key, spec)) = table.remove_entry("spec") else { return table };
+        match spec.into_inner() {
+            DeValue::Table(inner) if !inner.contains_key("spec") => {
+                for (key, value) in inner {
+                    if table.contains_key(&key) {
+                        let message = format!("`{}` stands in the file, and below `spec` once more", key.get_ref());
+                        self.tables.wrong(key.span(), message);
+                    }
+                    table.insert(key, value);
+                }
             }
+            _ => self.tables.wrong(key.span(), "`spec` is a table of keys".to_owned()),
         }
+        table
     }
 
-    fn metadata(&mut self, value: Value) {
-        let span = value.span();
-        let DeValue::Table(table) = value.into_inner() else {
-            return self.tables.wrong(span, "`metadata` is a table".to_owned());
-        };
-        for (key, value) in table {
-            match key.get_ref().as_ref() {
-                "owner" => self.saga.owner = self.one("owner", value),
-                "environment" => self.saga.environment = self.one("environment", value).unwrap_or_default(),
-                name if RECORDED.contains(&name) => {
-                    self.recorded(name, key.span());
-                    self.saga.about.extend(plain(value.get_ref()).map(|said| format!("{name}: {said}")));
-                }
-                other => {
-                    let known: Vec<&str> = ["owner", "environment"].into_iter().chain(RECORDED).collect();
-                    self.tables.unknown(key.span(), "`metadata`", other, &known);
-                }
+    fn metadata(&mut self, value: Value) -> Metadata {
+        if let DeValue::Table(table) = value.get_ref() {
+            let known = keys::<Metadata>();
+            let is_recorded = |key: &str| known.contains(&key) && !COUNTED.contains(&key);
+            for (key, value) in table.iter().filter(|(key, _)| is_recorded(key.get_ref())) {
+                self.recorded(key.get_ref(), key.span());
+                self.saga.about.extend(plain(value.get_ref()).map(|said| format!("{}: {said}", key.get_ref())));
             }
         }
+        self.tables.table("`metadata`", value).unwrap_or_default()
     }
 
     fn recorded(&mut self, key: &str, at: std::ops::Range<usize>) {
@@ -227,7 +182,7 @@ impl Reader {
     }
 
     /// A name that should be that of a step.
-    pub fn unknown_step(&mut self, code: Code, name: &Spanned<String>, message: String) {
+    pub fn unknown_step(&mut self, code: Code, name: &Placed<String>, message: String) {
         let span = self.tables.span(name.span());
         let diagnostic = Diagnostic::new(code, span, message);
         let names = self.names.keys().map(String::as_str);
@@ -236,12 +191,6 @@ impl Reader {
             None => diagnostic,
         });
     }
-}
-
-/// What is only recorded.
-pub(super) fn only_recorded(span: Span, what: &str) -> Diagnostic {
-    Diagnostic::new(Code::OnlyRecorded, span, format!("{what} is recorded, not enforced"))
-        .reason("nothing on this machine acts on it: it stands in the file that the run keeps")
 }
 
 /// A value on one line.

@@ -1,41 +1,123 @@
 //! What a saga's file says: its keys in both dialects, the guide's and the schema's.
 
-use super::policy::Policy;
+use super::policy::{Policies, Policy, Risk};
 use crate::span::Span;
+use crate::tables::Placed;
+use aivm_schema::alias::also;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use toml::Spanned;
 
 /// Values by name, as steps hand them over.
 pub(super) type Values = BTreeMap<String, Value>;
 
-/// One step.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// A saga: steps that can be compensated.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(title = "Saga")]
+#[allow(dead_code, reason = "what holds tables of its own is read by itself, so that each that is wrong is told")]
+pub(super) struct File {
+    /// What it is called.
+    pub name: Option<Placed<String>>,
+    /// Which version of it this is.
+    version: Value,
+    /// What it does.
+    description: Value,
+    /// Who it is.
+    workflow_id: Value,
+    /// Whose it is, and where it runs.
+    metadata: Metadata,
+    /// What is done, one after the other.
+    steps: Vec<Step>,
+    /// The state to begin with.
+    pub initial_state: Values,
+    /// Who may do what.
+    policy: Option<Policies>,
+    /// What is done when everything else has been taken back.
+    global_compensation_steps: Vec<Compensation>,
+    /// The deadline of all steps together.
+    pub max_execution_time_seconds: Option<Placed<f64>>,
+    /// Is what was done taken back when a step fails? It is, unless this says `false`.
+    pub enable_auto_rollback: Option<bool>,
+    /// The same keys, which may stand below this one.
+    spec: Option<Box<File>>,
+    /// Recorded.
+    #[serde(rename = "apiVersion")]
+    api_version: Value,
+    /// Recorded.
+    kind: Value,
+}
+
+/// What is said about a saga. Who owns it and where it runs counts in policies; the rest is recorded.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[allow(dead_code, reason = "what is only recorded is told, and stands at the top of the page")]
+pub(super) struct Metadata {
+    /// On whose behalf it runs: a principal of policies.
+    pub owner: Option<String>,
+    /// Where it runs: `dev` unless it says otherwise.
+    pub environment: Option<String>,
+    workflow_id: Value,
+    transaction_id: Value,
+    business_unit: Value,
+    cost_center: Value,
+    compliance_tags: Value,
+    tags: Value,
+    status: Value,
+    created_at: Value,
+    updated_at: Value,
+    started_at: Value,
+    completed_at: Value,
+    audit_level: Value,
+    retention_days: Value,
+    triggered_by: Value,
+    pack_id: Value,
+    pack_name: Value,
+    pack_version: Value,
+}
+
+/// One step.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+#[schemars(transform = also("capability", "capability_name"), transform = also("condition", "when"))]
 pub(super) struct Step {
-    pub name: Option<Spanned<String>>,
+    /// What templates and `depends_on` call it.
+    #[schemars(required)]
+    pub name: Option<Placed<String>>,
+    /// What it is.
     pub step_type: Kind,
     /// On whose behalf: what policies call a principal.
     pub agent_name: Option<String>,
+    /// The worker that is called.
     #[serde(alias = "capability_name")]
-    pub capability: Option<Spanned<String>>,
+    pub capability: Option<Placed<String>>,
+    /// What it is called with; templates are filled in from the state.
     pub inputs: Values,
-    pub depends_on: Vec<Spanned<String>>,
+    /// The steps that must be complete before it.
+    pub depends_on: Vec<Placed<String>>,
+    /// What takes it back.
     pub compensation: Option<Compensation>,
-    pub approval_config: Option<Spanned<Values>>,
+    /// Of a question to a person: `timeout_seconds`.
+    pub approval_config: Option<Placed<Values>>,
     /// Of all attempts, the first counted.
-    pub max_retries: Option<Spanned<u32>>,
-    pub timeout_seconds: Option<Spanned<f64>>,
+    pub max_retries: Option<Placed<u32>>,
+    /// The deadline of one call.
+    pub timeout_seconds: Option<Placed<f64>>,
+    /// Stands in the page.
     pub description: String,
+    /// How bad it is when it goes wrong: `MEDIUM` unless it says otherwise.
     pub risk_level: Option<Risk>,
     /// What has to hold, in CEL.
     #[serde(alias = "when")]
-    pub condition: Option<Spanned<String>>,
+    pub condition: Option<Placed<String>>,
+    /// Its own steps, as those of the file.
+    #[allow(dead_code)]
+    steps: Vec<Step>,
 }
 
 /// What a step is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub(super) enum Kind {
     #[default]
@@ -46,43 +128,20 @@ pub(super) enum Kind {
     Compensation,
 }
 
-/// How bad it is when a step goes wrong.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(super) enum Risk {
-    Low,
-    #[default]
-    Medium,
-    High,
-    Critical,
-}
-
-impl Risk {
-    pub fn word(self) -> &'static str {
-        match self {
-            Risk::Low => "LOW",
-            Risk::Medium => "MEDIUM",
-            Risk::High => "HIGH",
-            Risk::Critical => "CRITICAL",
-        }
-    }
-
-    /// Does a person have to agree, whatever a policy allows?
-    pub fn asks(self) -> bool {
-        matches!(self, Risk::High | Risk::Critical)
-    }
-}
-
 /// What takes a step back.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
+#[schemars(transform = also("step_name", "name"), transform = also("capability", "capability_name"))]
 pub(super) struct Compensation {
     /// A step of type COMPENSATION that says it.
     #[serde(alias = "name")]
-    pub step_name: Option<Spanned<String>>,
+    pub step_name: Option<Placed<String>>,
+    /// The worker that is called.
     #[serde(alias = "capability_name")]
-    pub capability: Option<Spanned<String>>,
+    pub capability: Option<Placed<String>>,
+    /// What it is called with; templates see the state of the time when the step completed.
     pub inputs: Values,
+    /// Stands in the page.
     pub description: String,
 }
 
@@ -100,7 +159,7 @@ pub(super) struct Saga {
     pub steps: Vec<Named>,
     /// What is done after everything else was taken back.
     pub last: Vec<Compensation>,
-    pub limit_seconds: Option<Spanned<f64>>,
+    pub limit_seconds: Option<Placed<f64>>,
     /// Is what was done taken back when a step fails?
     pub rolls_back: bool,
     /// Rules of the file itself.
@@ -121,7 +180,7 @@ pub(super) struct Named {
 impl Named {
     /// Is it a person who does it?
     pub fn asks(&self) -> bool {
-        let capability = self.step.capability.as_ref().map(Spanned::get_ref);
+        let capability = self.step.capability.as_ref().map(Placed::get_ref);
         self.step.step_type == Kind::HumanApproval || capability.is_some_and(|capability| capability == "human.approve")
     }
 }

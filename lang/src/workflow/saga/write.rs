@@ -2,18 +2,18 @@
 
 use super::order::order;
 use super::policy::{Decision, Policy, Request};
-use super::read::{Reader, only_recorded};
+use super::read::Reader;
 use super::spec::{Compensation, Kind, Named, Saga, Values};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::Library;
 use crate::span::Span;
-use crate::workflow::page::{Page, Writer};
+use crate::tables::Placed;
+use crate::workflow::page::{Page, Writer, only_recorded};
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::{Does, MockEntry, WorkerDefinition};
 use call::Called;
 use rustc_hash::FxHashMap;
 use serde_json::json;
-use toml::Spanned;
 
 mod call;
 
@@ -108,8 +108,8 @@ impl<'a> Author<'a> {
     /// Steps of type COMPENSATION that take nothing back, or what is not there.
     fn compensations(&mut self) {
         let saga = self.saga;
-        let named = |step: &Named| step.step.compensation.as_ref()?.step_name.clone().map(Spanned::into_inner);
-        let last = saga.last.iter().filter_map(|undo| undo.step_name.clone().map(Spanned::into_inner));
+        let named = |step: &Named| step.step.compensation.as_ref()?.step_name.clone().map(Placed::into_inner);
+        let last = saga.last.iter().filter_map(|undo| undo.step_name.clone().map(Placed::into_inner));
         let meant: Vec<String> = saga.steps.iter().filter_map(named).chain(last).collect();
         for step in saga.steps.iter().filter(|step| step.step.step_type == Kind::Compensation) {
             for of in step.step.depends_on.iter().filter(|of| !self.words.contains_key(of.get_ref().as_str())) {
@@ -287,7 +287,7 @@ impl<'a> Author<'a> {
     }
 
     /// A step that calls a capability.
-    fn action(&mut self, word: &str, named: &'a Named, capability: &Spanned<String>) -> String {
+    fn action(&mut self, word: &str, named: &'a Named, capability: &Placed<String>) -> String {
         let step = &named.step;
         let called = self.call(capability, Some(&step.inputs), &named.name);
         let inputs = self.inputs(&named.name, &step.inputs, named.span);
@@ -317,7 +317,7 @@ impl<'a> Author<'a> {
             }
             None => String::new(),
         };
-        let retry = match step.max_retries.as_ref().map(Spanned::get_ref) {
+        let retry = match step.max_retries.as_ref().map(Placed::get_ref) {
             Some(attempts @ 2..) => format!(" | retry * {}", (attempts - 1).min(u32::from(u16::MAX))),
             _ => String::new(),
         };
@@ -407,7 +407,7 @@ impl<'a> Author<'a> {
         self.reader.tables.report(Diagnostic::new(code, named.span, message));
     }
 
-    fn span<T>(&self, value: &Spanned<T>) -> Span {
+    fn span<T>(&self, value: &Placed<T>) -> Span {
         self.reader.tables.span(value.span())
     }
 
@@ -416,7 +416,7 @@ impl<'a> Author<'a> {
     }
 
     /// `<30s>`, or nothing.
-    fn limit(&mut self, seconds: Option<&Spanned<f64>>) -> String {
+    fn limit(&mut self, seconds: Option<&Placed<f64>>) -> String {
         let Some(written) = seconds else { return String::new() };
         let seconds = *written.get_ref();
         if !POSSIBLE.contains(&seconds) {

@@ -27,7 +27,7 @@ pub(super) struct Called {
 
 impl<'a> Author<'a> {
     /// Whom this capability calls. `inputs` and `of` are the step's: a program that is run is one for each step.
-    pub(super) fn call(&mut self, capability: &Spanned<String>, inputs: Option<&Values>, of: &str) -> Called {
+    pub(super) fn call(&mut self, capability: &Placed<String>, inputs: Option<&Values>, of: &str) -> Called {
         let name = capability.get_ref();
         if let Some(known) = self.called.get(name) {
             return known.clone();
@@ -55,7 +55,7 @@ impl<'a> Author<'a> {
         Called { word, undoes_itself }
     }
 
-    fn unbound(&mut self, capability: &Spanned<String>) -> Called {
+    fn unbound(&mut self, capability: &Placed<String>) -> Called {
         let (name, span) = (capability.get_ref(), self.span(capability));
         let warning = Diagnostic::new(Code::Unbound, span, format!("nothing is bound to the capability `{name}`"))
             .reason("a step that reaches it fails; `--mock` runs without it")
@@ -66,7 +66,7 @@ impl<'a> Author<'a> {
         Called { word, undoes_itself: false }
     }
 
-    fn unusable(&mut self, capability: &Spanned<String>, error: &LibraryError) -> Called {
+    fn unusable(&mut self, capability: &Placed<String>, error: &LibraryError) -> Called {
         let name = capability.get_ref();
         let message = format!("`{name}` cannot be used: {error}");
         self.reader.tables.report(Diagnostic::new(Code::UnusableFile, self.span(capability), message));
@@ -74,7 +74,7 @@ impl<'a> Author<'a> {
     }
 
     /// A program and its arguments: no shell, and nothing that a step before could have made up.
-    fn run(&mut self, capability: &Spanned<String>, inputs: Option<&Values>, of: &str) -> Called {
+    fn run(&mut self, capability: &Placed<String>, inputs: Option<&Values>, of: &str) -> Called {
         let word = self.writer.word(&format!("{of}-run"));
         match inputs.map_or(Err("it needs a `command`".to_owned()), argv) {
             Ok(argv) => {
@@ -109,7 +109,7 @@ impl<'a> Author<'a> {
     }
 
     /// What takes a step back, if the saga rolls back at all: what it says itself, or a step of type COMPENSATION.
-    pub(super) fn compensation(&mut self, named: &'a Named) -> Option<(&'a Spanned<String>, &'a Values)> {
+    pub(super) fn compensation(&mut self, named: &'a Named) -> Option<(&'a Placed<String>, &'a Values)> {
         if !self.saga.rolls_back {
             return None;
         }
@@ -125,7 +125,7 @@ impl<'a> Author<'a> {
     }
 
     /// The capability that a compensation calls, and what with.
-    pub(super) fn compensating(&mut self, undo: &'a Compensation) -> Option<(&'a Spanned<String>, &'a Values)> {
+    pub(super) fn compensating(&mut self, undo: &'a Compensation) -> Option<(&'a Placed<String>, &'a Values)> {
         if let Some(capability) = &undo.capability {
             return Some((capability, &undo.inputs));
         }
@@ -141,7 +141,7 @@ impl<'a> Author<'a> {
     }
 
     /// A definition that is called with the state of the time when a step completed.
-    pub(super) fn undoer(&mut self, word: &str, capability: &Spanned<String>, inputs: &Values) {
+    pub(super) fn undoer(&mut self, word: &str, capability: &Placed<String>, inputs: &Values) {
         let span = self.span(capability);
         let called = self.call(capability, Some(inputs), word);
         let filled = self.inputs(word, inputs, span);
