@@ -15,7 +15,7 @@ soak:
     AIVM_MUTANTS=20 cargo test --release --test mutants
     AIVM_MUTANTS=20 AIVM_SNAPSHOTS=100 cargo test --release -p aivm-vm
     AIVM_TORTURE=long cargo test --release --test torture -- --nocapture --test-threads 1
-    AIVM_S3_KILLS=40 tests/s3/run
+    AIVM_S3_KILLS=40 tests/s3/servers
     fuzz/run 600
 
 # Write the schema's request anew; needs `capnp`.
