@@ -82,15 +82,6 @@ mod tests {
         fn find(&self, _file: &str, _name: &str) -> Result<Option<Found>, LibraryError> {
             Ok(None)
         }
-        fn find_behaviour(&self, _file: &str, _name: &str) -> Result<Option<BehaviourDefinition>, LibraryError> {
-            Ok(None)
-        }
-        fn names(&self, _file: &str) -> Vec<String> {
-            Vec::new()
-        }
-        fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
-            Ok(())
-        }
         fn limits(&self) -> Limits {
             self.0.clone()
         }

@@ -35,10 +35,14 @@ pub trait Library {
     fn find(&self, file: &str, name: &str) -> Result<Option<Found>, LibraryError>;
 
     /// The behaviour `name`, seen from `file`.
-    fn find_behaviour(&self, file: &str, name: &str) -> Result<Option<BehaviourDefinition>, LibraryError>;
+    fn find_behaviour(&self, _file: &str, _name: &str) -> Result<Option<BehaviourDefinition>, LibraryError> {
+        Ok(None)
+    }
 
     /// All names that `find` would answer, for "did you mean".
-    fn names(&self, file: &str) -> Vec<String>;
+    fn names(&self, _file: &str) -> Vec<String> {
+        Vec::new()
+    }
 
     /// Those among them that are of the project, not of the standard library.
     fn own_names(&self, file: &str) -> Vec<String> {
@@ -56,7 +60,9 @@ pub trait Library {
     }
 
     /// What is wrong with a definition that only the host can judge: an unknown built-in or setting.
-    fn check(&self, definition: &WorkerDefinition) -> Result<(), String>;
+    fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
+        Ok(())
+    }
 
     /// What one call of it costs and uses at most: what it declares, or what the host knows besides.
     fn price(&self, definition: &WorkerDefinition) -> (Option<Money>, Option<Tokens>) {
@@ -106,9 +112,5 @@ impl Library for Shelf {
 
     fn names(&self, _file: &str) -> Vec<String> {
         self.workers.keys().cloned().collect()
-    }
-
-    fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
-        Ok(())
     }
 }

@@ -5,7 +5,6 @@
 use aivm_lang::compile;
 use aivm_lang::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use aivm_lang::library::{Found, Library, LibraryError, Shelf};
-use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
 use std::cell::Cell;
 
 fn errors(source: &str) -> Vec<Diagnostic> {
@@ -70,15 +69,9 @@ impl Library for Asked {
         self.0.set(self.0.get() + 1);
         Ok(None)
     }
-    fn find_behaviour(&self, _file: &str, _name: &str) -> Result<Option<BehaviourDefinition>, LibraryError> {
-        Ok(None)
-    }
     fn names(&self, _file: &str) -> Vec<String> {
         self.0.set(self.0.get() + 1);
         Vec::new()
-    }
-    fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
-        Ok(())
     }
 }
 

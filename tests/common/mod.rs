@@ -12,7 +12,7 @@ use aivm_lang::diagnostic::Severity;
 use aivm_lang::library::{Found, Library, LibraryError};
 use aivm_schema::artifact::{self, Artifact, Draft};
 use aivm_schema::module::{EndKind, RunLimits};
-use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_schema::worker::{Does, WorkerDefinition};
 use aivm_vm::run::Why;
 use aivm_vm::verify::verify;
 use std::fmt::Write;
@@ -76,10 +76,6 @@ impl Library for Words {
             return Ok(None);
         }
         Ok(Some(Found::Worker(Box::new(builtin.unwrap_or_else(|| WorkerDefinition::new(Does::Mock))))))
-    }
-
-    fn find_behaviour(&self, _file: &str, _name: &str) -> Result<Option<BehaviourDefinition>, LibraryError> {
-        Ok(None)
     }
 
     fn names(&self, _file: &str) -> Vec<String> {

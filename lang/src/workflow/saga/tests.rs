@@ -1,7 +1,7 @@
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::{Found, Library, LibraryError, Shelf};
 use crate::workflow::{Format, Page, page};
-use aivm_schema::worker::{BehaviourDefinition, Does, WorkerDefinition};
+use aivm_schema::worker::{Does, WorkerDefinition};
 
 /// The capabilities of files are built-ins, `pay` is a mock, and nothing else is bound. What is written undoes itself.
 struct Bound {
@@ -18,15 +18,6 @@ impl Library for Bound {
             name => Does::Builtin(name.to_owned()),
         };
         Ok(Some(Found::Worker(Box::new(WorkerDefinition::new(does)))))
-    }
-    fn find_behaviour(&self, _file: &str, _name: &str) -> Result<Option<BehaviourDefinition>, LibraryError> {
-        Ok(None)
-    }
-    fn names(&self, _file: &str) -> Vec<String> {
-        Vec::new()
-    }
-    fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
-        Ok(())
     }
     fn undoer(&self, definition: &WorkerDefinition) -> Option<(String, WorkerDefinition)> {
         let restore = WorkerDefinition::new(Does::Builtin("restore".to_owned()));
