@@ -78,6 +78,8 @@ mod travel;
 mod workers;
 #[path = "cli/workflow.rs"]
 mod workflow;
+#[path = "cli/workspace.rs"]
+mod workspace;
 
 use serde_json::Value;
 use std::path::Path;

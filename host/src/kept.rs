@@ -1,6 +1,8 @@
 //! Where a run keeps what was there before its effects on files, which its undoers put back; and where the files of its
 //! calls of commands are while they are under way.
 
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -57,11 +59,15 @@ impl Kept {
     pub fn steps(&self) -> std::io::Result<Option<PathBuf>> {
         let Some(steps) = &self.steps else { return Ok(None) };
         let steps = std::path::absolute(steps)?;
-        self.begun.get_or_init(|| {
-            let _ = std::fs::remove_dir_all(&steps);
-        });
+        self.begun.get_or_init(|| self.clear_steps());
         std::fs::create_dir_all(&steps)?;
         Ok(Some(steps))
+    }
+
+    /// Removes what an owner of the run left of its calls that was killed.
+    pub fn clear_steps(&self) {
+        // What cannot be removed now, the garbage collection tells of.
+        let _ = self.steps.as_deref().map(remove_tree);
     }
 
     /// It is there when something was kept.
@@ -83,4 +89,23 @@ impl Drop for Kept {
             Some(_) => {}
         }
     }
+}
+
+/// Removes a file, or a folder with everything in it, also what its owner may not write to. What is not there is gone.
+pub(crate) fn remove_tree(path: &Path) -> std::io::Result<()> {
+    fn open(path: &Path) {
+        if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
+            let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
+            fs::read_dir(path).into_iter().flatten().flatten().for_each(|entry| open(&entry.path()));
+        }
+    }
+    let remove = || match fs::symlink_metadata(path) {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    };
+    remove().or_else(|_| {
+        open(path);
+        remove()
+    })
 }

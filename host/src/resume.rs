@@ -2,6 +2,7 @@
 //! however many wait, few are in memory.
 
 use crate::driver::{self, DriverError, Options, Report};
+use crate::kept::Kept as Folders;
 use crate::mint::Mint;
 use crate::recovery::{self, From, Recovered, RecoveryError};
 use crate::store::disk::{Disk, Kept};
@@ -55,7 +56,8 @@ pub fn read(kept: &Kept, from: From, mint: &Mint) -> Result<Recovered, RecoveryE
     let asked: Vec<_> = recovered.run.questions().into_iter().map(|question| question.call.request).collect();
     let called = recovered.run.under_way().filter(|call| !asked.contains(&call.request));
     let steps: Vec<String> = called.map(|call| call.key.to_string()).collect();
-    leftovers::stop(&crate::kept::Kept::store_of(kept.disk().folder()), &run, &steps);
+    leftovers::stop(&Folders::store_of(kept.disk().folder()), &run, &steps);
+    Folders::of(kept.disk().folder(), &run).clear_steps();
     recovered.run.resume(mint.now()).map_err(|source| RecoveryError::Replay { run, source })?;
     Ok(recovered)
 }

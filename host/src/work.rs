@@ -31,6 +31,7 @@ mod mcp;
 pub mod mock;
 #[cfg(feature = "models")]
 pub mod model;
+pub mod place;
 pub mod plugin;
 mod redact;
 pub mod sandbox;

@@ -128,6 +128,7 @@ codes! {
     StepDoesNothing "E1005" Error "a step does nothing, or two things"
     StepTwice "E1006" Error "two steps have one name"
     OnlyRecorded "E1007" Hint "what is recorded, and nothing is held to"
+    FromACopy "E1008" Error "an artifact comes from a step that leaves no files"
     NoYaml "E1020" Error "the file is no YAML"
     Saga "E1021" Error "a key or value of a saga is not valid"
     Unbound "E1022" Warning "a capability that nothing is bound to"

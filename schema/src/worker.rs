@@ -20,6 +20,7 @@ pub mod seed;
 mod source;
 mod spelling;
 mod tools;
+mod workspace;
 
 pub use destination::{Destination, Host};
 pub use http::{Http, Method};
@@ -33,6 +34,7 @@ pub use source::Source;
 pub use spelling::DefinitionError;
 use spelling::Spelling;
 pub use tools::{INPUT, Offer, ROUNDS, Tools};
+pub use workspace::{OUT_OF_REACH, Workspace};
 
 /// Settings by name, as TOML and JSON have them.
 pub type Settings = BTreeMap<String, serde_json::Value>;
@@ -83,6 +85,8 @@ pub struct WorkerDefinition {
     pub limits: Rates,
     /// What a command is given beside what its effect allows.
     pub sandbox: Sandbox,
+    /// Where a command works.
+    pub workspace: Workspace,
     /// What it may read and write of what is remembered.
     pub memory: Memory,
     /// The data sources whose files a model or a command is shown.
@@ -230,6 +234,7 @@ impl WorkerDefinition {
             cache: None,
             limits: Rates::default(),
             sandbox: Sandbox::default(),
+            workspace: Workspace::default(),
             memory: Memory::default(),
             sources: Vec::new(),
             mock: None,

@@ -234,3 +234,31 @@ fn an_artifact_that_is_not_there_fails_the_workflow() {
     let told = String::from_utf8_lossy(&told.stderr).into_owned();
     assert!(told.contains("leads out of a folder") && told.contains("workflow.toml:3"), "{told}");
 }
+
+#[test]
+fn a_step_may_work_in_a_copy_or_in_a_folder() {
+    let dir = folder();
+    let text = r#"
+[actions.trial]
+run = "cat > /dev/null; touch trace; ls"
+effect = "idempotent"
+workspace = "ephemeral"
+[steps.try]
+uses = "trial"
+[steps.keep]
+uses = "trial"
+workspace = "kept/here"
+needs = ["try"]
+[artifacts.traces]
+path = "**/trace"
+from = "keep"
+"#;
+    write(dir.path(), "workflow.toml", text);
+    let out = aivm(dir.path(), &["run", "workflow.toml"]);
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    let expected = "── try\ntrace\nworkflow.toml\n── keep\ntrace\n── artifacts/traces/kept/here/trace\n\n";
+    assert_eq!(said, expected, "{out:?}");
+    write(dir.path(), "workflow.toml", &text.replace("from = \"keep\"", "from = \"try\""));
+    let said = String::from_utf8_lossy(&aivm(dir.path(), &["check", "workflow.toml"]).stderr).into_owned();
+    assert!(said.contains("E1008") && said.contains("workflow.toml:14"), "{said}");
+}

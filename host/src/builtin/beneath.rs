@@ -2,6 +2,7 @@
 //! following symbolic links, so neither `..`, nor a link, nor a race with somebody who makes one leads out.
 
 use super::Failure;
+use aivm_schema::worker::OUT_OF_REACH;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
@@ -10,8 +11,6 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::path::Path;
 
-/// Names that stay out of reach: the store's and version control's own files decide what programs run later.
-pub(crate) const FORBIDDEN: [&str; 4] = [".aivm", ".git", ".jj", ".hg"];
 const FOLDER: OFlags = OFlags::DIRECTORY.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC).union(OFlags::RDONLY);
 
 /// The workspace, held open.
@@ -92,7 +91,8 @@ pub(crate) fn components(path: &str) -> Result<Vec<&str>, Failure> {
     if parts.contains(&"..") {
         return refuse("leads out of a folder with `..`: paths go down from the workspace only");
     }
-    if parts.iter().any(|part| FORBIDDEN.iter().any(|name| name.eq_ignore_ascii_case(part))) {
+    // The store's and version control's own files decide what programs run later.
+    if parts.iter().any(|part| OUT_OF_REACH.iter().any(|name| name.eq_ignore_ascii_case(part))) {
         return refuse("leads into a folder that programs may not touch (`.aivm`, `.git`, `.jj`, `.hg`)");
     }
     Ok(parts)
@@ -125,6 +125,11 @@ impl Workspace {
             at = next.map_err(|error| failed("open", path, error))?;
         }
         Ok(at)
+    }
+
+    /// The folder of a path, made where it is missing.
+    pub fn make_folder(&self, path: &str) -> Result<OwnedFd, Failure> {
+        self.folder(&components(path)?, path, true)
     }
 
     /// The place of a path; none when the folder above it is not there.

@@ -1,6 +1,7 @@
 //! Commands: programs on this machine. The payload on standard input, the output from standard output, the exit code, and
 //! an optional verdict in the file `$AIVM_STEP_VERDICT`. A deadline or a cancel kills the whole process group.
 
+use super::place::Place;
 use super::sandbox::{Confined, orders};
 use super::{Returned, Stop, Task, error};
 use crate::builtin::{Body, is_json};
@@ -62,8 +63,13 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     };
     let folder = Folder::with_input(task)?;
     let verdict_file = folder.path.join("verdict");
+    let place = match Place::of(task, &folder.path).await {
+        Ok(place) => place,
+        Err(_) if task.stop.is_asked() => return Ok(Returned::stopped()),
+        Err(error) => return Ok(Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() }),
+    };
     let Confined { mut command, frames, group: _control, egress } =
-        match task.around.outside.sandbox.confine(task, &words(run), &folder.path) {
+        match task.around.outside.sandbox.confine(task, &words(run), &place, &folder.path) {
             Ok(confined) => confined,
             Err(error) => {
                 return Ok(Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() });
@@ -443,6 +449,7 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.path);
+        // A command may have taken away its own right to write in what it made.
+        let _ = crate::kept::remove_tree(&self.path);
     }
 }

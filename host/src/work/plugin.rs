@@ -3,6 +3,7 @@
 //! that its step does not declare is a failure.
 
 use super::command::Group;
+use super::place::Place;
 use super::sandbox::{Confined, orders};
 use super::{Returned, Task, error};
 use crate::builtin::Body;
@@ -124,7 +125,7 @@ impl Plugin {
         let folder = super::command::Folder::empty().map_err(failed)?;
         let words: Vec<OsString> = argv.iter().map(OsString::from).collect();
         let Confined { mut command, frames: levels, group: control, egress } =
-            task.around.outside.sandbox.confine(task, &words, &folder.path)?;
+            task.around.outside.sandbox.confine(task, &words, &Place::of_the_run(task), &folder.path)?;
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.process_group(0).kill_on_drop(true).spawn().map_err(failed)?;
         let (frames, queue) = mpsc::unbounded_channel();

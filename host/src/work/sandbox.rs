@@ -2,6 +2,7 @@
 //! system does the holding: `bwrap` where it works, else Landlock; inside either, a launcher that is this program itself takes
 //! away what is left, then becomes the command. `docs/sandbox.md` is the table.
 
+use super::place::Place;
 use super::{Task, error};
 use crate::secret;
 use aivm_schema::worker::{Effect, Given, Network, Sandbox as Asked, WorkerDefinition};
@@ -83,8 +84,10 @@ struct May<'t> {
     network: Network,
     read: Vec<PathBuf>,
     write: Vec<PathBuf>,
-    /// The project folder.
-    project: &'t Path,
+    /// What it runs in.
+    place: &'t Path,
+    /// What it reads around that.
+    around: Option<&'t Path>,
     /// What is not seen though it lies in what is.
     hidden: Vec<PathBuf>,
     /// The call's own folder: input and verdict.
@@ -129,17 +132,16 @@ impl Sandbox {
     }
 
     /// A program as it is started for a task. Its folder is the call's own.
-    pub fn confine(&self, task: &Task, argv: &[OsString], folder: &Path) -> Result<Confined, CallError> {
+    pub fn confine(&self, task: &Task, argv: &[OsString], place: &Place, folder: &Path) -> Result<Confined, CallError> {
         let (name, definition) = (&task.worker.name, &task.worker.definition);
-        let workspace = task.around.workspace.as_path();
         let means = self.of(name, definition)?;
         let Some(launcher) = self.launcher.as_deref().filter(|_| means != Means::None) else {
             let (program, args) = argv.split_first().map_or((OsString::new(), &[][..]), |(p, args)| (p.clone(), args));
             let mut command = Command::new(program);
-            command.args(args).current_dir(workspace);
+            command.args(args).current_dir(&place.path);
             return Ok(Confined { command, frames: 0, group: None, egress: None });
         };
-        let may = self.may(task, folder);
+        let may = self.may(task, place, folder);
         let refused = |reason: String| error("E0932", format!("the sandbox of `{name}` cannot be made: {reason}"));
         let bound = bound::bound(&means).map_err(refused)?;
         if matches!(may.network, Network::Only(_)) {
@@ -184,7 +186,7 @@ impl Sandbox {
         if let (Means::Land, Workspace::Private) = (&means, may.workspace) {
             confined.command.current_dir(folder.join(land::WORK));
         } else if means == Means::Land {
-            confined.command.current_dir(workspace);
+            confined.command.current_dir(&place.path);
         }
         Ok(confined)
     }
@@ -210,7 +212,7 @@ impl Sandbox {
         }
     }
 
-    fn may<'t>(&self, task: &'t Task, folder: &'t Path) -> May<'t> {
+    fn may<'t>(&self, task: &'t Task, place: &'t Place, folder: &'t Path) -> May<'t> {
         let definition = &task.worker.definition;
         let class = Class::of(definition.effect);
         let none = Given::default();
@@ -218,7 +220,6 @@ impl Sandbox {
             Asked::Given(given) => given,
             Asked::None(_) => &none,
         };
-        let project = task.around.workspace.as_path();
         let paths = |own: &[String], all: &[String]| own.iter().chain(all).map(|path| home(path)).collect::<Vec<_>>();
         let write = match class.workspace {
             Workspace::Write => paths(&own.write, &self.given.write),
@@ -227,14 +228,15 @@ impl Sandbox {
         let store = task.around.kept.store();
         let mut hidden = self.hidden.clone();
         hidden.extend(Some(store).filter(|store| !store.as_os_str().is_empty()));
-        hidden.push(project.join(".aivm"));
+        hidden.push(task.around.workspace.join(".aivm"));
         hidden.retain(|path| path.is_dir());
         hidden = hidden.into_iter().filter_map(|path| path.canonicalize().ok()).collect();
         hidden.sort();
         hidden.dedup();
         let network = self.network(definition);
         let read = paths(&own.read, &self.given.read);
-        May { workspace: class.workspace, network, read, write, project, hidden, folder }
+        let (place, around) = (place.path.as_path(), place.around.as_deref());
+        May { workspace: class.workspace, network, read, write, place, around, hidden, folder }
     }
 
     /// A small one of its own, and what was named.

@@ -28,8 +28,9 @@ pub(super) fn page(file: &str, table: DeTable, library: &dyn Library) -> Result<
     let mut tables = Tables::new(Code::Workflow, 0);
     let workflow = keys::read(&mut tables, table);
     let needs = graph::needs(&mut tables, &workflow.steps);
-    let works = workflow.steps.iter().map(|step| work::of(&mut tables, file, library, &workflow, step)).collect();
-    artifacts::check(&mut tables, &workflow);
+    let works: Vec<_> =
+        workflow.steps.iter().map(|step| work::of(&mut tables, file, library, &workflow, step)).collect();
+    artifacts::check(&mut tables, &workflow, &works);
     let required = requirements::worker(&mut tables, &workflow.requirements);
     if !tables.errors.is_empty() {
         tables.errors.sort_by_key(|error| error.primary.span);

@@ -96,6 +96,9 @@ pub(super) struct Spelling {
     /// Of a command or plugin: what it is given beside what its effect allows; or `"none"`.
     #[serde(skip_serializing_if = "is_default")]
     sandbox: Sandbox,
+    /// Of a command: where it works, `inherit`, `ephemeral`, or a folder of the workspace.
+    #[serde(skip_serializing_if = "is_default")]
+    workspace: Workspace,
     /// What it may read and write of what is remembered, as `global:rw`.
     #[serde(skip_serializing_if = "is_default")]
     memory: Memory,
@@ -188,6 +191,15 @@ pub enum DefinitionError {
     /// `sandbox` of what is no process.
     #[error("`sandbox` is for a command: it needs `run` or `plugin`")]
     OfACommand,
+    /// `workspace` of what works in none.
+    #[error("`workspace` is for a command: it needs `run`")]
+    NoPlace,
+    /// `workspace` of what sees none.
+    #[error("`workspace` contradicts `effect = \"pure\"`: a pure command has an empty folder of its own; say `read`")]
+    PlaceOfAPure,
+    /// A path in `workspace` that leads elsewhere, or nowhere.
+    #[error("`{0}` cannot be the `workspace`: {1}")]
+    NotAPlace(String, &'static str),
     /// `memory` of what remembers nothing.
     #[error("`memory` is for a model, or for one of the built-ins {}", words())]
     OfMemory,
@@ -266,6 +278,19 @@ fn given(sandbox: &Sandbox, effect: Option<Effect>, is_command: bool) -> Result<
             against("write", "read", "it changes the world; say what it does")
         }
         _ => Ok(()),
+    }
+}
+
+/// Is it somewhere in the workspace, of what sees that?
+fn place(workspace: &Workspace, effect: Option<Effect>, is_command: bool) -> Result<(), DefinitionError> {
+    match workspace {
+        Workspace::Inherit => Ok(()),
+        _ if !is_command => Err(DefinitionError::NoPlace),
+        _ if effect == Some(Effect::Pure) => Err(DefinitionError::PlaceOfAPure),
+        _ => match workspace.wrong() {
+            Some(why) => Err(DefinitionError::NotAPlace(workspace.clone().into(), why)),
+            None => Ok(()),
+        },
     }
 }
 
@@ -357,6 +382,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             return Err(DefinitionError::ZeroInAVariable(name.clone()));
         }
         given(&spelling.sandbox, spelling.effect, matches!(does, Does::Command(_) | Does::Plugin(_)))?;
+        place(&spelling.workspace, spelling.effect, matches!(does, Does::Command(_)))?;
         if !spelling.sources.is_empty() && !matches!(does, Does::Command(_) | Does::Model(_)) {
             return Err(DefinitionError::OfAReader);
         }
@@ -400,6 +426,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             cache: spelling.cache,
             limits: spelling.limits,
             sandbox: spelling.sandbox,
+            workspace: spelling.workspace,
             memory: spelling.memory,
             sources: spelling.sources,
             mock: spelling.mock,
@@ -426,6 +453,7 @@ impl From<WorkerDefinition> for Spelling {
             cache: worker.cache,
             limits: worker.limits,
             sandbox: worker.sandbox,
+            workspace: worker.workspace,
             memory: worker.memory,
             sources: worker.sources,
             mock: worker.mock,

@@ -1,7 +1,8 @@
 //! Files, links and whole folders by their name in a folder that is held open: compared, copied, removed.
 
 use super::super::Failure;
-use super::super::beneath::{FORBIDDEN, Place, failed};
+use super::super::beneath::{Place, failed};
+use aivm_schema::worker::OUT_OF_REACH;
 use rustix::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RawMode, Stat, Timespec, Timestamps};
 use rustix::io::Errno;
@@ -160,7 +161,7 @@ pub(super) fn check(place: &Place<'_>) -> Result<(), Failure> {
                 return Err(limit(format!("{MOST_NAMES} files")));
             }
             if let Ok(text) = name.to_str()
-                && FORBIDDEN.iter().any(|forbidden| forbidden.eq_ignore_ascii_case(text))
+                && OUT_OF_REACH.iter().any(|forbidden| forbidden.eq_ignore_ascii_case(text))
             {
                 return Err(place.refuse(format!("holds `{text}`, which programs may not touch")));
             }

@@ -15,7 +15,6 @@ use aivm_schema::journal::Record;
 use rusqlite::{Connection, OptionalExtension, params};
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::fs::{self, Metadata};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -524,23 +523,9 @@ fn size(path: &Path) -> u64 {
     }
 }
 
-/// Removes a folder with everything in it, also what its owner may not write to.
+/// Removes a folder with everything in it, or notes why not.
 fn remove_tree(path: &Path, left: &mut Vec<(PathBuf, std::io::Error)>) {
-    fn open(path: &Path) {
-        if fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_dir()) {
-            let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o700));
-            entries(path).unwrap_or_default().iter().for_each(|path| open(path));
-        }
-    }
-    let remove = || match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    };
-    if remove().is_err() {
-        open(path);
-        if let Err(error) = remove() {
-            left.push((path.to_owned(), error));
-        }
+    if let Err(error) = kept::remove_tree(path) {
+        left.push((path.to_owned(), error));
     }
 }

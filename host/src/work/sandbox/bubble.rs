@@ -56,8 +56,9 @@ pub fn args(
             Path::new(WORK)
         }
         how => {
-            mounts.push((may.project, how == Workspace::Write));
-            may.project
+            mounts.extend(may.around.map(|around| (around, false)));
+            mounts.push((may.place, how == Workspace::Write));
+            may.place
         }
     };
     mounts.extend(may.read.iter().map(|path| (path.as_path(), false)));
@@ -74,7 +75,7 @@ pub fn args(
         }
     }
     // What the project allows its commands is not theirs to say.
-    let settings = may.project.join("aivm.toml");
+    let settings = may.place.join("aivm.toml");
     if may.workspace == Workspace::Write && settings.is_file() {
         args.two("--ro-bind", &settings, &settings);
     }

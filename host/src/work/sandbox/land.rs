@@ -35,10 +35,15 @@ pub fn files(may: &May<'_>) -> Result<Files, String> {
     for path in &may.read {
         readable(&mut files, path, &may.hidden);
     }
+    if let Some(around) = may.around {
+        readable(&mut files, around, &may.hidden);
+    }
     match may.workspace {
         Workspace::Private => {}
-        Workspace::Read => readable(&mut files, may.project, &may.hidden),
-        Workspace::Write => files.write.push(writable(may.project, &may.hidden)?),
+        // A copy is in the call's own folder.
+        _ if may.place.starts_with(may.folder) => {}
+        Workspace::Read => readable(&mut files, may.place, &may.hidden),
+        Workspace::Write => files.write.push(writable(may.place, &may.hidden)?),
     }
     for path in &may.write {
         files.write.push(writable(path, &may.hidden)?);

@@ -2,6 +2,7 @@
 //! the steps, which is the part `artifacts` of the workflow's output.
 
 use super::keys::Workflow;
+use super::work::Work;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::nearest;
 use crate::span::Span;
@@ -86,7 +87,7 @@ impl<'de> Deserialize<'de> for Kept {
 }
 
 /// What is wrong with them.
-pub(super) fn check(tables: &mut Tables, workflow: &Workflow) {
+pub(super) fn check(tables: &mut Tables, workflow: &Workflow, works: &[Option<Work>]) {
     for artifact in workflow.artifacts.iter().filter(|artifact| !artifact.is_broken) {
         let name = &artifact.name;
         if artifact.it.path.all().is_empty() {
@@ -95,10 +96,16 @@ pub(super) fn check(tables: &mut Tables, workflow: &Workflow) {
             tables.report(diagnostic.help("say which: `path = \"dist/*.tar.gz\"`"));
         }
         let Some(from) = &artifact.it.from else { continue };
-        if workflow.steps.iter().any(|step| step.name == *from.get_ref()) {
+        let span = tables.span(from.span());
+        if let Some(at) = workflow.steps.iter().position(|step| step.name == *from.get_ref()) {
+            if works.get(at).and_then(Option::as_ref).is_some_and(|work| work.is_ephemeral) {
+                let message = format!("`[artifacts.{name}]` comes from `{}`, which leaves no files", from.get_ref());
+                let diagnostic = Diagnostic::new(Code::FromACopy, span, message)
+                    .reason("its workspace is a copy, which is gone when it is done: only what it prints counts");
+                tables.report(diagnostic.help("give the step a folder: `workspace = \"path/inside\"`"));
+            }
             continue;
         }
-        let span = tables.span(from.span());
         let message = format!("`[artifacts.{name}]` comes from `{}`, and no step has this name", from.get_ref());
         let diagnostic = Diagnostic::new(Code::UnknownNeed, span, message);
         let steps = workflow.steps.iter().map(|step| step.name.as_str());

@@ -7,7 +7,7 @@ use crate::span::Span;
 use crate::tables::{Placed, Tables, Value, keys};
 use aivm_schema::param::Param;
 use aivm_schema::unit::Milliseconds;
-use aivm_schema::worker::{Backoff, Effect, Run, Settings};
+use aivm_schema::worker::{Backoff, Effect, Run, Settings, Workspace};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -111,6 +111,8 @@ pub(super) struct Step {
     pub backoff: Option<Backoff>,
     /// The deadline of one call.
     pub timeout: Option<Milliseconds>,
+    /// Where its command works.
+    pub workspace: Option<Workspace>,
     /// What becomes of the workflow when it fails.
     pub on_failure: OnFailure,
     /// Higher goes first.
@@ -152,6 +154,8 @@ pub(super) struct Action {
     pub backoff: Option<Backoff>,
     /// The deadline of one call.
     pub timeout: Option<Milliseconds>,
+    /// Where its command works.
+    pub workspace: Option<Workspace>,
 }
 
 /// What a step takes of the machine.

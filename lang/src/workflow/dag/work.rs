@@ -7,7 +7,7 @@ use crate::lower::nearest;
 use crate::tables::{Placed, Tables};
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::word::{is_reserved, is_word};
-use aivm_schema::worker::{Does, WorkerDefinition};
+use aivm_schema::worker::{Does, WorkerDefinition, Workspace};
 
 /// What a step does.
 pub(super) struct Work {
@@ -16,6 +16,8 @@ pub(super) struct Work {
     pub retry: u16,
     /// The deadline of one call.
     pub timeout: Option<Milliseconds>,
+    /// Does it leave nothing in the workspace, because it works in a copy?
+    pub is_ephemeral: bool,
 }
 
 /// Whom a step calls.
@@ -34,7 +36,7 @@ pub(super) fn of(
     workflow: &Workflow,
     step: &Named<Step>,
 ) -> Option<Work> {
-    let Step { uses, run, inputs, effect, env, retry, backoff, timeout, .. } = &step.it;
+    let Step { uses, run, inputs, effect, env, retry, backoff, timeout, workspace, .. } = &step.it;
     let own = Action {
         description: step.it.description.clone(),
         uses: uses.clone(),
@@ -45,6 +47,7 @@ pub(super) fn of(
         retry: *retry,
         backoff: *backoff,
         timeout: *timeout,
+        workspace: workspace.clone(),
     };
     let action = uses.as_ref().and_then(|uses| workflow.actions.iter().find(|action| action.name == *uses.get_ref()));
     if step.is_broken || action.is_some_and(|action| action.is_broken) {
@@ -72,15 +75,17 @@ pub(super) fn of(
         }
         (None, Some(uses)) => match found(file, library, uses.get_ref()) {
             // Nothing is laid over it: it is called as it is.
-            _ if is_plain(&whole) => {
+            found if is_plain(&whole) => {
                 let (retry, timeout) = (whole.retry.unwrap_or(0), whole.timeout);
-                return Some(Work { does: Calls::Named(uses), retry, timeout });
+                let works_in_a_copy = |found| matches!(found, Found::Worker(worker) if is_ephemeral(&worker));
+                let is_ephemeral = found.is_some_and(works_in_a_copy);
+                return Some(Work { does: Calls::Named(uses), retry, timeout, is_ephemeral });
             }
             // Whoever reads the arrows says that nothing has this name.
-            None => return Some(Work { does: Calls::Named(uses), retry: 0, timeout: None }),
+            None => return Some(Work { does: Calls::Named(uses), retry: 0, timeout: None, is_ephemeral: false }),
             Some(Found::Program { file, .. }) => {
                 let message = format!(
-                    "`{}` is the pipeline {file}, and takes no `inputs`, `env`, `effect` or `backoff`",
+                    "`{}` is the pipeline {file}, and takes no `inputs`, `env`, `effect`, `workspace` or `backoff`",
                     uses.get_ref()
                 );
                 let span = tables.span(uses.span());
@@ -95,11 +100,17 @@ pub(super) fn of(
             return None;
         }
     };
-    if !matches!(does, Does::Command(_)) && !whole.env.is_empty() {
-        let span = uses.as_ref().map_or(step.span, |(uses, _)| tables.span(uses.span()));
-        let message = format!("`{}` is no command, and has no variables: `env` cannot be laid over it", step.name);
-        tables.report(Diagnostic::new(Code::Workflow, span, message).help("give it what it reads as `inputs`"));
-        return None;
+    let is_command = matches!(does, Does::Command(_));
+    for (said, message, help) in [
+        (!whole.env.is_empty(), "has no variables: `env` cannot be laid over it", "give it what it reads as `inputs`"),
+        (whole.workspace.is_some(), "works in no folder: `workspace` cannot be laid over it", "leave it out"),
+    ] {
+        if said && !is_command {
+            let span = uses.as_ref().map_or(step.span, |(uses, _)| tables.span(uses.span()));
+            let message = format!("`{}` is no command, and {message}", step.name);
+            tables.report(Diagnostic::new(Code::Workflow, span, message).help(help));
+            return None;
+        }
     }
     let mut definition = uses.map_or_else(|| WorkerDefinition::new(does), |(_, definition)| *definition);
     if !whole.description.is_empty() {
@@ -109,13 +120,19 @@ pub(super) fn of(
     definition.env.extend(whole.env);
     definition.effect = whole.effect.or(definition.effect);
     definition.backoff = whole.backoff.unwrap_or(definition.backoff);
-    let (retry, timeout) = (whole.retry.unwrap_or(0), whole.timeout);
-    Some(Work { does: Calls::Own(Box::new(definition)), retry, timeout })
+    definition.workspace = whole.workspace.unwrap_or(definition.workspace);
+    let (retry, timeout, is_ephemeral) = (whole.retry.unwrap_or(0), whole.timeout, is_ephemeral(&definition));
+    Some(Work { does: Calls::Own(Box::new(definition)), retry, timeout, is_ephemeral })
+}
+
+fn is_ephemeral(worker: &WorkerDefinition) -> bool {
+    worker.workspace == Workspace::Ephemeral
 }
 
 /// Is nothing laid over the worker that it calls?
 fn is_plain(whole: &Action) -> bool {
-    whole.inputs.is_empty() && whole.env.is_empty() && whole.backoff.is_none() && whole.effect.is_none()
+    let none = whole.backoff.is_none() && whole.effect.is_none() && whole.workspace.is_none();
+    none && whole.inputs.is_empty() && whole.env.is_empty()
 }
 
 /// What a step says goes before what its action says; tables are laid one over the other.
@@ -133,6 +150,7 @@ fn laid_over(own: Action, action: &Action) -> Action {
         retry: own.retry.or(action.retry),
         backoff: own.backoff.or(action.backoff),
         timeout: own.timeout.or(action.timeout),
+        workspace: own.workspace.or_else(|| action.workspace.clone()),
     }
 }
 
