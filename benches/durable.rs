@@ -224,6 +224,7 @@ fn facts(module: &VerifiedModule) -> Vec<Facts> {
         probed: false,
         question: None,
         timeout_ms: None,
+        priority: 0,
     };
     module.module().workers.iter().map(fact).collect()
 }

@@ -1,5 +1,6 @@
 //! Random workflows: whatever needs what, no step begins before those that it needs have ended; where all may run at once, the whole
-//! takes as long as its longest way; and where one runs at a time, as long as all of them together. In virtual time, so to the millisecond.
+//! takes as long as its longest way; and where one runs at a time, as long as all of them together, those of the highest priority first. In
+//! virtual time, so to the millisecond.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
 use aivm_host::driver::{self, Ending, Options};
@@ -155,6 +156,27 @@ proptest! {
                 let (before, after) = (&times.of[&format!("w{need}")], &times.of[&format!("w{at}")]);
                 prop_assert!(before.1.is_some_and(|ended| ended <= after.0), "w{} before w{}", need, at);
             }
+        }
+    }
+
+    #[test]
+    fn the_one_with_the_highest_priority_begins_first(steps in steps(), said in prop::collection::vec(any::<i16>(), 14)) {
+        let shelf = shelf(&steps);
+        // Each has another.
+        let priority = |at: usize| i32::from(said[at]) * 16 + at as i32;
+        let mut text = file(&steps, 1);
+        for at in 0..steps.len() {
+            let uses = format!("uses = \"w{at}\"\n");
+            text = text.replace(&uses, &format!("{uses}priority = {}\n", priority(at)));
+        }
+        let (_, times) = run(aivm_lang::compile("workflow.toml", &text, &shelf).expect("it compiles").module);
+        let (mut now, mut done) = (0, vec![false; steps.len()]);
+        for _ in 0..steps.len() {
+            let may = |at: &usize| !done[*at] && steps[*at].needs.iter().all(|need| done[*need]);
+            let next = (0..steps.len()).filter(may).max_by_key(|at| priority(*at)).expect("one that may begin");
+            let began = times.of[&name(next, &steps[next])].0;
+            prop_assert_eq!(began, Duration::from_millis(now), "{} of\n{}", name(next, &steps[next]), text);
+            (now, done[next]) = (now + steps[next].ms, true);
         }
     }
 }

@@ -28,6 +28,7 @@ fn facts(worker: &Worker, mock: bool, replays: bool) -> Facts {
             probed: false,
             question: None,
             timeout_ms: None,
+            priority: 0,
         };
     };
     let declared = effect(&definition);
@@ -52,6 +53,7 @@ fn facts(worker: &Worker, mock: bool, replays: bool) -> Facts {
             _ => None,
         },
         timeout_ms: definition.call_timeout().map(|timeout| timeout.0),
+        priority: definition.priority,
     }
 }
 

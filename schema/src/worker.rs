@@ -83,6 +83,8 @@ pub struct WorkerDefinition {
     pub cache: Option<Milliseconds>,
     /// How often it is called at most by one process.
     pub limits: Rates,
+    /// Of calls that wait for a place in their run the one with the highest begins first.
+    pub priority: i32,
     /// What a command is given beside what its effect allows.
     pub sandbox: Sandbox,
     /// Where a command works.
@@ -233,6 +235,7 @@ impl WorkerDefinition {
             most: None,
             cache: None,
             limits: Rates::default(),
+            priority: 0,
             sandbox: Sandbox::default(),
             workspace: Workspace::default(),
             memory: Memory::default(),

@@ -38,6 +38,7 @@ fn facts(number: u64, at: usize, name: &str) -> Facts {
         question: asked.then(|| "Is it good?".to_owned()),
         timeout_ms: (asked && dice.chance(40)).then_some(1 << 34),
         key_ms: dice.chance(40).then_some(1 << 35),
+        priority: (number as i32 + at as i32) % 3,
     }
 }
 
@@ -123,6 +124,7 @@ pub fn fixed(steps: usize, order: Order, said: &[u8]) -> Setup {
         probed: false,
         question: None,
         timeout_ms: None,
+        priority: 0,
         key_ms: None,
     });
     let facts = facts.collect();

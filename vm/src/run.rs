@@ -19,6 +19,7 @@ use aivm_schema::limits;
 use aivm_schema::module::{EndKind, Module, RunLimits, WorkerId};
 use aivm_schema::worker::Effect;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 mod asks;
@@ -111,7 +112,7 @@ pub struct Run {
     /// How many calls may be under way at once; those that are, and those whose time has come and that wait for a place.
     places: Option<usize>,
     placed: BTreeSet<RequestId>,
-    held: BTreeSet<RequestId>,
+    held: BTreeSet<Turn>,
     /// Told again, of calls that the machine has not come to yet.
     intended: BTreeMap<RequestId, Intended>,
     /// Of a checkpoint, of calls that the machine has not come to yet.
@@ -135,6 +136,9 @@ pub struct Run {
     /// A record that was told again is not of this run.
     disagreement: Option<String>,
 }
+
+/// Whose turn it is among those that wait for a place: the highest priority, then whoever was called first.
+type Turn = (Reverse<i32>, RequestId);
 
 impl Run {
     /// A run that begins `at` a time with a record that says how. Without `started` there is no journal.
@@ -313,6 +317,8 @@ impl Run {
                     Some(what) => return what,
                     None => continue,
                 },
+                // What was called before is done all the same.
+                Action::Park(_) if self.fill() => continue,
                 Action::Park(limit) => match self.park(Why::Limit(limit)) {
                     Some(what) => return what,
                     None => continue,
@@ -390,9 +396,7 @@ impl Run {
 
     /// The machine waits: what for?
     fn wait(&mut self) -> Option<Do> {
-        if !self.replaying {
-            self.fill();
-        }
+        self.fill();
         if !self.queue.is_empty() {
             return None;
         }
@@ -423,12 +427,12 @@ impl Run {
     /// Nothing can come by itself, but for what time brings.
     fn waits_for_somebody(&self) -> Option<Why> {
         let (mut unknown, mut asked) = (Vec::new(), Vec::new());
-        for (request, UnderWay { call, state, .. }) in &self.calls {
+        for UnderWay { call, state, .. } in self.calls.values() {
             match state {
                 Progress::Unknown { probing: false } => unknown.push(call.key.clone()),
                 Progress::Asked => asked.push(call.key.clone()),
                 // It waits for the place of another.
-                Progress::Later(_) if self.held.contains(request) => {}
+                Progress::Later(_) if self.held.contains(&self.turn(call)) => {}
                 _ => return None,
             }
         }

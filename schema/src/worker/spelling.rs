@@ -93,6 +93,9 @@ pub(super) struct Spelling {
     /// How often it is called at most, by all runs of a process.
     #[serde(skip_serializing_if = "is_default")]
     limits: Rates,
+    /// Of calls that wait because a run makes only so many at once, the one with the highest begins first; 0 unless set.
+    #[serde(skip_serializing_if = "is_default")]
+    priority: i32,
     /// Of a command or plugin: what it is given beside what its effect allows; or `"none"`.
     #[serde(skip_serializing_if = "is_default")]
     sandbox: Sandbox,
@@ -425,6 +428,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             most: spelling.most,
             cache: spelling.cache,
             limits: spelling.limits,
+            priority: spelling.priority,
             sandbox: spelling.sandbox,
             workspace: spelling.workspace,
             memory: spelling.memory,
@@ -452,6 +456,7 @@ impl From<WorkerDefinition> for Spelling {
             most: worker.most,
             cache: worker.cache,
             limits: worker.limits,
+            priority: worker.priority,
             sandbox: worker.sandbox,
             workspace: worker.workspace,
             memory: worker.memory,

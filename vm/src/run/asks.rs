@@ -28,6 +28,8 @@ pub struct Facts {
     pub question: Option<String>,
     /// How long a call may take when its step does not say, in milliseconds.
     pub timeout_ms: Option<u64>,
+    /// Of calls that wait for a place the one with the highest begins first.
+    pub priority: i32,
 }
 
 /// What its host must do next.

@@ -50,20 +50,18 @@ impl Run {
         most - (((most / 2).min(u64::from(u32::MAX)) * part) >> 32)
     }
 
-    /// A call's time has come: its intent, then the call. Where as many are under way as may be, it waits for a place, and
+    /// A call's time has come: its intent, then the call. Where only so many may be under way it waits for a place, and
     /// nothing of it has happened: neither is there an intent, nor does its deadline pass.
     pub(super) fn begin(&mut self, request: RequestId) {
-        let Some(under_way) = self.calls.get_mut(&request) else { return };
+        let Some(under_way) = self.calls.get(&request) else { return };
         if self.facts.get(under_way.call.worker.index()).is_some_and(|facts| facts.question.is_some()) {
             return self.ask(request);
         }
-        if let Some(places) = self.places {
-            if self.placed.len() >= places && !self.placed.contains(&request) {
-                self.held.insert(request);
-                return;
-            }
-            self.placed.insert(request);
+        if self.places.is_some() && !self.placed.contains(&request) {
+            self.held.insert(self.turn(&under_way.call));
+            return;
         }
+        let Some(under_way) = self.calls.get_mut(&request) else { return };
         under_way.state = Progress::Begun;
         let (begin, expires) = (Begin { call: under_way.call.clone(), nth: under_way.nth }, under_way.expires);
         let pure = self.is_pure(begin.call.worker);
@@ -77,14 +75,24 @@ impl Run {
         self.say(Do::Call(begin), !pure);
     }
 
-    /// Whoever waits longest takes a place that is free. Only once the machine can do nothing more: what has ended may have led to
-    /// others being stopped, which then never begin.
-    pub(super) fn fill(&mut self) {
-        while self.places.is_some_and(|places| self.placed.len() < places)
-            && let Some(next) = self.held.pop_first()
+    /// Those whose turn it is take the places that are free; does any? Only once the machine can do nothing more: somebody with a
+    /// higher priority may come, and what has ended may have led to others being stopped, which then never begin.
+    pub(super) fn fill(&mut self) -> bool {
+        let mut any = false;
+        while !self.replaying
+            && self.places.is_some_and(|places| self.placed.len() < places)
+            && let Some((_, next)) = self.held.pop_first()
         {
+            self.placed.insert(next);
             self.begin(next);
+            any = true;
         }
+        any
+    }
+
+    /// Whose turn it is: what is begun is not ordered by it, so neither is what is told again.
+    pub(super) fn turn(&self, call: &Call) -> Turn {
+        (Reverse(self.facts(call.worker).map_or(0, |facts| facts.priority)), call.request)
     }
 
     /// Those that have a place, of a run that has been told its records: what was begun, also where nobody knows whether it
@@ -138,13 +146,14 @@ impl Run {
     }
 
     pub(super) fn stop(&mut self, request: RequestId) {
+        let Some(turn) = self.calls.get(&request).map(|under_way| self.turn(&under_way.call)) else { return };
         let Some(under_way) = self.calls.get_mut(&request) else { return };
         under_way.stop = true;
         match under_way.state {
             _ if self.replaying => {}
             Progress::Later(at) => {
                 self.later.remove(&(at, request));
-                self.held.remove(&request);
+                self.held.remove(&turn);
                 self.stopped.push_back(request);
             }
             Progress::Begun => self.say(Do::Stop(request), true),

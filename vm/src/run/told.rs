@@ -61,7 +61,7 @@ impl Run {
     pub(super) fn told(&mut self, request: RequestId, answer: Answer, micros: u64) -> Result<Ended, CompleteError> {
         let Some(under_way) = self.calls.remove(&request) else { return Err(CompleteError::Unknown(request)) };
         self.placed.remove(&request);
-        self.held.remove(&request);
+        self.held.remove(&self.turn(&under_way.call));
         let (output, verdict, kind, error, usage) = match &answer {
             Answer::Done { output, verdict, usage } => (Some(output.checksum()), verdict.clone(), None, None, *usage),
             Answer::Failed { kind, error, usage } => (None, None, Some(*kind), Some(error.clone()), *usage),

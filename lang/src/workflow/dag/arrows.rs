@@ -243,7 +243,6 @@ fn recorded(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
     }
     for Named { name, it, .. } in &workflow.steps {
         let keys = [
-            ("priority", it.priority.as_ref().map(Placed::span)),
             ("resources", it.resources.as_ref().map(Placed::span)),
             ("max_iterations", it.max_iterations.as_ref().filter(|_| it.until.is_none()).map(Placed::span)),
         ];

@@ -115,8 +115,8 @@ pub(super) struct Step {
     pub workspace: Option<Workspace>,
     /// What becomes of the workflow when it fails.
     pub on_failure: OnFailure,
-    /// Higher goes first.
-    pub priority: Option<Placed<i32>>,
+    /// Of steps that wait for their turn the one with the highest begins first.
+    pub priority: Option<i32>,
     /// What it takes of the machine.
     pub resources: Option<Placed<Resources>>,
 }

@@ -215,7 +215,7 @@ inputs = { a = 1 }
         "E1005 idle: `[steps.idle]` does nothing",
         "E1002 \"review => send ) <= in\": `review => send ) <= in` is no name of an action of this file, nor of a worker",
         "E1002 \"review\": `look` is no command, and has no variables: `env` cannot be laid over it",
-        "E1002 \"sub\": `sub` is the pipeline sub.aivm, and takes no `inputs`, `env`, `effect`, `workspace` or `backoff`",
+        "E1002 \"sub\": `sub` is the pipeline sub.aivm, and takes no `inputs`, `env`, `effect`, `workspace`, `priority` or `backoff`",
     ];
     assert_eq!(wrong(text), expected);
     let unknown = "[steps.a]\nuses = \"reviw\"\n";
