@@ -230,6 +230,23 @@ fn compiling(rows: &mut Vec<Row>) {
     let steps = |steps| format!("out <= ( switch <= ( {} ) ) <= in", "reason => next | back | cancel ".repeat(steps));
     let (many, few) = (speed(&[steps(20_000)]), speed(&vec![steps(2_000); 10]));
     rows.push(row("the same, 20,000 steps in one stage", many, "MB/s", ("ten of 2,000", few), "linear"));
+    let takes = |set: &[String]| least(3, || seconds(|| set.iter().for_each(|source| whole(source)))) * 1e3;
+    let (one, ten) = (takes(&[workflow(10_000)]), takes(&vec![workflow(1_000); 10]));
+    rows.push(row("a workflow.toml of 10,000 steps to its verified module", one, "ms", ("ten of 1,000", ten), "≤ 1 s"));
+}
+
+/// A workflow in which each step needs the one before it, and every seventh two more.
+fn workflow(steps: usize) -> String {
+    let mut text = String::from("id = \"many\"\n");
+    for at in 0..steps {
+        let more = if at.is_multiple_of(7) { vec![at / 2, at / 3] } else { Vec::new() };
+        let mut needs: Vec<usize> = at.checked_sub(1).into_iter().chain(more).filter(|need| *need < at).collect();
+        needs.sort_unstable();
+        needs.dedup();
+        let needs: Vec<String> = needs.iter().map(|need| format!("\"s{need}\"")).collect();
+        let _ = writeln!(text, "[steps.s{at}]\nrun = \"true\"\nneeds = [{}]", needs.join(", "));
+    }
+    text
 }
 
 /// Compiles a program whose only worker, `x`, returns "x".

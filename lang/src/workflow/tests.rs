@@ -65,3 +65,23 @@ fn a_schema_has_the_keys_that_are_read() {
         assert_eq!(shown, read, "{text}");
     }
 }
+
+#[test]
+fn ten_thousand_steps_fit_a_module_however_they_need_each_other() {
+    let each = |needs: &dyn Fn(usize) -> String| -> String {
+        (0..10_000).map(|at| format!("[steps.s{at}]\nrun = \"true\"\nneeds = [{}]\n", needs(at))).collect()
+    };
+    let before = |at: usize| match at {
+        0 => String::new(),
+        _ if at > 6 && at.is_multiple_of(7) => format!("\"s{}\", \"s{}\", \"s{}\"", at - 1, at / 2, at / 3),
+        _ => format!("\"s{}\"", at - 1),
+    };
+    for text in [each(&before), each(&|_| String::new())] {
+        let page = page(Format::Workflow, "workflow.toml", &text, &Shelf::default()).expect("a page");
+        let arrows = crate::format::format(&page.text).expect("arrows");
+        let of = |text: &str| crate::compile("x", text, &Shelf::default()).expect("it compiles").module;
+        let module = of(&text);
+        assert!(module.to_bytes().len() <= aivm_schema::limits::MODULE);
+        assert_eq!(of(&arrows).digest(), module.digest(), "what it becomes is another program");
+    }
+}
