@@ -160,10 +160,10 @@ fn table(rows: &[Shown]) -> String {
     });
     for row in std::iter::once(head).chain(rows) {
         let [checksum, size, origin, seen, run, media_type, time] = row;
-        let (origin, seen, run) = (cut(&origin, 14), cut(&seen, 11), cut(&run, 16));
+        let (origin, seen, run) = (cut(&origin, 13), cut(&seen, 12), cut(&run, 16));
         let media_type = cut(&media_type, 12);
         out.push_str(&format!(
-            "{checksum:<12}  {size:>7}  {origin:<14}  {seen:<11}  {run:<16}  {media_type:<12}  {time}\n"
+            "{checksum:<12}  {size:>7}  {origin:<13}  {seen:<12}  {run:<16}  {media_type:<12}  {time}\n"
         ));
     }
     out

@@ -164,6 +164,38 @@ fn a_folder_is_read_in_order_without_what_is_hidden() {
 }
 
 #[test]
+fn what_fits_is_collected_once_and_nothing_that_lies_elsewhere() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for path in ["top.md", "d/a.md", "d/.env", "d/deep/b.md", "d/deep/c.txt", "d/.git/x.md"] {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().expect("parent")).expect("folders");
+        fs::write(path, "x").expect("file");
+    }
+    symlink("/etc/passwd", folder.path().join("d/passwd.md")).expect("link");
+    symlink("/etc", folder.path().join("etc")).expect("link");
+    let collect = |with: Value| call("collect", with).within(folder.path());
+    let names =
+        |files: Value| match collect(json!({ "files": files, "required": false })).run().expect("collected").body {
+            Body::Parts(parts) => parts.into_iter().map(|part| part.name).collect::<Vec<_>>(),
+            other => panic!("{other:?}"),
+        };
+    assert_eq!(names(json!(["*.md"])), ["top.md"], "in this folder alone");
+    assert_eq!(names(json!(["**/*.md", "./d"])), ["d/a.md", "d/deep/b.md", "d/deep/c.txt", "top.md"]);
+    assert_eq!(names(json!(["d/*/[bc].*", "d/.env", "none", "e*/passwd"])), ["d/.env", "d/deep/b.md", "d/deep/c.txt"]);
+    for (with, code) in [
+        (json!({ "files": ["**"], "most": 3 }), "E0724"),
+        (json!({ "files": ["top.md", "*.pdf"] }), "E0726"),
+        (json!({ "files": ["d/passwd.md"] }), "E0727"),
+        (json!({ "files": ["etc/passwd"] }), "E0727"),
+        (json!({ "files": ["../*"] }), "E0727"),
+        (json!({ "files": ["[z-a]"] }), "E0722"),
+        (json!({ "files": ["top.md"], "retention": "a year" }), "E0722"),
+    ] {
+        assert_eq!(collect(with.clone()).fails().0, code, "{with}");
+    }
+}
+
+#[test]
 fn a_pipe_is_no_file() {
     let folder = tempfile::tempdir().expect("a folder");
     rustix::fs::mknodat(
