@@ -85,3 +85,25 @@ fn ten_thousand_steps_fit_a_module_however_they_need_each_other() {
         assert_eq!(of(&arrows).digest(), module.digest(), "what it becomes is another program");
     }
 }
+
+#[test]
+fn the_arrows_of_each_sample_are_the_same_program() {
+    let shelf = Shelf { anything: true, ..Shelf::default() };
+    for (format, text) in [
+        (Format::Workflow, include_str!("../../../cli/init/workflow.toml")),
+        (Format::Workflow, include_str!("../../../examples/workflow-release/workflow.toml")),
+        (Format::Aitws, include_str!("../../../cli/init/aitws.toml")),
+        (Format::Aitws, include_str!("../../../examples/regenerate/ai.toml")),
+        (Format::Aitws, include_str!("../../../tests/samples/aitws/ai.toml")),
+        (Format::Saga, include_str!("../../../cli/init/saga.yaml")),
+        (Format::Saga, include_str!("../../../examples/saga-shop/saga.yaml")),
+        (Format::Saga, include_str!("../../../tests/cli/saga/deploy.yaml")),
+        (Format::Saga, include_str!("../../../tests/cli/saga/hello.yaml")),
+    ] {
+        assert_eq!(Format::of(text), format);
+        let arrows = page(format, "x", text, &shelf).expect("a page").text;
+        let formatted = crate::format::format(&arrows).expect("arrows");
+        let digest = |text: &str| crate::compile("x", text, &shelf).expect("it compiles").module.digest();
+        assert_eq!(digest(&formatted), digest(text), "{formatted}");
+    }
+}
