@@ -177,7 +177,7 @@ pub fn values_at<'v>(value: &'v serde_json::Value, place: &str) -> Vec<&'v serde
 }
 
 /// Those that change files, and keep what they find: `restore` takes it back.
-const CHANGE_FILES: [&str; 13] = [
+const CHANGE_FILES: [&str; 14] = [
     "edit-file",
     "io.fs.copy",
     "io.fs.delete",
@@ -189,12 +189,13 @@ const CHANGE_FILES: [&str; 13] = [
     "move",
     "remove",
     "save",
+    "sys.archive.zip",
     "write",
     "write-file",
 ];
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 78] = [
+static BUILTINS: [Builtin; 79] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
@@ -260,6 +261,7 @@ static BUILTINS: [Builtin; 78] = [
     sort::BUILTIN,
     split::BUILTIN,
     stats::BUILTIN,
+    capability::archive::ZIP,
     capability::GET_ENV_VAR,
     capability::GET_OS,
     take::BUILTIN,

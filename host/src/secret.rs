@@ -89,10 +89,15 @@ pub fn find(name: &str) -> Result<Option<String>, SecretError> {
 pub fn learn(module: &Module) {
     for worker in module.workers.iter().filter(|worker| worker.definition.contains("secret")) {
         let Ok(definition) = WorkerDefinition::from_json(&worker.definition) else { continue };
-        if let Does::Http(http) = definition.does {
-            for name in http.headers.values().flat_map(|value| shape::named(value)) {
-                let _ = find(&name);
+        let names: Vec<String> = match &definition.does {
+            Does::Http(http) => http.headers.values().flat_map(|value| shape::named(value)).collect(),
+            Does::Human(_) => {
+                definition.with.get("webhook").and_then(|address| address.as_str()).map_or_else(Vec::new, shape::named)
             }
+            _ => Vec::new(),
+        };
+        for name in names {
+            let _ = find(&name);
         }
     }
     let commands = module.workers.iter().filter(|worker| worker.definition.contains("\"sandbox\""));

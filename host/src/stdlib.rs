@@ -94,6 +94,7 @@ pages![
     "split",
     "stats",
     "summarize",
+    "sys.archive.zip",
     "sys.info.get_env_var",
     "sys.info.get_os",
     "sys.info.get_time",

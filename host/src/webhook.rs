@@ -47,3 +47,15 @@ pub fn post(address: &str, body: &Value) -> Result<(), String> {
 pub fn post(_address: &str, _body: &Value) -> Result<(), String> {
     Err("this aivm was built without it".into())
 }
+
+/// Posts it where the program itself says, which is not trusted as what the user says is.
+#[cfg(feature = "http")]
+pub async fn tell(address: String, body: String) -> Result<(), String> {
+    crate::work::http::tell::tell(&address, body).await
+}
+
+/// The lean build speaks to no service.
+#[cfg(not(feature = "http"))]
+pub async fn tell(_address: String, _body: String) -> Result<(), String> {
+    Err("this aivm was built without it".into())
+}

@@ -136,6 +136,7 @@ codes! {
     Misfit "E1024" Error "a file that cannot be laid over another"
     UnknownPipeline "E1025" Error "a pipeline that is not there"
     RoleMissing "E1026" Error "who runs it has not the role"
+    WebHook "E1027" Error "a web hook that cannot stand in a program"
     Aitws "E1040" Error "a key or value of an aiTWS file is not valid"
     Dangling "E1041" Warning "a name that nothing in the file has"
     UnboundAction "E1042" Warning "an action that nothing is bound to"

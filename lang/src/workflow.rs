@@ -4,7 +4,7 @@
 //! writes a [`Page`]; the page's text is then compiled as if a person had written it, and what is wrong there is told at the place in
 //! the file that it comes from. Nothing here knows the flow graph, and nothing behind a page knows the formats.
 
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::library::Library;
 use crate::span::Span;
 use aivm_schema::limits::SOURCE;
@@ -92,12 +92,17 @@ pub fn page(
         return Err(vec![Diagnostic::new(Code::TooLong, Span::new(0, 1), message)]);
     }
     reading.fits()?;
-    match reading.format {
+    let page = match reading.format {
         Format::Aivm => Ok(Page::of_arrows(text)),
         Format::Workflow => dag::page(file, reading.table(text)?, library),
         Format::Aitws => aitws::page(file, reading.table(text)?, &reading, library),
         Format::Saga => saga::page(file, reading.value(text, saga::yaml::read)?, library),
-    }
+    };
+    page.map_err(|mut errors| {
+        errors.sort_by_key(|error| error.primary.span);
+        errors.truncate(MOST_ERRORS);
+        errors
+    })
 }
 
 /// The JSON Schema of a file of this format; arrows are a text.

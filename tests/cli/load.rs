@@ -76,6 +76,61 @@ fn nothing_is_laid_over_arrows_or_a_module() {
     assert!(stderr(&fmt).contains("E1024") && stderr(&fmt).contains("--param"), "{}", stderr(&fmt));
 }
 
+#[test]
+fn hostile_files_end_in_a_clear_error_quickly() {
+    let steps = |one: &dyn Fn(usize) -> String| (0..5_000).map(one).collect::<String>();
+    let deep = |open: &str, close: &str| format!("{}{}", open.repeat(10_000), close.repeat(10_000));
+    let yaml = "name: s\nsteps:\n";
+    let files: [(&str, Vec<u8>, &str); 14] = [
+        ("long.toml", format!("[steps.a]\nrun = 'x'\n# {}", "x".repeat(10_000_000)).into(), "E0101"),
+        ("long.yaml", format!("{yaml}# {}", "x".repeat(10_000_000)).into(), "E0101"),
+        ("deep.toml", format!("[steps.a]\nrun = 'x'\ninputs = {{ a = {} }}", deep("[", "]")).into(), "E1001"),
+        ("deeper.toml", format!("[steps.a.{}]\nrun = 'x'\n", ["a"; 10_000].join(".")).into(), "E1001"),
+        ("ai.toml", format!("[metadata]\nname = {}", deep("{ a = ", " }")).into(), "E1001"),
+        (
+            "deep.yaml",
+            format!("{yaml}  - {{name: a, capability: x, inputs: {{a: {}}}}}", deep("[", "]")).into(),
+            "E1020",
+        ),
+        ("null.toml", b"[steps.a]\nrun = 'x'\n\0\n".to_vec(), "E1001"),
+        ("null.yaml", b"name: s\0\nsteps: []\n".to_vec(), "E1020"),
+        ("utf8.toml", b"[steps.a]\nrun = '\xff'\n".to_vec(), "E0102"),
+        ("utf8.yaml", b"name: '\xff'\n".to_vec(), "E0102"),
+        ("errors.toml", steps(&|n| format!("[steps.s{n}]\nrnu = 'x'\nneeds = ['q{n}']\n")).into(), "E1002"),
+        ("twice.toml", "[[steps]]\nid = 'a'\nrun = 'x'\n".repeat(5_000).into(), "E1006"),
+        ("errors.yaml", (yaml.to_owned() + &steps(&|n| format!("  - {{name: s{n}, capabilty: x}}\n"))).into(), "E1021"),
+        ("aitws.toml", steps(&|n| format!("[[stages]]\nname = 's{n}'\nordr = 1\n")).into(), "E1040"),
+    ];
+    let dir = folder();
+    for (name, bytes, code) in files {
+        std::fs::write(dir.path().join(name), bytes).expect("a file");
+        for command in [&["run"][..], &["run", "--json"], &["check"], &["check", "--json"]] {
+            let begun = std::time::Instant::now();
+            let output = aivm(dir.path(), &[command, &[name]].concat());
+            let said = stdout(&output) + &stderr(&output);
+            assert_eq!(output.status.code(), Some(2), "{name} {command:?}: {}", said.get(..500).unwrap_or(&said));
+            assert!(said.contains(code), "{name} {command:?}: {}", said.get(..500).unwrap_or(&said));
+            // Nobody reads more than a hundred, and no line of a report is longer than a screen.
+            assert!(said.len() < 100_000, "{name} {command:?}: {} bytes", said.len());
+            assert!(begun.elapsed().as_secs() < 20, "{name} {command:?}: {:?}", begun.elapsed());
+        }
+    }
+}
+
+#[test]
+fn a_line_that_ends_front_matter_ends_nothing_in_a_text_of_a_workflow() {
+    let line = "'''\na\n+++\nb\n'''";
+    let workflow = format!(
+        "description = {line}\n[parameters.p]\ntype = \"text\"\ndescription = {line}\ndefault = {line}\n\
+         [steps.a]\ndescription = {line}\nrun = '''\ncat <<END\n+++\nEND\n'''\neffect = \"read\"\n"
+    );
+    let dir = folder();
+    write(dir.path(), "workflow.toml", &workflow);
+    let run = aivm(dir.path(), &["run", "workflow.toml"]);
+    assert_eq!(run.status.code(), Some(0), "{}", stderr(&run));
+    assert_eq!(stdout(&run), "── a\n+++\n");
+}
+
 #[cfg(feature = "http")]
 mod from_an_address {
     use super::super::fake::{Fake, Reply};

@@ -1,7 +1,7 @@
 //! Capabilities: built-ins under the dotted names that sagas know. Each reads its inputs from a JSON object and returns a JSON object
 //! with `success`; where another built-in does the same, it is done in the same way, and taken back in the same way.
 //!
-//! `capability/fs.rs` has those of files, `capability/data.rs` those that only compute.
+//! `capability/fs.rs` has those of files, `capability/archive.rs` packs files, `capability/data.rs` has those that only compute.
 
 use super::buffer;
 use super::input::Call;
@@ -9,6 +9,7 @@ use super::tools::Asked;
 use super::{Builtin, Effect, Failure, Output, media, nothing_more};
 use serde_json::{Value, json};
 
+pub(super) mod archive;
 pub(super) mod data;
 pub(super) mod fs;
 

@@ -64,9 +64,16 @@ impl Driver<'_> {
 
     /// A person is asked: whoever wants to know is told.
     pub(super) fn notify(&mut self, question: Question) {
-        let Some(address) = self.webhook.clone() else { return };
         let body = crate::webhook::body(&self.around.run, &question);
-        self.told.push(tokio::task::spawn_blocking(move || crate::webhook::post(&address, &body)));
+        let worker = self.run.module().workers.get(question.call.worker.index());
+        let definition = worker.and_then(|worker| WorkerDefinition::from_json(&worker.definition).ok());
+        let of_program = definition.as_ref().and_then(|definition| definition.with.get("webhook")?.as_str());
+        if let Some(address) = of_program {
+            self.told.push(tokio::spawn(crate::webhook::tell(address.to_owned(), body.to_string())));
+        }
+        if let Some(address) = self.webhook.clone() {
+            self.told.push(tokio::task::spawn_blocking(move || crate::webhook::post(&address, &body)));
+        }
     }
 
     /// Web hooks take a while; that one cannot be told is no reason for the run to fail.

@@ -26,6 +26,7 @@ mod check;
 pub(crate) mod client;
 pub(crate) mod guard;
 pub mod load;
+pub(crate) mod tell;
 
 use address::Address;
 pub use check::check;

@@ -64,11 +64,7 @@ pub(super) fn page(
             false => writer.warn(one),
         }
     }
-    if !tables.errors.is_empty() {
-        tables.errors.sort_by_key(|error| error.primary.span);
-        return Err(tables.errors);
-    }
-    Ok(writer.finish())
+    if tables.errors.is_empty() { Ok(writer.finish()) } else { Err(tables.errors) }
 }
 
 /// What a name of this file stands for, and where: `Spanned` has ranges, and messages want spans.

@@ -2,9 +2,10 @@
 
 use crate::diagnostic::{Code, Diagnostic, Label};
 use crate::span::Span;
-use aivm_schema::word::is_reserved;
+use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::WorkerDefinition;
 use rustc_hash::FxHashMap;
+use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// Longer names are cut: they become parts of step keys.
@@ -142,15 +143,21 @@ impl Writer {
 
     /// `[worker.WORD]`.
     pub(super) fn worker(&mut self, word: &str, definition: &WorkerDefinition, origin: Span) {
-        let front = BTreeMap::from([("worker", BTreeMap::from([(word, definition)]))]);
+        self.table("worker", word, definition, origin);
+    }
+
+    /// `[GROUP.NAME]`.
+    pub(super) fn table(&mut self, group: &str, name: &str, it: &impl Serialize, origin: Span) {
+        let front = BTreeMap::from([(group, BTreeMap::from([(name, it)]))]);
         let text = toml::to_string(&front).unwrap_or_default();
         // A text of several lines is written so, and must not end the front matter by one of them.
         let ends = text.lines().any(|line| line.trim_end_matches('\r') == "+++");
         let by_lines = || {
-            let members = serde_json::to_value(definition).unwrap_or_default();
+            let members = serde_json::to_value(it).unwrap_or_default();
             let lines = members.as_object().into_iter().flatten();
             let lines = lines.map(|(name, value)| format!("{} = {}\n", inline(&name.as_str().into()), inline(value)));
-            format!("[worker.{word}]\n{}", lines.collect::<String>())
+            let name = if is_word(name) { name.to_owned() } else { inline(&name.into()) };
+            format!("[{group}.{name}]\n{}", lines.collect::<String>())
         };
         self.front.put(&if ends { by_lines() } else { text }, origin);
         self.front.put("\n", origin);

@@ -36,13 +36,7 @@ pub(super) fn page(file: &str, document: Value, library: &dyn Library) -> Result
     let beside = policies_beside(file, &mut reader, library);
     let policies: Vec<&Policy> = saga.policy.iter().chain(&beside).collect();
     let page = write::page(&mut reader, &saga, &policies, file, library);
-    let mut errors = reader.tables.errors;
-    if errors.is_empty() {
-        return Ok(page);
-    }
-    errors.sort_by_key(|error| error.primary.span);
-    errors.truncate(crate::diagnostic::MOST_ERRORS);
-    Err(errors)
+    if reader.tables.errors.is_empty() { Ok(page) } else { Err(reader.tables.errors) }
 }
 
 /// The rules that stand beside the file. What is wrong there is told at its line, in the file that is compiled.

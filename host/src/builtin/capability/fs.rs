@@ -26,7 +26,7 @@ pub(in crate::builtin) const MOVE: Builtin = capability("io.fs.move", Effect::Id
 pub(in crate::builtin) const COPY: Builtin = capability("io.fs.copy", Effect::Idempotent, copy);
 
 /// A path beneath the workspace. One that begins with the workspace's own is the same path; any other absolute one is refused.
-fn beneath_workspace(call: &Call<'_>, path: &str) -> Result<String, Failure> {
+pub(super) fn beneath_workspace(call: &Call<'_>, path: &str) -> Result<String, Failure> {
     if !path.starts_with('/') {
         components(path)?;
         return Ok(path.to_owned());
@@ -172,7 +172,7 @@ fn delete(call: &Call<'_>) -> Result<Output, Failure> {
 }
 
 /// Guides call it `dest`, too.
-fn destination(call: &Call<'_>, asked: &Asked) -> Result<String, Failure> {
+pub(super) fn destination(call: &Call<'_>, asked: &Asked) -> Result<String, Failure> {
     let input = if asked.maybe("dest")?.is_some() { "dest" } else { "destination" };
     named(call, asked, input)
 }

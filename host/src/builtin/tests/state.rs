@@ -126,6 +126,7 @@ fn capabilities_stay_in_the_workspace_and_are_taken_back() {
         ("io.fs.delete", json!({ "path": "b", "recursive": true })),
         ("io.fs.move", json!({ "source": "a.txt", "destination": "x.txt" })),
         ("io.fs.copy", json!({ "source": "a.txt", "destination": "b/c.txt", "overwrite": true })),
+        ("sys.archive.zip", json!({ "source": ["a.txt", "b"], "destination": "new" })),
     ] {
         let inputs = inputs.to_string();
         let key = fresh_key();
@@ -139,5 +140,56 @@ fn capabilities_stay_in_the_workspace_and_are_taken_back() {
         let text = |path: &str| fs::read_to_string(place.join(path)).ok();
         assert_eq!((text("a.txt").as_deref(), text("b/c.txt").as_deref()), (Some("one"), Some("x")), "{name}");
         assert!(["new", "x", "x.txt"].iter().all(|path| !place.join(path).exists()), "{name}");
+    }
+}
+
+#[test]
+fn an_archive_has_what_is_packed_and_nothing_else() {
+    use std::io::Read;
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = folder.path();
+    let kept = place.join(".aivm/undo");
+    fs::create_dir_all(place.join("out/deep")).expect("folders");
+    let long = "the same again ".repeat(10_000);
+    for (path, text) in
+        [("a.txt", "one"), ("out/b.txt", &long), ("out/deep/c.txt", ""), ("out/.hidden", "x"), ("other", "x")]
+    {
+        fs::write(place.join(path), text).expect("a file");
+    }
+    std::os::unix::fs::symlink("/etc/passwd", place.join("out/link")).expect("a link");
+    let asked = |inputs: Value| {
+        let inputs = inputs.to_string();
+        let mut call = call("sys.archive.zip", json!({})).of("application/json", &inputs).within(place);
+        call.kept = Some(&kept);
+        call.run().map(|output| value(&output))
+    };
+    let packed =
+        asked(json!({ "source": ["out", "a.txt", "./out/b.txt"], "destination": "out/all.zip" })).expect("packed");
+    let bytes = fs::read(place.join("out/all.zip")).expect("an archive");
+    assert_eq!(packed, json!({ "success": true, "path": "out/all.zip", "files": 3, "size": bytes.len() }));
+    assert!(bytes.len() < long.len() / 10, "{} bytes", bytes.len());
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).expect("an archive");
+    let mut found = Vec::new();
+    for nth in 0..archive.len() {
+        let mut file = archive.by_index(nth).expect("a file");
+        let mut text = String::new();
+        file.read_to_string(&mut text).expect("a text");
+        found.push((file.name().expect("a name").into_owned(), text));
+    }
+    let expected = [("a.txt", "one"), ("out/b.txt", long.as_str()), ("out/deep/c.txt", "")];
+    assert_eq!(found, expected.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    // The archive is not in itself, and the same files give the same bytes.
+    asked(json!({ "source": ["a.txt", "out"], "dest": "out/all.zip" })).expect("the same again");
+    assert_eq!(fs::read(place.join("out/all.zip")).expect("an archive"), bytes);
+    for (inputs, code) in [
+        (json!({ "source": "/etc/passwd", "destination": "x.zip" }), "E0727"),
+        (json!({ "source": "out/link", "destination": "x.zip" }), "E0727"),
+        (json!({ "source": "a.txt", "destination": "../x.zip" }), "E0727"),
+        (json!({ "source": "no", "destination": "x.zip" }), "E0726"),
+        (json!({ "source": [], "destination": "x.zip" }), "E0726"),
+        (json!({ "source": 1, "destination": "x.zip" }), "E0720"),
+        (json!({ "source": "a.txt", "destination": "out/b.txt" }), "E0727"),
+    ] {
+        assert_eq!(asked(inputs.clone()).expect_err("refused").code(), code, "{inputs}");
     }
 }

@@ -12,7 +12,6 @@ use aivm_schema::param::ParamKind;
 use aivm_schema::word::is_word;
 use aivm_schema::worker::{Does, WorkerDefinition};
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 
 /// The label of the join.
@@ -86,8 +85,7 @@ fn about(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
 /// What a run is asked for, and how many calls it makes at once: one after the other, unless the file says more.
 fn settings(writer: &mut Writer, workflow: &Workflow) {
     for Named { name, span, it, .. } in &workflow.params {
-        let front = BTreeMap::from([("param", BTreeMap::from([(name, it)]))]);
-        writer.settings(&format!("{}\n", toml::to_string(&front).unwrap_or_default()), *span);
+        writer.table("param", name, it, *span);
     }
     let most = workflow.about.concurrency.map_or(1, NonZeroU16::get);
     writer.settings(&format!("[limits]\nconcurrent = {most}\n\n"), Span::default());

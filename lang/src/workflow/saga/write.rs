@@ -24,6 +24,21 @@ const OF_A_CALL: [&str; 5] = ["inputs", "compensation", "max_retries", "timeout_
 /// How long a limit may be, in seconds.
 const POSSIBLE: std::ops::Range<f64> = 0.001..1e9;
 
+/// The address of a web hook as it may stand in a page: one by https without a credential, or the name of a secret.
+fn web_hook(address: &serde_json::Value) -> Result<&str, &'static str> {
+    let address = address.as_str().ok_or("is no text")?.trim();
+    let is_named = ["secret(\"", "secret('"].iter().any(|begins| address.starts_with(begins));
+    let rest = match address.strip_prefix("https://") {
+        None if is_named => return Ok(address),
+        None => return Err("does not begin with `https://`"),
+        Some(rest) => rest,
+    };
+    match rest.contains(['@', '?', '#', '{']) {
+        true => Err("may hold a credential, or is filled in: it has one of `@ ? # {`"),
+        false => Ok(address),
+    }
+}
+
 /// The page; what is wrong is told to the reader, and the page is then not to be used.
 pub(super) fn page(reader: &mut Reader, saga: &Saga, policies: &[&Policy], file: &str, library: &dyn Library) -> Page {
     let mut writer = Writer::default();
@@ -327,7 +342,9 @@ impl<'a> Author<'a> {
     /// Asks a person. What they decide about are the inputs, filled in; a "no" is a failure, so everything is taken back.
     fn approval(&mut self, word: &str, named: &'a Named, question: &str) {
         let step = &named.step;
-        let inputs = self.inputs(word, &step.inputs, named.span);
+        let mut inputs = step.inputs.clone();
+        let webhook = inputs.remove("webhook_url");
+        let inputs = self.inputs(word, &inputs, named.span);
         let asks = self.writer.word(&format!("{word}-asks"));
         let risk = step.risk_level.unwrap_or_default().word();
         let mut human = WorkerDefinition::new(Does::Human(format!("{} (risk: {risk})", question.trim())));
@@ -343,9 +360,15 @@ impl<'a> Author<'a> {
                 self.reader.warnings.push(only_recorded(self.span(config), &what));
             }
         }
-        if step.inputs.contains_key("webhook_url") {
-            let warning = only_recorded(named.span, &format!("`webhook_url` of `{}`", named.name));
-            self.reader.warnings.push(warning.help("who waits for an answer is told at AIVM_APPROVAL_WEBHOOK"));
+        if let Some(address) = webhook {
+            match web_hook(&address) {
+                Ok(address) => _ = human.with.insert("webhook".to_owned(), address.into()),
+                Err(reason) => self.reader.tables.report(
+                    Diagnostic::new(Code::WebHook, named.span, format!("`webhook_url` of `{}` {reason}", named.name))
+                        .reason("a program is kept and shown, and so is an address that stands in it")
+                        .help("keep the address by  aivm secret set HOOK  and write  webhook_url: secret(\"HOOK\")"),
+                ),
+            }
         }
         self.writer.worker(&asks, &human, named.span);
         self.decisions();
