@@ -187,7 +187,7 @@ fn an_archive_has_what_is_packed_and_nothing_else() {
         (json!({ "source": "a.txt", "destination": "../x.zip" }), "E0727"),
         (json!({ "source": "no", "destination": "x.zip" }), "E0726"),
         (json!({ "source": [], "destination": "x.zip" }), "E0726"),
-        (json!({ "source": 1, "destination": "x.zip" }), "E0720"),
+        (json!({ "source": 1, "destination": "x.zip" }), "E0723"),
         (json!({ "source": "a.txt", "destination": "out/b.txt" }), "E0727"),
     ] {
         assert_eq!(asked(inputs.clone()).expect_err("refused").code(), code, "{inputs}");
