@@ -6,13 +6,12 @@ use crate::builtin::Failure;
 use crate::builtin::beneath::{self, Workspace as Beneath};
 use aivm_schema::worker::{OUT_OF_REACH, Workspace};
 use aivm_vm::action::CallError;
-use rustix::fd::OwnedFd;
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -90,7 +89,7 @@ async fn elsewhere(mut copying: Copying, from: PathBuf, to: PathBuf) -> Result<(
         let opened = fs::open(&from, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty());
         let copied = opened.map_err(|error| failed(&from, error.into()));
         // Nobody waits any more when the run is gone.
-        let _ = tell.send(copied.and_then(|opened| copying.folder(&opened, &to, 0)));
+        let _ = tell.send(copied.and_then(|opened| copying.folder(&File::from(opened), &to, 0)));
     };
     let thread = std::thread::Builder::new().name("aivm-copy".to_owned()).spawn(work);
     thread.map_err(|error| failed(Path::new("a thread"), error))?;
@@ -108,11 +107,11 @@ struct Copying {
 
 impl Copying {
     fn new(own: [PathBuf; 2], stop: Arc<Stop>) -> Copying {
-        let known = |path: PathBuf| fs::stat(&path).ok().map(|stat| (stat.st_dev, stat.st_ino));
+        let known = |path: PathBuf| path.metadata().ok().map(|about| (about.dev(), about.ino()));
         Copying { own: own.into_iter().filter_map(known).collect(), stop, files: 0, bytes: 0 }
     }
 
-    fn folder(&mut self, from: &OwnedFd, to: &Path, depth: usize) -> Result<(), NotCopied> {
+    fn folder(&mut self, from: &File, to: &Path, depth: usize) -> Result<(), NotCopied> {
         let failed = |source: std::io::Error| NotCopied::Io { path: to.to_owned(), source };
         if depth > MOST_DEPTH {
             return Err(NotCopied::TooLarge(format!("{MOST_DEPTH} folders within each other")));
@@ -132,12 +131,12 @@ impl Copying {
                 done => done?,
             }
         }
-        let mode = fs::fstat(from).map_err(|error| failed(error.into()))?.st_mode;
+        let mode = from.metadata().map_err(failed)?.permissions().mode();
         std::fs::set_permissions(to, Permissions::from_mode(mode & 0o777 | 0o700)).map_err(failed)
     }
 
     /// Devices and sockets are not copied.
-    fn entry(&mut self, from: &OwnedFd, name: &OsStr, to: &Path, depth: usize) -> Result<(), NotCopied> {
+    fn entry(&mut self, from: &File, name: &OsStr, to: &Path, depth: usize) -> Result<(), NotCopied> {
         let failed = |source: std::io::Error| NotCopied::Io { path: to.to_owned(), source };
         let said = |error: Errno| failed(error.into());
         if self.stop.is_asked() {
@@ -150,9 +149,12 @@ impl Copying {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let stat = fs::statat(from, name, AtFlags::SYMLINK_NOFOLLOW).map_err(said)?;
         match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory if self.own.contains(&(stat.st_dev, stat.st_ino)) => Ok(()),
             FileType::Directory => {
-                let inner = fs::openat(from, name, flags | OFlags::DIRECTORY, Mode::empty()).map_err(said)?;
+                let inner = File::from(fs::openat(from, name, flags | OFlags::DIRECTORY, Mode::empty()).map_err(said)?);
+                let about = inner.metadata().map_err(failed)?;
+                if self.own.contains(&(about.dev(), about.ino())) {
+                    return Ok(());
+                }
                 self.folder(&inner, to, depth + 1)
             }
             FileType::Symlink => {
