@@ -5,6 +5,7 @@ use super::file::{File, Text};
 use super::span;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
+use crate::workflow::page::only_recorded;
 
 /// Told once for each section.
 pub(super) fn recorded(file: &File) -> Vec<Diagnostic> {
@@ -51,7 +52,7 @@ pub(super) fn recorded(file: &File) -> Vec<Diagnostic> {
 }
 
 fn record(span: Span, section: &str, instead: &str) -> Diagnostic {
-    Diagnostic::new(Code::OnlyRecorded, span, format!("`{section}` is recorded, not enforced")).help(instead)
+    only_recorded(span, &format!("`{section}`")).help(instead)
 }
 
 /// Each address, with what it is of and where that begins: a message shows the line of its place, and must not show the address.

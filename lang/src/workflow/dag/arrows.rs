@@ -4,10 +4,9 @@
 use super::artifacts;
 use super::keys::{Named, OnFailure, Step, Workflow};
 use super::work::{Calls, Work};
-use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 use crate::tables::{Placed, Tables};
-use crate::workflow::page::{Page, Writer};
+use crate::workflow::page::{Page, Writer, only_recorded};
 use aivm_schema::param::ParamKind;
 use aivm_schema::word::is_word;
 use aivm_schema::worker::{Does, WorkerDefinition};
@@ -232,8 +231,7 @@ fn called(worker: &str, limits: &str, refs: &str) -> String {
 /// What the file says that nothing is done with.
 fn recorded(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
     let mut warn = |key: &str, of: &str, range| {
-        let message = format!("`{key}` of {of} is recorded, and nothing is held to it");
-        writer.warn(Diagnostic::new(Code::OnlyRecorded, tables.span(range), message));
+        writer.warn(only_recorded(tables.span(range), &format!("`{key}` of {of}")));
     };
     let required = &workflow.requirements;
     for (key, value) in [("container", &required.container), ("nix", &required.nix)] {

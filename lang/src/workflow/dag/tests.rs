@@ -255,7 +255,7 @@ fn what_is_only_recorded_is_told() {
     let compiled = crate::compile("workflow.toml", text, &shelf()).expect("it compiles");
     let told: Vec<_> =
         compiled.hints.iter().filter(|one| one.code == Code::OnlyRecorded).map(|one| &one.message).collect();
-    let recorded = |key: &str| format!("`{key}` of `a` is recorded, and nothing is held to it");
+    let recorded = |key: &str| format!("`{key}` of `a` is recorded, not enforced");
     assert_eq!(told, [&recorded("resources"), &recorded("max_iterations")]);
 }
 
