@@ -36,20 +36,20 @@ impl Bucket {
         E: std::fmt::Display,
     {
         if let Some(id) = known {
-            let went_on = match self.parts(key, id).await? {
-                Some(there) => self.put_missing(key, content, id, &there).await,
-                None => Err(S3Error::Account("its parts are not known".to_owned())),
-            };
-            // The server may not know it any more, whatever it says of that: then it begins anew.
-            match went_on {
-                Err(S3Error::Refused { code: Some(_), .. } | S3Error::Account(_)) => {
-                    let _ = self.abort(&Upload { key: key.to_owned(), id: id.to_owned(), began: 0 }).await;
-                }
-                done => return done,
+            let there = self.parts(key, id).await?;
+            if let Some(there) = there
+                && self.put_missing(key, content, id, &there).await.is_ok()
+            {
+                return Ok(());
             }
         }
+        // The server may not know it any more, whatever it says of that, or hang up over it: then it begins anew. A server that does
+        // not answer now either may know it still.
         let id = self.begin(key, content).await?;
         begun(&id).map_err(|error| S3Error::Account(error.to_string()))?;
+        if let Some(id) = known {
+            let _ = self.abort(&Upload { key: key.to_owned(), id: id.to_owned(), began: 0 }).await;
+        }
         self.put_missing(key, content, &id, &BTreeMap::new()).await
     }
 
