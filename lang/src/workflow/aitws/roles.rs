@@ -1,4 +1,4 @@
-//! Who may run what: whoever is a member of roles may do what one of them allows, and begins no run that somebody else has to approve.
+//! Who may run what: whoever is a member of roles may do what one of them allows.
 //!
 //! The name of whoever runs a program is what the machine says, so this keeps mistakes off, and nobody who means to. Whom no role has as
 //! a member is not known here, and is held to nothing.
@@ -28,18 +28,9 @@ pub(super) fn refused(file: &File, places: &[Place], who: &str) -> Vec<Diagnosti
             .reason(format!("`{who}` is a member of: {}", own.join(", ")))
             .help("let somebody run it who may, or change `members` of `[[roles]]`")
     };
-    let mut told = Vec::new();
-    let approving = file.change_management.as_ref().filter(|section| section.is.review_required);
-    let approving = approving.map_or(&[][..], |section| &section.is.approval_roles);
-    if let Some(first) =
-        approving.first().filter(|_| !approving.iter().any(|role| own.contains(&role.get_ref().as_str())))
-    {
-        let roles: Vec<&str> = approving.iter().map(|role| role.get_ref().as_str()).collect();
-        told.push(refuse(first, format!("a run has to be approved by: {}", roles.join(", "))));
-    }
     // Where nothing says what a role may do, each may do everything.
     if file.authorization.is_empty() {
-        return told;
+        return Vec::new();
     }
     let privileges = file.roles.iter().map(|role| (&role.is.name, &role.is.privileges));
     let allowed = file.authorization.iter().map(|entry| (&entry.is.role, &entry.is.allowed_actions));
@@ -49,10 +40,11 @@ pub(super) fn refused(file: &File, places: &[Place], who: &str) -> Vec<Diagnosti
         .flat_map(|(_, may)| may.iter().map(String::as_str))
         .collect();
     if may.iter().any(|may| EVERYTHING.contains(may)) {
-        return told;
+        return Vec::new();
     }
     let is_allowed = |name: &Text| may.contains(&name.get_ref().as_str());
     let done_by = |action: &Action| is_allowed(&action.name) || action.kind.as_ref().is_some_and(is_allowed);
+    let mut told = Vec::new();
     for place in places {
         let denied: Vec<&Text> = match place {
             Place::Stage(stage) => {
