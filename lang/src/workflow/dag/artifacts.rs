@@ -1,90 +1,21 @@
 //! `[artifacts.NAME]`: the files that a workflow is run for. Each becomes a call of the built-in `collect`, all of them one join behind
 //! the steps, which is the part `artifacts` of the workflow's output.
 
-use super::keys::Workflow;
+use super::keys::{Kept, Workflow};
 use super::work::Work;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::nearest;
 use crate::span::Span;
-use crate::tables::{Placed, Tables};
-use crate::workflow::english::English;
+use crate::tables::Tables;
 use crate::workflow::page::Writer;
-use aivm_schema::unit::Retention;
 use aivm_schema::worker::{Does, WorkerDefinition};
 use rustc_hash::FxHashSet;
-use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
 /// The label of their join.
 const ARTIFACTS: &str = "artifacts";
 /// The built-in that keeps files.
 const COLLECT: &str = "collect";
-
-/// What is kept of a run.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Artifact {
-    /// What they are.
-    pub description: String,
-    /// The files: a path, or a pattern of paths.
-    #[schemars(required)]
-    pub path: Paths,
-    /// How long they are kept at least; none: as long as the run.
-    pub retention: Option<Kept>,
-    /// Is it a failure when there are none?
-    pub required: bool,
-    /// The step that makes them; none: all.
-    pub from: Option<Placed<String>>,
-}
-
-impl Default for Artifact {
-    fn default() -> Artifact {
-        Artifact { description: String::new(), path: Paths::default(), retention: None, required: true, from: None }
-    }
-}
-
-/// One, or several.
-#[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(untagged, expecting = "a path, or a list of paths")]
-pub(super) enum Paths {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl Default for Paths {
-    fn default() -> Paths {
-        Paths::Many(Vec::new())
-    }
-}
-
-impl Paths {
-    fn all(&self) -> &[String] {
-        match self {
-            Paths::One(path) => std::slice::from_ref(path),
-            Paths::Many(paths) => paths,
-        }
-    }
-}
-
-/// A span of time in words, or `forever`.
-#[derive(Clone, Copy, Debug, JsonSchema)]
-pub(super) struct Kept(
-    #[schemars(with = "String", extend("pattern" = "^\\s*([0-9]+\\s*[A-Za-z]+|forever)\\s*$"))] Retention,
-);
-
-impl<'de> Deserialize<'de> for Kept {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Kept, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text.trim() == "forever" {
-            return Ok(Kept(Retention::Forever));
-        }
-        match text.parse::<English>() {
-            Ok(English(span)) => Ok(Kept(Retention::For(span))),
-            Err(error) => Err(serde::de::Error::custom(format!("{error}, or `forever`"))),
-        }
-    }
-}
 
 /// What is wrong with them.
 pub(super) fn check(tables: &mut Tables, workflow: &Workflow, works: &[Option<Work>]) {

@@ -1,16 +1,16 @@
 //! What a `workflow.toml` may say, read with the places that messages are told at.
 
-use super::artifacts::Artifact;
 use super::requirements::Requirements;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
 use crate::tables::{Placed, Tables, Value, keys};
+use crate::workflow::english::English;
 use aivm_schema::param::Param;
-use aivm_schema::unit::Milliseconds;
+use aivm_schema::unit::{Milliseconds, Retention};
 use aivm_schema::worker::{Backoff, Effect, Run, Settings, Workspace};
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use toml::Spanned;
@@ -196,6 +196,71 @@ pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
         tables.wrong(id.span(), message);
     }
     Workflow { about, params, requirements, actions, steps, artifacts }
+}
+
+/// What is kept of a run.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Artifact {
+    /// What they are.
+    pub description: String,
+    /// The files: a path, or a pattern of paths.
+    #[schemars(required)]
+    pub path: Paths,
+    /// How long they are kept at least; none: as long as the run.
+    pub retention: Option<Kept>,
+    /// Is it a failure when there are none?
+    pub required: bool,
+    /// The step that makes them; none: all.
+    pub from: Option<Placed<String>>,
+}
+
+impl Default for Artifact {
+    fn default() -> Artifact {
+        Artifact { description: String::new(), path: Paths::default(), retention: None, required: true, from: None }
+    }
+}
+
+/// One, or several.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "a path, or a list of paths")]
+pub(super) enum Paths {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Default for Paths {
+    fn default() -> Paths {
+        Paths::Many(Vec::new())
+    }
+}
+
+impl Paths {
+    pub fn all(&self) -> &[String] {
+        match self {
+            Paths::One(path) => std::slice::from_ref(path),
+            Paths::Many(paths) => paths,
+        }
+    }
+}
+
+/// A span of time in words, or `forever`.
+#[derive(Clone, Copy, Debug, JsonSchema)]
+pub(super) struct Kept(
+    #[schemars(with = "String", extend("pattern" = "^\\s*([0-9]+\\s*[A-Za-z]+|forever)\\s*$"))] pub Retention,
+);
+
+impl<'de> Deserialize<'de> for Kept {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Kept, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.trim() == "forever" {
+            return Ok(Kept(Retention::Forever));
+        }
+        match text.parse::<English>() {
+            Ok(English(span)) => Ok(Kept(Retention::For(span))),
+            Err(error) => Err(serde::de::Error::custom(format!("{error}, or `forever`"))),
+        }
+    }
 }
 
 /// A name, which may have an owner before a slash, and perhaps a version of three numbers.
