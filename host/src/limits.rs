@@ -3,14 +3,16 @@
 //! that is reckoned, is `window`'s; here is what waits.
 
 use crate::trace::time_text;
-use aivm_schema::worker::Rates;
+use aivm_schema::worker::{Rates, Resources};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+mod machine;
 mod window;
 
+pub use machine::{Lease, Machine};
 use window::{Booked, Window};
 
 /// So many bytes of text are about one token, where nobody counts them.
@@ -47,6 +49,7 @@ impl std::fmt::Display for Who {
 pub struct Limits {
     gates: Mutex<BTreeMap<Who, Arc<Gate>>>,
     before: Option<Before>,
+    machine: Machine,
 }
 
 impl std::fmt::Debug for Limits {
@@ -136,6 +139,13 @@ impl Limits {
     /// With what was used before this process began.
     pub fn with(before: Before) -> Limits {
         Limits { before: Some(before), ..Limits::default() }
+    }
+
+    /// Returns when so much of the machine is left; fails when that takes longer than `most`.
+    pub async fn lease(&self, who: Who, wanted: Resources, most: Option<Duration>) -> Result<Lease, TooLong> {
+        let lease = self.machine.lease(wanted, most).await;
+        let wait_ms = most.map_or(0, |most| most.as_millis() as u64);
+        lease.ok_or(TooLong { who, limit: "what is left of the machine", wait_ms, deadline_ms: wait_ms })
     }
 
     /// Returns when a call may be made; fails when that is too late. `told` hears of a wait that is worth it.

@@ -439,8 +439,8 @@ pub async fn run(mut task: Task, mock: Option<mock::Answering>) -> Returned {
     if let Err(failed) = fits(&task) {
         return failed;
     }
-    let pass = match waits::of_worker(&mut task).await {
-        Ok(pass) => pass,
+    let (pass, _lease) = match waits::of_worker(&mut task).await {
+        Ok(passed) => passed,
         Err(returned) => return returned,
     };
     let mut returned = checked(&task, called(&task).await);

@@ -1,5 +1,5 @@
-//! Quantities with their units: milliseconds, millionths of a dollar, tokens. One spelling in programs, TOML and output:
-//! `40ms 30s 5m 2h 1d`, `$0.50`, `500t 20kt 1Mt`.
+//! Quantities with their units: milliseconds, millionths of a dollar, tokens, bytes. One spelling in programs, TOML and output:
+//! `40ms 30s 5m 2h 1d`, `$0.50`, `500t 20kt 1Mt`, `64KB 512MB 2GiB`.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -16,6 +16,10 @@ pub struct Money(pub u64);
 /// A number of model tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tokens(pub u64);
+
+/// A size in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Bytes(pub u64);
 
 /// How long a value is kept at least, whatever becomes of the run that made it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -41,6 +45,9 @@ pub enum UnitError {
     /// Not a number of tokens.
     #[error("`{0}` is not a number of tokens: a whole number with `t`, `kt` or `Mt`, as in `20kt`")]
     Tokens(String),
+    /// Not a size.
+    #[error("`{0}` is not a size: a whole number with `KB`, `MB`, `GB` or `KiB`, `MiB`, `GiB`, as in `512MB`")]
+    Bytes(String),
 }
 
 /// A whole number with one of these units.
@@ -65,6 +72,15 @@ fn unscaled(f: &mut fmt::Formatter<'_>, value: u64, units: &[(&str, u64)]) -> fm
 
 const DURATIONS: [(&str, u64); 5] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 const TOKENS: [(&str, u64); 3] = [("t", 1), ("kt", 1_000), ("Mt", 1_000_000)];
+const BYTES: [(&str, u64); 7] = [
+    ("B", 1),
+    ("KB", 1_000),
+    ("KiB", 1 << 10),
+    ("MB", 1_000_000),
+    ("MiB", 1 << 20),
+    ("GB", 1_000_000_000),
+    ("GiB", 1 << 30),
+];
 
 impl FromStr for Milliseconds {
     type Err = UnitError;
@@ -108,6 +124,19 @@ impl FromStr for Tokens {
 impl fmt::Display for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         unscaled(f, self.0, &TOKENS)
+    }
+}
+
+impl FromStr for Bytes {
+    type Err = UnitError;
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        scaled(text, &BYTES).map(Bytes).ok_or_else(|| UnitError::Bytes(text.into()))
+    }
+}
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        unscaled(f, self.0, &BYTES)
     }
 }
 
@@ -161,7 +190,7 @@ macro_rules! as_text {
         }
     )*};
 }
-as_text!(Milliseconds r"^[0-9]+(ms|s|m|h|d)$", Money r"^\$[0-9]+(\.[0-9]{1,6})?$", Tokens r"^[0-9]+(t|kt|Mt)$");
+as_text!(Milliseconds r"^[0-9]+(ms|s|m|h|d)$", Money r"^\$[0-9]+(\.[0-9]{1,6})?$", Tokens r"^[0-9]+(t|kt|Mt)$", Bytes r"^[0-9]+(B|[KMG]i?B)$");
 
 #[cfg(test)]
 mod tests {
@@ -182,6 +211,9 @@ mod tests {
         for text in ["500t", "20kt", "1Mt"] {
             assert_eq!(text.parse::<Tokens>().expect("valid").to_string(), text);
         }
+        for text in ["1B", "64KB", "512MB", "2GB", "3KiB", "7MiB", "1GiB"] {
+            assert_eq!(text.parse::<Bytes>().expect("valid").to_string(), text);
+        }
     }
 
     #[test]
@@ -191,6 +223,9 @@ mod tests {
         }
         for text in ["", "$", "0.5", "$.5", "$1.", "$0.1234567", "$1e3"] {
             assert!(text.parse::<Money>().is_err(), "{text}");
+        }
+        for text in ["", "5", "1.5GB", "1gb", "1K", "99999999999GiB"] {
+            assert!(text.parse::<Bytes>().is_err(), "{text}");
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod memory;
 mod mock;
 mod model;
 mod rates;
+mod resources;
 mod sandbox;
 pub mod seed;
 mod source;
@@ -29,6 +30,7 @@ pub use memory::{Grant, Memory, Register};
 pub use mock::{MockAnswer, MockEntry};
 pub use model::{Ask, Example, Options, Reasoning};
 pub use rates::Rates;
+pub use resources::{Processors, Resources};
 pub use sandbox::{Given, Network, NoSandbox, Sandbox};
 pub use source::Source;
 pub use spelling::DefinitionError;
@@ -83,6 +85,8 @@ pub struct WorkerDefinition {
     pub cache: Option<Milliseconds>,
     /// How often it is called at most by one process.
     pub limits: Rates,
+    /// What a call takes of the machine.
+    pub resources: Resources,
     /// Of calls that wait for a place in their run the one with the highest begins first.
     pub priority: i32,
     /// What a command is given beside what its effect allows.
@@ -235,6 +239,7 @@ impl WorkerDefinition {
             most: None,
             cache: None,
             limits: Rates::default(),
+            resources: Resources::default(),
             priority: 0,
             sandbox: Sandbox::default(),
             workspace: Workspace::default(),

@@ -262,3 +262,32 @@ from = "keep"
     let said = String::from_utf8_lossy(&aivm(dir.path(), &["check", "workflow.toml"]).stderr).into_owned();
     assert!(said.contains("E1008") && said.contains("workflow.toml:14"), "{said}");
 }
+
+#[test]
+fn steps_share_the_machine() {
+    let dir = folder();
+    // Each asks for more processors than there are, or more memory: so each has them alone, whatever runs at once.
+    for takes in ["cpu = 1000", "memory = \"999999GB\""] {
+        let mut text = "concurrency = 3\n".to_owned();
+        for name in ["a", "b", "c"] {
+            text += &format!(
+                "[steps.{name}]\nrun = \"echo begins >> log; sleep 0.1; echo ends >> log\"\neffect = \"idempotent\"\nresources = {{ {takes} }}\n"
+            );
+        }
+        write(dir.path(), "workflow.toml", &text);
+        write(dir.path(), "log", "");
+        let out = aivm(dir.path(), &["run", "workflow.toml"]);
+        assert!(out.status.success(), "{out:?}");
+        let log = std::fs::read_to_string(dir.path().join("log")).expect("a log");
+        assert_eq!(log, "begins\nends\n".repeat(3), "{takes}");
+        // Without it they run at once.
+        write(dir.path(), "workflow.toml", &text.replace(&format!("resources = {{ {takes} }}\n"), ""));
+        write(dir.path(), "log", "");
+        assert!(aivm(dir.path(), &["run", "workflow.toml"]).status.success());
+        let log = std::fs::read_to_string(dir.path().join("log")).expect("a log");
+        assert!(log.starts_with("begins\nbegins\n"), "{log}");
+    }
+    write(dir.path(), "workflow.toml", "[steps.a]\nrun = \"cat\"\nresources = { cpu = 0 }\n");
+    let told = String::from_utf8_lossy(&aivm(dir.path(), &["check", "workflow.toml"]).stderr).into_owned();
+    assert!(told.contains("no number of processors") && told.contains("workflow.toml:3"), "{told}");
+}

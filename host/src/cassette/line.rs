@@ -216,6 +216,7 @@ fn definition(task: &Task) -> String {
         most: None,
         cache: None,
         limits: Default::default(),
+        resources: Default::default(),
         priority: 0,
         sandbox: Default::default(),
         mock: None,

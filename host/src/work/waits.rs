@@ -1,8 +1,8 @@
-//! A call waits until the limits of its worker, and of the provider that it asks, let it. What they are, and how long a wait is,
+//! A call waits until there is room for it, and the limits of its worker, and of the provider that it asks, let it. What they are, and how long a wait is,
 //! is `limits`.
 
 use super::{Returned, Task};
-use crate::limits::{Asks, PER_TOKEN, Pass, TooLong, Who};
+use crate::limits::{Asks, Lease, PER_TOKEN, Pass, TooLong, Who};
 #[cfg(feature = "models")]
 use crate::models::{AskError, Used, client::Said};
 use aivm_schema::unit::Tokens;
@@ -56,20 +56,26 @@ pub async fn of_model(
     said
 }
 
-/// A call of a worker waits for its limits; what it may take is less by that then.
-pub async fn of_worker(task: &mut Task) -> Result<Pass, Returned> {
-    let rates = task.worker.definition.limits;
+/// A call of a worker waits for what it takes of the machine, and for its limits; what it may take is less by that then.
+pub async fn of_worker(task: &mut Task) -> Result<(Pass, Lease), Returned> {
+    let (rates, resources) = (task.worker.definition.limits, task.worker.definition.resources);
     let who = Who::Worker(task.worker.name.clone());
     let limits = task.around.outside.models.limits();
     let most = task.deadline_ms.map(Duration::from_millis);
     let tokens = if rates.is_none() { 0 } else { expected(task) };
-    let entered = limits.enter(who, Asks { rates: &rates, tokens, most }, |text| task.tell(text));
-    let pass = tokio::select! {
-        entered = entered => entered.map_err(|error| Returned::failed(TooLong::CODE, error.to_string()))?,
+    let entered = async {
+        let lease = limits.lease(who.clone(), resources, most).await?;
+        let most = most.map(|most| most.saturating_sub(lease.waited));
+        let mut pass = limits.enter(who, Asks { rates: &rates, tokens, most }, |text| task.tell(text)).await?;
+        pass.waited += lease.waited;
+        Ok((pass, lease))
+    };
+    let (pass, lease) = tokio::select! {
+        entered = entered => entered.map_err(|error: TooLong| Returned::failed(TooLong::CODE, error.to_string()))?,
         () = task.stop.asked() => return Err(Returned::stopped()),
     };
     if let Some(deadline) = &mut task.deadline_ms {
         *deadline = deadline.saturating_sub(pass.waited.as_millis() as u64).max(1);
     }
-    Ok(pass)
+    Ok((pass, lease))
 }

@@ -93,6 +93,9 @@ pub(super) struct Spelling {
     /// How often it is called at most, by all runs of a process.
     #[serde(skip_serializing_if = "is_default")]
     limits: Rates,
+    /// What a call takes of the machine, which all runs of a process share: it waits until that much is left.
+    #[serde(skip_serializing_if = "is_default")]
+    resources: Resources,
     /// Of calls that wait because a run makes only so many at once, the one with the highest begins first; 0 unless set.
     #[serde(skip_serializing_if = "is_default")]
     priority: i32,
@@ -428,6 +431,7 @@ impl TryFrom<Spelling> for WorkerDefinition {
             most: spelling.most,
             cache: spelling.cache,
             limits: spelling.limits,
+            resources: spelling.resources,
             priority: spelling.priority,
             sandbox: spelling.sandbox,
             workspace: spelling.workspace,
@@ -456,6 +460,7 @@ impl From<WorkerDefinition> for Spelling {
             most: worker.most,
             cache: worker.cache,
             limits: worker.limits,
+            resources: worker.resources,
             priority: worker.priority,
             sandbox: worker.sandbox,
             workspace: worker.workspace,

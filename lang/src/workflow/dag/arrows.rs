@@ -238,11 +238,7 @@ fn recorded(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
         value.iter().for_each(|value| warn(key, "`[requirements]`", value.span()));
     }
     for Named { name, it, .. } in &workflow.steps {
-        let keys = [
-            ("resources", it.resources.as_ref().map(Placed::span)),
-            ("max_iterations", it.max_iterations.as_ref().filter(|_| it.until.is_none()).map(Placed::span)),
-        ];
-        keys.into_iter()
-            .for_each(|(key, range)| range.into_iter().for_each(|range| warn(key, &format!("`{name}`"), range)));
+        let unused = it.max_iterations.as_ref().filter(|_| it.until.is_none());
+        unused.into_iter().for_each(|most| warn("max_iterations", &format!("`{name}`"), most.span()));
     }
 }

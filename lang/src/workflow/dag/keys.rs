@@ -7,7 +7,7 @@ use crate::tables::{Placed, Tables, Value, keys};
 use crate::workflow::english::English;
 use aivm_schema::param::Param;
 use aivm_schema::unit::{Milliseconds, Retention};
-use aivm_schema::worker::{Backoff, Effect, Run, Settings, Workspace};
+use aivm_schema::worker::{Backoff, Effect, Resources, Run, Settings, Workspace};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -117,8 +117,8 @@ pub(super) struct Step {
     pub on_failure: OnFailure,
     /// Of steps that wait for their turn the one with the highest begins first.
     pub priority: Option<i32>,
-    /// What it takes of the machine.
-    pub resources: Option<Placed<Resources>>,
+    /// What it takes of the machine: it waits until that much is left.
+    pub resources: Option<Resources>,
 }
 
 /// What becomes of the workflow when a step fails.
@@ -156,16 +156,6 @@ pub(super) struct Action {
     pub timeout: Option<Milliseconds>,
     /// Where its command works.
     pub workspace: Option<Workspace>,
-}
-
-/// What a step takes of the machine.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Resources {
-    #[allow(dead_code, reason = "recorded, so that a file that says it is read; nothing holds a step to it")]
-    pub cpu: Option<f64>,
-    #[allow(dead_code, reason = "as `cpu`")]
-    pub memory: Option<String>,
 }
 
 /// Reads the file; what cannot be read is told.

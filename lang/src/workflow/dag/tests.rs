@@ -215,7 +215,7 @@ inputs = { a = 1 }
         "E1005 idle: `[steps.idle]` does nothing",
         "E1002 \"review => send ) <= in\": `review => send ) <= in` is no name of an action of this file, nor of a worker",
         "E1002 \"review\": `look` is no command, and has no variables: `env` cannot be laid over it",
-        "E1002 \"sub\": `sub` is the pipeline sub.aivm, and takes no `inputs`, `env`, `effect`, `workspace`, `priority` or `backoff`",
+        "E1002 \"sub\": `sub` is the pipeline sub.aivm, and takes no `inputs`, `env`, `effect`, `workspace`, `priority`, `resources` or `backoff`",
     ];
     assert_eq!(wrong(text), expected);
     let unknown = "[steps.a]\nuses = \"reviw\"\n";
@@ -251,12 +251,12 @@ fn names_of_any_letters_and_two_that_are_alike_stay_apart() {
 
 #[test]
 fn what_is_only_recorded_is_told() {
-    let text = "[steps.a]\nrun = \"x\"\nresources = { cpu = 2 }\nmax_iterations = 3\n";
+    let text = "[requirements]\nnix = \"x\"\n[steps.a]\nrun = \"x\"\nmax_iterations = 3\n";
     let compiled = crate::compile("workflow.toml", text, &shelf()).expect("it compiles");
     let told: Vec<_> =
         compiled.hints.iter().filter(|one| one.code == Code::OnlyRecorded).map(|one| &one.message).collect();
-    let recorded = |key: &str| format!("`{key}` of `a` is recorded, not enforced");
-    assert_eq!(told, [&recorded("resources"), &recorded("max_iterations")]);
+    let recorded = |key: &str, of: &str| format!("`{key}` of `{of}` is recorded, not enforced");
+    assert_eq!(told, [&recorded("nix", "[requirements]"), &recorded("max_iterations", "a")]);
 }
 
 #[test]

@@ -75,7 +75,7 @@ pub(super) fn of(
         }
         (None, Some(uses)) => match found(file, library, uses.get_ref()) {
             // Nothing is laid over it: it is called as it is.
-            found if is_plain(&whole) && step.it.priority.is_none() => {
+            found if is_plain(&whole) && step.it.priority.is_none() && step.it.resources.is_none() => {
                 let (retry, timeout) = (whole.retry.unwrap_or(0), whole.timeout);
                 let works_in_a_copy = |found| matches!(found, Found::Worker(worker) if is_ephemeral(&worker));
                 let is_ephemeral = found.is_some_and(works_in_a_copy);
@@ -85,7 +85,7 @@ pub(super) fn of(
             None => return Some(Work { does: Calls::Named(uses), retry: 0, timeout: None, is_ephemeral: false }),
             Some(Found::Program { file, .. }) => {
                 let message = format!(
-                    "`{}` is the pipeline {file}, and takes no `inputs`, `env`, `effect`, `workspace`, `priority` or `backoff`",
+                    "`{}` is the pipeline {file}, and takes no `inputs`, `env`, `effect`, `workspace`, `priority`, `resources` or `backoff`",
                     uses.get_ref()
                 );
                 let span = tables.span(uses.span());
@@ -121,6 +121,7 @@ pub(super) fn of(
     definition.effect = whole.effect.or(definition.effect);
     definition.backoff = whole.backoff.unwrap_or(definition.backoff);
     definition.priority = step.it.priority.unwrap_or(definition.priority);
+    definition.resources = step.it.resources.unwrap_or(definition.resources);
     definition.workspace = whole.workspace.unwrap_or(definition.workspace);
     let (retry, timeout, is_ephemeral) = (whole.retry.unwrap_or(0), whole.timeout, is_ephemeral(&definition));
     Some(Work { does: Calls::Own(Box::new(definition)), retry, timeout, is_ephemeral })
