@@ -25,15 +25,16 @@ pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
             (Ok((source, diagnostics, _)), false) if refused => {
                 show_diagnostics(&source, &diagnostics);
                 let plural = if wrong == 1 { "" } else { "s" };
-                eprintln!("{wrong} warning{plural} in {file}, and --strict takes them for errors");
+                eprintln!("{wrong} warning{plural} in {}, and --strict takes them for errors", source.name);
             }
             (Ok((source, warnings, worst)), false) => {
                 show_diagnostics(&source, &warnings);
-                println!("{file}: ok, {}", summary(&worst.total));
+                println!("{}: ok, {}", source.name, summary(&worst.total));
                 print!("{}", reasons(&worst));
             }
             (Ok((source, warnings, worst)), true) => {
-                reports.push(json!({"file": file, "diagnostics": source.told_in_json(&warnings), "worst": worst}));
+                let diagnostics = source.told_in_json(&warnings);
+                reports.push(json!({"file": source.name, "diagnostics": diagnostics, "worst": worst}));
             }
             (Err(Failure::Program { source, diagnostics }), true) => {
                 reports.push(
@@ -42,7 +43,9 @@ pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
                 exit = Exit::USAGE;
             }
             (Err(failure), true) => {
-                reports.push(json!({"file": file, "diagnostics": [], "worst": null, "error": failure.message()}));
+                reports.push(
+                    json!({"file": load::shown(file), "diagnostics": [], "worst": null, "error": failure.message()}),
+                );
                 exit = Exit::USAGE;
             }
             (Err(failure), false) => exit = failure.show(false),
@@ -111,7 +114,7 @@ pub fn cost(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
     let compiled = module::compile_aloud(&source, global.json)?;
     let worst = cost::worst_case(&compiled.flow);
     if global.json {
-        let mut object = json!({"v": 1, "file": args.file});
+        let mut object = json!({"v": 1, "file": source.name});
         if let (Some(object), Ok(Value::Object(worst))) = (object.as_object_mut(), serde_json::to_value(&worst)) {
             object.extend(worst);
         }
@@ -166,7 +169,7 @@ pub fn fmt(global: &Global, args: &FmtArgs) -> Result<Exit, Failure> {
                 false => print!("{text}"),
             }
         } else if text != source.text {
-            changed.push(file.clone());
+            changed.push(source.name.clone());
             if !args.check {
                 compile::write_whole(Path::new(file), text.as_bytes())?;
             }

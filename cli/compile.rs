@@ -23,7 +23,7 @@ pub fn asm(global: &Global, args: &OutArgs) -> Result<Exit, Failure> {
     project::nothing_over(&args.file, &args.written)?;
     let source = project::read_source(&args.file, &Written::default())?;
     let module = assemble(&source.text).map_err(|errors| {
-        let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", args.file)).collect();
+        let lines: Vec<String> = errors.iter().map(|error| format!("{}: {error}", source.name)).collect();
         Failure::usage("E0620", lines.join("\n"))
     })?;
     let verified = module::verified(&args.file, module)?;

@@ -244,7 +244,7 @@ impl Portable {
 
     /// Has it come to an end?
     pub fn has_ended(&self) -> bool {
-        !matches!(self.status, Status::Running | Status::Parked)
+        !matches!(self.status, Status::Running | Status::Parked | Status::Stuck)
     }
 
     /// Brings the run into a store. One that has not ended is set aside: it goes on where it came from, and nowhere else; brought
@@ -257,14 +257,18 @@ impl Portable {
         let ended = self.has_ended();
         let (kept, known) = match disk.look(&id)? {
             Some(there) => {
-                let mut journal = there.journal()?;
-                while journal.record()?.is_some() {}
+                let (mut journal, mut link, mut begins_so) = (there.journal()?, Link::default(), false);
+                while let Some((seq, bytes)) = journal.record()? {
+                    link = link.then(seq, &bytes);
+                    begins_so |= seq == self.records.len() as u64 && link == self.head;
+                }
                 let known = usize::try_from(journal.last()).unwrap_or(usize::MAX);
-                let (same, brought) = (journal.link() == self.head, there.row().is_some_and(|row| row.is_brought()));
-                if same && !(brought && ended) {
+                let brought = there.row().is_some_and(|row| row.is_brought());
+                // One that was brought once it had ended is not set aside any longer.
+                if begins_so && !(brought && ended) {
                     return Ok(());
                 }
-                if !brought || self.link_after(known) != Some(journal.link()) {
+                if !brought || self.link_after(known) != Some(link) {
                     return Err(PortableError::Another(id));
                 }
                 (disk.claim_brought(&id)?, known)

@@ -291,3 +291,68 @@ fn steps_share_the_machine() {
     let told = String::from_utf8_lossy(&aivm(dir.path(), &["check", "workflow.toml"]).stderr).into_owned();
     assert!(told.contains("no number of processors") && told.contains("workflow.toml:3"), "{told}");
 }
+
+#[test]
+fn a_step_that_may_fail_is_needed_all_the_same() {
+    let dir = folder();
+    let text = r#"
+[steps.first]
+run = "cat; echo first"
+[steps.alone]
+run = "exit 4"
+on_failure = "continue"
+[steps.bad]
+run = "exit 4"
+on_failure = "continue"
+needs = ["first"]
+[steps.twice]
+run = "echo x >> tries; exit 4"
+effect = "idempotent"
+backoff = { wait = "1ms" }
+on_failure = "continue"
+needs = ["first"]
+when = "1 == 1"
+retry = 1
+[steps.left-out]
+run = "exit 4"
+on_failure = "continue"
+needs = ["first"]
+when = "1 == 2"
+[steps.after]
+run = "cat; echo after"
+needs = ["bad"]
+[steps.also]
+run = "cat; echo also"
+needs = ["twice"]
+[steps.too]
+run = "cat; echo too"
+needs = ["left-out"]
+"#;
+    write(dir.path(), "workflow.toml", text);
+    let out = aivm(dir.path(), &["run", "workflow.toml", "--in", "hi"]);
+    assert!(out.status.success(), "{out:?}");
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    for part in [
+        "── alone\nhi\n",
+        "── bad\nhifirst\n",
+        "── twice\nhifirst\n",
+        "── left-out\nhifirst\n",
+        "── after\nhifirst\nafter\n",
+        "── also\nhifirst\nalso\n",
+        "── too\nhifirst\ntoo\n",
+    ] {
+        assert!(said.contains(part), "{part}\n{said}");
+    }
+    assert_eq!(std::fs::read_to_string(dir.path().join("tries")).expect("tries"), "x\nx\n");
+}
+
+#[test]
+fn a_condition_that_names_what_there_is_not_is_refused_before_anything_runs() {
+    let dir = folder();
+    for (condition, named) in [("params.zz == 1", "zz"), ("steps.zz.output == 1", "zz"), ("steps.b.output == 1", "b")] {
+        let text = format!("[steps.b]\nrun = \"cat\"\n[steps.a]\nrun = \"cat\"\nwhen = \"{condition}\"\n");
+        write(dir.path(), "workflow.toml", &text);
+        let told = String::from_utf8_lossy(&aivm(dir.path(), &["check", "workflow.toml"]).stderr).into_owned();
+        assert!(told.contains("workflow.toml:5") && told.contains(named), "{told}");
+    }
+}

@@ -36,11 +36,13 @@ impl Bucket {
         E: std::fmt::Display,
     {
         if let Some(id) = known {
-            let there = self.parts(key, id).await?;
-            if let Some(there) = there
-                && self.put_missing(key, content, id, &there).await.is_ok()
-            {
-                return Ok(());
+            if let Some(there) = self.parts(key, id).await? {
+                match self.put_missing(key, content, id, &there).await {
+                    Ok(()) => return Ok(()),
+                    // A line that broke: what is there stays, for the next time.
+                    Err(error @ S3Error::Refused { code: None, .. }) if !there.is_empty() => return Err(error),
+                    Err(_) => {}
+                }
             }
         }
         // The server may not know it any more, whatever it says of that, or hang up over it: then it begins anew. A server that does
@@ -112,8 +114,8 @@ impl Bucket {
         Ok(put.e_tag().unwrap_or_default().to_owned())
     }
 
-    /// The parts of an upload that have arrived: by their number, tag and size. None when the server does not know it any more, or does
-    /// not say it as S3 does.
+    /// The parts of an upload that have arrived: by their number, tag and size. None when the server does not know it any more, does
+    /// not say it as S3 does, or not to us.
     async fn parts(&self, key: &str, id: &str) -> Result<Option<BTreeMap<i32, (String, i64)>>, S3Error> {
         let mut found = BTreeMap::new();
         let mut after: Option<String> = None;
@@ -127,7 +129,9 @@ impl Bucket {
                 .set_part_number_marker(after.take());
             let page = match list.send().await {
                 Ok(page) => page,
-                Err(error) if matches!(error::code(&error), Some("NoSuchUpload" | "NotImplemented")) => {
+                Err(error)
+                    if matches!(error::code(&error), Some("NoSuchUpload" | "NotImplemented" | "AccessDenied")) =>
+                {
                     return Ok(None);
                 }
                 Err(error) if error.raw_response().is_some_and(|said| said.status().is_success()) => return Ok(None),

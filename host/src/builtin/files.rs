@@ -152,7 +152,8 @@ impl<'c> Files<'c> {
                     add(&inner, &whole, file)?;
                 }
                 Ok(Found::Folder(folder)) if self.deep => self.visit(&folder, &inner, path, depth + 1, add)?,
-                Ok(_) | Err(Failure::Path { .. }) => {}
+                // So is what is gone by now, and a name that is no text.
+                Ok(_) | Err(Failure::Path { .. } | Failure::Missing(_)) => {}
                 Err(other) => return Err(other),
             }
         }

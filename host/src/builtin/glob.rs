@@ -4,7 +4,7 @@ use regex::Regex;
 
 /// What fits this pattern, as a whole.
 pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
-    let mut text = String::from("^");
+    let mut text = String::from("(?s)^");
     let mut rest = pattern;
     while let Some(first) = rest.chars().next() {
         let (piece, length) = match first {
@@ -16,14 +16,16 @@ pub(crate) fn compile(pattern: &str) -> Result<Regex, regex::Error> {
                 let end = rest.find(']').unwrap_or(0);
                 let inner = rest.get(1..end).unwrap_or_default();
                 let (not, inner) = inner.strip_prefix(['!', '^']).map_or(("", inner), |inner| ("^/", inner));
-                (format!("[{not}{}]", inner.replace('\\', "\\\\").replace('[', "\\[")), end + 1)
+                let inner: String =
+                    inner.chars().flat_map(|c| r"\[&~".contains(c).then_some('\\').into_iter().chain([c])).collect();
+                (format!("[{not}{inner}]"), end + 1)
             }
             other => (regex::escape(&other.to_string()), other.len_utf8()),
         };
         text.push_str(&piece);
         rest = rest.get(length..).unwrap_or_default();
     }
-    text.push('$');
+    text.push_str(r"\z");
     Regex::new(&text)
 }
 

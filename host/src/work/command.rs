@@ -15,7 +15,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Stdio;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::process::{Child, Command};
 use tokio::sync::Semaphore;
@@ -63,7 +63,13 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     };
     let folder = Folder::with_input(task)?;
     let verdict_file = folder.path.join("verdict");
-    let place = match Place::of(task, &folder.path).await {
+    let began = Instant::now();
+    let deadline = Duration::from_millis(task.deadline_ms.unwrap_or(u64::MAX / 2));
+    let timed_out = || Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0));
+    let Ok(place) = tokio::time::timeout(deadline, Place::of(task, &folder.path)).await else {
+        return Ok(timed_out());
+    };
+    let place = match place {
         Ok(place) => place,
         Err(_) if task.stop.is_asked() => return Ok(Returned::stopped()),
         Err(error) => return Ok(Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() }),
@@ -104,10 +110,9 @@ async fn call(task: &Task, run: &Run) -> std::io::Result<Returned> {
     let mut child = command.spawn()?;
     let group = Group::of(&child, frames);
     let io = communicate(&mut child);
-    let deadline = Duration::from_millis(task.deadline_ms.unwrap_or(u64::MAX / 2));
     let ended = tokio::select! {
         ended = io => Ok(ended?),
-        () = tokio::time::sleep(deadline) => Err(Returned::timed_out(&task.worker.name, task.deadline_ms.unwrap_or(0))),
+        () = tokio::time::sleep(deadline.saturating_sub(began.elapsed())) => Err(timed_out()),
         () = Stop::asked(&task.stop) => Err(Returned::stopped()),
     };
     let ended = match ended {

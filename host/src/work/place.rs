@@ -10,10 +10,11 @@ use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::OsStr;
 use std::fs::{File, Permissions};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// In the call's own folder: the copy.
 const COPY: &str = "workspace";
@@ -21,6 +22,8 @@ const COPY: &str = "workspace";
 const MOST_FILES: u64 = 100_000;
 const MOST_BYTES: u64 = 4 << 30;
 const MOST_DEPTH: usize = 100;
+/// So many bytes are copied between two looks whether anybody still waits.
+const PIECE: u64 = 16 << 20;
 
 /// Where a command works.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +87,8 @@ enum NotCopied {
 /// Copies on a thread of its own: others go on meanwhile.
 async fn elsewhere(mut copying: Copying, from: PathBuf, to: PathBuf) -> Result<(), NotCopied> {
     let (tell, told) = tokio::sync::oneshot::channel();
+    let waits = Arc::new(());
+    copying.waits = Arc::downgrade(&waits);
     let failed = |path: &Path, source| NotCopied::Io { path: path.to_owned(), source };
     let work = move || {
         let opened = fs::open(&from, OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::RDONLY, Mode::empty());
@@ -101,6 +106,8 @@ struct Copying {
     /// Folders that lie in the workspace perhaps, and are not of it: device and number.
     own: Vec<(u64, u64)>,
     stop: Arc<Stop>,
+    /// Gone when nobody waits for it any more.
+    waits: Weak<()>,
     files: u64,
     bytes: u64,
 }
@@ -108,7 +115,7 @@ struct Copying {
 impl Copying {
     fn new(own: [PathBuf; 2], stop: Arc<Stop>) -> Copying {
         let known = |path: PathBuf| path.metadata().ok().map(|about| (about.dev(), about.ino()));
-        Copying { own: own.into_iter().filter_map(known).collect(), stop, files: 0, bytes: 0 }
+        Copying { own: own.into_iter().filter_map(known).collect(), stop, waits: Weak::new(), files: 0, bytes: 0 }
     }
 
     fn folder(&mut self, from: &File, to: &Path, depth: usize) -> Result<(), NotCopied> {
@@ -135,13 +142,15 @@ impl Copying {
         std::fs::set_permissions(to, Permissions::from_mode(mode & 0o777 | 0o700)).map_err(failed)
     }
 
+    fn go_on(&self) -> Result<(), NotCopied> {
+        if self.stop.is_asked() || self.waits.strong_count() == 0 { Err(NotCopied::Stopped) } else { Ok(()) }
+    }
+
     /// Devices and sockets are not copied.
     fn entry(&mut self, from: &File, name: &OsStr, to: &Path, depth: usize) -> Result<(), NotCopied> {
         let failed = |source: std::io::Error| NotCopied::Io { path: to.to_owned(), source };
         let said = |error: Errno| failed(error.into());
-        if self.stop.is_asked() {
-            return Err(NotCopied::Stopped);
-        }
+        self.go_on()?;
         self.files += 1;
         if self.files > MOST_FILES {
             return Err(NotCopied::TooLarge(format!("{MOST_FILES} files")));
@@ -164,12 +173,20 @@ impl Copying {
             FileType::RegularFile => {
                 let mut file = File::from(fs::openat(from, name, flags, Mode::empty()).map_err(said)?);
                 let about = file.metadata().map_err(failed)?;
-                self.bytes += about.len();
-                if self.bytes > MOST_BYTES {
-                    return Err(NotCopied::TooLarge(format!("{} GiB", MOST_BYTES >> 30)));
-                }
                 let mut copy = File::create_new(to).map_err(failed)?;
-                std::io::copy(&mut file, &mut copy).map_err(failed)?;
+                // In pieces, of what is there: it may grow meanwhile.
+                loop {
+                    self.go_on()?;
+                    let copied = std::io::copy(&mut file.by_ref().take(PIECE), &mut copy).map_err(failed)?;
+                    self.bytes += copied;
+                    match copied {
+                        0 => break,
+                        _ if self.bytes > MOST_BYTES => {
+                            return Err(NotCopied::TooLarge(format!("{} GiB", MOST_BYTES >> 30)));
+                        }
+                        _ => {}
+                    }
+                }
                 // What builds by the age of files finds nothing new.
                 about.modified().and_then(|at| copy.set_modified(at)).map_err(failed)?;
                 copy.set_permissions(Permissions::from_mode(about.permissions().mode() & 0o777)).map_err(failed)

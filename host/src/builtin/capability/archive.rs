@@ -70,6 +70,11 @@ impl Packed<'_> {
         if path == self.to || self.files.contains_key(path) {
             return Ok(());
         }
+        // Elsewhere that is a path, which leads out of the folder that somebody unpacks it in.
+        if path.contains('\\') || path.get(1..2) == Some(":") {
+            let reason = "has a `\\`, or a `:` behind its first letter: other systems read a path in that".to_owned();
+            return Err(Failure::Path { path: path.to_owned(), reason });
+        }
         if self.files.len() == MOST_FILES {
             let limit = format!("{MOST_FILES} files");
             return Err(Failure::Limit { what: format!("packing `{path}`"), limit });

@@ -109,6 +109,8 @@ struct Element<'w> {
     callee: String,
     callee_span: Span,
     when: Option<(String, Span)>,
+    /// What hands on what it needs, where a failure goes by.
+    given: Option<String>,
     until: Option<(String, Span)>,
 }
 
@@ -127,7 +129,10 @@ impl<'w> Element<'w> {
             Some((writer.word(&format!("{}-{key}", step.name)), tables.span(condition.span())))
         };
         let (when, until) = (judge(&step.it.when, "when"), judge(&step.it.until, "until"));
-        Element { step, work, needs, word, callee, callee_span, when, until }
+        let falls_back = step.it.on_failure == OnFailure::Continue;
+        let given =
+            (falls_back && when.is_none() && !needs.is_empty()).then(|| writer.word(&format!("{}-given", step.name)));
+        Element { step, work, needs, word, callee, callee_span, when, given, until }
     }
 
     /// Has it stages of its own, under its name?
@@ -135,9 +140,9 @@ impl<'w> Element<'w> {
         self.when.is_some() || self.until.is_some() || self.falls_back() || self.callee != self.word
     }
 
-    /// A list of outcomes has `retry` or `continue`, and a repetition may end exhausted: then a match below goes on.
+    /// Whatever becomes of it, a match below goes on: those who need it have what it was given.
     fn falls_back(&self) -> bool {
-        self.step.it.on_failure == OnFailure::Continue && (self.work.retry > 0 || self.until.is_some())
+        self.step.it.on_failure == OnFailure::Continue
     }
 
     /// How others refer to what it returned.
@@ -156,16 +161,24 @@ impl<'w> Element<'w> {
             writer.put("\n", span);
             return;
         }
-        let head = if self.falls_back() { "switch".to_owned() } else { format!("switch[{}]", self.word) };
-        writer.put(&format!("        {head} <= ("), span);
+        writer.put(&format!("        switch[{}] <= (", self.word), span);
+        // What it needs flows into a condition, and past a failure as well.
         if let Some((word, span)) = &self.when {
             self.judge(writer, workflow, word, *span, &self.step.it.when, "send");
             writer.put(&format!("\n            {} => continue | send", called(word, "", refs)), *span);
+        } else if let Some(word) = &self.given {
+            let mut given = WorkerDefinition::new(Does::Builtin(WHEN.to_owned()));
+            given.with.insert("that".to_owned(), json!("true"));
+            writer.worker(word, &given, span);
+            writer.put(&format!("\n            {} => continue", called(word, "", refs)), span);
         }
-        // What flows is what it needs, behind a condition; a repetition is given the same each time.
-        let flows = self.when.is_some() && self.until.is_none();
+        if self.falls_back() {
+            writer.put("\n            switch <= (", span);
+        }
+        // A repetition is given the same each time.
+        let flows = (self.when.is_some() || self.given.is_some()) && self.until.is_none();
         let again = if self.until.is_some() && refs.is_empty() { "in" } else { refs };
-        let is_alone = self.when.is_none() && self.until.is_none();
+        let is_alone = self.until.is_none() && (self.when.is_none() || self.falls_back());
         self.call(writer, if is_alone { " " } else { "\n            " }, if flows { "" } else { again });
         if let Some((word, span)) = &self.until {
             self.judge(writer, workflow, word, *span, &self.step.it.until, "back");
@@ -173,7 +186,7 @@ impl<'w> Element<'w> {
         }
         writer.put(if is_alone { " )" } else { "\n        )" }, span);
         if self.falls_back() {
-            writer.put(&format!(" <= match[{}] <= ( success => send  default => send )", self.word), span);
+            writer.put(" <= match <= ( success => next  default => next )\n        )", span);
         }
         writer.put("\n", span);
     }
@@ -187,9 +200,6 @@ impl<'w> Element<'w> {
         let mut outcomes = "next".to_owned();
         if self.work.retry > 0 {
             outcomes.push_str(&format!(" | retry * {}", self.work.retry));
-        }
-        if self.step.it.on_failure == OnFailure::Continue && !self.falls_back() {
-            outcomes.push_str(" | continue");
         }
         writer.put(&format!("{indent}{} => {outcomes}", called(&self.callee, &limits, refs)), self.callee_span);
     }
@@ -211,10 +221,12 @@ impl<'w> Element<'w> {
         // A repetition judges what came of it; a condition what the step needs, under the names that the file has for it.
         let needs = self.needs.iter().filter_map(|at| workflow.steps.get(*at)).map(|step| step.name.as_str());
         let names: Vec<&str> = if otherwise == "back" { vec![self.step.name.as_str()] } else { needs.collect() };
-        if !names.is_empty() {
+        // Where there are none, a condition that names one is wrong.
+        let says = |word: &str| condition.get_ref().contains(word);
+        if !names.is_empty() || says("steps") {
             judge.with.insert("steps".to_owned(), json!(names));
         }
-        if !workflow.params.is_empty() {
+        if !workflow.params.is_empty() || says("params") {
             let kind = |kind: ParamKind| if kind == ParamKind::Choice { ParamKind::Text } else { kind };
             let types = workflow.params.iter().map(|param| (param.name.clone(), json!(kind(param.it.kind).word())));
             judge.with.insert("params".to_owned(), serde_json::Value::Object(types.collect()));

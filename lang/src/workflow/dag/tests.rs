@@ -87,9 +87,11 @@ most = "30s"
 ; tags: ci, release
 out <= (
     join[steps] <= (
-        build<5m>                                 => next
-        lint                                      => next | continue
-        [test <= steps.build.out, steps.lint.out] => next | retry * 2
+        build<5m> => next
+        switch[lint] <= (
+            switch <= ( lint => next ) <= match <= ( success => next  default => next )
+        )
+        [test <= steps.build.out, lint.out] => next | retry * 2
     )
 ) <= in
 "#;
@@ -125,10 +127,13 @@ on_failure = "continue"
             [poll<5> <= steps.build.out] => next
             poll-until                   => continue | back
         )
-        switch <= (
+        switch[ship] <= (
             [ship-when <= poll.out] => continue | send
-            deploy                  => next | retry * 2
-        ) <= match[ship] <= ( success => send  default => send )
+            switch <= ( deploy => next | retry * 2 ) <= match <= (
+                success => next
+                default => next
+            )
+        )
     )
 ) <= in
 ";
