@@ -26,7 +26,7 @@ pub enum LoadError {
     /// Nothing came.
     #[error("E0855: {host} gives no program: {reason}")]
     NotGiven {
-        /// Who was asked.
+        /// What was asked for, without what may be a credential.
         host: String,
         /// What happened.
         reason: String,
@@ -34,7 +34,7 @@ pub enum LoadError {
     /// It is too long.
     #[error("E0856: what {host} gives is longer than {most} bytes, and no program is")]
     TooLong {
-        /// Who was asked.
+        /// What was asked for, without what may be a credential.
         host: String,
         /// As much is read.
         most: usize,
@@ -48,14 +48,14 @@ pub async fn load(address: &str, most: usize) -> Result<Vec<u8>, LoadError> {
     let first = address::parse(address).map_err(refused)?;
     let loaded = tokio::time::timeout(TIMEOUT, follow(first.clone(), most)).await;
     loaded.unwrap_or_else(|_| {
-        Err(LoadError::NotGiven { host: host(&first), reason: format!("it took longer than {} s", TIMEOUT.as_secs()) })
+        Err(LoadError::NotGiven { host: place(&first), reason: format!("it took longer than {} s", TIMEOUT.as_secs()) })
     })
 }
 
 async fn follow(first: Url, most: usize) -> Result<Vec<u8>, LoadError> {
     let mut url = first.clone();
     for _ in 0..=MOST_HOPS {
-        let host = host(&url);
+        let host = place(&url);
         let not_given = |reason: String| LoadError::NotGiven { host: host.clone(), reason };
         let response = ask(&first, &url).await?;
         if !is_redirect(response.status()) {
@@ -63,6 +63,9 @@ async fn follow(first: Url, most: usize) -> Result<Vec<u8>, LoadError> {
                 return Err(not_given(format!("it answered {}", response.status())));
             }
             return match answer::read(response, most).await {
+                Ok(Ok(bytes)) if bytes.trim_ascii_start().starts_with(b"<") => {
+                    Err(not_given("what stands there is a page for a browser, and no program".to_owned()))
+                }
                 Ok(Ok(bytes)) => Ok(bytes),
                 Ok(Err(())) => Err(LoadError::TooLong { host, most }),
                 Err(error) => Err(not_given(error.message)),
@@ -74,7 +77,7 @@ async fn follow(first: Url, most: usize) -> Result<Vec<u8>, LoadError> {
         address::check(&next).map_err(|reason| LoadError::Refused { what: self::host(&next), reason })?;
         url = next;
     }
-    Err(LoadError::NotGiven { host: host(&url), reason: format!("it leads elsewhere more than {MOST_HOPS} times") })
+    Err(LoadError::NotGiven { host: place(&url), reason: format!("it leads elsewhere more than {MOST_HOPS} times") })
 }
 
 /// Asks where the first address leads, when that may be asked.
@@ -89,12 +92,17 @@ async fn ask(first: &Url, url: &Url) -> Result<reqwest::Response, LoadError> {
     if let Some(address) = literal(url).filter(|_| !own) {
         guard::check(&host, &[address]).map_err(|refused| only_public(&refused))?;
     }
-    let not_given = |reason: String| LoadError::NotGiven { host: host.clone(), reason };
+    let not_given = |reason: String| LoadError::NotGiven { host: place(url), reason };
     let client = client::client(!own).map_err(not_given)?;
     client.get(url.clone()).send().await.map_err(|error| match refused(&error) {
         Some(refused) => only_public(refused),
         None => not_given(super::not_reached(&host, error).message),
     })
+}
+
+/// An address without what may be a credential.
+fn place(url: &Url) -> String {
+    format!("{}{}", host(url), url.path())
 }
 
 fn host(url: &Url) -> String {

@@ -38,7 +38,7 @@ pub(super) fn write<'f>(
     let mut page =
         Arrows { file, names, binder, writer, places, stages, labels, retry, raise, fired: FxHashSet::default() };
     page.title();
-    page.pipelines(is_whole);
+    page.pipelines();
     page.program();
     // What is waited for in vain, or idle, is so in the whole file.
     if is_whole {
@@ -109,12 +109,12 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
         }
     }
 
-    /// All, or those that something calls.
-    fn pipelines(&mut self, all: bool) {
+    /// Those that something calls: any other is there to be run alone.
+    fn pipelines(&mut self) {
         let file = self.file;
-        let called = if all { FxHashSet::default() } else { self.called_pipelines() };
-        let is_wanted = |entry: &&Entry<Pipeline>| all || called.contains(entry.is.name.get_ref().as_str());
-        for Entry { span: origin, is: pipeline } in file.pipelines.iter().filter(is_wanted) {
+        let called = self.called_pipelines();
+        let is_called = |entry: &&Entry<Pipeline>| called.contains(entry.is.name.get_ref().as_str());
+        for Entry { span: origin, is: pipeline } in file.pipelines.iter().filter(is_called) {
             let name = spelt(pipeline.name.get_ref());
             self.put(&format!("{name} <= (\n"), span(&pipeline.name));
             for (nth, stage) in pipeline.stages.iter().enumerate() {
