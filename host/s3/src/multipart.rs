@@ -35,14 +35,14 @@ impl Bucket {
     where
         E: std::fmt::Display,
     {
-        if let Some(id) = known {
-            if let Some(there) = self.parts(key, id).await? {
-                match self.put_missing(key, content, id, &there).await {
-                    Ok(()) => return Ok(()),
-                    // A line that broke: what is there stays, for the next time.
-                    Err(error @ S3Error::Refused { code: None, .. }) if !there.is_empty() => return Err(error),
-                    Err(_) => {}
-                }
+        if let Some(id) = known
+            && let Some(there) = self.parts(key, id).await?
+        {
+            match self.put_missing(key, content, id, &there).await {
+                Ok(()) => return Ok(()),
+                // A line that broke: what is there stays, for the next time.
+                Err(error @ S3Error::Refused { code: None, .. }) if !there.is_empty() => return Err(error),
+                Err(_) => {}
             }
         }
         // The server may not know it any more, whatever it says of that, or hang up over it: then it begins anew. A server that does
