@@ -201,6 +201,13 @@ impl Run {
         }
         self.replaying = false;
         self.now = self.latest.max(self.now).max(at);
+        // What leaves no trace has not begun, also where a checkpoint knows that it had.
+        for under_way in self.calls.values_mut() {
+            let pure = self.facts.get(under_way.call.worker.index()).is_some_and(|facts| facts.effect == Effect::Pure);
+            if pure && under_way.state == Progress::Begun {
+                under_way.state = Progress::Later(self.now);
+            }
+        }
         if self.places.is_some() {
             self.placed = self.with_places().collect();
         }
