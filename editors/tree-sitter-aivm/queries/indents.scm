@@ -1,0 +1,3 @@
+[(group) (stage)] @indent.begin
+")" @indent.branch @indent.end
+[(toml) (comment)] @indent.ignore

@@ -1,0 +1,2 @@
+((toml) @injection.content
+ (#set! injection.language "toml"))
