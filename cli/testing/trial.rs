@@ -12,7 +12,7 @@ use crate::{compile, module};
 use aivm_host::driver::Ending;
 use aivm_host::trace::StepRecord;
 use aivm_schema::module::EndKind;
-use aivm_schema::worker::{Does, WorkerDefinition};
+use aivm_schema::worker::WorkerDefinition;
 use aivm_vm::verify::VerifiedModule;
 use std::path::Path;
 use std::time::Instant;
@@ -139,8 +139,7 @@ fn mocked(suite: &Suite, case: &Case) -> Result<VerifiedModule, Failure> {
     for worker in &mut module.workers {
         let Some(entries) = case.mock.get(&worker.name) else { continue };
         let Ok(definition) = WorkerDefinition::from_json(&worker.definition) else { continue };
-        let mock = WorkerDefinition { does: Does::Mock, mock: Some(entries.clone()), ..definition };
-        worker.definition = mock.to_json();
+        worker.definition = definition.mocked(Some(entries.clone())).to_json();
     }
     module::verified(&suite.program.name, module)
 }

@@ -249,6 +249,24 @@ impl WorkerDefinition {
         }
     }
 
+    /// The same as a mock with these answers: what a program relies on stays, what only shaped the call goes.
+    pub fn mocked(self, answers: Option<Vec<MockEntry>>) -> WorkerDefinition {
+        WorkerDefinition {
+            does: Does::Mock,
+            with: Settings::new(),
+            env: BTreeMap::new(),
+            cache: None,
+            limits: Rates::default(),
+            resources: Resources::default(),
+            sandbox: Sandbox::default(),
+            workspace: Workspace::default(),
+            memory: Memory::default(),
+            sources: Vec::new(),
+            mock: answers,
+            ..self
+        }
+    }
+
     /// From TOML text, as in `workers/WORD.toml`.
     pub fn from_toml(text: &str) -> Result<WorkerDefinition, toml::de::Error> {
         toml::from_str(text)

@@ -131,3 +131,21 @@ fn a_definition_survives_its_file() {
         assert_eq!(Loaded::from_markdown(&file).expect("its own form").definition, worker);
     }
 }
+
+#[test]
+fn a_mock_of_any_worker_can_be_read_again() {
+    for text in [
+        "run = \"ls\"\neffect = \"read\"\nenv = { A = \"b\" }\nworkspace = \"ephemeral\"\ncache = \"1h\"\nwords = [\"dirty\"]",
+        "prompt = \"Say it.\"\nsources = [\"docs\"]\nreturns = \"text/markdown\"\nwith = { a = 1 }",
+        "http = { url = \"http://example.org\" }\neffect = \"read\"\nlimits = { concurrent = 1 }",
+        "human = \"Shall we?\"",
+    ] {
+        let worker = WorkerDefinition::from_toml(text).expect(text);
+        let mock = worker.clone().mocked(Some(vec![MockEntry::Verdict("dirty".to_owned())]));
+        assert_eq!(WorkerDefinition::from_json(&mock.to_json()).expect(text), mock);
+        assert_eq!(
+            (mock.does, mock.effect, mock.words, mock.returns),
+            (Does::Mock, worker.effect, worker.words, worker.returns)
+        );
+    }
+}
