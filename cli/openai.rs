@@ -27,11 +27,6 @@ mod responses;
 /// So often a stream says that it is alive, when it has nothing else to say.
 const ALIVE: Duration = Duration::from_secs(15);
 
-/// So many values may be in a request: each takes fifty times the room that it has in the text.
-const MOST_VALUES: usize = 100_000;
-/// So long it is waited for the body of a request.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// `aivm openai FILE…`.
 pub fn openai(global: &Global, args: &OpenaiArgs) -> Result<Exit, Failure> {
     let server = serve::server(global, &args.serve)?;
@@ -140,19 +135,8 @@ async fn answered<F: Form>(
     read: impl FnOnce(&Value) -> Result<Asked, Refusal>,
     form: impl FnOnce(&Asked) -> F,
 ) -> Result<Response, Refusal> {
-    let body = tokio::time::timeout(PATIENCE, axum::body::to_bytes(request.into_body(), MOST_BODY)).await;
-    let body =
-        body.map_err(|_| Refusal::new(StatusCode::REQUEST_TIMEOUT, "E0949", "the request does not come to its end"))?;
-    let body = body.map_err(|_| {
-        let message = format!("the request is larger than {} MiB", MOST_BODY >> 20);
-        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E0949", message)
-    })?;
-    if values_in(&body) > MOST_VALUES {
-        let message = format!("the request has more than {MOST_VALUES} values");
-        return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E0949", message));
-    }
-    let body =
-        serde_json::from_slice(&body).map_err(|error| Refusal::wrong(format!("the request is no JSON: {error}")))?;
+    let body = serve::body::json(request, MOST_BODY).await;
+    let body = body.map_err(|(status, message)| Refusal::new(status, "E0949", message))?;
     let asked = read(&body)?;
     let mut running = models.begin(&asked)?;
     let mut form = form(&asked);
@@ -164,21 +148,6 @@ async fn answered<F: Form>(
         true => Ok(([("aivm-run", served.run.clone())], axum_json(&form.whole(&served))).into_response()),
         false => Err(Refusal::of(&served)),
     }
-}
-
-/// So many values at most are in this JSON: one stands before each comma, and one in each bracket.
-fn values_in(json: &[u8]) -> usize {
-    let (mut values, mut within, mut escaped) = (1, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if within => escaped = true,
-            b'"' => within = !within,
-            b',' | b'[' | b'{' if !within => values += 1,
-            _ => {}
-        }
-    }
-    values
 }
 
 /// The events of a run. When nobody reads them any more, `running` goes, and with it the run.

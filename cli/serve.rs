@@ -1,6 +1,6 @@
 //! Pipelines that other programs call: what `aivm mcp` and `aivm openai` share. Each call is a run as `aivm run` begins one, with a
 //! journal; here is how programs are loaded for that, and what is told of a run that is over. `runner` begins runs, `carrier` carries
-//! them on, `door` lets requests in, `pipeline` says what is known of a program outside.
+//! them on, `door` lets requests in and `body` reads them, `pipeline` says what is known of a program outside.
 
 use crate::args::{Global, How, ServeArgs, Written};
 use crate::fail::{Exit, Failure, show_diagnostics};
@@ -17,6 +17,7 @@ use aivm_vm::run::Why;
 use base64::Engine as _;
 use std::path::Path;
 
+pub mod body;
 mod carrier;
 pub mod door;
 mod live;

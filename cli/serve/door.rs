@@ -1,4 +1,5 @@
-//! Who is let in over HTTP: so many connections at once, nobody from a web page, and only those who know the key, where there is one.
+//! Who is let in over HTTP: so many connections at once, nobody from a web page of another server, and only those who know the key, where
+//! there is one.
 
 use crate::fail::Failure;
 use aivm_host::signals::Signals;
@@ -9,13 +10,15 @@ use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::middleware::Next;
 use axum::response::Response;
+use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,6 +36,10 @@ const BREATH: Duration = Duration::from_secs(1);
 /// How a request is refused: the interface that is served has its own form for it.
 pub type Refuse = fn(StatusCode, &str, &str) -> Response;
 
+/// From which machine a request comes; each has it among its extensions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Peer(pub IpAddr);
+
 /// Where it is listened, and for whom.
 pub struct Door {
     /// Where.
@@ -44,28 +51,35 @@ pub struct Door {
 impl Door {
     /// Listens. `key_env`: the name of the secret that is the key.
     pub fn open(at: &str, key_env: Option<&str>) -> Result<Door, Failure> {
-        let wrong = |why: String| Failure::usage("E0942", format!("cannot listen on {at}: {why}"));
         let key = match key_env {
             None => None,
             Some(name) => {
                 // From now on it is in nothing that is shown or kept.
                 let key = aivm_host::secret::find(name).map_err(|error| crate::fail::coded(&error.to_string()))?;
                 let key = key.filter(|key| !key.is_empty());
-                let key = key.ok_or_else(|| wrong(format!("the secret {name} of --key-env is nowhere to be found")))?;
+                let key =
+                    key.ok_or_else(|| wrong(at, format!("the secret {name} of --key-env is nowhere to be found")))?;
                 Some(digest(&key))
             }
         };
-        let address = at.to_socket_addrs().ok().and_then(|mut all| all.next());
-        let address =
-            address.ok_or_else(|| wrong("it is no ADDRESS:PORT".into()).help("for example 127.0.0.1:8417"))?;
-        if !address.ip().is_loopback() && key.is_none() {
-            let failure = wrong("others than this machine could reach it, and it has no key".into());
+        let door = Door::open_to_all(at)?;
+        if !door.address.ip().is_loopback() && key.is_none() {
+            let failure = wrong(at, "others than this machine could reach it, and it has no key".into());
             return Err(failure.help("put a key into a variable and name that: --key-env VARIABLE"));
         }
-        let listener = std::net::TcpListener::bind(address).map_err(|error| wrong(error.to_string()))?;
-        listener.set_nonblocking(true).map_err(|error| wrong(error.to_string()))?;
-        let address = listener.local_addr().map_err(|error| wrong(error.to_string()))?;
-        Ok(Door { address, listener, key })
+        Ok(Door { key, ..door })
+    }
+
+    /// Listens for everybody who can reach the address.
+    pub fn open_to_all(at: &str) -> Result<Door, Failure> {
+        let failed = |error: io::Error| wrong(at, error.to_string());
+        let address = at.to_socket_addrs().ok().and_then(|mut all| all.next());
+        let address =
+            address.ok_or_else(|| wrong(at, "it is no ADDRESS:PORT".into()).help("for example 127.0.0.1:8417"))?;
+        let listener = std::net::TcpListener::bind(address).map_err(failed)?;
+        listener.set_nonblocking(true).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        Ok(Door { address, listener, key: None })
     }
 
     /// Serves until a signal comes: then nobody more is let in, `closing` lets those go who stay for ever, and when the last has gone it
@@ -85,8 +99,13 @@ impl Door {
         let letting_in = async {
             loop {
                 let place = places.clone().acquire_owned().await.ok();
-                let stream = accept(&listener).await;
-                let visit = visits.watch(http.serve_connection(TokioIo::new(stream), routes.clone()));
+                let (stream, peer) = accept(&listener).await;
+                let routes = routes.clone();
+                let from_peer = service_fn(move |mut request: hyper::Request<Incoming>| {
+                    request.extensions_mut().insert(peer);
+                    routes.call(request)
+                });
+                let visit = visits.watch(http.serve_connection(TokioIo::new(stream), from_peer));
                 tokio::spawn(async move {
                     // Whoever is cut off knows it.
                     let _ = visit.await;
@@ -107,14 +126,18 @@ impl Door {
     }
 }
 
+fn wrong(at: &str, why: String) -> Failure {
+    Failure::usage("E0942", format!("cannot listen on {at}: {why}"))
+}
+
 /// The next connection. What fails is over before it began, or there are no more files to be had, which passes.
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, Peer) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, peer)) => {
                 // A piece of an answer does not wait for the next.
                 let _ = stream.set_nodelay(true);
-                return stream;
+                return (stream, Peer(peer.ip()));
             }
             Err(error) if is_of_one(error.kind()) => {}
             Err(_) => tokio::time::sleep(BREATH).await,
