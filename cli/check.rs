@@ -72,7 +72,7 @@ fn check_one(file: &str, written: &Written) -> Result<(Source, Vec<Diagnostic>, 
 }
 
 /// `at most 12 calls, 1h 2m, $0.50, 20kt`; what has no bound stands behind.
-fn summary(total: &Cost) -> String {
+pub fn summary(total: &Cost) -> String {
     let calls = if total.calls == Bound::AtMost(1) { "call" } else { "calls" };
     let all = [
         ("calls", total.calls, format!("{} {calls}", count_text(total.calls))),
@@ -121,18 +121,26 @@ pub fn cost(global: &Global, args: &FileArgs) -> Result<Exit, Failure> {
         println!("{object}");
         return Ok(Exit::SENT);
     }
+    print!("{}", cost_text(&worst));
+    Ok(Exit::SENT)
+}
+
+/// The worst case as a table, with what has no bound and why.
+pub fn cost_text(worst: &WorstCase) -> String {
     let rows: Vec<[String; 5]> = worst
         .steps
         .iter()
         .map(|step| row(step.key.clone(), &step.cost))
         .chain([row("in all".into(), &worst.total)])
         .collect();
-    print!("{}", table(["at most", "calls", "time", "money", "tokens"].map(str::to_owned), &rows));
-    print!("{}", reasons(&worst));
+    let mut text = table(["at most", "calls", "time", "money", "tokens"].map(str::to_owned), &rows);
+    text.push_str(&reasons(worst));
     if !worst.adds_up() {
-        println!("  `in all` is less than its rows together: not all of them can run in one run, or a limit holds");
+        text.push_str(
+            "  `in all` is less than its rows together: not all of them can run in one run, or a limit holds\n",
+        );
     }
-    Ok(Exit::SENT)
+    text
 }
 
 fn row(name: String, cost: &Cost) -> [String; 5] {

@@ -35,18 +35,19 @@ include!("../examples/list.rs");
 const PROGRAMS: [&str; 4] = ["pipeline.aivm", "workflow.toml", "ai.toml", "saga.yaml"];
 
 impl Example {
-    fn file(&self, name: &str) -> Option<&'static str> {
+    /// The text of one of its files.
+    pub fn file(&self, name: &str) -> Option<&'static str> {
         self.files.iter().find(|(path, _)| *path == name).map(|(_, text)| *text)
     }
 
     /// What runs.
-    fn program(&self) -> &'static str {
+    pub fn program(&self) -> &'static str {
         let is_program = |path: &&str| PROGRAMS.contains(path);
         self.files.iter().map(|(path, _)| *path).find(is_program).unwrap_or("pipeline.aivm")
     }
 
     /// The sentence that tells what it shows: the first of its page.
-    fn about(&self) -> String {
+    pub fn about(&self) -> String {
         let lines = self.file("README.md").unwrap_or("").lines().map(str::trim);
         let paragraph = lines.skip_while(|line| line.is_empty() || line.starts_with('#'));
         let paragraph = paragraph.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
@@ -76,7 +77,8 @@ impl Example {
         self.file("aivm.toml").is_some_and(|settings| settings.contains("opt_out = true"))
     }
 
-    fn input(&self) -> Option<&'static str> {
+    /// The file that it is given.
+    pub fn input(&self) -> Option<&'static str> {
         self.files.iter().map(|(path, _)| *path).find(|path| path.starts_with("input."))
     }
 

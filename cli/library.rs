@@ -163,6 +163,12 @@ impl Files {
     }
 }
 
+/// What is wrong with the definition of a built-in.
+pub fn check_builtin(name: &str, definition: &WorkerDefinition) -> Result<(), String> {
+    builtin::check(name, &definition.with).map_err(|failure| failure.to_string())?;
+    builtin::memory::check(definition).map_err(|failure| format!("{}: {failure}", failure.code()))
+}
+
 /// The path of a program. What stands beside one that comes from an address is what is here: nothing else is loaded from there.
 fn path(file: &str) -> &Path {
     if crate::load::is_address(file) { Path::new("") } else { Path::new(file) }
@@ -208,12 +214,7 @@ impl Library for Files {
 
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
-            Does::Builtin(name) => {
-                builtin::check(name, &definition.with).map_err(|failure| failure.to_string()).and_then(|()| {
-                    let told = |failure: builtin::Failure| format!("{}: {failure}", failure.code());
-                    builtin::memory::check(definition).map_err(told)
-                })
-            }
+            Does::Builtin(name) => check_builtin(name, definition),
             #[cfg(feature = "http")]
             Does::Http(http) => {
                 let told = |error: aivm_vm::action::CallError| format!("{}: {}", error.code, error.message);
