@@ -83,6 +83,8 @@ pub enum Command {
     Mcp(McpArgs),
     /// Serve pipelines as models behind the interface of OpenAI
     Openai(OpenaiArgs),
+    /// Serve a page on which programs are written, drawn and run with mocks
+    Playground(PlaygroundArgs),
     /// Look for errors, warn, and say the worst case
     Check(CheckArgs),
     /// Write an aiTWS workflow by commands: /create, /add, /show, /save

@@ -36,6 +36,8 @@ mod memory;
 mod module;
 #[cfg(feature = "serve")]
 mod openai;
+#[cfg(feature = "serve")]
+mod playground;
 mod progress;
 mod project;
 mod question;
@@ -118,8 +120,10 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Mcp(args) => mcp::mcp(global, &args),
         #[cfg(feature = "serve")]
         Command::Openai(args) => openai::openai(global, &args),
+        #[cfg(feature = "serve")]
+        Command::Playground(args) => playground::playground(global, &args),
         #[cfg(not(feature = "serve"))]
-        Command::Mcp(_) | Command::Openai(_) => Err(Failure::no_servers()),
+        Command::Mcp(_) | Command::Openai(_) | Command::Playground(_) => Err(Failure::no_servers()),
         Command::Check(args) => check::check(global, &args),
         Command::Author(args) => author::author(global, &args),
         Command::Fmt(args) => check::fmt(global, &args),

@@ -27,6 +27,18 @@ pub struct OpenaiArgs {
     pub conversation: bool,
 }
 
+/// `playground`
+#[derive(Debug, Group)]
+#[cfg_attr(not(feature = "serve"), allow(dead_code))]
+pub struct PlaygroundArgs {
+    /// Where to listen; on another address than this machine's own, everybody who reaches it may use it
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8419")]
+    pub listen: String,
+    /// So many runs at once; more wait a moment, and are refused then
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..))]
+    pub at_once: u16,
+}
+
 /// Which pipelines are served, and how each call of one is run.
 #[derive(Debug, Group)]
 #[cfg_attr(not(feature = "serve"), allow(dead_code))]

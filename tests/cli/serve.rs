@@ -9,6 +9,8 @@ use std::process::{Child, ChildStdin, ChildStdout};
 
 #[path = "serve/openai.rs"]
 mod openai;
+#[path = "serve/playground.rs"]
+mod playground;
 
 const FAILS: &str =
     "+++\n[worker.x]\nrun = \"echo no >&2; exit 3\"\n+++\nout <= ( switch[s] <= ( x => send ) ) <= in\n";
@@ -45,7 +47,7 @@ impl Drop for Server {
 }
 
 impl Server {
-    /// `aivm openai`, or `aivm mcp --http`, where it says.
+    /// `aivm openai`, `aivm playground`, or `aivm mcp --http`, where it says.
     fn http(folder: &Path, args: &[&str]) -> Server {
         let mut command = command(folder, args);
         command.env("AIVM_TEST_KEY", SECRET);

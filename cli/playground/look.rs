@@ -1,0 +1,147 @@
+//! What is said of a program while it is written. Places are counted as JavaScript counts them: in units of UTF-16.
+
+use super::FILE;
+use super::shelf::{Shelf, is_pure};
+use crate::check;
+use aivm_host::{facts, stdlib};
+use aivm_lang::cost;
+use aivm_lang::diagnostic::Diagnostic;
+use aivm_lang::draw::{self, Path, Theme};
+use aivm_lang::span::Span;
+use aivm_lang::workflow::{self, Format};
+use aivm_schema::module::{Module, disassemble};
+use aivm_schema::worker::{Does, WorkerDefinition};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// A program, as it stands in the editor.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Text {
+    program: String,
+}
+
+/// Errors, warnings and hints; of a program without errors also its worst case, its workers and its bytecode, and of a workflow of
+/// TOML or YAML the arrows that it became.
+pub fn look(Text { program }: Text) -> Value {
+    let units = Units::of(&program);
+    let format = Format::of(&program);
+    let told = |diagnostics: &[Diagnostic]| diagnostics.iter().map(|one| units.diagnostic(one)).collect::<Vec<Value>>();
+    match aivm_lang::compile_as(format, FILE, &program, &Shelf) {
+        Err(errors) => json!({"format": format.word(), "diagnostics": told(&errors)}),
+        Ok(compiled) => {
+            let arrows = (format != Format::Aivm).then(|| workflow::page(format, FILE, &program, &Shelf));
+            let worst = cost::worst_case(&compiled.flow);
+            json!({
+                "format": format.word(),
+                "diagnostics": told(&[compiled.warnings, compiled.hints].concat()),
+                "arrows": arrows.and_then(Result::ok).map(|page| page.text),
+                "cost": {"summary": check::summary(&worst.total), "table": check::cost_text(&worst)},
+                "workers": workers(&compiled.module),
+                "params": params(&compiled.module),
+                "bytecode": disassemble(&compiled.module),
+            })
+        }
+    }
+}
+
+/// What a program asks of whoever runs it.
+fn params(module: &Module) -> Vec<Value> {
+    let all = module.params.iter().filter_map(|param| {
+        let declared: Value = serde_json::from_str(&param.definition).ok()?;
+        Some(json!({"name": param.name, "declared": declared}))
+    });
+    all.collect()
+}
+
+/// Whom a program calls, and what each answers here.
+fn workers(module: &Module) -> Vec<Value> {
+    let all = module.workers.iter().filter_map(|worker| {
+        let definition = WorkerDefinition::from_json(&worker.definition).ok()?;
+        let effect = facts::effect(&definition);
+        let mock = (!is_pure(&definition)).then(|| definition.mock.clone().unwrap_or_default());
+        // A name that nobody knows is a worker to come, or a slip of the pen.
+        let is_new = definition.clone().mocked(None) == WorkerDefinition::new(Does::Mock) && mock == Some(Vec::new());
+        let near = is_new.then(|| aivm_lang::nearest(&worker.name, stdlib::names())).flatten();
+        Some(json!({"name": worker.name, "effect": effect, "mock": mock, "near": near}))
+    });
+    all.collect()
+}
+
+/// A program, and how far a run of it has come.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drawn {
+    program: String,
+    #[serde(default)]
+    dark: bool,
+    /// The key of each call that has ended, and the outcome that followed; none: the program alone is drawn.
+    calls: Option<Vec<(String, String)>>,
+    /// How the run ended; none: it goes on.
+    status: Option<String>,
+}
+
+/// The flow graph, with the way that a run took through it; nothing of a program with errors.
+pub fn graph(Drawn { program, dark, calls, status }: Drawn) -> Value {
+    let Ok(compiled) = aivm_lang::compile(FILE, &program, &Shelf) else { return json!({"svg": null}) };
+    let path = calls.map(|calls| {
+        let calls = calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str()));
+        let mut path = Path::of(&compiled.flow, "", calls);
+        path.ended = status;
+        path
+    });
+    let theme = if dark { Theme::Dark } else { Theme::Light };
+    json!({"svg": draw::svg(&compiled.flow, path.as_ref(), theme)})
+}
+
+/// A program in the one layout; one with errors as it is.
+pub fn format(Text { program }: Text) -> Value {
+    let formatted = match Format::of(&program) {
+        Format::Aivm => aivm_lang::format::format(&program).ok(),
+        _ => None,
+    };
+    json!({"program": formatted.unwrap_or(program)})
+}
+
+/// How far each byte of a text is from its beginning, in units of UTF-16.
+struct Units<'t> {
+    text: &'t str,
+}
+
+impl Units<'_> {
+    fn of(text: &str) -> Units<'_> {
+        Units { text }
+    }
+
+    fn at(&self, byte: u32) -> usize {
+        let byte = self.text.floor_char_boundary(byte as usize);
+        self.text.get(..byte).unwrap_or_default().encode_utf16().count()
+    }
+
+    fn span(&self, span: Span) -> Value {
+        json!({"start": self.at(span.start), "end": self.at(span.end)})
+    }
+
+    fn diagnostic(&self, told: &Diagnostic) -> Value {
+        let fix = told.fix.as_ref().map(|fix| {
+            let edits = fix
+                .edits
+                .iter()
+                .map(|(span, text)| json!({"start": self.at(span.start), "end": self.at(span.end), "text": text}));
+            json!({"title": fix.title, "edits": edits.collect::<Vec<_>>()})
+        });
+        let labels = told.labels.iter().map(|label| json!({"at": self.span(label.span), "text": label.text}));
+        json!({
+            "code": told.code,
+            "severity": told.severity(),
+            "message": told.message,
+            "here": told.primary.text,
+            "start": self.at(told.primary.span.start),
+            "end": self.at(told.primary.span.end),
+            "labels": labels.collect::<Vec<_>>(),
+            "reason": told.reason,
+            "help": told.help,
+            "fixes": fix.into_iter().collect::<Vec<_>>(),
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! `aivm playground` as its page and as an attacker speaks to it. What a visitor sees in a browser is tested in `tests/playground`.
+
+use super::*;
+
+fn playground(folder: &Path, more: &[&str]) -> Server {
+    Server::http(folder, &[&["playground", "--listen", "127.0.0.1:0"], more].concat())
+}
+
+/// The lines of a run.
+fn lines(server: &Server, asked: &Value) -> Vec<Value> {
+    let (status, _, body) = server.ask("POST", "/api/run", "", &asked.to_string());
+    assert_eq!(status, 200, "{body}");
+    body.lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+fn last(server: &Server, asked: &Value) -> Value {
+    let ended = lines(server, asked).pop().expect("a line");
+    assert_eq!(ended["type"], "ended", "{ended}");
+    ended
+}
+
+#[test]
+fn a_program_is_looked_at_drawn_and_run() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    let program = "out <= ( switch <= ( clean => next  anaylze => send | back ) ) <= in";
+    let (status, seen) = server.post("/api/look", &json!({"program": program}));
+    assert_eq!((status, &seen["diagnostics"], &seen["format"]), (200, &json!([]), &json!("aivm")));
+    assert_eq!(
+        seen["workers"],
+        json!([
+            {"name": "clean", "effect": "pure", "mock": null, "near": null},
+            {"name": "anaylze", "effect": "pure", "mock": [], "near": "analyze"},
+        ])
+    );
+    assert!(seen["cost"]["summary"].as_str().expect("a line").starts_with("at most 16 calls"), "{seen}");
+    assert!(seen["bytecode"].as_str().expect("text").contains("call    switch.1/clean"), "{seen}");
+    let told = lines(
+        &server,
+        &json!({"program": program, "input": "héllo  ", "mocks": {"anaylze": ["back", {"output": "done"}]}}),
+    );
+    let kinds: Vec<&str> = told.iter().filter_map(|line| line["type"].as_str()).collect();
+    assert_eq!(kinds, ["started", "call", "step", "call", "step", "call", "step", "call", "step", "ended"], "{told:?}");
+    assert_eq!((&told[2]["artifact"]["text"], &told[2]["outcome"]), (&json!("héllo\n"), &json!("next")));
+    assert_eq!((&told[9]["status"], &told[9]["artifact"]["text"]), (&json!("sent"), &json!("done")));
+    let calls: Vec<Value> =
+        told.iter().filter(|line| line["type"] == "step").map(|line| json!([line["key"], line["outcome"]])).collect();
+    let svg = |asked: Value| server.post("/api/graph", &asked).1["svg"].as_str().expect("a picture").to_owned();
+    let (plain, taken) = (svg(json!({"program": program})), svg(json!({"program": program, "calls": calls})));
+    assert!(!plain.contains("class=\"pill t\"") && taken.contains("class=\"pill t\""), "{taken}");
+    // A picture of half a run, and one of an end.
+    assert_ne!(taken, svg(json!({"program": program, "calls": calls[..1]})));
+    assert_ne!(taken, svg(json!({"program": program, "calls": calls, "status": "sent"})));
+    assert_ne!(plain, svg(json!({"program": program, "dark": true})));
+}
+
+#[test]
+fn places_are_counted_as_a_browser_counts_them() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    // A comment of characters that take one, two and three bytes, and one or two units.
+    let program = "; é€😀\nout <= ( switch <= ( a -> next ) ) <= in";
+    let (_, seen) = server.post("/api/look", &json!({"program": program}));
+    let told = &seen["diagnostics"][0];
+    let units: Vec<u16> = program.encode_utf16().collect();
+    let at = |value: &Value| value.as_u64().expect("a place") as usize;
+    let marked = String::from_utf16(&units[at(&told["start"])..at(&told["end"])]).expect("text");
+    assert_eq!(marked, "->", "{seen}");
+    let edit = &told["fixes"][0]["edits"][0];
+    let mut mended = units.clone();
+    mended.splice(at(&edit["start"])..at(&edit["end"]), edit["text"].as_str().expect("text").encode_utf16());
+    let mended = String::from_utf16(&mended).expect("text");
+    let (_, seen) = server.post("/api/look", &json!({"program": mended}));
+    assert_eq!(seen["diagnostics"], json!([]), "{mended}");
+}
+
+#[test]
+fn workflows_are_shown_as_arrows_and_examples_run() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    let (status, _, all) = server.ask("GET", "/api/examples", "", "");
+    let all: Vec<Value> = serde_json::from_str(&all).expect("a list");
+    assert_eq!(status, 200);
+    assert!(all.len() >= 8);
+    for example in all {
+        let (_, seen) = server.post("/api/look", &json!({"program": example["program"]}));
+        let errors = seen["diagnostics"].as_array().expect("a list").iter().filter(|told| told["severity"] == "error");
+        assert_eq!(errors.count(), 0, "{seen}");
+        assert_eq!(seen["format"] == "aivm", seen["arrows"].is_null(), "{seen}");
+        let mut asked = example.clone();
+        let members = asked.as_object_mut().expect("an object");
+        members.remove("name");
+        members.remove("title");
+        let ended = last(&server, &asked);
+        assert_eq!(ended["status"], "sent", "{}: {ended}", example["name"]);
+    }
+}
+
+/// Whatever could reach out of it is answered by a mock, whatever it is called.
+#[test]
+fn nothing_reaches_outside() {
+    let dir = folder();
+    write(dir.path(), "secret.txt", "the file");
+    let server = Server::http(dir.path(), &["playground", "--listen", "127.0.0.1:0"]);
+    let front = "+++\n[worker.shell]\nrun = \"touch touched; cat secret.txt; env\"\n[worker.post]\n\
+        http = { url = \"http://127.0.0.1:9/{{ secret('AIVM_TEST_KEY') }}\" }\n[worker.ask]\nprompt = \"Say it.\"\n[worker.boss]\nhuman = \"Shall we?\"\n+++\n";
+    for word in [
+        "shell",
+        "post",
+        "ask",
+        "boss",
+        "read-file",
+        "list-files",
+        "search-files",
+        "write-file",
+        "io.fs.read_file",
+        "io.fs.write_file",
+        "io.fs.list_dir",
+        "sys.info.get_env_var",
+        "sys.info.get_time",
+        "sys.archive.zip",
+        "net.http.get",
+        "remember",
+        "recall",
+        "save",
+        "sleep",
+        "model",
+    ] {
+        let program = format!("{front}out <= ( switch[s] <= ( {word} => send ) ) <= in\n");
+        let input = json!({"path": "secret.txt", "name": "AIVM_TEST_KEY", "url": "http://127.0.0.1:9/"}).to_string();
+        let ended = last(&server, &json!({"program": program, "input": input, "type": "application/json"}));
+        // A mock that is told nothing hands its input on.
+        assert_eq!((&ended["status"], &ended["artifact"]["text"]), (&json!("sent"), &json!(input)), "{word}: {ended}");
+    }
+    let left: Vec<_> =
+        std::fs::read_dir(dir.path()).expect("the folder").flatten().map(|file| file.file_name()).collect();
+    assert_eq!(left, ["secret.txt"]);
+    // A file beside it is no definition, and its text is nobody's.
+    write(dir.path(), "beside.aivm", "out <= ( switch <= ( fail => send ) ) <= in\n");
+    let program = "out <= ( switch <= ( beside => send ) ) <= in";
+    assert_eq!(last(&server, &json!({"program": program}))["status"], "sent");
+}
+
+#[test]
+fn a_run_is_bounded_in_calls_time_and_memory() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    let calls = "out <= ( switch <= ( a<1000> => next | cancel  b<1000> => back | send ) ) <= in";
+    let ended = last(&server, &json!({"program": calls, "mocks": {"b": ["back"]}}));
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("parked"), &json!("E0770")), "{ended}");
+    assert_eq!(ended["totals"]["calls"], 1000);
+    let twice = "+++\n[worker.twice]\nbuiltin = \"template\"\nwith = { text = \"{{ input }}{{ input }}\" }\n+++\n\
+        out <= ( switch <= ( twice<40> => next | cancel  more => back | send ) ) <= in";
+    let ended = last(&server, &json!({"program": twice, "input": "x".repeat(10_000), "mocks": {"more": ["back"]}}));
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("cancelled"), &json!("E0936")), "{ended}");
+    let slow = "out <= ( switch <= ( slow => send | timeout ) ) <= in";
+    let ended = last(&server, &json!({"program": slow, "mocks": {"slow": [{"sleep": "1h"}]}}));
+    assert_eq!(ended["status"], "timeout", "{ended}");
+}
+
+#[test]
+fn what_cannot_be_answered_is_refused_with_a_reason() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    let ask = |path: &str, body: &str| {
+        let (status, _, body) = server.ask("POST", path, "", body);
+        let body: Value = serde_json::from_str(&body).expect("JSON");
+        let message = body["error"]["message"].as_str().expect("a message").to_owned();
+        (status, body["error"]["code"].as_str().expect("a code").to_owned(), message)
+    };
+    let long = json!({"program": "; ".repeat(40_000)}).to_string();
+    let (status, code, message) = ask("/api/look", &long);
+    assert_eq!((status, code.as_str()), (413, "E0936"), "{message}");
+    assert!(message.contains("64 KiB"), "{message}");
+    let huge = "x".repeat(10 << 20);
+    assert_eq!(ask("/api/look", &huge).0, 413);
+    assert_eq!(ask("/api/look", "{").0, 400);
+    assert_eq!(ask("/api/look", "{\"program\": 1}").0, 400);
+    assert_eq!(ask("/api/look", "{\"programme\": \"\"}").0, 400);
+    assert_eq!(ask("/api/nothing", "{}").0, 404);
+    let (status, code, message) = ask("/api/run", &json!({"program": "out <= ("}).to_string());
+    assert_eq!((status, code.as_str()), (422, "E0108"), "{message}");
+    assert_eq!(server.ask("GET", "/api/look", "", "").0, 405);
+    // Nobody else's page may ask, and no page may hold this one.
+    let (status, head, _) = server.ask("POST", "/api/look", "origin: http://evil.example\r\n", "{}");
+    assert_eq!(status, 403);
+    assert!(head.contains("200") || status == 403);
+    let (_, head, _) = server.ask("POST", "/api/look", "", &json!({"program": ""}).to_string());
+    for header in ["content-security-policy: default-src 'self'", "x-frame-options: DENY", "nosniff"] {
+        assert!(head.contains(header), "{head}");
+    }
+}
+
+#[test]
+fn whoever_leaves_ends_the_run() {
+    let dir = folder();
+    let server = playground(dir.path(), &["--at-once", "1"]);
+    let slow = json!({"program": "out <= ( switch <= ( slow => send ) ) <= in", "mocks": {"slow": [{"sleep": "1h"}]}});
+    let mut visit = server.send("POST", "/api/run", "", &slow.to_string());
+    let mut line = String::new();
+    while !line.contains("\"call\"") {
+        line.clear();
+        assert!(visit.read_line(&mut line).expect("a line") > 0);
+    }
+    drop(visit);
+    // The one place is free again, or this one waits for it in vain.
+    let ended = last(&server, &json!({"program": "out <= ( switch <= ( quick => send ) ) <= in"}));
+    assert_eq!(ended["status"], "sent");
+}
+
+#[test]
+fn fifty_visitors_at_once_are_all_answered() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    let program = "out <= ( switch <= ( clean => next  think => send | back ) ) <= in";
+    std::thread::scope(|scope| {
+        for nth in 0..50 {
+            let server = &server;
+            scope.spawn(move || {
+                let (status, seen) = server.post("/api/look", &json!({"program": program}));
+                assert_eq!((status, &seen["diagnostics"]), (200, &json!([])));
+                let input = format!("visitor {nth}");
+                let ended = last(server, &json!({"program": program, "input": input}));
+                assert_eq!(ended["artifact"]["text"], format!("{input}\n"), "{ended}");
+            });
+        }
+    });
+}
