@@ -18,6 +18,10 @@ soak:
     AIVM_S3_KILLS=40 tests/s3/servers
     fuzz/run 600
 
+# The book as HTML in target/book; needs `mdbook`.
+book:
+    docs/book
+
 # Write the schema's request anew; needs `capnp`.
 schema:
     schema/regenerate.sh

@@ -40,8 +40,9 @@ pub fn bytes(bytes: &[u8]) {
     note(stdout.write_all(bytes));
 }
 
-/// Text on standard error. Nobody can be told when that fails.
+/// Text on standard error, behind what was printed before it where both go to one place. Nobody can be told when that fails.
 pub fn error(text: Arguments<'_>) {
+    note(std::io::stdout().lock().flush());
     let stderr = std::io::stderr();
     let text = text.to_string();
     let text = secret::text(&text).into_owned();
