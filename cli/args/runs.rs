@@ -77,14 +77,14 @@ pub enum StoreCommand {
 /// `show`
 #[derive(Debug, Group)]
 pub struct RunArg {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
 }
 
 /// `logs`
 #[derive(Debug, Group)]
 pub struct LogsArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// Go on while another process carries the run on
     #[arg(long, short)]
@@ -94,7 +94,7 @@ pub struct LogsArgs {
 /// `why`
 #[derive(Debug, Group)]
 pub struct WhyArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// The step: its key, or an unambiguous part of it
     pub step: String,
@@ -103,7 +103,7 @@ pub struct WhyArgs {
 /// `diff`
 #[derive(Debug, Group)]
 pub struct DiffArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// The other run
     pub other: String,
@@ -123,7 +123,7 @@ pub struct GoOn {
 /// `cancel`
 #[derive(Debug, Group)]
 pub struct CancelArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// How the run goes on
     #[command(flatten)]
@@ -133,7 +133,7 @@ pub struct CancelArgs {
 /// `resume`
 #[derive(Debug, Group)]
 pub struct ResumeArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     #[arg(required_unless_present = "all", conflicts_with = "all", default_value = "", hide_default_value = true)]
     pub run: String,
     /// Every run that can go on: those that were interrupted, or whose time has come; not those that wait for somebody
@@ -162,7 +162,7 @@ pub struct ResumeArgs {
 /// `settle`
 #[derive(Debug, Group)]
 pub struct SettleArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// The step's key
     pub step: String,
@@ -182,7 +182,7 @@ pub struct SettleArgs {
 /// `approve`
 #[derive(Debug, Group)]
 pub struct ApproveArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// One of the choices (plain yes otherwise)
     pub outcome: Option<String>,
@@ -206,7 +206,7 @@ pub struct ApproveArgs {
 /// `rollback`
 #[derive(Debug, Group)]
 pub struct RollbackArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// Only what was done after this step
     #[arg(long, value_name = "STEP")]
@@ -225,7 +225,7 @@ pub struct RollbackArgs {
 /// `fork`
 #[derive(Debug, Group)]
 pub struct ForkArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// The key of the step or choice from which on it is another run
     #[arg(long, value_name = "STEP")]
@@ -253,7 +253,7 @@ pub struct ForkArgs {
 /// `upgrade`
 #[derive(Debug, Group)]
 pub struct UpgradeArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// The new program
     pub file: String,
@@ -265,7 +265,7 @@ pub struct UpgradeArgs {
 /// `export`
 #[derive(Debug, Group)]
 pub struct ExportArgs {
-    /// The run, or how its name begins
+    /// The run, or how its name begins; `last` for the newest
     pub run: String,
     /// The file to write; - for standard output (RUN.aivmrun otherwise)
     #[arg(short, long, value_name = "FILE")]
@@ -285,7 +285,7 @@ pub struct ImportArgs {
 /// `verify`
 #[derive(Debug, Group)]
 pub struct VerifyArgs {
-    /// The run, or how its name begins; or a file, NAME.aivmrun
+    /// The run, or how its name begins; `last` for the newest; or a file, NAME.aivmrun
     pub run: String,
 }
 

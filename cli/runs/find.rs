@@ -6,13 +6,18 @@ use aivm_host::recovery::{self, From, Recovered};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, StoreError};
 
+/// What stands for the run that began last, where none is called so.
+const LAST: &str = "last";
+
 /// The run of this name, or the one whose name begins so.
 pub fn run(disk: &Disk, prefix: &str) -> Result<RunRow, Failure> {
     if let Some(row) = disk.run(prefix).map_err(|error| coded(&error.to_string()))? {
         return Ok(newer(disk, row));
     }
-    let mut rows = disk.runs(prefix, 6).map_err(|error| coded(&error.to_string()))?;
+    let (beginning, most) = if prefix == LAST { ("", 1) } else { (prefix, 6) };
+    let mut rows = disk.runs(beginning, most).map_err(|error| coded(&error.to_string()))?;
     match rows.len() {
+        0 if prefix == LAST => Err(none(prefix)),
         0 => in_the_bucket(disk, prefix)?.ok_or_else(|| none(prefix)),
         1 => Ok(newer(disk, rows.remove(0))),
         _ => {

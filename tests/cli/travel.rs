@@ -1,6 +1,6 @@
 //! Looking at runs: what ran, how, why, and where two runs part.
 
-use super::{aivm, command, folder, json, stderr, write};
+use super::{SHOUT, aivm, command, folder, json, stderr, write};
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Child, Output, Stdio};
@@ -553,4 +553,24 @@ out <= ( select[s] <= ( a => next  b => next ) ) <= in
     let wrong = aivm(dir.path(), &["fork", &source, "--at", "s#1", "--outcome", "c"]);
     assert_eq!(wrong.status.code(), Some(2));
     assert!(stderr(&wrong).contains("its outcomes: a, b, finish"), "{}", stderr(&wrong));
+}
+
+#[test]
+fn the_last_run_has_a_name() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", SHOUT);
+    let none = aivm(dir.path(), &["show", "last"]);
+    assert!(none.status.code() == Some(2) && stderr(&none).contains("E0812"), "{}", stderr(&none));
+    for input in ["first", "second"] {
+        assert!(aivm(dir.path(), &["run", "p.aivm", "--in", input]).status.success());
+    }
+    let shown = |name: &str| json(&aivm(dir.path(), &["show", name, "--json"]));
+    let last = shown("last");
+    let id = last["id"].as_str().or(last["run"].as_str()).expect("a name").to_owned();
+    let all = json(&aivm(dir.path(), &["runs", "--json"]));
+    assert!(all["runs"][0].to_string().contains(&id), "{all} {id}");
+    // A run that is really called so is meant.
+    assert!(aivm(dir.path(), &["run", "p.aivm", "--in", "third", "--id", "last"]).status.success());
+    assert!(aivm(dir.path(), &["run", "p.aivm", "--in", "fourth"]).status.success());
+    assert!(shown("last").to_string().contains("\"last\""));
 }
