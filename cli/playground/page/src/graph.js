@@ -1,0 +1,110 @@
+// The picture of the flow graph: drawn by the server, shown in a shadow root since it brings its own styles, larger or smaller, and
+// with the step marked that time stands at.
+import * as api from './api.js';
+import { byId, h, newestOnly } from './dom.js';
+
+const STYLE = `
+svg{display:block;margin:auto}
+.now{stroke-width:3px !important;filter:drop-shadow(0 0 5px #0b5bd3)}
+@media (prefers-reduced-motion: no-preference){.now{animation:now .45s ease-out}}
+@keyframes now{from{filter:drop-shadow(0 0 14px #0b5bd3)}}`;
+/** A picture is made as small as that to be seen whole, and its width as small as that. */
+const WHOLE = 0.7;
+const SMALLEST = 0.4;
+
+/**
+ * A program, the calls of a run that have ended, each with its outcome, how the run ended, and the step that time stands at.
+ * @typedef {{ program: string, calls?: string[][], status?: string, step?: any }} Picture
+ */
+
+/** @param {(message: string) => void} failed */
+export function graph(failed) {
+  const box = byId('graph');
+  const root = box.attachShadow({ mode: 'open' });
+  const place = h('div');
+  root.append(h('style', {}, STYLE), place);
+  /** @type {SVGSVGElement | null} */
+  let svg = null;
+  /** @type {number | 'fit'} */
+  let zoom = 'fit';
+  /** @type {Map<string, string | null>} */
+  const known = new Map();
+
+  const fitting = () => {
+    const { width, height } = /** @type {SVGSVGElement} */ (svg).viewBox.baseVal;
+    const across = Math.min(1, (box.clientWidth - 16) / width);
+    const whole = Math.min(across, (box.clientHeight - 16) / height);
+    return Math.max(SMALLEST, whole >= WHOLE ? whole : across);
+  };
+  const scale = () => (zoom === 'fit' ? fitting() : zoom);
+  const resize = () => {
+    if (!svg) return;
+    const { width, height } = svg.viewBox.baseVal;
+    svg.setAttribute('width', String(width * scale()));
+    svg.setAttribute('height', String(height * scale()));
+  };
+  const larger = (/** @type {number} */ by) => {
+    zoom = Math.min(4, Math.max(0.2, scale() * by));
+    resize();
+  };
+  byId('larger').onclick = () => larger(1.25);
+  byId('smaller').onclick = () => larger(0.8);
+  byId('fit').onclick = () => {
+    zoom = 'fit';
+    resize();
+  };
+  box.addEventListener('wheel', (/** @type {WheelEvent} */ event) => {
+    if (!event.ctrlKey) return;
+    event.preventDefault();
+    larger(event.deltaY < 0 ? 1.1 : 0.9);
+  }, { passive: false });
+  new ResizeObserver(resize).observe(box);
+
+  const put = (/** @type {string} */ text, /** @type {any} */ step) => {
+    const fresh = /** @type {any} */ (new DOMParser().parseFromString(text, 'image/svg+xml').documentElement);
+    svg = /** @type {SVGSVGElement} */ (document.importNode(fresh, true));
+    place.replaceChildren(svg);
+    resize();
+    const marked = step ? boxesOf(svg, step.worker) : [];
+    for (const one of marked) one.classList.add('now');
+    if (marked.length) intoView(box, marked[0]);
+  };
+
+  return newestOnly(async (/** @type {Picture & { dark: boolean }} */ { step, ...asked }) => {
+    const key = JSON.stringify(asked);
+    try {
+      if (!known.has(key)) {
+        if (known.size > 300) known.clear();
+        known.set(key, (await api.graph(asked)).svg);
+      }
+      const text = known.get(key);
+      box.classList.toggle('old', !text);
+      if (!text) return;
+      put(text, step);
+      box.setAttribute('aria-label', step ? `The flow graph: ${step.key} led to ${step.outcome}` : 'The flow graph');
+    } catch (error) {
+      failed(/** @type {Error} */ (error).message);
+    }
+  });
+}
+
+/** The boxes of the steps that a run has taken and that call this worker. */
+function boxesOf(/** @type {SVGSVGElement} */ svg, /** @type {string} */ worker) {
+  const names = [...svg.querySelectorAll('.name')].filter((name) => name.textContent === worker);
+  const points = names.map((name) => [Number(name.getAttribute('x')), Number(name.getAttribute('y'))]);
+  return /** @type {SVGGraphicsElement[]} */ ([...svg.querySelectorAll('.pill.t, .pill.x')]).filter((pill) => {
+    const { x, y, width, height } = pill.getBBox();
+    return points.some(([left, top]) => left >= x && left <= x + width && top >= y && top <= y + height);
+  });
+}
+
+/** Moves what is in a box, and nothing around it, until an element is seen. */
+function intoView(/** @type {HTMLElement} */ box, /** @type {Element} */ element) {
+  const [frame, seen] = [box.getBoundingClientRect(), element.getBoundingClientRect()];
+  const by = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ from, /** @type {number} */ to) =>
+    (low < from ? low - from : high > to ? high - to : 0);
+  box.scrollBy(
+    by(seen.left - 40, seen.right + 40, frame.left, frame.right),
+    by(seen.top - 60, seen.bottom + 60, frame.top, frame.bottom),
+  );
+}

@@ -1,0 +1,160 @@
+// The page: what stands on it, and what one part of it tells another.
+import * as api from './api.js';
+import { byId, h, later, tabs } from './dom.js';
+import { editor } from './editor.js';
+import { graph } from './graph.js';
+import { given } from './mocks.js';
+import { time } from './run.js';
+import { fromFragment, toFragment } from './share.js';
+import { theme } from './theme.js';
+
+const DRAFT = 'aivm-playground';
+const said = (/** @type {string} */ text) => {
+  byId('said').textContent = text;
+};
+
+const [givenTabs, knownTabs] = [...document.querySelectorAll('[role=tablist]')].map(tabs);
+const dark = theme(() => redraw());
+const text = editor(byId('editor'), { changed, refused: said, run: () => run.begin(), format });
+const gifts = given(keep);
+const draw = graph(said);
+const run = time({ asked, said, begun: showGraph, draw: (picture) => draw({ ...picture, dark: dark() }) });
+
+/** On a phone the graph is further down. */
+function showGraph() {
+  const look = /** @type {HTMLElement} */ (document.querySelector('.look'));
+  if (look.getBoundingClientRect().top > innerHeight / 2) look.scrollIntoView();
+}
+
+/** What a run is asked for. */
+function asked() {
+  return { program: text.text(), input: byId('input').value, type: byId('type').value.trim() || 'text/plain', ...gifts.asked() };
+}
+
+/** All that a visitor wrote. */
+const state = () => ({ ...asked(), ...gifts.state() });
+
+function keep() {
+  run.changed();
+  remember();
+}
+const remember = later(500, () => {
+  try {
+    sessionStorage.setItem(DRAFT, JSON.stringify(state()));
+  } catch {
+    // A browser that keeps nothing keeps no draft.
+  }
+});
+
+function changed() {
+  keep();
+  look();
+}
+
+let looking = new AbortController();
+const look = later(120, async () => {
+  looking.abort();
+  looking = new AbortController();
+  const program = text.text();
+  try {
+    const known = await api.look(program, looking.signal);
+    if (program !== text.text()) return;
+    tell(program, known);
+  } catch (error) {
+    if (/** @type {Error} */ (error).name !== 'AbortError') said(/** @type {Error} */ (error).message);
+  }
+});
+
+/** Shows what is known of a program. */
+function tell(/** @type {string} */ program, /** @type {any} */ known) {
+  text.show(known.diagnostics);
+  byId('problems').replaceChildren(...known.diagnostics.map(problem));
+  byId('graph').classList.toggle('old', !known.bytecode);
+  if (!known.bytecode) return;
+  gifts.of(known.workers, known.params);
+  byId('cost-panel').replaceChildren(h('p', {}, known.cost.summary), h('pre', {}, known.cost.table));
+  byId('bytecode-panel').replaceChildren(h('pre', {}, known.bytecode));
+  byId('tab-arrows').hidden = !known.arrows;
+  byId('arrows-panel').replaceChildren(h('pre', {}, known.arrows ?? ''));
+  if (!known.arrows && byId('tab-arrows').getAttribute('aria-selected') === 'true') knownTabs.show('tab-trace');
+  if (!run.shows(program)) draw({ program, dark: dark() });
+}
+
+/** A problem as a line: where, what, why, and what mends it. */
+function problem(/** @type {any} */ told) {
+  const fixes = told.fixes.map((/** @type {any} */ fix) => h('button', { type: 'button', class: 'fix', onclick: () => text.fix(fix) }, fix.title));
+  return h('div', { class: `problem ${told.severity}` },
+    h('button', { type: 'button', class: 'place', onclick: () => text.go(told) }, text.lineOf(told), h('span', { class: 'unseen' }, `: ${told.severity}`)),
+    h('div', {}, h('code', {}, told.code), ` ${told.message}`, ...[told.reason, told.help].filter(Boolean).map((why) => h('p', {}, why)), ...fixes));
+}
+
+function redraw() {
+  run.redraw();
+  look();
+}
+
+async function format() {
+  try {
+    text.replace((await api.format(text.text())).program);
+  } catch (error) {
+    said(/** @type {Error} */ (error).message);
+  }
+}
+
+async function share() {
+  const fragment = await toFragment(state());
+  if (!fragment) return said('This is too long for an address: save the program as a file instead.');
+  history.replaceState(null, '', fragment);
+  try {
+    await navigator.clipboard.writeText(location.href);
+    said('The address is copied. It holds the program, its input and its mocks; nothing was sent anywhere.');
+  } catch {
+    said('The address of this page now holds the program, its input and its mocks.');
+  }
+}
+
+/** Puts a whole state onto the page. */
+function open(/** @type {any} */ { program, input, type, mocks, params }) {
+  byId('input').value = input ?? '';
+  byId('type').value = type ?? 'text/plain';
+  gifts.set(mocks ?? {}, params ?? {});
+  text.replace(program ?? '');
+  changed();
+}
+
+/** What was shared, else what was being written, else an example. */
+async function begin(/** @type {any[]} */ examples) {
+  const shared = await fromFragment(location.hash);
+  if (shared) return open(shared);
+  try {
+    const draft = sessionStorage.getItem(DRAFT);
+    if (draft) return open(JSON.parse(draft));
+  } catch {
+    // No draft, or none that is one.
+  }
+  byId('example').value = examples[0]?.name ?? '';
+  open(examples[0] ?? {});
+}
+
+byId('share').onclick = share;
+byId('format').onclick = format;
+byId('input').oninput = byId('type').oninput = keep;
+addEventListener('hashchange', async () => {
+  const shared = await fromFragment(location.hash);
+  if (shared) open(shared);
+});
+addEventListener('keydown', (event) => {
+  if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) run.begin();
+});
+
+const examples = await api.examples().catch((error) => (said(error.message), []));
+byId('example').append(...examples.map((/** @type {any} */ example) => h('option', { value: example.name, title: example.title }, example.name)));
+byId('example').onchange = (/** @type {any} */ event) => {
+  const chosen = examples.find((/** @type {any} */ example) => example.name === event.target.value);
+  if (!chosen) return;
+  history.replaceState(null, '', location.pathname);
+  open(chosen);
+  said(chosen.title);
+};
+await begin(examples);
+givenTabs.show('tab-input');

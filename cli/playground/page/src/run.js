@@ -1,0 +1,189 @@
+// A run and the time in it: what happened is kept, so that one can go back and forth over it, and play it as fast as it can be followed.
+import * as api from './api.js';
+import { byId, h } from './dom.js';
+import { shown } from './value.js';
+
+/** A step is shown for so long, in milliseconds; all of them together for no longer than the second. */
+const STEP = 420;
+const WHOLE = 8000;
+
+/**
+ * What ran, all that it was given as text, what happened, and whether it would be given something else now.
+ * @typedef {{ program: string, asked: string, steps: any[], end: any, calling: string, stale: boolean }} Run
+ */
+
+/**
+ * @param {{ asked: () => any, begun: () => void, draw: (picture: import('./graph.js').Picture) => void, said: (text: string) => void }} page
+ *   what to run, what to do when it begins, how to draw it, and where to say what happens
+ */
+export function time(page) {
+  const list = byId('trace');
+  const range = byId('time');
+  /** @type {Run | null} */
+  let run = null;
+  let at = 0;
+  let playing = false;
+  let timer = 0;
+  let stop = new AbortController();
+
+  const all = () => run?.steps.length ?? 0;
+  const over = () => !!run?.end && at === all();
+
+  const go = (/** @type {number} */ to) => {
+    at = Math.max(0, Math.min(to, all()));
+    show();
+  };
+  const play = (/** @type {boolean} */ on) => {
+    playing = on;
+    clearTimeout(timer);
+    if (on) tick();
+    show();
+  };
+  const tick = () => {
+    timer = setTimeout(() => {
+      if (at < all()) go(at + 1);
+      if (at < all() || !run?.end) tick();
+      else play(false);
+    }, Math.min(STEP, WHOLE / Math.max(1, all())));
+  };
+
+  const show = () => {
+    const step = run?.steps[at - 1];
+    Object.assign(range, { max: all(), value: at, disabled: !run });
+    range.setAttribute('aria-valuetext', step ? `step ${at} of ${all()}: ${step.key}` : 'before the first step');
+    byId('now').textContent = run ? `${at} / ${all()}` : '';
+    for (const [id, off] of /** @type {[string, boolean][]} */ ([['first', at === 0], ['back', at === 0], ['last', at === all()]])) {
+      byId(id).disabled = !run || off;
+    }
+    byId('step').disabled = !!run && !run.stale && at === all();
+    byId('play').disabled = !all();
+    byId('play').classList.toggle('on', playing);
+    byId('play').setAttribute('aria-label', playing ? 'Pause' : 'Play');
+    byId('run').textContent = run && !run.end ? 'Stop' : 'Run';
+    list.classList.toggle('old', !!run?.stale);
+    for (const [index, row] of [...list.children].entries()) {
+      row.classList.toggle('later', index >= at);
+      row.setAttribute('aria-selected', String(index === at - 1));
+      if (index === at - 1) row.scrollIntoView({ block: 'nearest' });
+    }
+    if (step) list.setAttribute('aria-activedescendant', `step-${at}`);
+    else list.removeAttribute('aria-activedescendant');
+    byId('value').replaceChildren(...beside(step));
+    if (!run || (run.stale && !step)) return;
+    page.draw({
+      program: run.program,
+      calls: run.steps.slice(0, at).map((one) => [one.key, one.outcome]),
+      status: over() && run.end.status ? run.end.status : undefined,
+      step,
+    });
+  };
+
+  /** What stands beside the list: how it ended, and what the step handed on. */
+  const beside = (/** @type {any} */ step) => {
+    if (!run) return [h('p', { class: 'hint' }, 'Run the program to see each call, what it handed on, and where it led.')];
+    const end = over() && run.end;
+    const [value, title] = end?.artifact ? [end.artifact, 'The output'] : [step?.artifact, `What ${step?.worker} handed on`];
+    const why = end?.error ?? step?.error;
+    return [
+      run.stale && h('p', { class: 'hint' }, 'The program, its input or its mocks have changed since this run.'),
+      end && h('p', { class: `end ${end.status}` }, ENDS[/** @type {keyof typeof ENDS} */ (end.status)] ?? end.status),
+      !run.end && run.calling && at === all() && h('p', { class: 'hint' }, `calling ${run.calling} …`),
+      why && h('p', { class: 'wrong' }, `${why.code}: ${why.message}`),
+      value && h('h2', {}, title), value && shown(value),
+    ].filter(Boolean);
+  };
+
+  const hear = (/** @type {any} */ event) => {
+    if (!run) return;
+    if (event.type === 'call') run.calling = event.worker;
+    if (event.type === 'said') page.said(event.text);
+    if (event.type === 'ended') {
+      run.end = event;
+      page.said(`The run ${ENDS[/** @type {keyof typeof ENDS} */ (event.status)] ?? event.status} after ${all()} steps.`);
+    }
+    if (event.type === 'step') {
+      run.steps.push(event);
+      list.append(row(event, all(), go));
+    }
+  };
+
+  /** Begins a run; `walk` goes one step into it instead of playing it. */
+  const begin = async (walk = false) => {
+    stop.abort();
+    stop = new AbortController();
+    const { signal } = stop;
+    const asked = page.asked();
+    /** @type {Run} */
+    const mine = { program: asked.program, asked: JSON.stringify(asked), steps: [], end: null, calling: '', stale: false };
+    run = mine;
+    at = 0;
+    list.replaceChildren();
+    play(!walk);
+    page.begun();
+    try {
+      await api.run(asked, hear, signal);
+      // A stream that breaks off has no end of its own.
+      mine.end ??= { status: 'cancelled', error: { code: 'E0937', message: 'the run broke off' } };
+    } catch (error) {
+      mine.end = { status: signal.aborted ? 'cancelled' : 'refused' };
+      page.said(signal.aborted ? 'The run was stopped.' : /** @type {Error} */ (error).message);
+    }
+    if (run !== mine) return;
+    if (walk) go(1);
+    else if (calm()) go(all());
+    show();
+  };
+
+  range.oninput = () => {
+    play(false);
+    go(Number(range.value));
+  };
+  const walk = (/** @type {number} */ to) => {
+    play(false);
+    go(to);
+  };
+  byId('first').onclick = () => walk(0);
+  byId('last').onclick = () => walk(all());
+  byId('back').onclick = () => walk(at - 1);
+  byId('step').onclick = () => (!run || run.stale ? begin(true) : walk(at + 1));
+  byId('play').onclick = () => {
+    if (!playing && at === all()) at = 0;
+    play(!playing);
+  };
+  byId('run').onclick = () => (run && !run.end ? stop.abort() : begin());
+  list.onkeydown = (/** @type {KeyboardEvent} */ event) => {
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all() }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    walk(to);
+  };
+  show();
+  return {
+    begin,
+    /** What a run would be given may be something else now; what ran is still there to look at. */
+    changed() {
+      if (!run) return;
+      play(false);
+      run.stale = JSON.stringify(page.asked()) !== run.asked;
+      show();
+    },
+    /** Is the picture that of a run of this program? */
+    shows: (/** @type {string} */ program) => run?.program === program,
+    /** The colours are others. */
+    redraw: show,
+  };
+}
+
+const ENDS = {
+  sent: 'ended well', cancelled: 'was cancelled', failed: 'failed', timeout: 'ran out of time', parked: 'is parked', refused: 'was refused',
+};
+
+const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+/** A step as a row of the list. */
+function row(/** @type {any} */ step, /** @type {number} */ number, /** @type {(to: number) => void} */ go) {
+  const again = step.attempt > 1 && h('span', { class: 'again' }, `attempt ${step.attempt}`);
+  return h('div', { role: 'option', id: `step-${number}`, onclick: () => go(number) },
+    h('span', { class: 'key' }, step.key), again, h('span', { class: `outcome o-${step.outcome}` }, step.outcome ?? '–'),
+    h('span', { class: 'ms' }, `${step.ms < 10 ? step.ms.toFixed(1) : Math.round(step.ms)} ms`));
+}
