@@ -226,3 +226,29 @@ fn fifty_visitors_at_once_are_all_answered() {
         }
     });
 }
+
+#[test]
+fn the_page_comes_whole_and_small_and_from_here_alone() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    let mut small = 0;
+    for (path, media_type) in [
+        ("/", "text/html"),
+        ("/bundle.js", "text/javascript"),
+        ("/style.css", "text/css"),
+        ("/icon.svg", "image/svg+xml"),
+    ] {
+        let (status, head, body) = server.ask("GET", path, "", "");
+        assert!(status == 200 && head.contains(&format!("content-type: {media_type}")), "{path}: {head}");
+        assert!(!body.is_empty());
+        for elsewhere in ["src=\"http", "href=\"http", "@import", "url(http"] {
+            assert!(!body.contains(elsewhere), "{path}: {elsewhere}");
+        }
+        let tag = head.lines().find_map(|line| line.strip_prefix("etag: ")).expect("a tag");
+        assert_eq!(server.ask("GET", path, &format!("if-none-match: {tag}\r\n"), "").0, 304);
+        let mut answer = Vec::new();
+        server.send("GET", path, "accept-encoding: gzip\r\n", "").read_to_end(&mut answer).expect("an answer");
+        small += answer.len();
+    }
+    assert!(small < 500 << 10, "{small} bytes");
+}
