@@ -10,7 +10,7 @@ use aivm_lang::front::Limits;
 use aivm_lang::library::{Found, Library, LibraryError};
 use aivm_schema::unit::{Money, Tokens};
 use aivm_schema::worker::seed::{self, Bundle, Status};
-use aivm_schema::worker::{BehaviourDefinition, Does, Loaded, WorkerDefinition};
+use aivm_schema::worker::{BehaviourDefinition, Does, Loaded, Settings, WorkerDefinition};
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
@@ -236,6 +236,20 @@ impl Library for Files {
         match shape::credential(&definition.to_json()) {
             Some((_, what)) => Err(format!("E0964: {what} is written in it, for everybody to read")),
             None => Ok(()),
+        }
+    }
+
+    fn wrong_inputs(&self, definition: &WorkerDefinition, inputs: &Settings) -> Vec<String> {
+        match &definition.does {
+            Does::Builtin(name) => builtin::wrong_inputs(name, inputs),
+            _ => Vec::new(),
+        }
+    }
+
+    fn absolute_paths<'i>(&self, definition: &WorkerDefinition, inputs: &'i Settings) -> Vec<(&'i str, &'i str)> {
+        match &definition.does {
+            Does::Builtin(name) => builtin::absolute_paths(name, inputs),
+            _ => Vec::new(),
         }
     }
 

@@ -66,7 +66,7 @@ fn beside(path: &str) -> Option<String> {
 /// A program's text, and behind it what is laid over it; its format is told from what it says, unless it is given.
 pub fn read_source(path: &str, written: &Written) -> Result<Source, Failure> {
     let mut text = read_text(path)?;
-    let format = written.format.unwrap_or_else(|| Format::of(&text));
+    let format = written.format.unwrap_or_else(|| Format::of_file(path, &text));
     let (pipeline, who) = (written.pipeline.clone(), written.who.clone());
     let mut reading = Reading { format, over: Vec::new(), pipeline, who };
     for path in &written.with {

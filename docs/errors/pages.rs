@@ -317,6 +317,7 @@ const PAGES: &[(&str, &str)] = &[
     ("E1025", include_str!("E1025.md")),
     ("E1026", include_str!("E1026.md")),
     ("E1027", include_str!("E1027.md")),
+    ("E1028", include_str!("E1028.md")),
     ("E1040", include_str!("E1040.md")),
     ("E1041", include_str!("E1041.md")),
     ("E1042", include_str!("E1042.md")),

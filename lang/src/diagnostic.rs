@@ -137,6 +137,7 @@ codes! {
     UnknownPipeline "E1025" Error "a pipeline that is not there"
     RoleMissing "E1026" Error "who runs it has not the role"
     WebHook "E1027" Error "a web hook that cannot stand in a program"
+    AbsolutePath "E1028" Hint "a path that is refused where the workspace is elsewhere"
     Aitws "E1040" Error "a key or value of an aiTWS file is not valid"
     Dangling "E1041" Warning "a name that nothing in the file has"
     UnboundAction "E1042" Warning "an action that nothing is bound to"

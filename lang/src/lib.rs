@@ -51,7 +51,7 @@ pub struct Compiled {
 ///
 /// Fails with all independent errors of the file, in the order of their places.
 pub fn compile(file: &str, source: &str, library: &dyn Library) -> Result<Compiled, Vec<Diagnostic>> {
-    compile_as(Format::of(source), file, source, library)
+    compile_as(Format::of_file(file, source), file, source, library)
 }
 
 /// A source that is read so, or is all of one format, to module.

@@ -2,7 +2,7 @@
 //! standard library; tests answer from a table.
 
 use aivm_schema::unit::{Money, Tokens};
-use aivm_schema::worker::{BehaviourDefinition, WorkerDefinition};
+use aivm_schema::worker::{BehaviourDefinition, Settings, WorkerDefinition};
 use std::collections::BTreeMap;
 
 /// What a name stands for.
@@ -62,6 +62,16 @@ pub trait Library {
     /// What is wrong with a definition that only the host can judge: an unknown built-in or setting.
     fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
         Ok(())
+    }
+
+    /// What is wrong with the inputs that a saga would call it with, as far as the host knows what it reads.
+    fn wrong_inputs(&self, _definition: &WorkerDefinition, _inputs: &Settings) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// The inputs that are absolute paths, each with its name: where the workspace is elsewhere, it refuses them.
+    fn absolute_paths<'i>(&self, _definition: &WorkerDefinition, _inputs: &'i Settings) -> Vec<(&'i str, &'i str)> {
+        Vec::new()
     }
 
     /// What one call of it costs and uses at most: what it declares, or what the host knows besides.

@@ -4,6 +4,8 @@ use crate::diagnostic::{Code, Diagnostic, MOST_FOUND};
 use crate::lower::nearest;
 use crate::span::Span;
 use aivm_schema::worker::{Backoff, MockAnswer};
+use plain::{missing, plainly};
+use rustc_hash::FxHashMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::value::Error as NoValue;
@@ -11,6 +13,11 @@ use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+mod plain;
+
+/// A place that is none: what is wrong there is wrong with a table as a whole.
+const NOWHERE: Range<usize> = usize::MAX..usize::MAX;
 
 pub(crate) type Value<'a> = Spanned<DeValue<'a>>;
 
@@ -32,6 +39,46 @@ impl<T> Placed<T> {
     /// Its bytes in the text that is read.
     pub(crate) fn span(&self) -> Range<usize> {
         self.0.span()
+    }
+}
+
+/// Where the keys of a table stand, and those of the tables in it: `inputs` and `inputs.path`.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Places(FxHashMap<String, (Range<usize>, Range<usize>)>);
+
+impl Places {
+    /// Of what is no table, none.
+    pub(crate) fn of(value: &Value) -> Places {
+        let mut places = FxHashMap::default();
+        for (key, value) in value.get_ref().as_table().into_iter().flatten() {
+            for (inner, value) in value.get_ref().as_table().into_iter().flatten() {
+                places.insert(format!("{}.{}", key.get_ref(), inner.get_ref()), (inner.span(), value.span()));
+            }
+            places.insert(key.get_ref().to_string(), (key.span(), value.span()));
+        }
+        Places(places)
+    }
+
+    /// Is it written, whether it could be read or not?
+    pub(crate) fn has(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
+    /// The place of the key itself.
+    pub(crate) fn key(&self, key: &str) -> Option<Range<usize>> {
+        self.0.get(key).map(|(key, _)| key.clone())
+    }
+
+    /// The place of its value.
+    pub(crate) fn value(&self, key: &str) -> Option<Range<usize>> {
+        self.0.get(key).map(|(_, value)| value.clone())
+    }
+
+    /// The key that a message names first, in backticks.
+    pub(crate) fn named(&self, message: &str) -> Option<&str> {
+        let last = |key: &str| key.split_once('.').map_or(key, |(_, inner)| inner).to_owned();
+        let named = self.0.keys().filter_map(|key| Some((message.find(&format!("`{}`", last(key)))?, key)));
+        named.min().map(|(_, key)| key.as_str())
     }
 }
 
@@ -87,10 +134,11 @@ impl Tables {
             Ok(read) => return Some(read),
             Err(error) => error,
         };
+        let places = Places::of(&value);
         let DeValue::Table(table) = value.into_inner() else { return None };
         let known = keys::<T>();
         let before = self.errors.len();
-        let mut good = DeTable::new();
+        let (mut good, mut meant) = (DeTable::new(), Vec::new());
         for (key, value) in table {
             if self.errors.len() >= MOST_FOUND {
                 break;
@@ -98,18 +146,29 @@ impl Tables {
             let name = key.get_ref().as_ref();
             if !known.contains(&name) {
                 self.unknown(key.span(), of, name, &known);
+                meant.extend(nearest(name, known.iter().copied()));
                 continue;
             }
-            // What has a place is wrong with the key; what has none is wrong with the table, which is not whole here.
             match alone::<T>(name, value.clone()) {
-                Some(error) if error.span().is_some() => self.value::<T>(of, name, value, &error),
-                _ => _ = good.insert(key, value),
+                Some(error) => self.value::<T>(of, name, value, &error),
+                None => _ = good.insert(key, value),
             }
         }
-        if self.errors.len() == before {
-            self.wrong(error.span().unwrap_or(span.clone()), format!("{of}: {}", error.message().trim()));
+        let is_whole = self.errors.len() == before;
+        let read = T::deserialize(Spanned::new(span.clone(), DeValue::Table(good)).into_deserializer());
+        match missing(error.message()).or(read.as_ref().err().and_then(|error| missing(error.message()))) {
+            // What is written otherwise, or could not be read, is told already.
+            Some(key) if !places.has(key) && !meant.iter().any(|meant| meant == key) => {
+                self.wrong(span, format!("{of} has no `{key}`"))
+            }
+            None if is_whole => {
+                let said = error.message().trim();
+                let named = places.named(said).and_then(|key| places.value(key));
+                self.wrong(error.span().or(named).unwrap_or(span), format!("{of}: {}", plainly(said)));
+            }
+            _ => {}
         }
-        T::deserialize(Spanned::new(span, DeValue::Table(good)).into_deserializer()).ok()
+        read.ok()
     }
 
     /// A value that its key does not take.
@@ -139,8 +198,8 @@ impl Tables {
             "mock" => "a list of words and tables".to_owned(),
             // A number without its unit: what the quantity says of it tells more than that it is no text.
             _ => match as_text(&value).and_then(|text| alone::<T>(key, text)) {
-                Some(of_text) if !of_text.message().starts_with("invalid type") => of_text.message().trim().to_owned(),
-                _ => error.message().trim().to_owned(),
+                Some(of_text) if !of_text.message().starts_with("invalid type") => plainly(of_text.message()),
+                _ => plainly(error.message()),
             },
         };
         self.wrong(range, format!("`{key}` of {of}: {says}"));
@@ -157,11 +216,11 @@ fn as_text(value: &Value) -> Option<Value<'static>> {
     Some(Spanned::new(value.span(), DeValue::String(text.to_owned().into())))
 }
 
-/// What is wrong with a table of this one key.
+/// What is wrong with this key, as far as it has a place: what is wrong with the table, which is not whole here, has none.
 fn alone<T: DeserializeOwned>(key: &str, value: Value) -> Option<toml::de::Error> {
-    let span = value.span();
-    let table = DeTable::from_iter([(Spanned::new(span.clone(), key.to_owned().into()), value)]);
-    T::deserialize(Spanned::new(span, DeValue::Table(table)).into_deserializer()).err()
+    let table = DeTable::from_iter([(Spanned::new(value.span(), key.to_owned().into()), value)]);
+    let read = T::deserialize(Spanned::new(NOWHERE, DeValue::Table(table)).into_deserializer());
+    read.err().filter(|error| error.span().is_some_and(|span| span != NOWHERE))
 }
 
 /// The keys of a type that is spelt as a table.

@@ -44,8 +44,19 @@ impl Format {
         Format::ALL.iter().find(|(format, _)| *format == self).map_or("", |(_, word)| word)
     }
 
-    /// The format that this text is in, by what it says: TOML with `steps` is a workflow, other TOML aiTWS, YAML a saga. Whatever looks
-    /// like none of them is arrows, so that a broken program is told what arrows want.
+    /// The format of a file: what its text says, and where that looks like none of them, how its name ends.
+    pub fn of_file(name: &str, text: &str) -> Format {
+        let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+        match (Format::of(text), ending) {
+            (Format::Aivm, _) if text.contains("<=") => Format::Aivm,
+            (Format::Aivm, "toml") => Format::Workflow,
+            (Format::Aivm, "yaml" | "yml") => Format::Saga,
+            (format, _) => format,
+        }
+    }
+
+    /// The format that this text is in, by what it says: TOML with the groups of a workflow is one, other TOML aiTWS, YAML a saga.
+    /// Whatever looks like none of them is arrows, so that a broken program is told what arrows want.
     pub fn of(text: &str) -> Format {
         let lines = || text.trim_start_matches('\u{feff}').lines().map(str::trim);
         let is_said = |line: &&str| !line.is_empty() && !line.starts_with('#');
@@ -55,12 +66,16 @@ impl Format {
         // No value of TOML or YAML begins so: these are arrows with the habits of another language.
         let is_group = behind_the_key.get(1..).is_some_and(|value| value.trim_start().starts_with('('));
         let behind_the_key = behind_the_key.chars().next().filter(|_| !is_group);
-        let is_steps = |line: &str| {
-            let name = line.trim_start_matches('[').trim_start();
-            name.strip_prefix("steps").is_some_and(|rest| rest.starts_with(['.', ']', ' ', '=']))
+        let is = |name: &str, line: &str| {
+            let line = line.trim_start_matches('[').trim_start();
+            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['.', ']', ' ', '=']))
+        };
+        let is_of_a_workflow = |line: &str| {
+            let is_group = line.starts_with('[') && dag::GROUPS.iter().any(|group| is(group, line));
+            is("steps", line) || is_group || line == first && (is("id", line) || is("concurrency", line))
         };
         match (first.chars().next(), behind_the_key) {
-            (Some('['), _) | (_, Some('=')) if lines().any(is_steps) => Format::Workflow,
+            (Some('['), _) | (_, Some('=')) if lines().any(is_of_a_workflow) => Format::Workflow,
             (Some('['), _) | (_, Some('=')) => Format::Aitws,
             (Some('{'), _) | (_, Some(':')) => Format::Saga,
             _ if first == "---" => Format::Saga,

@@ -311,6 +311,11 @@ impl WorkerDefinition {
         serde_json::from_str(text)
     }
 
+    /// Could it be written? What is laid together from several definitions need not fit together.
+    pub fn check(&self) -> Result<(), DefinitionError> {
+        WorkerDefinition::try_from(Spelling::from(self.clone())).map(drop)
+    }
+
     /// What caches and program identity compare.
     pub fn digest(&self) -> ContentDigest {
         ContentDigest::of("application/vnd.aivm.worker+json", self.to_json().as_bytes())

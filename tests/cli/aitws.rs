@@ -239,3 +239,48 @@ fn who_has_not_the_role_runs_nothing() {
         assert_eq!(run_as(who, &[]).status.code(), Some(0), "{who}");
     }
 }
+
+#[test]
+fn no_error_hides_another_and_none_makes_another() {
+    let text = r#"
+[metadata]
+strict = true
+[[stages]]
+nme = "A"
+[[stages.actions]]
+tpe = "x"
+name = "read"
+[[conditions]]
+name = "C"
+when = "input ="
+[[branches]]
+name = "b"
+condition = "C"
+if_false = "A"
+max_iterations = 0
+[[branches]]
+name = "c"
+condition = 5
+[[branches]]
+if_true = "A"
+"#;
+    let folder = folder();
+    write(folder.path(), "ai.toml", text);
+    let out = aivm(folder.path(), &["check", "ai.toml", "--json"]);
+    let report: Value = serde_json::from_slice(&out.stdout).expect("it is JSON");
+    let told = report["files"][0]["diagnostics"].as_array().expect("a list");
+    let told: Vec<String> =
+        told.iter().map(|one| format!("{}: {}", one["line"], one["message"].as_str().unwrap_or(""))).collect();
+    let expected = [
+        "5: `[[stages]]` has no key `nme`",
+        "7: `[[stages.actions]]` has no key `tpe`",
+        "11: `when` of `[[conditions]]` is no condition in CEL",
+        "16: `max_iterations` of `[[branches]]`: it takes a whole number from 1 to 65535, not `0`",
+        "19: `condition` of `[[branches]]`: it takes a text, not `5`",
+        "20: `[[branches]]` has no `name`",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+}

@@ -365,3 +365,54 @@ fn a_web_hook_of_the_file_is_told_where_it_is_public_and_never_shown() {
         assert_eq!(json(&refused)["files"][0]["diagnostics"][0]["code"], "E1027", "{hook}: {}", stdout(&refused));
     }
 }
+
+#[test]
+fn what_is_known_before_a_run_is_told_before_it() {
+    let folder = folder();
+    let text = r#"
+name: x
+steps:
+  - name: a
+    capability: io.fs.exists
+    inputs: {pth: a}
+  - name: b
+    capability: io.fs.read_file
+    inputs: {path: ../secret}
+    max_retries: many
+  - name: c
+    capability: io.fs.exists
+    inputs: {path: "{{ a.path }}"}
+    condition: "a ="
+    depends_on: [z]
+  - name: 5
+    capability: io.fs.exists
+  - name: e
+    capabilty: io.fs.exists
+"#;
+    write(folder.path(), "x.yaml", text);
+    let out = aivm(folder.path(), &["check", "x.yaml", "--json"]);
+    let report: Value = serde_json::from_slice(&out.stdout).expect("it is JSON");
+    let told = report["files"][0]["diagnostics"].as_array().expect("a list");
+    let told: Vec<String> =
+        told.iter().map(|one| format!("{}: {}", one["line"], one["message"].as_str().unwrap_or(""))).collect();
+    let expected = [
+        "6: `io.fs.exists` has no input `pth`; did you mean `path`?",
+        "9: `path` of `io.fs.read_file`: `../secret` leads out of a folder with `..`",
+        "10: `max_retries` of step `b`: it takes a whole number",
+        "14: `condition` of step `c` is no condition in CEL",
+        "16: `name` of a step: it takes a text, not `5`",
+        "19: step `e` has no key `capabilty`",
+    ];
+    assert_eq!(told.len(), expected.len(), "{told:#?}");
+    for (told, expected) in told.iter().zip(expected) {
+        assert!(told.starts_with(expected), "{told}\n{expected}");
+    }
+    // What is no YAML is told where it ends to be some.
+    write(folder.path(), "x.yaml", "name: x\nsteps:\n  - name: [\n");
+    let out = aivm(folder.path(), &["check", "x.yaml"]);
+    let told = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(
+        told.contains("[E1020] Error: this is no YAML: unclosed bracket") && told.contains("x.yaml:3:11"),
+        "{told}"
+    );
+}

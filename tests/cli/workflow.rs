@@ -232,7 +232,7 @@ fn an_artifact_that_is_not_there_fails_the_workflow() {
     write(dir.path(), "workflow.toml", "[steps.a]\nrun = \"cat\"\n[artifacts.b]\npath = \"../x\"\n");
     let told = aivm(dir.path(), &["check", "workflow.toml"]);
     let told = String::from_utf8_lossy(&told.stderr).into_owned();
-    assert!(told.contains("leads out of a folder") && told.contains("workflow.toml:3"), "{told}");
+    assert!(told.contains("leads out of a folder") && told.contains("workflow.toml:4"), "{told}");
 }
 
 #[test]
@@ -355,4 +355,73 @@ fn a_condition_that_names_what_there_is_not_is_refused_before_anything_runs() {
         let told = String::from_utf8_lossy(&aivm(dir.path(), &["check", "workflow.toml"]).stderr).into_owned();
         assert!(told.contains("workflow.toml:5") && told.contains(named), "{told}");
     }
+}
+
+/// What `check` says, each as its line and its message.
+fn told(dir: &Path, name: &str, text: &str) -> Vec<String> {
+    write(dir, name, text);
+    let out = aivm(dir, &["check", name, "--json"]);
+    let report: Value = serde_json::from_slice(&out.stdout).expect("it is JSON");
+    let told = report["files"][0]["diagnostics"].as_array().expect("a list");
+    told.iter().map(|one| format!("{}: {}", one["line"], one["message"].as_str().unwrap_or(""))).collect()
+}
+
+#[test]
+fn no_error_hides_another_and_none_makes_another() {
+    let dir = folder();
+    let text = r#"
+[parameters.stage]
+type = "choice"
+choices = ["a", "b"]
+default = "c"
+[actions.say]
+run = "true"
+retry = "often"
+[steps.build]
+run = "make"
+retyr = 2
+[steps.test]
+uses = "say"
+needs = ["biuld"]
+when = "steps.build.output == params.stag"
+[steps.place]
+run = "true"
+workspace = "../x"
+until = "steps.place.output =="
+max_iterations = 0
+[steps.look]
+uses = "reed"
+[steps.read]
+uses = "read"
+inputs = { pth = "a" }
+[artifacts.all]
+path = "/etc/passwd"
+from = "build"
+"#;
+    let expected = [
+        "5: `[parameters.stage]`: `c` is not one of `a`, `b`",
+        "8: `retry` of `[actions.say]`: it takes a whole number from 0 to 65535, not the text \"often\"",
+        "11: `[steps.build]` has no key `retyr`",
+        "14: `test` needs `biuld`, and no step has this name",
+        "15: `when` of `test` names `stag`, and there is no such parameter; did you mean `stage`?",
+        "19: `until` of `place` is no condition in CEL",
+        "20: `max_iterations` of `[steps.place]`: it takes a whole number from 1 to 65535, not `0`",
+        "22: nothing is called `reed`",
+        "25: `[steps.read]`: `read` has no setting `pth`; did you mean `path`?",
+        "27: `path` of `[artifacts.all]`: `/etc/passwd` is absolute",
+    ];
+    let found = told(dir.path(), "workflow.toml", text);
+    assert_eq!(found.len(), expected.len(), "{found:#?}");
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(found.starts_with(expected), "{found}\n{expected}");
+    }
+    // What a step is laid together of is told at the key that it is about, of an action at the step.
+    let text = "[actions.a]\nrun = \"x\"\neffect = \"pure\"\n[steps.b]\nrun = \"x\"\nworkspace = \"../x\"\n[steps.c]\nuses = \"a\"\nworkspace = \"ephemeral\"\n";
+    let expected =
+        ["6: `[steps.b]`: `../x` cannot be the `workspace`", "9: `[steps.c]`: `workspace` contradicts `effect"];
+    let found = told(dir.path(), "workflow.toml", text);
+    assert!(found.iter().zip(expected).all(|(found, expected)| found.starts_with(expected)), "{found:#?}");
+    // Whatever a step is called that has no name, another may mean it.
+    let text = "[[steps]]\nrun = \"x\"\n[[steps]]\nid = \"b\"\nrun = \"x\"\nneeds = [\"a\"]\n";
+    assert_eq!(told(dir.path(), "workflow.toml", text), ["1: step 1 of `[[steps]]` has no `id`"]);
 }

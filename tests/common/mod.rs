@@ -12,7 +12,7 @@ use aivm_lang::diagnostic::Severity;
 use aivm_lang::library::{Found, Library, LibraryError};
 use aivm_schema::artifact::{self, Artifact, Draft};
 use aivm_schema::module::{EndKind, RunLimits};
-use aivm_schema::worker::{Does, WorkerDefinition};
+use aivm_schema::worker::{Does, Settings, WorkerDefinition};
 use aivm_vm::run::Why;
 use aivm_vm::verify::verify;
 use std::fmt::Write;
@@ -86,6 +86,13 @@ impl Library for Words {
         match &definition.does {
             Does::Builtin(name) => builtin::check(name, &definition.with).map_err(|failure| failure.to_string()),
             _ => Ok(()),
+        }
+    }
+
+    fn absolute_paths<'i>(&self, definition: &WorkerDefinition, inputs: &'i Settings) -> Vec<(&'i str, &'i str)> {
+        match &definition.does {
+            Does::Builtin(name) => builtin::absolute_paths(name, inputs),
+            _ => Vec::new(),
         }
     }
 

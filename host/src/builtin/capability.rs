@@ -1,7 +1,7 @@
 //! Capabilities: built-ins under the dotted names that sagas know. Each reads its inputs from a JSON object and returns a JSON object
 //! with `success`; where another built-in does the same, it is done in the same way, and taken back in the same way.
 //!
-//! `capability/fs.rs` has those of files, `capability/archive.rs` packs files, `capability/data.rs` has those that only compute.
+//! `capability/inputs.rs` says what each reads, `capability/fs.rs` has those of files, `capability/archive.rs` packs files, `capability/data.rs` has those that only compute.
 
 use super::buffer;
 use super::input::Call;
@@ -12,6 +12,9 @@ use serde_json::{Value, json};
 pub(super) mod archive;
 pub(super) mod data;
 pub(super) mod fs;
+mod inputs;
+
+pub use inputs::{absolute_paths, wrong_inputs};
 
 const fn capability(name: &'static str, effect: Effect, run: fn(&Call<'_>) -> Result<Output, Failure>) -> Builtin {
     Builtin { name, effect, words: &[], instead: None, settings: &[], check: nothing_more, run }

@@ -134,7 +134,7 @@ impl Setting {
     }
 
     /// Why this value will not do.
-    fn refuse(&self, value: &Value) -> Option<String> {
+    pub(super) fn refuse(&self, value: &Value) -> Option<String> {
         let shown = || {
             let text = value.to_string();
             if text.len() > 60 { kind_of(value).to_owned() } else { format!("`{text}`") }

@@ -139,9 +139,9 @@ chooser = 5
         let expected = [
             "timout: `[worker.a]` has no key `timout`",
             "5: `timeout` of `[worker.a]`: `5` is not a duration: a whole number with `ms`, `s`, `m`, `h` or `d`, as in `30s`",
-            "\"one\": `words` of `[worker.a]`: invalid type: string \"one\", expected a sequence",
+            "\"one\": `words` of `[worker.a]`: it takes a list, not the text \"one\"",
             "\"5\": `cost` of `[worker.a]`: `5` is not an amount of money: as in `$0.50`, at most six decimals",
-            "\"many\": `most` of `[worker.a]`: invalid type: string \"many\", expected u32",
+            "\"many\": `most` of `[worker.a]`: it takes a whole number from 0 to 4294967295, not the text \"many\"",
             "verdit: an entry of `mock` of `[worker.a]` has no key `verdit`",
             "3: `sleep` of an entry of `mock` of `[worker.a]`: `3` is not a duration: a whole number with `ms`, `s`, `m`, `h` or `d`, as in `30s`",
             "4: an entry of `mock` of `[worker.a]` is a word or a table",
@@ -149,13 +149,13 @@ chooser = 5
             "fast: `backoff` of `[worker.a]` has no key `fast`",
             "runs: `[worker.b]` has no key `runs`",
             "[worker.c]: `[worker.c]`: it does nothing: say one of `run`, `plugin`, `prompt`, `http`, `mcp`, `builtin`, `human` or `mock`",
-            "[worker.d]: `[worker.d]`: it does two things, `run` and `prompt`: a worker does one",
+            "\"x\": `[worker.d]`: it does two things, `run` and `prompt`: a worker does one",
             "5: `[worker.e]` is a table",
             "5: `run` of `[worker.f]`: a line for the shell, or a list of a program and its arguments",
             "call: `[limits]` has no key `call`",
-            "0: `count` of `[limits]`: invalid value: integer `0`, expected a nonzero u16",
+            "0: `count` of `[limits]`: it takes a whole number from 1 to 65535, not `0`",
             "promt: `[behaviour.careful]` has no key `promt`",
-            "5: `chooser` of `[stage.s]`: invalid type: integer `5`, expected a string",
+            "5: `chooser` of `[stage.s]`: it takes a text, not `5`",
         ];
         assert_eq!(told(text), expected);
         let read = read(text, 0);

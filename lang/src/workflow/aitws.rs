@@ -47,13 +47,14 @@ pub(super) fn page(
         tables.report(refused);
     }
     told.extend(recorded::recorded(&file));
+    bind::judgeable(&mut tables, &file, library);
     let mut writer = Writer::default();
     let mut binder = bind::Binder::new(name, &file, library);
     arrows::write(&file, &names, wanted, &mut binder, &mut writer);
     told.extend(binder.told);
     told.sort_by_key(|one| one.primary.span);
     // A strict file takes what is only a warning elsewhere for an error; what is recorded is no mistake of the file.
-    let strict = file.metadata.as_ref().is_some_and(|metadata| metadata.is.strict);
+    let strict = file.metadata.as_ref().is_some_and(|metadata| metadata.is.strict) && !file.hides_names;
     for one in told {
         match matches!(one.code, Code::Dangling | Code::UnboundAction | Code::Unfired) && strict {
             true => tables.report(Diagnostic {

@@ -2,8 +2,8 @@
 //! them and nobody else.
 //!
 //! Here: the way from text to page. What a file may say is `keys`, who waits for whom `graph`, what a step does once its action is
-//! laid under it `work`, what has to be there before `requirements`, what is
-//! kept of it `artifacts`, and how all of it is said in arrows `arrows`.
+//! laid under it `work`, whether it is done `condition`, what has to be there
+//! before `requirements`, what is kept of it `artifacts`, and how all of it is said in arrows `arrows`.
 
 use super::page::Page;
 use crate::diagnostic::{Code, Diagnostic};
@@ -11,8 +11,11 @@ use crate::library::Library;
 use crate::tables::Tables;
 use toml::de::DeTable;
 
+pub(super) use keys::GROUPS;
+
 mod arrows;
 mod artifacts;
+mod condition;
 mod graph;
 mod keys;
 mod requirements;
@@ -27,10 +30,12 @@ pub(super) fn schema() -> schemars::Schema {
 pub(super) fn page(file: &str, table: DeTable, library: &dyn Library) -> Result<Page, Vec<Diagnostic>> {
     let mut tables = Tables::new(Code::Workflow, 0);
     let workflow = keys::read(&mut tables, table);
-    let needs = graph::needs(&mut tables, &workflow.steps);
-    let works: Vec<_> =
-        workflow.steps.iter().map(|step| work::of(&mut tables, file, library, &workflow, step)).collect();
-    artifacts::check(&mut tables, &workflow, &works);
+    keys::check(&mut tables, &workflow);
+    let needs = graph::needs(&mut tables, &workflow);
+    condition::check(&mut tables, &workflow, &needs, library);
+    let mut works = work::Works { tables: &mut tables, file, library, workflow: &workflow };
+    let works: Vec<_> = workflow.steps.iter().map(|step| works.of(step)).collect();
+    artifacts::check(&mut tables, &workflow, &works, library);
     let required = requirements::worker(&mut tables, &workflow.requirements);
     if !tables.errors.is_empty() {
         tables.errors.sort_by_key(|error| error.primary.span);

@@ -167,8 +167,13 @@ fn lay<'s>(under: &mut Value<'s>, over: Value<'s>, key: &str, told: &mut Vec<Dia
     match (under.get_mut(), over.into_inner()) {
         (DeValue::Table(under), DeValue::Table(over)) => {
             for (key, value) in over {
-                match under.get_mut(key.get_ref().as_ref()) {
-                    Some(under) => lay(under, value, &format!("`{}`", key.get_ref()), told),
+                match under.remove_entry(key.get_ref().as_ref()) {
+                    Some((place, mut below)) => {
+                        let takes_its_place = !matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
+                        lay(&mut below, value, &format!("`{}`", key.get_ref()), told);
+                        // What takes the place of a value is told where it stands itself.
+                        under.insert(if takes_its_place { key } else { place }, below);
+                    }
                     None => _ = under.insert(key, value),
                 }
             }

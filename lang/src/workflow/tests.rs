@@ -15,11 +15,32 @@ fn a_format_is_told_from_what_a_text_says() {
         ("# a comment\n\n[[steps]]\nid = \"a\"", Format::Workflow),
         ("steps.a.run = \"x\"", Format::Workflow),
         ("[metadata]\nname = \"a\"", Format::Aitws),
+        ("id = \"a\"\n", Format::Workflow),
+        ("[parameters.a]\ntype = \"text\"", Format::Workflow),
+        ("[[stages]]\nid = \"a\"", Format::Aitws),
         ("name: a\nsteps:\n  - name: b", Format::Saga),
         ("---\nname: a", Format::Saga),
         ("{\"name\": \"a\"}", Format::Saga),
     ] {
         assert_eq!(Format::of(text), format, "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_says_nothing_is_of_the_format_of_its_file() {
+    for (name, text, format) in [
+        ("workflow.toml", "# soon", Format::Workflow),
+        ("deploy.yaml", "", Format::Saga),
+        ("deploy.yml", "deploy the shop", Format::Saga),
+        ("ai.toml", "[metadata]", Format::Aitws),
+        ("a.aivm", "", Format::Aivm),
+        ("a.toml", "out <= () <= in", Format::Aivm),
+    ] {
+        assert_eq!(Format::of_file(name, text), format, "{name} {text}");
+    }
+    for (name, lacks) in [("workflow.toml", "has no steps"), ("deploy.yaml", "has no `steps`")] {
+        let errors = crate::compile(name, "# soon\n", &Shelf::default()).expect_err("there is nothing to do");
+        assert!(errors.len() == 1 && errors[0].message.contains(lacks), "{errors:?}");
     }
 }
 

@@ -114,7 +114,7 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
         let file = self.file;
         let called = self.called_pipelines();
         let is_called = |entry: &&Entry<Pipeline>| called.contains(entry.is.name.get_ref().as_str());
-        for Entry { span: origin, is: pipeline } in file.pipelines.iter().filter(is_called) {
+        for Entry { span: origin, is: pipeline, .. } in file.pipelines.iter().filter(is_called) {
             let name = spelt(pipeline.name.get_ref());
             self.put(&format!("{name} <= (\n"), span(&pipeline.name));
             for (nth, stage) in pipeline.stages.iter().enumerate() {
@@ -235,7 +235,7 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
     }
 
     /// A condition that is judged, and where each answer leads.
-    fn branch(&mut self, Entry { span: origin, is: branch }: &Entry<Branch>) {
+    fn branch(&mut self, Entry { span: origin, is: branch, .. }: &Entry<Branch>) {
         let Some(name) = &branch.condition else { return };
         let condition = self.names.conditions.get(name.get_ref().as_str()).copied();
         let judge = self.binder.condition(self.writer, name, condition);
@@ -355,7 +355,7 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
 
     /// Tells of the tasks that are only described.
     fn idle_tasks(&mut self) {
-        for Entry { span: origin, is: task } in &self.file.tasks {
+        for Entry { span: origin, is: task, .. } in &self.file.tasks {
             if !self.binder.is_bound(&spelt(task.name.get_ref())) {
                 let message = format!("the task `{}` is recorded, and nothing runs it", task.name.get_ref());
                 self.binder.told.push(

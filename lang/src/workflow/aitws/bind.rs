@@ -6,6 +6,7 @@ use super::span;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::{Found, Library};
 use crate::lower::nearest;
+use crate::tables::Tables;
 use crate::workflow::page::{Writer, spelt};
 use aivm_schema::worker::{Backoff, Does, MockEntry, WorkerDefinition};
 use rustc_hash::FxHashMap;
@@ -78,10 +79,7 @@ impl<'a> Binder<'a> {
     pub(super) fn condition(&mut self, writer: &mut Writer, name: &Text, condition: Option<&Condition>) -> Judge {
         if let Some((condition, that)) = condition.and_then(|condition| Some((condition, condition.when.as_ref()?))) {
             let word = writer.word(condition.name.get_ref());
-            let with = [("that", that.get_ref().as_str()), ("otherwise", "cancel")];
-            let with = with.map(|(key, value)| (key.to_owned(), value.into())).into();
-            let when = WorkerDefinition { with, ..WorkerDefinition::new(Does::Builtin("when".to_owned())) };
-            writer.worker(&word, &when, span(that));
+            writer.worker(&word, &when(that), span(that));
             return Judge { word, outcomes: "continue | cancel", answers: ["success", "cancel"] };
         }
         let word = self.judge(writer, name, condition);
@@ -144,6 +142,23 @@ impl<'a> Binder<'a> {
                 )),
         );
     }
+}
+
+/// Tells of the expressions that cannot be judged.
+pub(super) fn judgeable(tables: &mut Tables, file: &File, library: &dyn Library) {
+    for that in file.conditions.iter().filter_map(|condition| condition.is.when.as_ref()) {
+        if let Err(reason) = library.check(&when(that)) {
+            let reason = reason.strip_prefix("`that` of `when` ").unwrap_or(&reason);
+            tables.report(Diagnostic::new(Code::Aitws, span(that), format!("`when` of `[[conditions]]` {reason}")));
+        }
+    }
+}
+
+/// Who judges an expression.
+fn when(that: &Text) -> WorkerDefinition {
+    let with = [("that", that.get_ref().as_str()), ("otherwise", "cancel")];
+    let with = with.map(|(key, value)| (key.to_owned(), value.into())).into();
+    WorkerDefinition { with, ..WorkerDefinition::new(Does::Builtin("when".to_owned())) }
 }
 
 /// Stands in for a worker that nobody is: it says so when it is called.

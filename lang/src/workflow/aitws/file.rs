@@ -19,6 +19,9 @@ pub(super) type Text = Placed<String>;
 pub(super) struct Entry<T> {
     #[schemars(skip)]
     pub span: Span,
+    /// Something in it could not be read, which was told: what it lacks may have been meant there.
+    #[schemars(skip)]
+    pub is_broken: bool,
     pub is: T,
 }
 
@@ -190,6 +193,9 @@ macro_rules! file {
         pub(super) struct File {
             $(pub $table: Option<Entry<$single>>,)*
             $(#[schemars(default)] pub $list: Vec<Entry<$entry>>,)*
+            /// Something has a name that could not be read, which was told: whatever is not found may be that.
+            #[schemars(skip)]
+            pub hides_names: bool,
         }
 
         /// The sections that a file can have, each with its keys, and whether it is a list.
@@ -204,7 +210,7 @@ macro_rules! file {
             fn section(&mut self, tables: &mut Tables, key: Span, name: &str, value: Value) -> bool {
                 match name {
                     $(stringify!($table) => self.$table = single(tables, key, name, value),)*
-                    $(stringify!($list) => self.$list = list(tables, name, value),)*
+                    $(stringify!($list) => self.$list = list(tables, name, value, &mut self.hides_names),)*
                     _ => return false,
                 }
                 true
@@ -246,27 +252,40 @@ fn single<T: DeserializeOwned>(tables: &mut Tables, key: Span, name: &str, value
         tables.wrong(value.span(), format!("`{name}` is there once: write `[{name}]`"));
         return None;
     }
-    tables.table(&format!("`[{name}]`"), value).map(|is| Entry { span: key, is })
+    let before = tables.errors.len();
+    let is = tables.table(&format!("`[{name}]`"), value)?;
+    Some(Entry { span: key, is_broken: tables.errors.len() > before, is })
 }
 
-fn list<T: DeserializeOwned + Fill>(tables: &mut Tables, name: &str, value: Value) -> Vec<Entry<T>> {
+fn list<T: DeserializeOwned + Fill>(
+    tables: &mut Tables,
+    name: &str,
+    value: Value,
+    hides_names: &mut bool,
+) -> Vec<Entry<T>> {
     let range = value.span();
     let DeValue::Array(entries) = value.into_inner() else {
         tables.wrong(range, format!("`{name}` may be there several times: write `[[{name}]]`"));
+        *hides_names = true;
         return Vec::new();
     };
     let mut read = Vec::new();
     for mut entry in entries {
-        let span = tables.span(entry.span());
+        let (span, before) = (tables.span(entry.span()), tables.errors.len());
         let inner = match (entry.get_mut(), T::INNER) {
             (DeValue::Table(table), Some(inner)) => table.remove(inner),
             _ => None,
         };
-        let Some(mut is) = tables.table::<T>(&format!("`[[{name}]]`"), entry) else { continue };
+        let Some(mut is) = tables.table::<T>(&format!("`[[{name}]]`"), entry) else {
+            *hides_names = true;
+            // What stands in it is wrong or right by itself.
+            inner.into_iter().for_each(|inner| T::look(tables, inner));
+            continue;
+        };
         if let Some(inner) = inner {
-            is.fill(tables, inner);
+            is.fill(tables, inner, hides_names);
         }
-        read.push(Entry { span, is });
+        read.push(Entry { span, is_broken: tables.errors.len() > before, is });
     }
     read
 }
@@ -276,14 +295,23 @@ trait Fill {
     /// Their key.
     const INNER: Option<&'static str> = None;
 
-    fn fill(&mut self, _: &mut Tables, _: Value) {}
+    /// Takes them in.
+    fn fill(&mut self, _: &mut Tables, _: Value, _: &mut bool) {}
+
+    /// Tells what is wrong with them.
+    fn look(_: &mut Tables, _: Value) {}
 }
 
 impl Fill for Stage {
     const INNER: Option<&'static str> = Some("actions");
 
-    fn fill(&mut self, tables: &mut Tables, actions: Value) {
-        self.actions = list(tables, "stages.actions", actions).into_iter().map(|action| action.is).collect();
+    fn fill(&mut self, tables: &mut Tables, actions: Value, hides_names: &mut bool) {
+        let actions = list(tables, "stages.actions", actions, hides_names);
+        self.actions = actions.into_iter().map(|action| action.is).collect();
+    }
+
+    fn look(tables: &mut Tables, actions: Value) {
+        list::<Action>(tables, "stages.actions", actions, &mut false);
     }
 }
 

@@ -108,7 +108,7 @@ impl<'f> Names<'f> {
             events: by_name!(events),
             roles: by_name!(roles),
         };
-        for branch in file.branches.iter().filter(|branch| branch.is.condition.is_none()) {
+        for branch in file.branches.iter().filter(|branch| branch.is.condition.is_none() && !branch.is_broken) {
             let message = format!("the branch `{}` has no `condition`", branch.is.name.get_ref());
             tables.report(Diagnostic::new(Code::Aitws, branch.span, message));
         }

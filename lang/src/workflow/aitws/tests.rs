@@ -322,8 +322,8 @@ fn each_wrong_key_is_told_at_its_place() {
     3: `[[stages]]` has no key `ordr`
     5: `[[stages.actions]]` has no key `nmae`
     6: an aiTWS file has no key `loging`
-    9: `level` of `[logging]`: unknown variant `loud`, expected one of `error`, `warn`, `info`, `debug`
-    11: `retry_count` of `[error_handling]`: invalid type: string "three", expected u16
+    9: `level` of `[logging]`: `loud` is none of `error`, `warn`, `info`, `debug`
+    11: `retry_count` of `[error_handling]`: it takes a whole number from 0 to 65535, not the text "three"
     12: `retry_interval` of `[error_handling]`: `soon` is not a span of time: a whole number and a word, as in `30 days` or `5 seconds`
     13: `roles` may be there several times: write `[[roles]]`
     15: `keys` is there once: write `[keys]`

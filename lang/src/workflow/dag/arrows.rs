@@ -2,12 +2,12 @@
 //! a repetition or somebody to fall back on, is an element with stages of its own.
 
 use super::artifacts;
+use super::condition::{Condition, WHEN};
 use super::keys::{Named, OnFailure, Step, Workflow};
 use super::work::{Calls, Work};
 use crate::span::Span;
-use crate::tables::{Placed, Tables};
+use crate::tables::Tables;
 use crate::workflow::page::{Page, Writer, only_recorded};
-use aivm_schema::param::ParamKind;
 use aivm_schema::word::is_word;
 use aivm_schema::worker::{Does, WorkerDefinition};
 use serde_json::json;
@@ -15,8 +15,6 @@ use std::num::NonZeroU16;
 
 /// The label of the join.
 const STEPS: &str = "steps";
-/// The built-in that judges a condition.
-const WHEN: &str = "when";
 
 /// Writes the page of a workflow in which nothing is wrong.
 pub(super) fn write(
@@ -124,11 +122,11 @@ impl<'w> Element<'w> {
             Calls::Named(name) => (name.get_ref().clone(), tables.span(name.span())),
             Calls::Own(_) => (word.clone(), step.span),
         };
-        let mut judge = |condition: &Option<Placed<String>>, key: &str| {
-            let condition = condition.as_ref()?;
-            Some((writer.word(&format!("{}-{key}", step.name)), tables.span(condition.span())))
+        let mut judge = |which: Condition| {
+            let condition = which.of(&step.it)?;
+            Some((writer.word(&format!("{}-{}", step.name, which.key())), tables.span(condition.span())))
         };
-        let (when, until) = (judge(&step.it.when, "when"), judge(&step.it.until, "until"));
+        let (when, until) = (judge(Condition::When), judge(Condition::Until));
         let falls_back = step.it.on_failure == OnFailure::Continue;
         let given =
             (falls_back && when.is_none() && !needs.is_empty()).then(|| writer.word(&format!("{}-given", step.name)));
@@ -164,7 +162,7 @@ impl<'w> Element<'w> {
         writer.put(&format!("        switch[{}] <= (", self.word), span);
         // What it needs flows into a condition, and past a failure as well.
         if let Some((word, span)) = &self.when {
-            self.judge(writer, workflow, word, *span, &self.step.it.when, "send");
+            self.judge(writer, workflow, word, *span, Condition::When);
             writer.put(&format!("\n            {} => continue | send", called(word, "", refs)), *span);
         } else if let Some(word) = &self.given {
             let mut given = WorkerDefinition::new(Does::Builtin(WHEN.to_owned()));
@@ -181,7 +179,7 @@ impl<'w> Element<'w> {
         let is_alone = self.until.is_none() && (self.when.is_none() || self.falls_back());
         self.call(writer, if is_alone { " " } else { "\n            " }, if flows { "" } else { again });
         if let Some((word, span)) = &self.until {
-            self.judge(writer, workflow, word, *span, &self.step.it.until, "back");
+            self.judge(writer, workflow, word, *span, Condition::Until);
             writer.put(&format!("\n            {word} => continue | back"), *span);
         }
         writer.put(if is_alone { " )" } else { "\n        )" }, span);
@@ -189,6 +187,13 @@ impl<'w> Element<'w> {
             writer.put(" <= match <= ( success => next  default => next )\n        )", span);
         }
         writer.put("\n", span);
+    }
+
+    /// The worker of a condition.
+    fn judge(&self, writer: &mut Writer, workflow: &Workflow, word: &str, span: Span, which: Condition) {
+        if let Some(condition) = which.of(&self.step.it) {
+            writer.worker(word, &which.judge(workflow, self.step, self.needs, condition.get_ref()), span);
+        }
     }
 
     /// The call itself, with its limits and outcomes.
@@ -202,36 +207,6 @@ impl<'w> Element<'w> {
             outcomes.push_str(&format!(" | retry * {}", self.work.retry));
         }
         writer.put(&format!("{indent}{} => {outcomes}", called(&self.callee, &limits, refs)), self.callee_span);
-    }
-
-    /// The worker that judges a condition. It says `continue` where that holds.
-    fn judge(
-        &self,
-        writer: &mut Writer,
-        workflow: &Workflow,
-        word: &str,
-        span: Span,
-        condition: &Option<Placed<String>>,
-        otherwise: &str,
-    ) {
-        let Some(condition) = condition else { return };
-        let mut judge = WorkerDefinition::new(Does::Builtin(WHEN.to_owned()));
-        judge.with.insert("that".to_owned(), json!(condition.get_ref()));
-        judge.with.insert("otherwise".to_owned(), json!(otherwise));
-        // A repetition judges what came of it; a condition what the step needs, under the names that the file has for it.
-        let needs = self.needs.iter().filter_map(|at| workflow.steps.get(*at)).map(|step| step.name.as_str());
-        let names: Vec<&str> = if otherwise == "back" { vec![self.step.name.as_str()] } else { needs.collect() };
-        // Where there are none, a condition that names one is wrong.
-        let says = |word: &str| condition.get_ref().contains(word);
-        if !names.is_empty() || says("steps") {
-            judge.with.insert("steps".to_owned(), json!(names));
-        }
-        if !workflow.params.is_empty() || says("params") {
-            let kind = |kind: ParamKind| if kind == ParamKind::Choice { ParamKind::Text } else { kind };
-            let types = workflow.params.iter().map(|param| (param.name.clone(), json!(kind(param.it.kind).word())));
-            judge.with.insert("params".to_owned(), serde_json::Value::Object(types.collect()));
-        }
-        writer.worker(word, &judge, span);
     }
 }
 

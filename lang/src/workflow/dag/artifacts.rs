@@ -1,9 +1,10 @@
 //! `[artifacts.NAME]`: the files that a workflow is run for. Each becomes a call of the built-in `collect`, all of them one join behind
 //! the steps, which is the part `artifacts` of the workflow's output.
 
-use super::keys::{Kept, Workflow};
+use super::keys::{Artifact, Kept, Workflow};
 use super::work::Work;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::library::Library;
 use crate::lower::nearest;
 use crate::span::Span;
 use crate::tables::Tables;
@@ -18,10 +19,15 @@ const ARTIFACTS: &str = "artifacts";
 const COLLECT: &str = "collect";
 
 /// What is wrong with them.
-pub(super) fn check(tables: &mut Tables, workflow: &Workflow, works: &[Option<Work>]) {
-    for artifact in workflow.artifacts.iter().filter(|artifact| !artifact.is_broken) {
+pub(super) fn check(tables: &mut Tables, workflow: &Workflow, works: &[Option<Work>], library: &dyn Library) {
+    for artifact in &workflow.artifacts {
         let name = &artifact.name;
-        if artifact.it.path.all().is_empty() {
+        if let Err(reason) = library.check(&collect(&artifact.it)) {
+            let span = artifact.value(tables, "path");
+            tables.report(Diagnostic::new(Code::Workflow, span, format!("`path` of `[artifacts.{name}]`: {reason}")));
+        }
+        let is_told = artifact.is_broken && artifact.places.has("path");
+        if artifact.it.path.all().is_empty() && !is_told {
             let message = format!("`[artifacts.{name}]` names no files");
             let diagnostic = Diagnostic::new(Code::Workflow, artifact.span, message);
             tables.report(diagnostic.help("say which: `path = \"dist/*.tar.gz\"`"));
@@ -35,6 +41,9 @@ pub(super) fn check(tables: &mut Tables, workflow: &Workflow, works: &[Option<Wo
                     .reason("its workspace is a copy, which is gone when it is done: only what it prints counts");
                 tables.report(diagnostic.help("give the step a folder: `workspace = \"path/inside\"`"));
             }
+            continue;
+        }
+        if workflow.hides("steps") {
             continue;
         }
         let message = format!("`[artifacts.{name}]` comes from `{}`, and no step has this name", from.get_ref());
@@ -59,17 +68,8 @@ pub(super) fn write(writer: &mut Writer, workflow: &Workflow, needs: &[Vec<usize
     let label = writer.word(ARTIFACTS);
     writer.put(&format!("        join[{label}] <= (\n"), Span::default());
     for artifact in &workflow.artifacts {
-        let mut worker = WorkerDefinition::new(Does::Builtin(COLLECT.to_owned()));
-        worker.about.clone_from(&artifact.it.description);
-        worker.with.insert("files".to_owned(), json!(artifact.it.path.all()));
-        if let Some(Kept(retention)) = artifact.it.retention {
-            worker.with.insert("retention".to_owned(), json!(retention.to_string()));
-        }
-        if !artifact.it.required {
-            worker.with.insert("required".to_owned(), json!(false));
-        }
         let word = writer.word(&artifact.name);
-        writer.worker(&word, &worker, artifact.span);
+        writer.worker(&word, &collect(&artifact.it), artifact.span);
         let from = artifact.it.from.as_ref();
         let of = from.and_then(|from| workflow.steps.iter().position(|step| step.name == *from.get_ref()));
         let refs = match of.and_then(|at| outs.get(at)) {
@@ -79,4 +79,18 @@ pub(super) fn write(writer: &mut Writer, workflow: &Workflow, needs: &[Vec<usize
         writer.put(&format!("            [{word} <= {refs}] => next\n"), artifact.span);
     }
     writer.put("        )\n", Span::default());
+}
+
+/// The worker that keeps these files.
+fn collect(artifact: &Artifact) -> WorkerDefinition {
+    let mut worker = WorkerDefinition::new(Does::Builtin(COLLECT.to_owned()));
+    worker.about.clone_from(&artifact.description);
+    worker.with.insert("files".to_owned(), json!(artifact.path.all()));
+    if let Some(Kept(retention)) = artifact.retention {
+        worker.with.insert("retention".to_owned(), json!(retention.to_string()));
+    }
+    if !artifact.required {
+        worker.with.insert("required".to_owned(), json!(false));
+    }
+    worker
 }

@@ -1,6 +1,6 @@
 //! Who waits for whom: `needs` as a graph, and what is wrong with it.
 
-use super::keys::{Named, Step};
+use super::keys::{Named, Step, Workflow};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::flow::cycles::components;
 use crate::lower::nearest;
@@ -9,7 +9,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
 /// For each step the steps that it needs, in the order in which they are written.
-pub(super) fn needs(tables: &mut Tables, steps: &[Named<Step>]) -> Vec<Vec<usize>> {
+pub(super) fn needs(tables: &mut Tables, workflow: &Workflow) -> Vec<Vec<usize>> {
+    let steps = &workflow.steps;
     let names: FxHashMap<&str, usize> = steps.iter().enumerate().map(|(at, step)| (step.name.as_str(), at)).collect();
     let mut needs = Vec::with_capacity(steps.len());
     for step in steps {
@@ -23,6 +24,9 @@ pub(super) fn needs(tables: &mut Tables, steps: &[Named<Step>]) -> Vec<Vec<usize
             }
             if let Some(at) = names.get(need.get_ref().as_str()) {
                 own.push(*at);
+                continue;
+            }
+            if workflow.hides("steps") {
                 continue;
             }
             let message = format!("`{}` needs `{}`, and no step has this name", step.name, need.get_ref());

@@ -3,9 +3,9 @@
 use super::requirements::Requirements;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::span::Span;
-use crate::tables::{Placed, Tables, Value, keys};
+use crate::tables::{Placed, Places, Tables, Value, keys};
 use crate::workflow::english::English;
-use aivm_schema::param::Param;
+use aivm_schema::param::{Param, ParamError};
 use aivm_schema::unit::{Milliseconds, Retention};
 use aivm_schema::worker::{Backoff, Effect, Resources, Run, Settings, Workspace};
 use schemars::JsonSchema;
@@ -15,6 +15,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroU16;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+/// The keys of a file that hold tables.
+pub(in crate::workflow) const GROUPS: [&str; 5] = ["parameters", "requirements", "actions", "steps", "artifacts"];
 
 /// A `workflow.toml`: steps that need each other.
 #[derive(JsonSchema)]
@@ -37,6 +40,16 @@ pub(super) struct Workflow {
     /// `[artifacts.NAME]`: the files that it is run for.
     #[schemars(with = "BTreeMap<String, Artifact>", default)]
     pub artifacts: Vec<Named<Artifact>>,
+    /// The groups in which something has a name that could not be read, which was told: whatever is not found may be that.
+    #[schemars(skip)]
+    pub hides: Vec<&'static str>,
+}
+
+impl Workflow {
+    /// May `steps`, `actions` or `parameters` hold more than was read?
+    pub fn hides(&self, group: &str) -> bool {
+        self.hides.contains(&group)
+    }
 }
 
 /// How steps are written.
@@ -56,7 +69,16 @@ pub(super) struct Named<T> {
     pub span: Span,
     /// Something in it could not be read, which was told: what it lacks may have been meant there.
     pub is_broken: bool,
+    /// Where its keys stand.
+    pub places: Places,
     pub it: T,
+}
+
+impl<T> Named<T> {
+    /// Where a key's value stands; else its name.
+    pub fn value(&self, tables: &Tables, key: &str) -> Span {
+        self.places.value(key).map_or(self.span, |range| tables.span(range))
+    }
 }
 
 /// What is said of the workflow as a whole.
@@ -160,18 +182,18 @@ pub(super) struct Action {
 
 /// Reads the file; what cannot be read is told.
 pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
-    const GROUPS: [&str; 5] = ["parameters", "requirements", "actions", "steps", "artifacts"];
     let of_about = keys::<About>();
     let mut requirements = Requirements::default();
+    let mut hides = Vec::new();
     let (mut about, mut params, mut actions) = (DeTable::new(), Vec::new(), Vec::new());
     let (mut steps, mut artifacts) = (Vec::new(), Vec::new());
     for (key, value) in table {
         match key.get_ref().as_ref() {
-            "parameters" => params = group(tables, "parameters", value),
+            "parameters" => params = group(tables, &mut hides, "parameters", value),
             "requirements" => requirements = tables.table("`[requirements]`", value).unwrap_or_default(),
-            "actions" => actions = group(tables, "actions", value),
-            "steps" => steps = read_steps(tables, value),
-            "artifacts" => artifacts = group(tables, "artifacts", value),
+            "actions" => actions = group(tables, &mut hides, "actions", value),
+            "steps" => steps = read_steps(tables, &mut hides, value),
+            "artifacts" => artifacts = group(tables, &mut hides, "artifacts", value),
             name if of_about.contains(&name) => _ = about.insert(key, value),
             other => {
                 let known: Vec<&str> = of_about.iter().copied().chain(GROUPS).collect();
@@ -185,7 +207,28 @@ pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
             format!("`{}` is no id: a name, and behind an `@` perhaps a version, `release@1.2.3`", id.get_ref());
         tables.wrong(id.span(), message);
     }
-    Workflow { about, params, requirements, actions, steps, artifacts }
+    Workflow { about, params, requirements, actions, steps, artifacts, hides }
+}
+
+/// What is wrong with the file as a whole, and with its parameters.
+pub(super) fn check(tables: &mut Tables, workflow: &Workflow) {
+    if workflow.steps.is_empty() && !workflow.hides("steps") {
+        let diagnostic =
+            Diagnostic::new(Code::Workflow, Span::new(0, 1), "the workflow has no steps, and so nothing to do");
+        tables.report(diagnostic.help("give it one: `[steps.build]`, and below that `run = \"make\"`"));
+    }
+    for param in workflow.params.iter().filter(|param| !param.is_broken) {
+        if let Err(error) = param.it.check() {
+            let message = format!("`[parameters.{}]`: {error}", param.name);
+            let key = match error {
+                ParamError::NoPattern(_) => "pattern",
+                ParamError::NotOfItsType(..) | ParamError::NoMatch(..) | ParamError::RequiredDefault => "default",
+                ParamError::NoChoices => "type",
+                ParamError::ChoicesOfNone => "choices",
+            };
+            tables.report(Diagnostic::new(Code::Workflow, param.value(tables, key), message));
+        }
+    }
 }
 
 /// What is kept of a run.
@@ -266,9 +309,15 @@ fn is_id(id: &str) -> bool {
 }
 
 /// `[group.NAME]`, in the order in which they are written.
-fn group<T: DeserializeOwned + Default>(tables: &mut Tables, group: &str, value: Value) -> Vec<Named<T>> {
+fn group<T: DeserializeOwned + Default>(
+    tables: &mut Tables,
+    hides: &mut Vec<&'static str>,
+    group: &'static str,
+    value: Value,
+) -> Vec<Named<T>> {
     let span = value.span();
     let DeValue::Table(table) = value.into_inner() else {
+        hides.push(group);
         tables.wrong(span, format!("`{group}` holds tables, each with a name: `[{group}.NAME]`"));
         return Vec::new();
     };
@@ -277,19 +326,19 @@ fn group<T: DeserializeOwned + Default>(tables: &mut Tables, group: &str, value:
     let read = |(name, value): (Spanned<_>, Value)| {
         let span = tables.span(name.span());
         let name: std::borrow::Cow<str> = name.into_inner();
-        let before = tables.errors.len();
+        let (before, places) = (tables.errors.len(), Places::of(&value));
         let it = tables.table(&format!("`[{group}.{name}]`"), value).unwrap_or_default();
-        Named { name: name.into_owned(), span, is_broken: tables.errors.len() > before, it }
+        Named { name: name.into_owned(), span, is_broken: tables.errors.len() > before, places, it }
     };
     all.into_iter().map(read).collect()
 }
 
 /// Both spellings: a table of tables, and a list of tables with an `id` each.
-fn read_steps(tables: &mut Tables, value: Value) -> Vec<Named<Step>> {
+fn read_steps(tables: &mut Tables, hides: &mut Vec<&'static str>, value: Value) -> Vec<Named<Step>> {
     match value.get_ref() {
         DeValue::Array(_) => {}
         _ => {
-            let steps: Vec<Named<Step>> = group(tables, "steps", value);
+            let steps: Vec<Named<Step>> = group(tables, hides, "steps", value);
             for id in steps.iter().filter_map(|step| step.it.id.as_ref()) {
                 tables.wrong(id.span(), "the name of this step stands in `[steps.NAME]`: it has no `id`".to_owned());
             }
@@ -300,18 +349,21 @@ fn read_steps(tables: &mut Tables, value: Value) -> Vec<Named<Step>> {
     let mut steps: Vec<Named<Step>> = Vec::new();
     for (at, value) in list.into_iter().enumerate() {
         let whole = tables.span(value.span());
-        let before = tables.errors.len();
+        let (before, places) = (tables.errors.len(), Places::of(&value));
         let it: Step = tables.table(&format!("step {} of `[[steps]]`", at + 1), value).unwrap_or_default();
         match &it.id {
             Some(id) => {
                 let (name, span) = (id.get_ref().clone(), tables.span(id.span()));
-                steps.push(Named { name, span, is_broken: tables.errors.len() > before, it });
+                steps.push(Named { name, span, is_broken: tables.errors.len() > before, places, it });
             }
-            None if tables.errors.len() == before => {
-                let message = format!("step {} of `[[steps]]` has no `id`", at + 1);
-                tables.report(Diagnostic::new(Code::Workflow, whole, message).help("name it: `id = \"build\"`"));
+            None => {
+                hides.push("steps");
+                // What was written and could not be read is told already.
+                if !places.has("id") {
+                    let message = format!("step {} of `[[steps]]` has no `id`", at + 1);
+                    tables.report(Diagnostic::new(Code::Workflow, whole, message).help("name it: `id = \"build\"`"));
+                }
             }
-            None => {}
         }
     }
     let mut first: rustc_hash::FxHashMap<&str, Span> = rustc_hash::FxHashMap::default();

@@ -219,7 +219,7 @@ inputs = { a = 1 }
         "E1002 \"build\": `test` needs `build` twice",
         "E1005 idle: `[steps.idle]` does nothing",
         "E1002 \"review => send ) <= in\": `review => send ) <= in` is no name of an action of this file, nor of a worker",
-        "E1002 \"review\": `look` is no command, and has no variables: `env` cannot be laid over it",
+        "E1002 { A = \"1\" }: `look` is no command, and has no variables: `env` cannot be laid over it",
         "E1002 \"sub\": `sub` is the pipeline sub.aivm, and takes no `inputs`, `env`, `effect`, `workspace`, `priority`, `resources` or `backoff`",
     ];
     assert_eq!(wrong(text), expected);
@@ -363,8 +363,9 @@ retention = "a while"
 [artifacts.nothing]
 "#;
     let wrong = wrong(text);
-    assert_eq!(wrong.len(), 3, "{wrong:#?}");
+    assert_eq!(wrong.len(), 4, "{wrong:#?}");
     assert!(wrong[0].starts_with("E1003 \"bild\": `[artifacts.package]` comes from `bild`"), "{wrong:#?}");
-    assert!(wrong[1].starts_with("E1002 \"a while\"") && wrong[1].ends_with("or `forever`"), "{wrong:#?}");
-    assert!(wrong[2].starts_with("E1002 nothing: `[artifacts.nothing]` names no files"), "{wrong:#?}");
+    assert!(wrong[1].starts_with("E1002 reports: `[artifacts.reports]` names no files"), "{wrong:#?}");
+    assert!(wrong[2].starts_with("E1002 \"a while\"") && wrong[2].ends_with("or `forever`"), "{wrong:#?}");
+    assert!(wrong[3].starts_with("E1002 nothing: `[artifacts.nothing]` names no files"), "{wrong:#?}");
 }

@@ -1,7 +1,7 @@
 //! What a step does: itself, laid over the action that it uses, laid over the worker that this calls.
 
 use super::keys::{Action, Named, Step, Workflow};
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::library::{Found, Library};
 use crate::lower::nearest;
 use crate::tables::{Placed, Tables};
@@ -28,103 +28,148 @@ pub(super) enum Calls {
     Named(Placed<String>),
 }
 
-/// What a step does; none when that was told.
-pub(super) fn of(
-    tables: &mut Tables,
-    file: &str,
-    library: &dyn Library,
-    workflow: &Workflow,
-    step: &Named<Step>,
-) -> Option<Work> {
-    let Step { uses, run, inputs, effect, env, retry, backoff, timeout, workspace, .. } = &step.it;
-    let own = Action {
-        description: step.it.description.clone(),
-        uses: uses.clone(),
-        run: run.clone(),
-        inputs: inputs.clone(),
-        effect: *effect,
-        env: env.clone(),
-        retry: *retry,
-        backoff: *backoff,
-        timeout: *timeout,
-        workspace: workspace.clone(),
-    };
-    let action = uses.as_ref().and_then(|uses| workflow.actions.iter().find(|action| action.name == *uses.get_ref()));
-    if step.is_broken || action.is_some_and(|action| action.is_broken) {
-        return None;
-    }
-    let (whole, of) = match action {
-        None => (own, format!("`[steps.{}]`", step.name)),
-        Some(_) if run.is_some() => {
-            tell_what_it_does(tables, step, &format!("`[steps.{}]`", step.name), true);
-            return None;
-        }
-        Some(action) => (laid_over(own, &action.it), format!("`[actions.{}]`", action.name)),
-    };
-    let (does, uses) = match (whole.run.clone(), whole.uses.clone()) {
-        (Some(run), None) => (Does::Command(run), None),
-        (None, Some(uses)) if !uses.get_ref().split('.').all(|word| is_word(word) && !is_reserved(word)) => {
-            let message = format!("`{}` is no name of an action of this file, nor of a worker", uses.get_ref());
-            let names = workflow.actions.iter().map(|action| action.name.as_str());
-            let diagnostic = Diagnostic::new(Code::Workflow, tables.span(uses.span()), message);
-            tables.report(match nearest(uses.get_ref(), names) {
-                Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
-                None => diagnostic.help("a worker is a word, or words with a dot between them"),
-            });
-            return None;
-        }
-        (None, Some(uses)) => match found(file, library, uses.get_ref()) {
-            // Nothing is laid over it: it is called as it is.
-            found if is_plain(&whole) && step.it.priority.is_none() && step.it.resources.is_none() => {
-                let (retry, timeout) = (whole.retry.unwrap_or(0), whole.timeout);
-                let works_in_a_copy = |found| matches!(found, Found::Worker(worker) if is_ephemeral(&worker));
-                let is_ephemeral = found.is_some_and(works_in_a_copy);
-                return Some(Work { does: Calls::Named(uses), retry, timeout, is_ephemeral });
+/// Finds out what steps do, and tells what is wrong with that.
+pub(super) struct Works<'a> {
+    pub tables: &'a mut Tables,
+    /// The name of the file.
+    pub file: &'a str,
+    pub library: &'a dyn Library,
+    pub workflow: &'a Workflow,
+}
+
+impl Works<'_> {
+    /// What a step does; none when that was told.
+    pub fn of(&mut self, step: &Named<Step>) -> Option<Work> {
+        let Step { uses, run, .. } = &step.it;
+        let by_name = |uses: &Placed<String>| self.workflow.actions.iter().find(|one| one.name == *uses.get_ref());
+        let action = uses.as_ref().and_then(by_name);
+        let whole = action.map_or_else(|| own(&step.it), |action| laid_over(own(&step.it), &action.it));
+        if step.is_broken || action.is_some_and(|action| action.is_broken) {
+            // What it lacks may have been meant there; what it calls has to be there all the same.
+            if let Some(uses) = &whole.uses {
+                self.found(uses);
             }
-            // Whoever reads the arrows says that nothing has this name.
-            None => return Some(Work { does: Calls::Named(uses), retry: 0, timeout: None, is_ephemeral: false }),
-            Some(Found::Program { file, .. }) => {
-                let message = format!(
-                    "`{}` is the pipeline {file}, and takes no `inputs`, `env`, `effect`, `workspace`, `priority`, `resources` or `backoff`",
-                    uses.get_ref()
-                );
-                let span = tables.span(uses.span());
-                let help = "leave them out, or use a worker";
-                tables.report(Diagnostic::new(Code::Workflow, span, message).help(help));
+            return None;
+        }
+        let of = action.map_or_else(|| format!("`[steps.{}]`", step.name), |one| format!("`[actions.{}]`", one.name));
+        match (&whole.run, &whole.uses) {
+            _ if action.is_some() && run.is_some() => {
+                self.tell_what_it_does(step, &format!("`[steps.{}]`", step.name), true);
+                None
+            }
+            (Some(run), None) => {
+                let definition = WorkerDefinition::new(Does::Command(run.clone()));
+                self.own(step, definition, &whole)
+            }
+            (None, Some(uses)) => match self.found(uses)? {
+                // Nothing is laid over it: it is called as it is.
+                found if is_plain(&whole) && step.it.priority.is_none() && step.it.resources.is_none() => {
+                    let worker = if let Found::Worker(worker) = found { Some(worker) } else { None };
+                    if let Some(worker) = &worker {
+                        self.fits(step, worker)?;
+                    }
+                    let is_ephemeral = worker.is_some_and(|worker| is_ephemeral(&worker));
+                    let (does, retry, timeout) = (Calls::Named(uses.clone()), whole.retry.unwrap_or(0), whole.timeout);
+                    Some(Work { does, retry, timeout, is_ephemeral })
+                }
+                Found::Program { file, .. } => {
+                    let message = format!(
+                        "`{}` is the pipeline {file}, and takes no `inputs`, `env`, `effect`, `workspace`, `priority`, `resources` or `backoff`",
+                        uses.get_ref()
+                    );
+                    let diagnostic = Diagnostic::new(Code::Workflow, self.tables.span(uses.span()), message);
+                    self.tables.report(diagnostic.help("leave them out, or use a worker"));
+                    None
+                }
+                Found::Worker(definition) => self.own(step, *definition, &whole),
+            },
+            (run, _) => {
+                self.tell_what_it_does(step, &of, run.is_some());
+                None
+            }
+        }
+    }
+
+    /// A worker of its own: this one, and what is said laid over it.
+    fn own(&mut self, step: &Named<Step>, mut definition: WorkerDefinition, said: &Action) -> Option<Work> {
+        if !matches!(definition.does, Does::Command(_)) {
+            let of_a_command = [
+                ("env", !said.env.is_empty(), "has no variables", "give it what it reads as `inputs`"),
+                ("workspace", said.workspace.is_some(), "works in no folder", "leave it out"),
+            ];
+            if let Some((key, _, why, help)) = of_a_command.into_iter().find(|(_, is_said, ..)| *is_said) {
+                let message = format!("`{}` is no command, and {why}: `{key}` cannot be laid over it", step.name);
+                let diagnostic = Diagnostic::new(Code::Workflow, step.value(self.tables, key), message);
+                self.tables.report(diagnostic.help(help));
                 return None;
             }
-            Some(Found::Worker(definition)) => (definition.does.clone(), Some((uses, definition))),
-        },
-        (run, _) => {
-            tell_what_it_does(tables, step, &of, run.is_some());
-            return None;
         }
-    };
-    let is_command = matches!(does, Does::Command(_));
-    for (said, message, help) in [
-        (!whole.env.is_empty(), "has no variables: `env` cannot be laid over it", "give it what it reads as `inputs`"),
-        (whole.workspace.is_some(), "works in no folder: `workspace` cannot be laid over it", "leave it out"),
-    ] {
-        if said && !is_command {
-            let span = uses.as_ref().map_or(step.span, |(uses, _)| tables.span(uses.span()));
-            let message = format!("`{}` is no command, and {message}", step.name);
-            tables.report(Diagnostic::new(Code::Workflow, span, message).help(help));
-            return None;
+        if !said.description.is_empty() {
+            definition.about.clone_from(&said.description);
         }
+        definition.with.extend(said.inputs.clone());
+        definition.env.extend(said.env.clone());
+        definition.effect = said.effect.or(definition.effect);
+        definition.backoff = said.backoff.unwrap_or(definition.backoff);
+        definition.priority = step.it.priority.unwrap_or(definition.priority);
+        definition.resources = step.it.resources.unwrap_or(definition.resources);
+        definition.workspace = said.workspace.clone().unwrap_or(definition.workspace);
+        self.fits(step, &definition)?;
+        let (retry, timeout, is_ephemeral) = (said.retry.unwrap_or(0), said.timeout, is_ephemeral(&definition));
+        Some(Work { does: Calls::Own(Box::new(definition)), retry, timeout, is_ephemeral })
     }
-    let mut definition = uses.map_or_else(|| WorkerDefinition::new(does), |(_, definition)| *definition);
-    if !whole.description.is_empty() {
-        definition.about = whole.description;
+
+    /// Whom this name calls; none when that was told.
+    fn found(&mut self, uses: &Placed<String>) -> Option<Found> {
+        let (name, span) = (uses.get_ref(), self.tables.span(uses.span()));
+        let is_name = name.split('.').all(|word| is_word(word) && !is_reserved(word));
+        let error = match self.library.find(self.file, name) {
+            Ok(Some(found)) if is_name => return Some(found),
+            // It may be an action that could not be read.
+            Ok(_) if self.workflow.hides("actions") => return None,
+            Ok(_) if !is_name => {
+                let message = format!("`{name}` is no name of an action of this file, nor of a worker");
+                Diagnostic::new(Code::Workflow, span, message)
+                    .help("a worker is a word, or words with a dot between them")
+            }
+            Ok(_) => Diagnostic::new(Code::UnknownWorker, span, format!("nothing is called `{name}`"))
+                .reason("looked for an action of this file, files beside it, `aivm.toml` and the standard library")
+                .help(format!("define it: `[actions.{name}]` in this file, or a file `workers/{name}.md`")),
+            Err(error) => Diagnostic::new(Code::UnusableFile, span, format!("`{name}` cannot be used: {error}")),
+        };
+        // Nobody reads more proposals than messages.
+        let is_read = self.tables.errors.len() < MOST_ERRORS;
+        let known = if is_read { self.library.names(self.file) } else { Vec::new() };
+        let names = self.workflow.actions.iter().map(|action| &action.name).chain(&known);
+        self.tables.report(
+            match nearest(name, names.map(String::as_str)).filter(|_| error.code != Code::UnusableFile) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            },
+        );
+        None
     }
-    definition.with.extend(whole.inputs);
-    definition.env.extend(whole.env);
-    definition.effect = whole.effect.or(definition.effect);
-    definition.backoff = whole.backoff.unwrap_or(definition.backoff);
-    definition.priority = step.it.priority.unwrap_or(definition.priority);
-    definition.resources = step.it.resources.unwrap_or(definition.resources);
-    definition.workspace = whole.workspace.unwrap_or(definition.workspace);
-    let (retry, timeout, is_ephemeral) = (whole.retry.unwrap_or(0), whole.timeout, is_ephemeral(&definition));
-    Some(Work { does: Calls::Own(Box::new(definition)), retry, timeout, is_ephemeral })
+
+    /// Would it be called? Otherwise that is told at the key that it is about.
+    fn fits(&mut self, step: &Named<Step>, definition: &WorkerDefinition) -> Option<()> {
+        let fits = definition.check().map_err(|error| error.to_string());
+        let Err(reason) = fits.and_then(|()| self.library.check(definition)) else { return Some(()) };
+        let uses = step.it.uses.as_ref().map_or(step.span, |uses| self.tables.span(uses.span()));
+        let at = step.places.named(&reason).and_then(|key| step.places.key(key));
+        let span = at.map_or(uses, |range| self.tables.span(range));
+        self.tables.report(Diagnostic::new(Code::Workflow, span, format!("`[steps.{}]`: {reason}", step.name)));
+        None
+    }
+
+    fn tell_what_it_does(&mut self, step: &Named<Step>, of: &str, twice: bool) {
+        let message = match twice {
+            true => format!("{of} does two things, `run` and `uses`: it does one"),
+            false => format!("{of} does nothing"),
+        };
+        let span = step.it.uses.as_ref().map_or(step.span, |uses| self.tables.span(uses.span()));
+        let diagnostic = Diagnostic::new(Code::StepDoesNothing, span, message);
+        self.tables.report(diagnostic.help("say `run`, a line for the shell, or `uses`, an action or a worker"));
+    }
 }
 
 fn is_ephemeral(worker: &WorkerDefinition) -> bool {
@@ -135,6 +180,12 @@ fn is_ephemeral(worker: &WorkerDefinition) -> bool {
 fn is_plain(whole: &Action) -> bool {
     let none = whole.backoff.is_none() && whole.effect.is_none() && whole.workspace.is_none();
     none && whole.inputs.is_empty() && whole.env.is_empty()
+}
+
+/// What a step says itself.
+fn own(step: &Step) -> Action {
+    let Step { description, uses, run, inputs, effect, env, retry, backoff, timeout, workspace, .. } = step.clone();
+    Action { description, uses, run, inputs, effect, env, retry, backoff, timeout, workspace }
 }
 
 /// What a step says goes before what its action says; tables are laid one over the other.
@@ -154,18 +205,4 @@ fn laid_over(own: Action, action: &Action) -> Action {
         timeout: own.timeout.or(action.timeout),
         workspace: own.workspace.or_else(|| action.workspace.clone()),
     }
-}
-
-fn found(file: &str, library: &dyn Library, name: &str) -> Option<Found> {
-    library.find(file, name).ok().flatten()
-}
-
-fn tell_what_it_does(tables: &mut Tables, step: &Named<Step>, of: &str, twice: bool) {
-    let message = match twice {
-        true => format!("{of} does two things, `run` and `uses`: it does one"),
-        false => format!("{of} does nothing"),
-    };
-    let span = step.it.uses.as_ref().map_or(step.span, |uses| tables.span(uses.span()));
-    let diagnostic = Diagnostic::new(Code::StepDoesNothing, span, message);
-    tables.report(diagnostic.help("say `run`, a line for the shell, or `uses`, an action or a worker"));
 }

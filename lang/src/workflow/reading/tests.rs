@@ -72,7 +72,7 @@ fn each_error_is_told_in_the_file_that_it_is_in() {
     insta::assert_snapshot!(told(Format::Workflow, &[STEPS, over]).join("\n"), @r"
     over1:3:10: error[E1003]: `test` needs `bild`, and no step has this name
     over1:4:1: error[E1002]: `[steps.test]` has no key `retyr`
-    over1:6:8: error[E1002]: `type` of `[parameters.x]`: unknown variant `no`, expected one of `string`, `text`, `int`, `integer`, `float`, `number`, `bool`, `boolean`, `choice`
+    over1:6:8: error[E1002]: `type` of `[parameters.x]`: `no` is none of `string`, `text`, `int`, `integer`, `float`, `number`, `bool`, `boolean`, `choice`
     ");
     // A circle that neither file has by itself.
     let over = "[steps.build]\nneeds = [\"test\"]\n";
@@ -87,7 +87,7 @@ fn each_error_is_told_in_the_file_that_it_is_in() {
     ");
     let twice = "[[steps]]\nid = \"a\"\nrun = \"a\"\n";
     insta::assert_snapshot!(told(Format::Workflow, &[twice, twice, &twice.repeat(2)]).join("\n"), @r"over2:5:6: error[E1006]: two steps are called `a`");
-    insta::assert_snapshot!(told(Format::Saga, &["name: s\nsteps: [{name: a, capability: x}]\n", "steps:\n  - nme: b\n"]).join("\n"), @r"over1:2:5: error[E1021]: this step has no `name`");
+    insta::assert_snapshot!(told(Format::Saga, &["name: s\nsteps: [{name: a, capability: x}]\n", "steps:\n  - nme: b\n"]).join("\n"), @r"over1:2:5: error[E1021]: a step has no key `nme`");
     insta::assert_snapshot!(told(Format::Aivm, &["out <= () <= in", "a = 1"]).join("\n"), @r"base:1:1: error[E1024]: nothing is laid over arrows (a key of TOML or YAML has one place, and what is laid over it gives it another value; arrows have no keys)");
 }
 

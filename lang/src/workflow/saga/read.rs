@@ -5,7 +5,7 @@ use super::spec::{Compensation, File, Metadata, Named, Saga, Step};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::nearest;
 use crate::span::Span;
-use crate::tables::{Placed, Tables, Value, keys};
+use crate::tables::{Placed, Places, Tables, Value, keys};
 use crate::workflow::page::only_recorded;
 use rustc_hash::FxHashMap;
 use toml::Spanned;
@@ -28,6 +28,8 @@ pub(super) struct Reader {
     saga: Saga,
     /// Where the name of each step stands.
     names: FxHashMap<String, Span>,
+    /// A step has a name that could not be read, which was told: whatever is not found may be that.
+    hides_names: bool,
 }
 
 impl Reader {
@@ -37,6 +39,7 @@ impl Reader {
             warnings: Vec::new(),
             saga: Saga::default(),
             names: FxHashMap::default(),
+            hides_names: false,
         }
     }
 
@@ -123,6 +126,7 @@ impl Reader {
         match value.into_inner() {
             DeValue::Array(items) => items.into_iter().collect(),
             _ => {
+                self.hides_names |= of == "steps";
                 self.tables.wrong(span, format!("`{of}` is a list"));
                 Vec::new()
             }
@@ -166,7 +170,16 @@ impl Reader {
         };
         let named = table.get("name").and_then(|name| Some((name.get_ref().as_str()?.to_owned(), name.span())));
         let Some((name, at)) = named.filter(|(name, _)| !name.trim().is_empty()) else {
-            self.tables.wrong(span, "this step has no `name`".to_owned());
+            self.hides_names = true;
+            // What is written otherwise, or is no text, is told as such; what stands in the step is wrong or right by itself.
+            let known = keys::<Step>();
+            let is_meant =
+                |key: &str| key == "name" || !known.contains(&key) && nearest(key, ["name"].into_iter()).is_some();
+            if !table.keys().any(|key| is_meant(key.get_ref())) {
+                self.tables.wrong(span.clone(), "this step has no `name`".to_owned());
+            }
+            table.remove("steps").into_iter().for_each(|steps| _ = self.steps("steps", steps, deep + 1));
+            self.tables.table::<Step>("a step", Spanned::new(span, DeValue::Table(table)));
             return None;
         };
         let steps = table.remove("steps").map(|steps| self.steps("steps", steps, deep + 1)).unwrap_or_default();
@@ -177,12 +190,17 @@ impl Reader {
             self.tables
                 .report(twice.help("give one of them another name: outputs and dependencies are told apart by it"));
         }
-        let step: Step = self.tables.table(&format!("step `{name}`"), Spanned::new(span, DeValue::Table(table)))?;
-        Some(Named { name, span: at, step, steps })
+        let (table, before) = (Spanned::new(span, DeValue::Table(table)), self.tables.errors.len());
+        let places = Places::of(&table);
+        let step: Step = self.tables.table(&format!("step `{name}`"), table)?;
+        Some(Named { name, span: at, is_broken: self.tables.errors.len() > before, places, step, steps })
     }
 
     /// A name that should be that of a step.
     pub fn unknown_step(&mut self, code: Code, name: &Placed<String>, message: String) {
+        if self.hides_names {
+            return;
+        }
         let span = self.tables.span(name.span());
         let diagnostic = Diagnostic::new(code, span, message);
         let names = self.names.keys().map(String::as_str);

@@ -2,7 +2,7 @@
 
 use super::policy::{Policies, Policy, Risk};
 use crate::span::Span;
-use crate::tables::Placed;
+use crate::tables::{Placed, Places, Tables};
 use aivm_schema::alias::also;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -172,12 +172,22 @@ pub(super) struct Named {
     pub name: String,
     /// Where its name stands.
     pub span: Span,
+    /// Something in it could not be read, which was told: what it lacks may have been meant there.
+    pub is_broken: bool,
+    /// Where its keys stand.
+    pub places: Places,
     pub step: Step,
     /// Its own steps.
     pub steps: Vec<Named>,
 }
 
 impl Named {
+    /// Where an input stands that a message names; else the step.
+    pub fn input(&self, tables: &Tables, message: &str) -> Span {
+        let key = self.places.named(message).filter(|key| key.starts_with("inputs."));
+        key.and_then(|key| self.places.key(key)).map_or(self.span, |range| tables.span(range))
+    }
+
     /// Is it a person who does it?
     pub fn asks(&self) -> bool {
         let capability = self.step.capability.as_ref().map(Placed::get_ref);

@@ -7,7 +7,7 @@ use super::spec::{Compensation, Kind, Named, Saga, Values};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::library::Library;
 use crate::span::Span;
-use crate::tables::Placed;
+use crate::tables::{Placed, Tables};
 use crate::workflow::page::{Page, Writer, only_recorded};
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::worker::{Does, MockEntry, WorkerDefinition};
@@ -132,7 +132,7 @@ impl<'a> Author<'a> {
                 self.reader.unknown_step(Code::UnknownNeed, of, message);
             }
             if step.step.capability.is_none() {
-                self.wrong(Code::StepDoesNothing, step, "a step of type COMPENSATION has a `capability`");
+                self.lacks(Code::StepDoesNothing, step, "a step of type COMPENSATION has a `capability`");
             }
             if step.step.depends_on.is_empty() && !meant.contains(&step.name) {
                 let what = format!("`{}`, which takes back no step,", step.name);
@@ -190,10 +190,10 @@ impl<'a> Author<'a> {
         let mut guards = Vec::new();
         if let Some(condition) = &step.condition {
             let when = self.writer.word(&format!("{}-when", named.name));
-            self.builtin(&when, "when", [("that", json!(condition.get_ref()))], self.span(condition));
+            self.judges(&when, named, condition);
             guards.push(format!("{when} => continue | send"));
         } else if step.step_type == Kind::Condition {
-            self.wrong(Code::Saga, named, "a step of type CONDITION has a `condition`");
+            self.lacks(Code::Saga, named, "a step of type CONDITION has a `condition`");
         }
         match self.judge(named) {
             Decision::Allow => {}
@@ -261,11 +261,11 @@ impl<'a> Author<'a> {
                 String::new()
             }
             (None, false, _) => {
-                self.wrong(Code::Saga, named, "only a step of type PARALLEL or CONDITION has `steps`");
+                self.lacks(Code::Saga, named, "only a step of type PARALLEL or CONDITION has `steps`");
                 String::new()
             }
             (None, true, _) => {
-                self.wrong(Code::StepDoesNothing, named, "this step has nothing to do: give it a `capability`");
+                self.lacks(Code::StepDoesNothing, named, "this step has nothing to do: give it a `capability`");
                 String::new()
             }
         }
@@ -305,6 +305,7 @@ impl<'a> Author<'a> {
     fn action(&mut self, word: &str, named: &'a Named, capability: &Placed<String>) -> String {
         let step = &named.step;
         let called = self.call(capability, Some(&step.inputs), &named.name);
+        self.look(&called, &step.inputs, |tables, message| named.input(tables, message));
         let inputs = self.inputs(&named.name, &step.inputs, named.span);
         let limit = self.limit(step.timeout_seconds.as_ref());
         let keep = if called.undoes_itself && !self.saga.rolls_back { " ~ keep" } else { "" };
@@ -422,6 +423,13 @@ impl<'a> Author<'a> {
         );
         self.builtin(word, "fail", [("code", json!("E1091")), ("reason", json!(reason))], named.span);
         format!("{word} => next")
+    }
+
+    /// What a step lacks, unless that is the key which could not be read.
+    fn lacks(&mut self, code: Code, named: &Named, why: &str) {
+        if !named.is_broken {
+            self.wrong(code, named, why);
+        }
     }
 
     /// Why a key cannot be used where it stands.

@@ -30,7 +30,10 @@ pub(in crate::workflow) fn read(text: &str) -> Result<Value<'_>, Diagnostic> {
         Ok(written) => value(text, written),
         Err(error) => {
             let said = error.to_string();
-            Err(wrong(error.location().map_or(0..1, range), said.lines().next().unwrap_or_default().trim()))
+            let said = said.lines().next().unwrap_or_default();
+            // Its place is told in the way of all messages.
+            let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
+            Err(wrong(error.location().map_or(0..1, |at| place(text, at)), said.trim()))
         }
     }
 }
@@ -56,6 +59,19 @@ fn options() -> Options {
         budget.max_total_scalar_bytes = SOURCE;
     }
     options
+}
+
+/// The bytes of a place of which perhaps only the line and the column are known.
+fn place(text: &str, location: Location) -> Range<usize> {
+    if location.span().byte_offset().is_some() {
+        return range(location);
+    }
+    let before: usize =
+        text.split_inclusive('\n').take((location.line() as usize).saturating_sub(1)).map(str::len).sum();
+    let line = text.get(before..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let within =
+        line.char_indices().nth((location.column() as usize).saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+    before + within..before + within + 1
 }
 
 /// The bytes of a place.

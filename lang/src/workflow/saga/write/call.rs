@@ -7,6 +7,7 @@ use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::{Effect, Run};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// The capability that runs a program. It is no worker: what is run stands in the page, and no template is part of it.
 const RUN: &str = "sys.exec.run";
@@ -23,6 +24,15 @@ pub(super) struct Called {
     pub word: String,
     /// Is what it did taken back exactly, without being told how?
     pub undoes_itself: bool,
+    /// What it is, where it is a worker that is known.
+    worker: Option<Rc<WorkerDefinition>>,
+}
+
+impl Called {
+    /// One of which nothing more is known.
+    fn new(word: &str) -> Called {
+        Called { word: word.to_owned(), undoes_itself: false, worker: None }
+    }
 }
 
 impl<'a> Author<'a> {
@@ -33,8 +43,15 @@ impl<'a> Author<'a> {
             return known.clone();
         }
         let called = match self.library.find(self.file, name) {
-            Ok(Some(Found::Worker(worker))) => self.bound(name, &worker, self.span(capability)),
-            Ok(Some(Found::Program { .. })) => Called { word: name.clone(), undoes_itself: false },
+            Ok(Some(Found::Worker(worker))) => {
+                if let Err(reason) = self.library.check(&worker) {
+                    let message = format!("`{name}` cannot be called: {reason}");
+                    let diagnostic = Diagnostic::new(Code::WorkerDefinition, self.span(capability), message);
+                    self.reader.tables.report(diagnostic);
+                }
+                self.bound(name, &worker, self.span(capability))
+            }
+            Ok(Some(Found::Program { .. })) => Called::new(name),
             Ok(None) if name == RUN => return self.run(capability, inputs, of),
             Ok(None) => self.unbound(capability),
             Err(error) => self.unusable(capability, &error),
@@ -46,13 +63,14 @@ impl<'a> Author<'a> {
     fn bound(&mut self, name: &str, worker: &WorkerDefinition, span: Span) -> Called {
         let undoes_itself = self.library.undoer(worker).is_some();
         let is_path = name.len() <= limits::WORD && name.split('.').all(|word| is_word(word) && !is_reserved(word));
+        let known = Some(Rc::new(worker.clone()));
         if is_path {
-            return Called { word: name.to_owned(), undoes_itself };
+            return Called { word: name.to_owned(), undoes_itself, worker: known };
         }
         // A word of the language is part of its name: it has another here.
         let word = self.writer.word(name);
         self.writer.worker(&word, worker, span);
-        Called { word, undoes_itself }
+        Called { word, undoes_itself, worker: known }
     }
 
     fn unbound(&mut self, capability: &Placed<String>) -> Called {
@@ -63,14 +81,14 @@ impl<'a> Author<'a> {
         self.reader.warnings.push(warning);
         let word = self.writer.word(name);
         self.builtin(&word, "unbound", [("capability", json!(name))], span);
-        Called { word, undoes_itself: false }
+        Called::new(&word)
     }
 
     fn unusable(&mut self, capability: &Placed<String>, error: &LibraryError) -> Called {
         let name = capability.get_ref();
         let message = format!("`{name}` cannot be used: {error}");
         self.reader.tables.report(Diagnostic::new(Code::UnusableFile, self.span(capability), message));
-        Called { word: name.clone(), undoes_itself: false }
+        Called::new(name)
     }
 
     /// A program and its arguments: no shell, and nothing that a step before could have made up.
@@ -85,7 +103,25 @@ impl<'a> Author<'a> {
             }
             Err(why) => self.reader.tables.wrong(capability.span(), format!("`{RUN}` of `{of}`: {why}")),
         }
-        Called { word, undoes_itself: false }
+        Called::new(&word)
+    }
+
+    /// Tells what is wrong with the inputs of a call, as far as that is known before it; `place` is where what a message names stands.
+    pub(super) fn look(&mut self, called: &Called, inputs: &Values, place: impl Fn(&Tables, &str) -> Span) {
+        let Some(worker) = &called.worker else { return };
+        for message in self.library.wrong_inputs(worker, inputs) {
+            let span = place(&self.reader.tables, &message);
+            self.reader.tables.report(Diagnostic::new(Code::Saga, span, message));
+        }
+        for (input, path) in self.library.absolute_paths(worker, inputs) {
+            let message = format!("`{input}` is `{path}`, which is refused unless the workspace is above it");
+            let span = place(&self.reader.tables, &message);
+            let folder = path.rsplit_once('/').map_or("/", |(folder, _)| if folder.is_empty() { "/" } else { folder });
+            self.reader.warnings.push(
+                Diagnostic::new(Code::AbsolutePath, span, message)
+                    .help(format!("name a path within the workspace, or run it with `--workspace {folder}`")),
+            );
+        }
     }
 
     /// Who fills in the inputs of a step.
@@ -144,6 +180,7 @@ impl<'a> Author<'a> {
     pub(super) fn undoer(&mut self, word: &str, capability: &Placed<String>, inputs: &Values) {
         let span = self.span(capability);
         let called = self.call(capability, Some(inputs), word);
+        self.look(&called, inputs, |_, _| span);
         let filled = self.inputs(word, inputs, span);
         let text = format!(
             "{word} <= (\n    switch <= (\n        {filled} => next\n        {} => next\n    )\n)\n\n",
@@ -160,6 +197,17 @@ impl<'a> Author<'a> {
         let reason = json!("Rejected by human approver");
         self.builtin("reject", "fail", [("code", json!("E1092")), ("reason", reason)], self.saga.span);
         self.put("approve <= ()\n\n", self.saga.span);
+    }
+
+    /// Who judges the condition of a step.
+    pub(super) fn judges(&mut self, word: &str, named: &Named, condition: &Placed<String>) {
+        let mut judge = WorkerDefinition::new(Does::Builtin("when".to_owned()));
+        judge.with.insert("that".to_owned(), json!(condition.get_ref()));
+        if let Err(reason) = self.library.check(&judge) {
+            let reason = reason.strip_prefix("`that` of `when` ").unwrap_or(&reason);
+            self.reader.tables.wrong(condition.span(), format!("`condition` of step `{}` {reason}", named.name));
+        }
+        self.writer.worker(word, &judge, self.span(condition));
     }
 
     /// `[worker.WORD]` with a built-in.
