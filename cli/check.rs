@@ -4,7 +4,7 @@ use crate::args::{CheckArgs, FileArgs, FmtArgs, Global, To, Written};
 use crate::fail::{Exit, Failure, Source, show_diagnostics};
 use crate::library::Files;
 use crate::{compile, load, module, project};
-use aivm_lang::cost::{self, Bound, Cost, NoBound, WorstCase, count_text, money_text, time_text, tokens_text};
+use aivm_lang::cost::{self, Cost, NoBound, WorstCase, count_text, money_text, summary_text, time_text, tokens_text};
 use aivm_lang::diagnostic::{Diagnostic, Severity};
 use aivm_lang::workflow::{self, Format};
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
             }
             (Ok((source, warnings, worst)), false) => {
                 show_diagnostics(&source, &warnings);
-                println!("{}: ok, {}", source.name, summary(&worst.total));
+                println!("{}: ok, {}", source.name, summary_text(&worst.total));
                 print!("{}", reasons(&worst));
             }
             (Ok((source, warnings, worst)), true) => {
@@ -69,29 +69,6 @@ fn check_one(file: &str, written: &Written) -> Result<(Source, Vec<Diagnostic>, 
     let mut diagnostics = compiled.warnings;
     diagnostics.extend(compiled.hints);
     Ok((source, diagnostics, worst))
-}
-
-/// `at most 12 calls, 1h 2m, $0.50, 20kt`; what has no bound stands behind.
-pub fn summary(total: &Cost) -> String {
-    let calls = if total.calls == Bound::AtMost(1) { "call" } else { "calls" };
-    let all = [
-        ("calls", total.calls, format!("{} {calls}", count_text(total.calls))),
-        ("time", total.ms, time_text(total.ms)),
-        ("money", total.money, money_text(total.money)),
-        ("tokens", total.tokens, tokens_text(total.tokens)),
-    ];
-    let open: Vec<&str> = all.iter().filter(|(_, most, _)| most.known().is_none()).map(|(name, ..)| *name).collect();
-    let bounded = all.iter().filter(|(name, most, _)| most.known().is_some_and(|most| most > 0 || *name != "tokens"));
-    let bounded: Vec<&str> = bounded.map(|(_, _, text)| text.as_str()).collect();
-    let mut said = Vec::new();
-    if !bounded.is_empty() {
-        said.push(format!("at most {}", bounded.join(", ")));
-    }
-    if let Some((last, others)) = open.split_last() {
-        let others = if others.is_empty() { String::new() } else { format!("{} and ", others.join(", ")) };
-        said.push(format!("no bound on {others}{last}"));
-    }
-    said.join("; ")
 }
 
 /// Why something has no bound: the first few of all steps that are to blame.
@@ -209,18 +186,4 @@ fn formatted(source: &Source, to: Option<To>) -> Result<String, Failure> {
     let page = workflow::page(source.reading.clone(), &source.name, &source.text, &library).map_err(failed)?;
     show_diagnostics(source, &page.warnings);
     aivm_lang::format::format(&page.text).map_err(failed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_says_what_is_bounded_and_what_is_not() {
-        let most = |calls, tokens| Cost { calls, ms: Bound::AtMost(60_000), money: Bound::AtMost(500_000), tokens };
-        let none = Bound::Unbounded;
-        assert_eq!(summary(&most(Bound::AtMost(1), Bound::ZERO)), "at most 1 call, 1m, $0.50");
-        assert_eq!(summary(&most(Bound::AtMost(2), Bound::AtMost(4_000))), "at most 2 calls, 1m, $0.50, 4kt");
-        assert_eq!(summary(&most(none, none)), "at most 1m, $0.50; no bound on calls and tokens");
-    }
 }

@@ -212,6 +212,12 @@ impl Library for Files {
         self.known(file, name).ok().flatten().map(|known| known.origin.trim_start_matches("./").to_owned())
     }
 
+    fn origin(&self, file: &str, name: &str) -> Option<String> {
+        let origin = self.known(file, name).ok().flatten()?.origin;
+        // A page of the standard library is in this program, and nowhere on the disk.
+        Path::new(&origin).is_file().then_some(origin)
+    }
+
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
             Does::Builtin(name) => check_builtin(name, definition),

@@ -36,7 +36,7 @@ pub fn look(Text { program }: Text) -> Value {
                 "format": format.word(),
                 "diagnostics": told(&[compiled.warnings, compiled.hints].concat()),
                 "arrows": arrows.and_then(Result::ok).map(|page| page.text),
-                "cost": {"summary": check::summary(&worst.total), "table": check::cost_text(&worst)},
+                "cost": {"summary": cost::summary_text(&worst.total), "table": check::cost_text(&worst)},
                 "workers": workers(&compiled.module),
                 "params": params(&compiled.module),
                 "bytecode": disassemble(&compiled.module),

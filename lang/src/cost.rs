@@ -10,7 +10,7 @@ use serde::Serialize;
 mod bound;
 mod rows;
 
-pub use bound::{Bound, Cost, count_text, money_text, time_text, tokens_text};
+pub use bound::{Bound, Cost, count_text, money_text, summary_text, time_text, tokens_text};
 
 /// The worst case of a program.
 #[derive(Clone, Debug, Serialize)]

@@ -18,6 +18,7 @@ pub mod parser;
 pub mod render;
 #[cfg(test)]
 mod sample;
+pub mod service;
 pub mod span;
 mod tables;
 pub mod tree;
@@ -30,6 +31,7 @@ use aivm_schema::module::{Debug, Module};
 use diagnostic::{Diagnostic, Severity};
 use flow::Flow;
 use library::Library;
+use parser::Parsed;
 use workflow::{Format, Reading};
 
 /// A program that has been compiled.
@@ -83,10 +85,18 @@ pub fn compile_as(
 }
 
 fn compile_arrows(file: &str, source: &str, library: &dyn Library) -> Result<Compiled, Vec<Diagnostic>> {
-    let parsed = parser::parse(source);
+    compile_parsed(file, source, &parser::parse(source), library)
+}
+
+fn compile_parsed(
+    file: &str,
+    source: &str,
+    parsed: &Parsed,
+    library: &dyn Library,
+) -> Result<Compiled, Vec<Diagnostic>> {
     if !parsed.diagnostics.is_empty() {
-        let mut errors = lower::also_wrong(file, source, &parsed, library);
-        errors.extend(parsed.diagnostics);
+        let mut errors = lower::also_wrong(file, source, parsed, library);
+        errors.extend(parsed.diagnostics.iter().cloned());
         errors.sort_by_key(|error| error.primary.span);
         errors.truncate(diagnostic::MOST_ERRORS);
         return Err(errors);

@@ -59,6 +59,11 @@ pub trait Library {
         None
     }
 
+    /// The file that defines the worker of this name, where it is one that can be opened.
+    fn origin(&self, _file: &str, _name: &str) -> Option<String> {
+        None
+    }
+
     /// What is wrong with a definition that only the host can judge: an unknown built-in or setting.
     fn check(&self, _definition: &WorkerDefinition) -> Result<(), String> {
         Ok(())

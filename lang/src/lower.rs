@@ -497,7 +497,7 @@ impl File<'_, '_> {
     }
 }
 
-fn kind(kind: tree::Kind) -> StageKind {
+pub(crate) fn kind(kind: tree::Kind) -> StageKind {
     match kind {
         tree::Kind::Switch => StageKind::Switch,
         tree::Kind::Select => StageKind::Select,

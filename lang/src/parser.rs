@@ -462,7 +462,7 @@ impl<'a> Parser<'a> {
 }
 
 /// The kind of a keyword.
-fn keyword(text: &str) -> Option<tree::Kind> {
+pub(crate) fn keyword(text: &str) -> Option<tree::Kind> {
     Some(match text {
         "switch" => tree::Kind::Switch,
         "select" => tree::Kind::Select,
@@ -472,8 +472,8 @@ fn keyword(text: &str) -> Option<tree::Kind> {
     })
 }
 
-const KEYWORDS: [&str; 4] = ["switch", "select", "join", "match"];
-const OUTCOMES: [&str; 7] = ["next", "send", "continue", "back", "retry", "cancel", "timeout"];
+pub(crate) const KEYWORDS: [&str; 4] = ["switch", "select", "join", "match"];
+pub(crate) const OUTCOMES: [&str; 7] = ["next", "send", "continue", "back", "retry", "cancel", "timeout"];
 
 #[cfg(test)]
 mod tests;

@@ -162,3 +162,40 @@ pub fn tokens_text(bound: Bound) -> String {
         None => "no bound".into(),
     }
 }
+
+/// `at most 12 calls, 1h 2m, $0.50, 20kt`; what has no bound stands behind.
+pub fn summary_text(total: &Cost) -> String {
+    let calls = if total.calls == Bound::AtMost(1) { "call" } else { "calls" };
+    let all = [
+        ("calls", total.calls, format!("{} {calls}", count_text(total.calls))),
+        ("time", total.ms, time_text(total.ms)),
+        ("money", total.money, money_text(total.money)),
+        ("tokens", total.tokens, tokens_text(total.tokens)),
+    ];
+    let open: Vec<&str> = all.iter().filter(|(_, most, _)| most.known().is_none()).map(|(name, ..)| *name).collect();
+    let bounded = all.iter().filter(|(name, most, _)| most.known().is_some_and(|most| most > 0 || *name != "tokens"));
+    let bounded: Vec<&str> = bounded.map(|(_, _, text)| text.as_str()).collect();
+    let mut said = Vec::new();
+    if !bounded.is_empty() {
+        said.push(format!("at most {}", bounded.join(", ")));
+    }
+    if let Some((last, others)) = open.split_last() {
+        let others = if others.is_empty() { String::new() } else { format!("{} and ", others.join(", ")) };
+        said.push(format!("no bound on {others}{last}"));
+    }
+    said.join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_what_is_bounded_and_what_is_not() {
+        let most = |calls, tokens| Cost { calls, ms: Bound::AtMost(60_000), money: Bound::AtMost(500_000), tokens };
+        let none = Bound::Unbounded;
+        assert_eq!(summary_text(&most(Bound::AtMost(1), Bound::ZERO)), "at most 1 call, 1m, $0.50");
+        assert_eq!(summary_text(&most(Bound::AtMost(2), Bound::AtMost(4_000))), "at most 2 calls, 1m, $0.50, 4kt");
+        assert_eq!(summary_text(&most(none, none)), "at most 1m, $0.50; no bound on calls and tokens");
+    }
+}
