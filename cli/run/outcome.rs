@@ -64,6 +64,7 @@ impl Outcome {
                 let error = CallError { code: code.into(), message, step };
                 return Outcome { status: "parked", exit: Exit::PARKED, output: None, error: Some(error) };
             }
+            Ending::Held => return Outcome { status: "held", exit: Exit::SENT, output: None, error: None },
             Ending::Ended(end) => end,
         };
         let RunEnd { result, not_undone } = end;
@@ -92,6 +93,7 @@ impl Outcome {
     pub(super) fn json(&self, report: &Report) -> Value {
         let (questions, not_undone): (Vec<Value>, Vec<String>) = match &report.ending {
             Ending::Parked(_, questions) => (questions.iter().map(crate::question::json).collect(), Vec::new()),
+            Ending::Held => (Vec::new(), Vec::new()),
             Ending::Ended(end) => (Vec::new(), end.not_undone.iter().map(ToString::to_string).collect()),
         };
         json!({

@@ -55,7 +55,7 @@ pub fn ask(suite: &Suite, answers: &Answers, question: &str, value: &Value) -> R
         Ending::Ended(end) => {
             end.result.as_ref().ok().map(|(output, _)| String::from_utf8_lossy(output.payload()).into_owned())
         }
-        Ending::Parked(..) => None,
+        Ending::Parked(..) | Ending::Held => None,
     };
     match call.and_then(|call| call.verdict.as_deref()) {
         Some("yes") => Ok(Judged::Yes),

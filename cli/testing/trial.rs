@@ -106,7 +106,7 @@ fn carry(suite: &Suite, case: &Case, mode: Mode, trial: &mut Trial) -> Result<()
         exhausted: matches!(&report.ending, Ending::Ended(end) if matches!(end.result, Err((EndKind::Exhausted, _)))),
         verdict: match &report.ending {
             Ending::Ended(end) => end.result.as_ref().ok().and_then(|(_, verdict)| verdict.clone()),
-            Ending::Parked(..) => None,
+            Ending::Parked(..) | Ending::Held => None,
         },
         output: outcome.output.map(|output| expect::Value::of(&output, &*store)),
         error: outcome.error,

@@ -34,6 +34,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 mod calls;
+mod hold;
 mod people;
 mod reuse;
 mod value;
@@ -74,6 +75,8 @@ pub enum Ending {
     Ended(RunEnd),
     /// It waits for somebody: a limit to be raised, an unknown call to be settled, a question to be answered.
     Parked(Why, Vec<Question>),
+    /// It stands between two calls, where whoever looks has let none of them go.
+    Held,
 }
 
 /// What a run leaves.
@@ -132,12 +135,14 @@ pub async fn run(
     let facts = facts::of(module.module(), options.around.mock, options.process.replays());
     let started = options.started.clone();
     let mut run = Run::start(module, input, options.limits, options.timeout_ms, facts, mint.now(), started);
-    if let Some(reuse) = &options.reuse {
+    if options.reuse.is_some() || observer.is_holding() {
         run.hold();
-        if let Some(input) = reuse.input.clone() {
-            store.put(&input);
-            run.instead(reuse.at.clone(), input);
-        }
+    }
+    if let Some(reuse) = &options.reuse
+        && let Some(input) = reuse.input.clone()
+    {
+        store.put(&input);
+        run.instead(reuse.at.clone(), input);
     }
     drive(run, Vec::new(), options, store, mint, observer).await
 }
@@ -292,6 +297,14 @@ impl<'a> Driver<'a> {
                 row @ (Do::Ended(_) | Do::Note(_)) => self.record(row),
                 Do::Yield => drop(self.look_around(&mut signals).await?),
                 Do::Wait(_) if self.reuse.is_some() => self.reuse()?,
+                Do::Wait(_) if self.is_on_hold() => {
+                    if !self.let_one_go() {
+                        if let Some(batch) = self.run.unwritten() {
+                            self.store.append(batch).await?;
+                        }
+                        return Ok(Ending::Held);
+                    }
+                }
                 Do::Wait(until) => {
                     turns += 1;
                     if turns % TURNS == 0 && self.look_around(&mut signals).await? {

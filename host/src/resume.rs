@@ -9,7 +9,7 @@ use crate::store::disk::{Disk, Kept};
 use crate::store::{RunRow, StoreError};
 use crate::trace::Nobody;
 use crate::work::leftovers;
-use aivm_vm::VerifiedModule;
+use aivm_vm::{Run, VerifiedModule};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +47,15 @@ pub trait Resumer {
 
 /// Reads a run that is this process's: from now on it goes on. One that is damaged is set aside.
 pub fn read(kept: &Kept, from: From, mint: &Mint) -> Result<Recovered, RecoveryError> {
+    take_up(kept, from, mint, |_| {})
+}
+
+/// The same of one that is held: no call is begun before it is let go.
+pub fn hold(kept: &Kept, mint: &Mint) -> Result<Recovered, RecoveryError> {
+    take_up(kept, From::Checkpoint, mint, Run::hold)
+}
+
+fn take_up(kept: &Kept, from: From, mint: &Mint, prepare: fn(&mut Run)) -> Result<Recovered, RecoveryError> {
     let run = kept.row().map(|row| row.id.clone()).unwrap_or_default();
     let mut recovered = recovery::recover(kept, from).inspect_err(|error| {
         // What is wrong is said now, whether it can be written down or not.
@@ -58,6 +67,7 @@ pub fn read(kept: &Kept, from: From, mint: &Mint) -> Result<Recovered, RecoveryE
     let steps: Vec<String> = called.map(|call| call.key.to_string()).collect();
     leftovers::stop(&Folders::store_of(kept.disk().folder()), &run, &steps);
     Folders::of(kept.disk().folder(), &run).clear_steps();
+    prepare(&mut recovered.run);
     recovered.run.resume(mint.now()).map_err(|source| RecoveryError::Replay { run, source })?;
     Ok(recovered)
 }

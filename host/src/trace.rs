@@ -3,7 +3,7 @@
 use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::module::{Module, StepId, StepTarget, WordId};
 use aivm_schema::unit::{Money, Tokens};
-use aivm_vm::action::{Action, CallError, Decision, Purpose, RequestId, Rule, Taken};
+use aivm_vm::action::{Action, Call, CallError, Decision, Purpose, RequestId, Rule, Taken};
 use aivm_vm::run::{Decided, Do, Ended, Question};
 use serde::Serialize;
 
@@ -272,6 +272,16 @@ pub trait Observer {
 
     /// The run waits for a person: is there one here who decides? None: the run is left parked.
     fn decide(&mut self, _questions: &[Question]) -> Option<(RequestId, Decided)> {
+        None
+    }
+
+    /// Is the run held, so that calls begin one at a time, when [`Observer::next`] says so?
+    fn is_holding(&self) -> bool {
+        false
+    }
+
+    /// Nothing goes on in a run that is held: which of these calls begins? None: the run is left as it stands.
+    fn next(&mut self, _on_hold: &[&Call]) -> Option<RequestId> {
         None
     }
 

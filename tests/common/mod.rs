@@ -200,6 +200,7 @@ pub fn run(program: &str, directives: &[&str]) -> String {
         Ending::Parked(why, _) => {
             let _ = writeln!(out, "parked: {why:?}");
         }
+        Ending::Held => out.push_str("held\n"),
         Ending::Ended(end) => {
             for key in &end.not_undone {
                 let _ = writeln!(out, "not undone: {key}");

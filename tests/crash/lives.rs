@@ -215,6 +215,7 @@ impl Lives {
                 self.todo = Todo::For(why);
                 return Ok(None);
             }
+            Ending::Held => return Err(Stop::Broken("it is held, and nobody holds it".into())),
             Ending::Ended(end) => end,
         };
         ground.audit()?;

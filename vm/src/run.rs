@@ -207,7 +207,8 @@ impl Run {
         self.instead = Some((key, input));
     }
 
-    /// From now on no call is begun: those of [`Run::under_way`] may be answered from elsewhere, until [`Run::release`].
+    /// From now on no call is begun: those of [`Run::under_way`] may be answered from elsewhere, until [`Run::release`], or be let
+    /// go one by one. A run that is read from its records is held before [`Run::resume`].
     pub fn hold(&mut self) {
         self.holding = true;
     }
@@ -225,6 +226,37 @@ impl Run {
         for request in requests {
             self.settle(request);
         }
+    }
+
+    /// One of the calls [`Run::on_hold`] begins; the others stay.
+    pub fn let_go(&mut self, at: u64, request: RequestId) {
+        self.now = self.now.max(at);
+        self.settle(request);
+    }
+
+    /// The calls that begin when the run is no longer held, in the order in which they were called; none while another goes on.
+    pub fn on_hold(&self) -> Vec<&Call> {
+        let goes_on = |under_way: &UnderWay| match under_way.state {
+            Progress::Later(_) => !self.is_on_hold(under_way),
+            Progress::Begun | Progress::Unknown { probing: true } => true,
+            Progress::Asked | Progress::Unknown { probing: false } => false,
+        };
+        if self.calls.values().any(goes_on) {
+            return Vec::new();
+        }
+        let on_hold = self.calls.values().filter(|under_way| self.is_on_hold(under_way));
+        on_hold.map(|under_way| &under_way.call).collect()
+    }
+
+    /// What is not written yet, of a run that is about to be left: outcomes of pure calls are written without haste.
+    pub fn unwritten(&mut self) -> Option<Batch> {
+        self.batch()
+    }
+
+    /// Neither its time nor a place is what it waits for.
+    fn is_on_hold(&self, UnderWay { call, state, .. }: &UnderWay) -> bool {
+        let Progress::Later(at) = state else { return false };
+        self.holding && !self.later.contains(&(*at, call.request)) && !self.held.contains(&self.turn(call))
     }
 
     /// What the run has called and spent so far.
@@ -437,7 +469,6 @@ impl Run {
             }
         }
         match (unknown.is_empty(), asked.is_empty()) {
-            _ if self.holding => None,
             (false, _) => Some(Why::Unknown(unknown)),
             (true, false) => Some(Why::Asked(asked)),
             (true, true) => None,

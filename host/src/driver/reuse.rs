@@ -3,6 +3,7 @@
 use super::*;
 use aivm_schema::artifact::{Checksum, ContentDigest, parts};
 use aivm_vm::action::{Answer, Taken};
+use aivm_vm::run::Ended;
 use std::collections::HashMap;
 
 /// What a fork takes from another run.
@@ -17,6 +18,11 @@ pub struct Reuse {
     contents: Contents,
 }
 
+/// The calls that have ended, in that order.
+fn ended(history: &[Do]) -> impl Iterator<Item = &Ended> {
+    history.iter().filter_map(|row| if let Do::Ended(ended) = row { Some(&**ended) } else { None })
+}
+
 /// An answer of the other run.
 struct Reusable {
     order: usize,
@@ -27,15 +33,24 @@ struct Reusable {
 impl Reuse {
     /// From the history of the other run: [`Do::Ended`]. What was cancelled, and what has been undone, is not taken over.
     pub fn of(history: &[Do], at: String, store: &dyn Store) -> Reuse {
-        let ended = || history.iter().filter_map(|row| if let Do::Ended(ended) = row { Some(&**ended) } else { None });
-        let undone: Vec<String> = ended()
+        let undone: Vec<String> = ended(history)
             .filter(|ended| ended.decision.taken == Taken::Undone)
             .map(|ended| ended.call.key.to_string())
             .collect();
+        let is_taken = |ended: &&Ended| !undone.contains(&ended.call.key.to_undo().to_string());
+        Reuse::taking(ended(history).filter(is_taken), at, store)
+    }
+
+    /// The first answers of the other run, so many, so that it stands as that did then.
+    pub fn first(history: &[Do], most: usize, store: &dyn Store) -> Reuse {
+        Reuse::taking(ended(history).take(most), String::new(), store)
+    }
+
+    fn taking<'e>(ended: impl Iterator<Item = &'e Ended>, at: String, store: &dyn Store) -> Reuse {
         let (mut answers, mut contents) = (HashMap::new(), Contents::default());
-        for (order, ended) in ended().enumerate() {
+        for (order, ended) in ended.enumerate() {
             let key = ended.call.key.to_string();
-            if ended.decision.taken == Taken::Dropped || undone.contains(&ended.call.key.to_undo().to_string()) {
+            if ended.decision.taken == Taken::Dropped {
                 continue;
             }
             // It is not paid for again.
@@ -119,7 +134,9 @@ impl Driver<'_> {
             self.run.answered(now, call.request, answer, 0)?;
         }
         self.reuse = None;
-        self.run.release(now);
+        if !self.observer.is_holding() {
+            self.run.release(now);
+        }
         Ok(())
     }
 }

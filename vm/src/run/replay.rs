@@ -213,7 +213,9 @@ impl Run {
         }
         let requests: Vec<RequestId> = self.calls.keys().copied().collect();
         for request in requests {
-            self.settle(request);
+            if !self.calls.get(&request).is_some_and(|under_way| self.is_on_hold(under_way) && !under_way.stop) {
+                self.settle(request);
+            }
         }
         Ok(())
     }
