@@ -23,19 +23,19 @@ Please note that your input should be in the format /command [parameter1] [param
 const LONGEST: u64 = 1 << 20;
 
 /// What is being written, and where to.
-struct Session {
+#[derive(Default)]
+pub struct Session {
     configuration: Configuration,
     file: Option<PathBuf>,
     /// Is there something that was not saved?
     changed: bool,
     /// Was the end asked for?
-    ended: bool,
+    pub ended: bool,
 }
 
 /// `aivm author [FILE]`.
 pub fn author(global: &Global, args: &AuthorArgs) -> Result<Exit, Failure> {
-    let mut session =
-        Session { configuration: Configuration::default(), file: args.file.clone(), changed: false, ended: false };
+    let mut session = Session { file: args.file.clone(), ..Session::default() };
     if let Some(file) = args.file.as_ref().filter(|file| file.exists()) {
         session.configuration = read(file)?;
     }
@@ -48,8 +48,7 @@ pub fn author(global: &Global, args: &AuthorArgs) -> Result<Exit, Failure> {
     let mut input = std::io::stdin().lock();
     for number in 1.. {
         let Some(text) = next(&mut input, typed && !global.json)? else { break };
-        let done = line::read(&text).and_then(|command| command.map(|command| session.obey(command)).transpose());
-        match done {
+        match session.obey_line(&text) {
             Ok(None) => continue,
             Ok(Some(said)) if global.json => rows.push(json!({"line": number, "said": said})),
             Ok(Some(said)) => println!("{}", said.trim_end()),
@@ -106,6 +105,11 @@ fn read(file: &Path) -> Result<Configuration, Failure> {
 }
 
 impl Session {
+    /// The same of a line; none asks for nothing.
+    pub fn obey_line(&mut self, text: &str) -> Result<Option<String>, Failure> {
+        line::read(text)?.map(|command| self.obey(command)).transpose()
+    }
+
     /// Does what a line asks for, and says what was done.
     fn obey(&mut self, command: Command) -> Result<String, Failure> {
         match command {

@@ -29,7 +29,11 @@ pub fn load(path: &str, written: &Written) -> Result<Program, Failure> {
         crate::secret::known(path, module.module(), debug.as_ref())?;
         return Ok(Program { name: path.to_owned(), module, debug, compiled: None });
     }
-    let source = project::read_source(path, written)?;
+    of(project::read_source(path, written)?)
+}
+
+/// A program from its text.
+pub fn of(source: Source) -> Result<Program, Failure> {
     let compiled = compile(&source)?;
     let name = source.name.clone();
     let module = verified(&name, compiled.module.clone())?;

@@ -93,6 +93,11 @@ impl Shared {
         })
     }
 
+    /// Says that commands are not held, of a program whose commands would be.
+    pub fn say_unheld(&self, program: &VerifiedModule) {
+        say_unheld(program.module(), &self.outside.sandbox);
+    }
+
     /// Where a run and its artifacts stay.
     fn store(&self) -> Rc<dyn Store> {
         #[cfg(feature = "store")]
@@ -167,7 +172,7 @@ pub fn run(global: &Global, how: &How, named: Option<(&str, Draft)>, program: &P
     };
     let shared = Shared::new(how)?;
     if !global.json && !how.quiet && !how.mock {
-        say_unheld(program.module.module(), &shared.outside.sandbox);
+        shared.say_unheld(&program.module);
     }
     let begun = Begun::new(&shared, how, global.json, program, id, draft)?;
     let store = begun.store.clone();
@@ -210,15 +215,35 @@ pub fn carry(
 ) -> Result<Exit, Failure> {
     let watching = !global.json && !how.quiet;
     let mut observer: Box<dyn Observer> = if watching { Box::new(Progress::new(module)) } else { Box::new(Nobody) };
+    let report = driven(how, &mut *observer, drive)?;
+    drop(observer);
+    tell(global, how, module, &**store, report)
+}
+
+/// Carries a run on while somebody follows it.
+pub fn driven(
+    how: &How,
+    observer: &mut dyn Observer,
+    drive: impl AsyncFnOnce(&mut dyn Observer) -> Result<Report, DriverError>,
+) -> Result<Report, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("E0805", format!("no event loop: {error}")))?;
-    let report = runtime.block_on(drive(&mut *observer));
+    let report = runtime.block_on(drive(observer));
     // What nobody waits for any more, a name that is looked up, holds nothing up.
     runtime.shutdown_background();
-    let mut report = report.map_err(|error| left(&error, how))?;
-    drop(observer);
+    report.map_err(|error| left(&error, how))
+}
+
+/// Shows what came of a run, and sees that it is kept.
+pub fn tell(
+    global: &Global,
+    how: &How,
+    module: &VerifiedModule,
+    store: &dyn Store,
+    mut report: Report,
+) -> Result<Exit, Failure> {
     for step in &mut report.steps {
         if let Some(error) = step.error.as_mut().filter(|error| error.step.is_empty()) {
             error.step.clone_from(&step.key);
@@ -233,7 +258,7 @@ pub fn carry(
     if global.json {
         println!("{json}");
     } else {
-        outcome.show(&report, &**store, how);
+        outcome.show(&report, store, how);
     }
     // The result is shown even where it cannot be kept: it may have cost hours. Standard output has had its one object.
     if let Err(error) = kept {

@@ -153,7 +153,7 @@ fn defines(word: &str) -> Option<String> {
 }
 
 /// All that a person wants to know of a worker.
-fn page(word: &str, worker: &WorkerDefinition) -> String {
+pub fn page(word: &str, worker: &WorkerDefinition) -> String {
     let about = match (worker.about.is_empty(), &worker.does) {
         (false, _) => worker.about.trim().to_owned(),
         (true, Does::Builtin(name)) => format!("The built-in `{name}` with settings of its own."),

@@ -4,12 +4,14 @@ use crate::args::{ForkArgs, Global, How};
 use crate::fail::{Exit, Failure, coded};
 use crate::runs::find;
 use crate::{input, library, run};
-use aivm_host::driver::{self, Options, Reuse};
+use aivm_host::driver::{self, DriverError, Options, Report, Reuse};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
 use aivm_host::parts;
 use aivm_host::recovery::{From, Recovered};
+use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, Store, StoreError};
+use aivm_host::trace::Observer;
 use aivm_host::work::Surroundings;
 use aivm_lang::library::{Found, Library};
 use aivm_schema::artifact::Artifact;
@@ -45,80 +47,113 @@ pub fn fork(global: &Global, args: &ForkArgs) -> Result<Exit, Failure> {
     reuse.input = args.input.as_deref().map(value).transpose()?;
     let output = args.output.as_deref().map(value).transpose()?;
     reuse.outcome = args.outcome.clone().map(|word| (word, output));
-    let module = with_workers(source.module.clone(), &source.started.file, &args.worker)?;
-    let find = |checksum, what: &str| -> Result<Artifact, Failure> {
-        let found = disk.find(checksum).map_err(|error| coded(&error.to_string()))?;
-        let lost = || Failure::failed("E0759", format!("the run {} has lost {what}", row.id));
-        found.ok_or_else(|| find::still(&disk, &row.id, lost()))
+    let another = match args.worker.is_empty() {
+        true => None,
+        false => Some(with_workers(source.module.clone(), &source.started.file, &args.worker)?),
     };
-    let program = match args.worker.is_empty() {
-        true => find(source.started.program, "its program")?,
-        false => {
-            let [draft, _] = drafts(module.module(), &Default::default());
-            mint.seal(draft)
-                .map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?
-        }
-    };
-    let flowing = find(source.started.input, "its input")?;
-    let id = mint.run_id();
-    // What a replay answered is taken over; what is called from here on is called.
-    let cassette = crate::cassette::of(&args.tape)?;
-    let started = RunStarted {
-        run: id.clone(),
-        program: program.checksum(),
-        principal: crate::project::who(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        forked: Some(Forked {
-            run: row.id.clone(),
-            key: args.at.clone(),
-            input: reuse.input.as_ref().map(Artifact::checksum),
-        }),
-        cassette: cassette.clone(),
-        ..source.started
-    };
-    let options = Options {
-        around: Surroundings {
-            run: id.clone(),
-            workspace: started.workspace.clone().into(),
-            kept: Kept::of(&crate::project::state_folder(), &id),
-            params: started.params.clone().into_iter().collect(),
-            mock: started.mock,
-            outside: crate::config::outside(args.on.sandbox)?,
-        },
-        limits: started.limits,
-        timeout_ms: started.timeout_ms,
-        trace: global.json,
-        webhook: crate::config::webhook(),
-        reuse: Some(reuse),
-        process: crate::cassette::begin(cassette.as_ref())?,
-        started: Some(started),
-    };
-    let began = RunRow {
-        id,
-        started: mint.now(),
-        status: String::new(),
-        program: row.program,
-        module: program.checksum(),
-        quarantine: None,
-    };
-    let store: Rc<dyn Store> = Rc::new(kept);
-    let put = |artifact: &Artifact| {
-        let put = parts::put_whole(artifact, &*store);
-        put.map_err(|error| find::still(&disk, &row.id, coded(&error.to_string())))
-    };
-    put(&program)?;
-    put(&flowing)?;
-    // What it does not find any more it would ask for again.
-    if disk.run(&row.id).map_err(|error| coded(&error.to_string()))?.is_none() {
-        return Err(coded(&StoreError::Gone(row.id).to_string()));
-    }
-    store.begin(began).map_err(|error| coded(&error.to_string()))?;
-    let how = How { quiet: args.on.quiet, ..How::default() };
-    let carried = run::carry(global, &how, &module, &store, async |observer| {
-        driver::run(module.clone(), flowing, options, store.clone(), mint, observer).await
-    });
+    let how = How { quiet: args.on.quiet, sandbox: args.on.sandbox, tape: args.tape.clone(), ..How::default() };
+    let forked =
+        Forked { run: row.id.clone(), key: args.at.clone(), input: reuse.input.as_ref().map(Artifact::checksum) };
+    let name = row.id.clone();
+    let mut fork = Fork::new(&disk, row, source, another, (forked, reuse), &how, mint)?;
+    fork.options.trace = global.json;
+    let (store, module) = (fork.store.clone(), fork.module.clone());
+    let carried = run::carry(global, &how, &module, &store, async |observer| fork.drive(observer).await);
     // Parts of what was answered are taken over when it comes to them.
-    carried.map_err(|failure| if failure.code() == "E0740" { find::still(&disk, &row.id, failure) } else { failure })
+    carried.map_err(|failure| if failure.code() == "E0740" { find::still(&disk, &name, failure) } else { failure })
+}
+
+/// A run that begins with what another has answered, and has not taken its first step.
+pub struct Fork {
+    /// What runs.
+    pub module: VerifiedModule,
+    /// How.
+    pub options: Options,
+    /// Where it stays.
+    pub store: Rc<dyn Store>,
+    input: Artifact,
+    mint: Arc<Mint>,
+}
+
+impl Fork {
+    /// Begins one in the store, of the same program or of another.
+    pub fn new(
+        disk: &Disk,
+        row: RunRow,
+        source: Recovered,
+        another: Option<VerifiedModule>,
+        (forked, reuse): (Forked, Reuse),
+        how: &How,
+        mint: Arc<Mint>,
+    ) -> Result<Fork, Failure> {
+        let find = |checksum, what: &str| -> Result<Artifact, Failure> {
+            let found = disk.find(checksum).map_err(|error| coded(&error.to_string()))?;
+            let lost = || Failure::failed("E0759", format!("the run {} has lost {what}", row.id));
+            found.ok_or_else(|| find::still(disk, &row.id, lost()))
+        };
+        let program = match &another {
+            None => find(source.started.program, "its program")?,
+            Some(module) => {
+                let [draft, _] = drafts(module.module(), &Default::default());
+                mint.seal(draft)
+                    .map_err(|error| Failure::failed("E0808", format!("the program cannot be kept: {error}")))?
+            }
+        };
+        let input = find(source.started.input, "its input")?;
+        let id = mint.run_id();
+        // What a replay answered is taken over; what is called from here on is called.
+        let cassette = crate::cassette::of(&how.tape)?;
+        let started = RunStarted {
+            run: id.clone(),
+            program: program.checksum(),
+            principal: crate::project::who(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            forked: Some(forked),
+            cassette: cassette.clone(),
+            ..source.started
+        };
+        let options = Options {
+            around: Surroundings {
+                run: id.clone(),
+                workspace: started.workspace.clone().into(),
+                kept: Kept::of(&crate::project::state_folder(), &id),
+                params: started.params.clone().into_iter().collect(),
+                mock: started.mock,
+                outside: crate::config::outside(how.sandbox)?,
+            },
+            limits: started.limits,
+            timeout_ms: started.timeout_ms,
+            trace: false,
+            webhook: crate::config::webhook(),
+            reuse: Some(reuse),
+            process: crate::cassette::begin(cassette.as_ref())?,
+            started: Some(started),
+        };
+        let began = RunRow {
+            id,
+            started: mint.now(),
+            status: String::new(),
+            program: row.program,
+            module: program.checksum(),
+            quarantine: None,
+        };
+        let store: Rc<dyn Store> = Rc::new(disk.keep());
+        for artifact in [&program, &input] {
+            let put = parts::put_whole(artifact, &*store);
+            put.map_err(|error| find::still(disk, &row.id, coded(&error.to_string())))?;
+        }
+        // What it does not find any more it would ask for again.
+        if disk.run(&row.id).map_err(|error| coded(&error.to_string()))?.is_none() {
+            return Err(coded(&StoreError::Gone(row.id).to_string()));
+        }
+        store.begin(began).map_err(|error| coded(&error.to_string()))?;
+        Ok(Fork { module: another.unwrap_or(source.module), options, store, input, mint })
+    }
+
+    /// Carries it on to its end, or to where it must wait.
+    pub async fn drive(self, observer: &mut dyn Observer) -> Result<Report, DriverError> {
+        driver::run(self.module, self.input, self.options, self.store, self.mint, observer).await
+    }
 }
 
 /// The words that a step can answer, which the run must have come to.
@@ -158,9 +193,6 @@ fn step(source: &Recovered, key: &str) -> Result<Vec<String>, Failure> {
 
 /// The program with other workers: `word=other word` or `word=file`.
 fn with_workers(module: VerifiedModule, file: &str, workers: &[String]) -> Result<VerifiedModule, Failure> {
-    if workers.is_empty() {
-        return Ok(module);
-    }
     let mut module: Module = module.module().clone();
     for pair in workers {
         let refuse = |why: String| Failure::usage("E0778", format!("`--worker {pair}`: {why}"));
