@@ -4,6 +4,7 @@ use clap::{Args as Group, Parser, Subcommand};
 
 mod memory;
 mod program;
+mod repl;
 mod runs;
 mod serve;
 mod set_up;
@@ -11,6 +12,7 @@ mod values;
 
 pub use memory::*;
 pub use program::*;
+pub use repl::*;
 pub use runs::*;
 pub use serve::*;
 pub use set_up::*;
@@ -22,7 +24,7 @@ aivm: small programs of arrows that run agent pipelines
 Usage: aivm COMMAND [OPTIONS]
 
 Run
-  run FILE          run a pipeline (.aivm or .aivmc)
+  run FILE | repl [FILE]   run a pipeline (.aivm, .aivmc); type it, step by step
   try [NAME]        run an example that is built in
   resume | cancel | rollback RUN   go on; stop for good; take back what it did
   approve RUN [OUTCOME]            decide what a run asks a person
@@ -136,6 +138,8 @@ pub enum Command {
 /// What needs a store: the runs, and the values that they made.
 #[derive(Debug, Subcommand)]
 pub enum Stored {
+    /// Type programs, run them, step by step and back
+    Repl(ReplArgs),
     /// The runs of this project
     Runs(RunsArgs),
     /// Go on with a run that was interrupted, or that waits

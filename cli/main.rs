@@ -41,6 +41,8 @@ mod playground;
 mod progress;
 mod project;
 mod question;
+#[cfg(feature = "store")]
+mod repl;
 mod run;
 #[cfg(feature = "store")]
 mod runs;
@@ -186,6 +188,7 @@ fn stored(global: &args::Global, command: args::Stored) -> Result<Exit, Failure>
         Stored::Store(args) => bucket::store(global, &args),
         #[cfg(not(feature = "s3"))]
         Stored::Store(_) => Err(Failure::no_bucket()),
+        Stored::Repl(args) => repl::repl(global, &args),
         Stored::Runs(args) => runs::list::runs(global, &args),
         Stored::Resume(args) if args.all => runs::all::all(global, &args),
         Stored::Resume(args) => runs::resume::resume(global, &args),

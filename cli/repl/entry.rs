@@ -1,0 +1,253 @@
+//! What somebody has typed or pasted: a command, arrows, a single step, a file of TOML or YAML; or something that is not at its end yet.
+//! Only the grammar is looked at: what names mean is the compiler's.
+
+use aivm_lang::diagnostic::Diagnostic;
+use aivm_lang::parser::{Parsed, parse};
+use aivm_lang::workflow::Format;
+use aivm_schema::worker::split_front_matter;
+
+/// What was typed.
+#[derive(Debug)]
+pub enum Entry {
+    /// Nothing that means anything.
+    Nothing,
+    /// More must follow.
+    Incomplete,
+    /// `:command …`, without its colon.
+    Command(String),
+    /// `/command …`: of whoever writes aiTWS.
+    Author(String),
+    /// A file of TOML or YAML.
+    Workflow(Format),
+    /// Definitions, a program, or both.
+    Arrows(Pieces, Option<Given>),
+    /// A step or a chain of stages that stands alone.
+    Bare(Bare),
+    /// A text with errors.
+    Wrong(String, Vec<Diagnostic>),
+}
+
+/// What a text of arrows consists of; joined in this order, they are that text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pieces {
+    /// The TOML between the two `+++` lines.
+    pub front: Option<String>,
+    /// Each definition by its name.
+    pub definitions: Vec<(String, String)>,
+    /// `out <= … <= in`
+    pub program: Option<String>,
+}
+
+/// What stands alone, and is made into a program.
+#[derive(Debug)]
+pub struct Bare {
+    /// `out <= ( … ) <= in` around it.
+    pub program: String,
+    /// The step, when its outcomes are not said: it is followed by `next`, and by what [`single`] is told.
+    pub step: Option<String>,
+    /// What goes in.
+    pub given: Option<Given>,
+}
+
+/// What stands at the end, where a program has `in`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Given {
+    /// `"text"`
+    Text(String),
+    /// `@FILE`, or the `@ID` of an artifact.
+    Stored(String),
+}
+
+/// The outcome of a step that says none.
+pub const NEXT: &str = "next";
+/// The smallest program, behind definitions that have none.
+const EMPTY: &str = "\nout <= () <= in\n";
+
+/// Reads what was typed. `ended`: no more will follow.
+pub fn read(text: &str, ended: bool) -> Entry {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || trimmed.lines().all(|line| line.trim_start().starts_with(';')) {
+        return Entry::Nothing;
+    }
+    if let Some(command) = trimmed.strip_prefix(':') {
+        return Entry::Command(command.trim().to_owned());
+    }
+    if trimmed.starts_with('/') {
+        return Entry::Author(trimmed.to_owned());
+    }
+    match Format::of(text) {
+        Format::Aivm => {}
+        _ if !ended => return Entry::Incomplete,
+        format => return Entry::Workflow(format),
+    }
+    match arrows(text) {
+        Entry::Incomplete if ended => Entry::Wrong(text.to_owned(), parse(text).diagnostics),
+        entry => entry,
+    }
+}
+
+fn arrows(text: &str) -> Entry {
+    let (behind, given) = match given(text) {
+        Ok(cut) => cut,
+        Err(Unfinished) => return Entry::Incomplete,
+    };
+    let whole = if given.is_some() { format!("{behind} <= in\n") } else { text.to_owned() };
+    let parsed = parse(&whole);
+    if parsed.diagnostics.is_empty() {
+        return Entry::Arrows(pieces(&whole, &parsed), given);
+    }
+    let front = text.len() - split_front_matter(text).1.len();
+    let (front, body) = behind.split_at(front.min(behind.len()));
+    match Sort::of(body) {
+        Sort::Program => match given.is_none() && parsed.incomplete {
+            true => Entry::Incomplete,
+            false => Entry::Wrong(whole, parsed.diagnostics),
+        },
+        Sort::Definitions => {
+            let with_program = format!("{behind}{EMPTY}");
+            let completed = parse(&with_program);
+            match completed.diagnostics.is_empty() {
+                true => Entry::Arrows(Pieces { program: None, ..pieces(&with_program, &completed) }, None),
+                false if parsed.incomplete => Entry::Incomplete,
+                // What is wrong with them is not that no program follows.
+                false => Entry::Wrong(with_program, completed.diagnostics),
+            }
+        }
+        _ if !front.is_empty() => Entry::Wrong(whole, parsed.diagnostics),
+        Sort::Stages => {
+            let body = body.trim();
+            let body = body.strip_suffix("in").map_or(body, |rest| rest.trim_end().strip_suffix("<=").unwrap_or(body));
+            bare(body.trim_end(), format!("out <= (\n{}\n) <= in\n", body.trim_end()), None, given)
+        }
+        Sort::Step if body.contains("=>") => bare(body.trim(), single(body.trim(), &[]), None, given),
+        Sort::Step => bare(body.trim(), single(body.trim(), &[NEXT]), Some(body.trim().to_owned()), given),
+    }
+}
+
+/// The program of one step.
+pub fn single(step: &str, outcomes: &[&str]) -> String {
+    let arrow = if outcomes.is_empty() { "" } else { " => " };
+    format!("out <= ( switch <= ( {step}{arrow}{} ) ) <= in\n", outcomes.join(" | "))
+}
+
+/// Something that stands alone, in the program around it.
+fn bare(body: &str, program: String, step: Option<String>, given: Option<Given>) -> Entry {
+    let parsed = parse(&program);
+    if parsed.diagnostics.is_empty() {
+        return Entry::Bare(Bare { program, step, given });
+    }
+    let is_open = body.matches(['(', '[']).count() > body.matches([')', ']']).count();
+    let goes_on = ["<=", "=>", "|", "~", ",", "*"].iter().any(|end| body.ends_with(end));
+    match given.is_none() && (is_open || goes_on) {
+        true => Entry::Incomplete,
+        false => Entry::Wrong(program, parsed.diagnostics),
+    }
+}
+
+/// What a text without front matter begins with.
+enum Sort {
+    Program,
+    Definitions,
+    Stages,
+    Step,
+}
+
+impl Sort {
+    fn of(body: &str) -> Sort {
+        let said = body.lines().map(|line| line.split(';').next().unwrap_or("")).collect::<Vec<_>>().join("\n");
+        let said = said.trim();
+        let end = said.find(|c: char| !c.is_ascii_alphanumeric() && c != '_' && c != '-').unwrap_or(said.len());
+        let (word, behind) = said.split_at(end);
+        let arrow = behind.trim_start().strip_prefix("<=").map(str::trim_start);
+        match word {
+            "out" => Sort::Program,
+            "switch" | "select" | "join" | "match" => Sort::Stages,
+            // Front matter alone defines workers.
+            "" if said.is_empty() => Sort::Definitions,
+            "" => Sort::Step,
+            _ if arrow.is_some_and(|arrow| arrow.is_empty() || arrow.starts_with('(')) => Sort::Definitions,
+            _ => Sort::Step,
+        }
+    }
+}
+
+/// The path at the beginning of a step.
+pub fn worker(step: &str) -> String {
+    let step = step.trim_start_matches('[').trim_start();
+    let end = step.find(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)).unwrap_or(step.len());
+    step.split_at(end).0.to_owned()
+}
+
+/// A text whose quote is not closed.
+struct Unfinished;
+
+/// A text without what goes in at its end, and that.
+fn given(text: &str) -> Result<(String, Option<Given>), Unfinished> {
+    let none = || Ok((text.to_owned(), None));
+    let front = text.len() - split_front_matter(text).1.len();
+    let (front, body) = text.split_at(front);
+    let before = |body: &str| body.trim_end().strip_suffix("<=").map(|rest| format!("{front}{}", rest.trim_end()));
+    if let Some((left, quoted)) = body.split_once('"')
+        && let Some(left) = before(left)
+    {
+        let Some(inner) = closed(quoted.trim_end()) else { return Err(Unfinished) };
+        return Ok((left, Some(Given::Text(inner))));
+    }
+    let Some((left, right)) = body.rsplit_once("<=") else { return none() };
+    let right = right.trim();
+    match right.strip_prefix('@') {
+        Some(name) if !name.is_empty() && !name.contains(char::is_whitespace) => {
+            Ok((format!("{front}{}", left.trim_end()), Some(Given::Stored(name.to_owned()))))
+        }
+        // `analyze <= in` is `analyze`.
+        None if right == "in" && matches!(Sort::of(left), Sort::Step) => {
+            Ok((format!("{front}{}", left.trim_end()), None))
+        }
+        _ => none(),
+    }
+}
+
+/// What stands in quotes, up to the one that closes at the very end.
+fn closed(quoted: &str) -> Option<String> {
+    let (mut text, mut escaped) = (String::new(), false);
+    for (at, c) in quoted.char_indices() {
+        match c {
+            'n' if escaped => text.push('\n'),
+            _ if escaped => text.push(c),
+            '\\' => {}
+            '"' => return (at + 1 == quoted.len()).then_some(text),
+            _ => text.push(c),
+        }
+        escaped = c == '\\' && !escaped;
+    }
+    None
+}
+
+/// Cuts a text that parses where its definitions and its program begin; comments above one belong to it.
+pub fn pieces(text: &str, parsed: &Parsed) -> Pieces {
+    let starts = parsed.spans.definitions.iter().chain([&parsed.spans.program]);
+    let starts: Vec<usize> = starts.map(|span| with_comments(text, span.start as usize)).collect();
+    let cut = |at: usize| {
+        let end = starts.get(at + 1).copied().unwrap_or(text.len());
+        starts.get(at).and_then(|start| text.get(*start..end)).unwrap_or("").trim().to_owned()
+    };
+    let named = parsed.tree.definitions.iter().enumerate();
+    let named = named.map(|(at, definition)| (parsed.tree.words.text(definition.name).to_owned(), cut(at)));
+    Pieces {
+        front: parsed.tree.front_matter.clone(),
+        definitions: named.collect(),
+        program: Some(cut(parsed.tree.definitions.len())),
+    }
+}
+
+/// Where the comments begin that stand right above this byte.
+fn with_comments(text: &str, mut start: usize) -> usize {
+    while let Some(above) = text.get(..start).and_then(|above| above.trim_end_matches([' ', '\t']).strip_suffix('\n')) {
+        let line = above.rfind('\n').map_or(0, |at| at + 1);
+        match above.get(line..) {
+            Some(comment) if comment.trim_start().starts_with(';') => start = line,
+            _ => break,
+        }
+    }
+    start
+}

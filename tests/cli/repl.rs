@@ -1,0 +1,199 @@
+//! The REPL: scripted over a pipe, where it reads lines and shows no prompts.
+
+use super::{aivm, command, folder, json, stderr, stdout, write};
+use std::io::Write;
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+const DRAFT: &str = "+++
+[worker.plan]
+mock = [{ output = \"three points\" }]
+[worker.write]
+mock = [{ output = \"a first try\" }, { output = \"a better one\" }]
+[worker.judge]
+mock = [\"back\", \"continue\"]
++++
+out <= (
+    switch[draft] <= (
+        plan     => next | cancel
+        write<3> => next | retry * 2
+        judge    => continue | back
+    )
+) <= in
+";
+
+/// What comes of these lines.
+fn session(folder: &Path, args: &[&str], lines: &str) -> Output {
+    let mut repl = command(folder, &[&["repl"], args].concat());
+    let mut child =
+        repl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+    child.stdin.take().expect("a pipe").write_all(lines.as_bytes()).expect("it reads");
+    child.wait_with_output().expect("it ends")
+}
+
+/// A folder with a program, and what comes of these lines after it was loaded.
+fn drafted(lines: &str) -> (tempfile::TempDir, Output) {
+    let dir = folder();
+    write(dir.path(), "p.aivm", DRAFT);
+    let output = session(dir.path(), &["p.aivm"], lines);
+    (dir, output)
+}
+
+/// The names of the runs, the newest first.
+fn runs(folder: &Path) -> Vec<String> {
+    let listed = json(&aivm(folder, &["runs", "--json"]));
+    let rows = listed["runs"].as_array().expect("runs").clone();
+    rows.iter().map(|row| row["run"].as_str().or(row["id"].as_str()).expect("a name").to_owned()).collect()
+}
+
+#[test]
+fn programs_definitions_and_steps_are_typed_and_run() {
+    let dir = folder();
+    let output = session(
+        dir.path(),
+        &[],
+        "clean <= \"a  \"\n\
+         tidy <= (\n  switch <= ( clean => send )\n)\n\
+         tidy <= \"b  \"\n\
+         out <= ( switch <= ( tidy => next\n\n  count => send ) ) <= \"one two\"\n\
+         switch <= ( count => send ) <= \"three\"\n",
+    );
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines[..3], ["a", "kept: tidy", "b"], "{said}");
+    assert!(lines[3].contains("\"words\":2") && lines[4].contains("\"words\":1"), "{said}");
+    assert_eq!(runs(dir.path()).len(), 4, "each is a run of the store");
+    assert!(!said.contains("aivm>"), "a pipe is shown no prompt");
+}
+
+#[test]
+fn what_is_wrong_is_shown_as_the_compiler_shows_it_and_the_session_goes_on() {
+    let dir = folder();
+    let output =
+        session(dir.path(), &[], "out <= ( switch <= ( clear => send ) ) <= in\nfoo bar\n:stap\nclean <= \"x\"\n");
+    assert_eq!(output.status.code(), Some(2), "a script knows that something went wrong");
+    let told = stderr(&output);
+    assert!(told.contains("[E0201]") && told.contains("session.aivm:1:22"), "{told}");
+    assert!(told.contains("[E0113]"), "{told}");
+    assert!(told.contains("did you mean `:step`?"), "{told}");
+    assert_eq!(stdout(&output), "x\n");
+}
+
+#[test]
+fn a_run_is_gone_through_step_by_step_and_back() {
+    let (dir, output) = drafted(":step\n:step\n:step\n:back\n:back\n:step\n:cont\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    let stands: Vec<&str> = said.lines().filter_map(|line| line.split(" stands before ").nth(1)).collect();
+    assert_eq!(
+        stands,
+        [
+            "draft/write#1",
+            "draft/judge#1",
+            "draft/write#2",
+            // Back, twice; and forward again.
+            "draft/judge#1",
+            "draft/write#1",
+            "draft/judge#1",
+        ]
+    );
+    assert!(said.ends_with("a better one\n"), "{said}");
+    let names = runs(dir.path());
+    assert_eq!(names.len(), 3, "each step back is a run of its own");
+    let paths: Vec<String> = names.iter().map(|run| stdout(&aivm(dir.path(), &["show", run]))).collect();
+    assert!(paths[0].contains("judge#2") && !paths[2].contains("write#2 "), "{paths:?}");
+}
+
+#[test]
+fn breakpoints_hold_before_a_step_and_on_an_edge() {
+    let (_dir, output) =
+        drafted(":break judge\n:break judge=>back\n:run\n:cont\n:unbreak judge\n:cont\n:break jugde\n");
+    let said = stdout(&output);
+    let stops: Vec<&str> = said.lines().filter(|line| line.starts_with("stopped at ")).collect();
+    assert_eq!(stops, ["stopped at judge", "stopped at judge=>back"], "{said}");
+    let stands: Vec<&str> = said.lines().filter_map(|line| line.split(" stands before ").nth(1)).collect();
+    assert_eq!(stands, ["draft/judge#1", "draft/write#2"]);
+    assert!(said.contains("a better one\n"), "{said}");
+    assert!(stderr(&output).contains("did you mean `judge`?"), "{}", stderr(&output));
+}
+
+#[test]
+fn a_session_is_resumed_where_its_run_stands() {
+    let (dir, output) = drafted("helper <= ( switch <= ( clean => send ) )\n:break judge=>back\n:run\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let run = runs(dir.path()).remove(0);
+    let resumed = session(dir.path(), &["--resume", &run], ":session\n:step\n:cont\nhelper <= \"x \"\n");
+    assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
+    let said = stdout(&resumed);
+    assert!(said.contains("stands before draft/write#2"), "{said}");
+    assert!(said.contains("stops at judge=>back") && said.contains("helper <= "), "{said}");
+    assert!(said.contains("stands before draft/judge#2"), "{said}");
+    assert!(said.ends_with("a better one\nx\n"), "{said}");
+    assert_eq!(runs(dir.path()).len(), 2, "it is the same run that went on");
+}
+
+#[test]
+fn a_run_that_is_held_goes_on_by_any_other_command() {
+    let (dir, _) = drafted(":step\n");
+    let run = runs(dir.path()).remove(0);
+    let resumed = aivm(dir.path(), &["resume", &run]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", stderr(&resumed));
+    assert_eq!(stdout(&resumed), "a better one");
+    // And a run that no session began can be gone on with in one.
+    write(dir.path(), "q.aivm", DRAFT);
+    aivm(dir.path(), &["run", "q.aivm"]);
+    let other = runs(dir.path()).remove(0);
+    let output = session(dir.path(), &["--resume", &other], ":back\n:step\n:session\n");
+    let said = stdout(&output);
+    assert!(said.contains("stands before draft/judge#2"), "{said}");
+    assert!(said.contains("a better one"), "{said}");
+}
+
+#[test]
+fn a_stored_value_goes_into_a_step() {
+    let dir = folder();
+    write(dir.path(), "text.txt", "one two three");
+    let put = aivm(dir.path(), &["artifact", "put", "text.txt"]);
+    let id = stdout(&put).trim().chars().take(12).collect::<String>();
+    let output = session(dir.path(), &[], &format!("count <= @{id}\ncount <= @text.txt\ncount <= @nothing\n"));
+    let said = stdout(&output);
+    assert_eq!(said.matches("\"words\":3").count(), 2, "{said}{}", stderr(&output));
+    assert!(stderr(&output).contains("E0830") && stderr(&output).contains("no file nothing"), "{}", stderr(&output));
+}
+
+#[test]
+fn toml_becomes_arrows() {
+    let dir = folder();
+    let output = session(dir.path(), &[], "name = \"tidy\"\n\n[steps.tidy]\nuses = \"clean\"\n\n:run spaced  \n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    let said = stdout(&output);
+    assert!(said.contains("out <= (") && said.contains("clean") && said.ends_with("spaced\n"), "{said}");
+}
+
+#[test]
+fn a_session_is_saved_and_looked_at() {
+    let (dir, output) = drafted(
+        "tidy <= ( switch <= ( clean => send ) )\n:set in \"a text\"\n:cost\n:graph\n:run\n:why judge\n:run\n:diff\n\
+         :artifacts\n:help back\n:help judge\n:help clean\n:help E0104\n:fork plan\n:save q.aivm\n",
+    );
+    let said = stdout(&output);
+    assert_eq!(output.status.code(), Some(0), "{}{said}", stderr(&output));
+    for part in ["at most", "rule 1", "equal", "the element above", "Tidies text", "stands before draft/plan#1"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let saved = std::fs::read_to_string(dir.path().join("q.aivm")).expect("saved");
+    assert!(saved.contains("tidy <= (") && saved.contains("[worker.judge]"), "{saved}");
+    let ran = aivm(dir.path(), &["run", "q.aivm", "--ephemeral"]);
+    assert_eq!(stdout(&ran), "a better one");
+}
+
+#[test]
+fn the_commands_of_the_author_are_there() {
+    let dir = folder();
+    let output = session(dir.path(), &[], "/create Site\n/add roles name=\"Dev\"\n/save ai.toml\n/sho\n");
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("did you mean `/show`?"), "{}", stderr(&output));
+    let saved = std::fs::read_to_string(dir.path().join("ai.toml")).expect("saved");
+    assert!(saved.contains("name = \"Dev\""), "{saved}");
+}
