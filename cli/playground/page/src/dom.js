@@ -52,6 +52,18 @@ export function newestOnly(work) {
 }
 
 /**
+ * Moves what is in a box, and nothing around it, until an element of it is seen with so much about it.
+ * @param {Element} box
+ * @param {Element} element
+ */
+export function intoView(box, element, about = 0) {
+  const [frame, seen] = [box.getBoundingClientRect(), element.getBoundingClientRect()];
+  const by = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ from, /** @type {number} */ to) =>
+    (low - about < from ? low - about - from : Math.max(0, high + about - to));
+  box.scrollBy(by(seen.left, seen.right, frame.left, frame.right), by(seen.top, seen.bottom, frame.top, frame.bottom));
+}
+
+/**
  * Tabs by the pattern of ARIA: arrows move between them, and one panel is shown.
  * @param {Element} list
  */

@@ -37,7 +37,7 @@ export function editor(parent, page) {
         language.of(support('aivm')),
         autocompletion({ override: [completions], icons: false }),
         hoverTooltip(told),
-        EditorView.contentAttributes.of({ 'aria-label': 'Program', spellcheck: 'false', autocapitalize: 'off' }),
+        EditorView.contentAttributes.of({ 'aria-label': 'Program', tabindex: '0', spellcheck: 'false', autocapitalize: 'off' }),
         keymap.of([
           { key: 'Mod-Enter', run: () => (page.run(), true) },
           { key: 'Shift-Alt-f', run: () => (page.format(), true) },

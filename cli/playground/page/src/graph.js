@@ -1,7 +1,7 @@
 // The picture of the flow graph: drawn by the server, shown in a shadow root since it brings its own styles, larger or smaller, and
 // with the step marked that time stands at.
 import * as api from './api.js';
-import { byId, h, newestOnly } from './dom.js';
+import { byId, h, intoView, newestOnly } from './dom.js';
 
 const STYLE = `
 svg{display:block;margin:auto}
@@ -67,7 +67,7 @@ export function graph(failed) {
     resize();
     const marked = step ? boxesOf(svg, step.worker) : [];
     for (const one of marked) one.classList.add('now');
-    if (marked.length) intoView(box, marked[0]);
+    if (marked.length) intoView(box, marked[0], 60);
   };
 
   return newestOnly(async (/** @type {Picture & { dark: boolean }} */ { step, ...asked }) => {
@@ -96,15 +96,4 @@ function boxesOf(/** @type {SVGSVGElement} */ svg, /** @type {string} */ worker)
     const { x, y, width, height } = pill.getBBox();
     return points.some(([left, top]) => left >= x && left <= x + width && top >= y && top <= y + height);
   });
-}
-
-/** Moves what is in a box, and nothing around it, until an element is seen. */
-function intoView(/** @type {HTMLElement} */ box, /** @type {Element} */ element) {
-  const [frame, seen] = [box.getBoundingClientRect(), element.getBoundingClientRect()];
-  const by = (/** @type {number} */ low, /** @type {number} */ high, /** @type {number} */ from, /** @type {number} */ to) =>
-    (low < from ? low - from : high > to ? high - to : 0);
-  box.scrollBy(
-    by(seen.left - 40, seen.right + 40, frame.left, frame.right),
-    by(seen.top - 60, seen.bottom + 60, frame.top, frame.bottom),
-  );
 }

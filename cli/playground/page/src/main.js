@@ -9,6 +9,8 @@ import { fromFragment, toFragment } from './share.js';
 import { theme } from './theme.js';
 
 const DRAFT = 'aivm-playground';
+/** @type {any[]} */
+let examples = [];
 const said = (/** @type {string} */ text) => {
   byId('said').textContent = text;
 };
@@ -18,10 +20,11 @@ const dark = theme(() => redraw());
 const text = editor(byId('editor'), { changed, refused: said, run: () => run.begin(), format });
 const gifts = given(keep);
 const draw = graph(said);
-const run = time({ asked, said, begun: showGraph, draw: (picture) => draw({ ...picture, dark: dark() }) });
+const run = time({ asked, said, begun: showRun, draw: (picture) => draw({ ...picture, dark: dark() }) });
 
-/** On a phone the graph is further down. */
-function showGraph() {
+/** What a run does is seen in its graph, which on a phone is further down, and in its trace. */
+function showRun() {
+  knownTabs.show('tab-trace');
   const look = /** @type {HTMLElement} */ (document.querySelector('.look'));
   if (look.getBoundingClientRect().top > innerHeight / 2) look.scrollIntoView();
 }
@@ -47,6 +50,8 @@ const remember = later(500, () => {
 });
 
 function changed() {
+  const example = examples.find((one) => one.program === text.text());
+  byId('example').value = example?.name ?? '';
   keep();
   look();
 }
@@ -123,7 +128,7 @@ function open(/** @type {any} */ { program, input, type, mocks, params }) {
 }
 
 /** What was shared, else what was being written, else an example. */
-async function begin(/** @type {any[]} */ examples) {
+async function begin() {
   const shared = await fromFragment(location.hash);
   if (shared) return open(shared);
   try {
@@ -132,7 +137,6 @@ async function begin(/** @type {any[]} */ examples) {
   } catch {
     // No draft, or none that is one.
   }
-  byId('example').value = examples[0]?.name ?? '';
   open(examples[0] ?? {});
 }
 
@@ -147,14 +151,14 @@ addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) run.begin();
 });
 
-const examples = await api.examples().catch((error) => (said(error.message), []));
-byId('example').append(...examples.map((/** @type {any} */ example) => h('option', { value: example.name, title: example.title }, example.name)));
+examples = await api.examples().catch((error) => (said(error.message), []));
+byId('example').append(...examples.map((example) => h('option', { value: example.name, title: example.title }, example.name)));
 byId('example').onchange = (/** @type {any} */ event) => {
-  const chosen = examples.find((/** @type {any} */ example) => example.name === event.target.value);
+  const chosen = examples.find((example) => example.name === event.target.value);
   if (!chosen) return;
   history.replaceState(null, '', location.pathname);
   open(chosen);
   said(chosen.title);
 };
-await begin(examples);
+await begin();
 givenTabs.show('tab-input');

@@ -22,7 +22,7 @@ export function given(changed) {
     ...workers.map((worker) => (worker.mock === null && !mocks[worker.name] ? pure(worker) : card(worker))));
 
   const pure = (/** @type {any} */ worker) => h('div', { class: 'worker' },
-    h('h3', {}, worker.name, h('span', { class: 'soft' }, ' computes here')),
+    h('h2', {}, worker.name, h('span', { class: 'soft' }, ' computes here')),
     h('button', { type: 'button', class: 'quiet', onclick: () => edit(worker, [{}]) }, 'mock it'));
 
   const edit = (/** @type {any} */ worker, /** @type {Entry[]} */ entries) => {
@@ -39,7 +39,7 @@ export function given(changed) {
       set(worker.name, all);
     };
     return h('div', { class: 'worker' },
-      h('h3', {}, worker.name, worker.near && h('span', { class: 'wrong' }, ` not ${worker.near}?`)),
+      h('h2', {}, worker.name, worker.near && h('span', { class: 'wrong' }, ` not ${worker.near}?`)),
       h('ol', {}, ...entries.map((/** @type {Entry} */ entry, /** @type {number} */ index) => h('li', {}, ...fields(worker, entry, index, put, draw)))),
       h('div', {},
         h('button', { type: 'button', class: 'quiet', 'aria-label': `Another answer of ${worker.name}`, onclick: () => edit(worker, [...entries, {}]) }, '+ answer'),

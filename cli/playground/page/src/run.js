@@ -1,6 +1,6 @@
 // A run and the time in it: what happened is kept, so that one can go back and forth over it, and play it as fast as it can be followed.
 import * as api from './api.js';
-import { byId, h } from './dom.js';
+import { byId, h, intoView } from './dom.js';
 import { shown } from './value.js';
 
 /** A step is shown for so long, in milliseconds; all of them together for no longer than the second. */
@@ -64,7 +64,7 @@ export function time(page) {
     for (const [index, row] of [...list.children].entries()) {
       row.classList.toggle('later', index >= at);
       row.setAttribute('aria-selected', String(index === at - 1));
-      if (index === at - 1) row.scrollIntoView({ block: 'nearest' });
+      if (index === at - 1) intoView(list, row);
     }
     if (step) list.setAttribute('aria-activedescendant', `step-${at}`);
     else list.removeAttribute('aria-activedescendant');
@@ -99,7 +99,7 @@ export function time(page) {
     if (event.type === 'said') page.said(event.text);
     if (event.type === 'ended') {
       run.end = event;
-      page.said(`The run ${ENDS[/** @type {keyof typeof ENDS} */ (event.status)] ?? event.status} after ${all()} steps.`);
+      page.said(`The run ${ENDS[/** @type {keyof typeof ENDS} */ (event.status)] ?? event.status} after ${all()} ${all() === 1 ? 'step' : 'steps'}.`);
     }
     if (event.type === 'step') {
       run.steps.push(event);
@@ -129,19 +129,15 @@ export function time(page) {
       page.said(signal.aborted ? 'The run was stopped.' : /** @type {Error} */ (error).message);
     }
     if (run !== mine) return;
-    if (walk) go(1);
-    else if (calm()) go(all());
-    show();
+    if (calm()) play(false);
+    go(walk ? 1 : calm() ? all() : at);
   };
 
-  range.oninput = () => {
-    play(false);
-    go(Number(range.value));
-  };
   const walk = (/** @type {number} */ to) => {
     play(false);
     go(to);
   };
+  range.oninput = () => walk(Number(range.value));
   byId('first').onclick = () => walk(0);
   byId('last').onclick = () => walk(all());
   byId('back').onclick = () => walk(at - 1);
