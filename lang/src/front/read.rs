@@ -32,7 +32,8 @@ pub(crate) fn read(text: &str, base: u32) -> Read {
         Err(error) => {
             reader.read.hides_names = true;
             let message = format!("the front matter is no TOML: {}", error.message().trim());
-            let span = reader.tables.span(error.span().unwrap_or(0..text.len()));
+            let span = Span::of_chars(text, error.span().unwrap_or(0..text.len()));
+            let span = reader.tables.span(span.range());
             let help = "it holds TOML: `[worker.WORD]`, `[behaviour.WORD]`, `[stage.LABEL]` and `[limits]`";
             reader.tables.report(Diagnostic::new(Code::FrontMatter, span, message).help(help));
         }

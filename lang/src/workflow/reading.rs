@@ -9,6 +9,7 @@ use crate::render::position;
 use crate::span::Span;
 use crate::tables::Value;
 use rustc_hash::FxHashMap;
+use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
@@ -133,10 +134,10 @@ impl Reading {
                     None => read = Some(value),
                 },
                 Err(mut error) => {
+                    let Range { start: from, end: to } = error.primary.span.range();
                     // What ends too early is wrong at its end, which is still its own.
-                    let within = |at: u32| (start + at as usize).min(end.saturating_sub(1).max(start)) as u32;
-                    let Span { start: from, end: to } = error.primary.span;
-                    error.primary.span = Span::new(within(from), within(to) + 1);
+                    let from = (start + from).min(end.saturating_sub(1)).max(start);
+                    error.primary.span = Span::of_chars(source, from..(start + to).min(end));
                     told.push(error);
                 }
             }
@@ -155,7 +156,7 @@ fn toml(text: &str) -> Result<Value<'_>, Diagnostic> {
         Ok(table) => Ok(Spanned::new(table.span(), DeValue::Table(table.into_inner()))),
         Err(error) => {
             let range = error.span().unwrap_or(0..text.len());
-            let span = Span::new(range.start as u32, range.end.max(range.start + 1) as u32);
+            let span = Span::new(range.start as u32, range.end as u32);
             Err(Diagnostic::new(Code::NoToml, span, format!("this is no TOML: {}", error.message().trim())))
         }
     }
