@@ -8,6 +8,8 @@
 
 #[path = "crash/bugs.rs"]
 mod bugs;
+#[path = "common/dice.rs"]
+mod dice;
 #[path = "crash/disk.rs"]
 mod disk;
 #[path = "crash/ledger.rs"]

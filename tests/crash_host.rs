@@ -9,6 +9,8 @@
 mod bugs;
 #[path = "crash/case.rs"]
 mod case;
+#[path = "common/dice.rs"]
+mod dice;
 #[path = "crash/disk.rs"]
 mod disk;
 #[path = "crash/ground.rs"]

@@ -10,6 +10,8 @@
 
 #[path = "laws/cover.rs"]
 mod cover;
+#[path = "common/dice.rs"]
+mod dice;
 #[path = "laws/driver.rs"]
 mod driver;
 #[path = "laws/places.rs"]

@@ -1,6 +1,7 @@
 //! Runs for the host's own driver: the same small programs, their workers defined as people define them, times of seconds.
 
-use crate::script::{Dice, Script};
+use crate::dice::Dice;
+use crate::script::Script;
 use crate::small;
 use aivm_host::facts;
 use aivm_lang::library::Shelf;

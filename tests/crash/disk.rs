@@ -5,7 +5,7 @@
 //! as a system that mounts its disk anew: this is what "storage that honours flushes" means here.
 
 use crate::bugs::Bug;
-use crate::script::Dice;
+use crate::dice::Dice;
 use aivm_schema::artifact::{Artifact, Checksum};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

@@ -2,9 +2,9 @@
 //! do, and when, is held against the records that were acknowledged.
 
 use crate::case::{Case, SHIFT};
+use crate::dice::Dice;
 use crate::disk::{Cause, Disk, Stop};
 use crate::ledger::{Index, Remembered, promise};
-use crate::script::Dice;
 use crate::tally::Tally;
 use aivm_host::builtin::{Body, NewPart};
 use aivm_host::mint::Mint;

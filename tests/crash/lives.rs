@@ -1,10 +1,10 @@
 //! The lives of a run: each is the host's own recovery and driver, over what the last one left. It ends by itself, or is dropped.
 
 use crate::case::Case;
+use crate::dice::Dice;
 use crate::disk::{Cause, Stop, Writer};
 use crate::ground::{Fate, Ground, MILLISECOND, SAME};
 use crate::ledger::{Index, promise, shown};
-use crate::script::Dice;
 use crate::seams::{Kept, Machine, Numbers, Somebody, Time};
 use crate::tally::Tally;
 use aivm_host::driver::{self, DriverError, Ending, Options};

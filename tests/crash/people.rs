@@ -2,9 +2,9 @@
 //! that wakes up.
 
 use crate::bugs::Bug;
+use crate::dice::Dice;
 use crate::disk::Stop;
 use crate::ledger::promise;
-use crate::script::Dice;
 use crate::world::{Process, World};
 use aivm_lang::eval::Value;
 use aivm_schema::worker::Effect;

@@ -1,9 +1,9 @@
 //! The seams of the host, simulated: its store with a journal, its process, its clock and its random bits, and whoever looks on.
 
+use crate::dice::Dice;
 use crate::disk::{Stop, Writer};
 use crate::ground::Ground;
 use crate::ledger::promise;
-use crate::script::Dice;
 use aivm_host::mint::{Clock, Random};
 use aivm_host::process::{Process, Reply};
 use aivm_host::recovery::{From, Recorded, Records};

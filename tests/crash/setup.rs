@@ -1,7 +1,8 @@
 //! Runs out of numbers: programs, what their workers are, what is asked of them.
 
+use crate::dice::Dice;
 use crate::program::Program;
-use crate::script::{Dice, Script};
+use crate::script::Script;
 use crate::small::{self, Order};
 use crate::world::{Answers, Setup};
 use aivm_lang::library::Shelf;

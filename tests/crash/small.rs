@@ -1,6 +1,6 @@
 //! Small programs: of few steps, so that a crash hits each of their moments often.
 
-use crate::script::Dice;
+use crate::dice::Dice;
 use aivm_schema::module::StageKind;
 use aivm_vm::VerifiedModule;
 use std::fmt::Write;

@@ -2,10 +2,11 @@
 //! their power or sleep while another takes their run; the world remembers what they did.
 
 use crate::bugs::Bug;
+use crate::dice::Dice;
 use crate::disk::{Cause, Disk, Stop, Writer};
 use crate::ledger::{Index, Remembered, promise, shown};
 use crate::live::said_by;
-use crate::script::{Dice, Script};
+use crate::script::Script;
 use crate::tally::Tally;
 use aivm_lang::eval::{self, Value};
 use aivm_schema::artifact::{Artifact, Checksum, Draft};

@@ -1,7 +1,7 @@
 //! Fills in jumps and references that the language allows, and takes away what the evaluator leaves out.
 
+use crate::dice::Dice;
 use crate::program::{Chain, Element, Program, Stage, Then};
-use crate::script::Dice;
 
 /// A stage on the way to a place, and which element or arm of it the place is in.
 #[derive(Clone, Copy, PartialEq)]

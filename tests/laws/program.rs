@@ -1,7 +1,8 @@
 //! Programs out of a number: valid, small, and of every form that the language has.
 
+use crate::dice::Dice;
 use crate::places;
-use crate::script::{Dice, SPAN};
+use crate::script::SPAN;
 use std::fmt::{self, Write};
 
 /// A program.
