@@ -97,6 +97,8 @@ fn routes(desk: Desk) -> Router {
     page::routes()
         .route("/api/examples", get(|| async { told(&examples::all()) }))
         .route("/api/look", post(|desk, peer, request| answered(desk, peer, request, look::look)))
+        .route("/api/complete", post(|desk, peer, request| answered(desk, peer, request, look::complete)))
+        .route("/api/hover", post(|desk, peer, request| answered(desk, peer, request, look::hover)))
         .route("/api/graph", post(|desk, peer, request| answered(desk, peer, request, look::graph)))
         .route("/api/format", post(|desk, peer, request| answered(desk, peer, request, look::format)))
         .route("/api/run", post(begin))

@@ -7,12 +7,16 @@ use aivm_host::{facts, stdlib};
 use aivm_lang::cost;
 use aivm_lang::diagnostic::Diagnostic;
 use aivm_lang::draw::{self, Path, Theme};
+use aivm_lang::service::Document;
 use aivm_lang::span::Span;
 use aivm_lang::workflow::{self, Format};
 use aivm_schema::module::{Module, disassemble};
 use aivm_schema::worker::{Does, WorkerDefinition};
 use serde::Deserialize;
 use serde_json::{Value, json};
+
+/// So many completions are shown.
+const MOST_OPTIONS: usize = 100;
 
 /// A program, as it stands in the editor.
 #[derive(Debug, Deserialize)]
@@ -24,25 +28,56 @@ pub struct Text {
 /// Errors, warnings and hints; of a program without errors also its worst case, its workers and its bytecode, and of a workflow of
 /// TOML or YAML the arrows that it became.
 pub fn look(Text { program }: Text) -> Value {
-    let units = Units::of(&program);
-    let format = Format::of(&program);
-    let told = |diagnostics: &[Diagnostic]| diagnostics.iter().map(|one| units.diagnostic(one)).collect::<Vec<Value>>();
-    match aivm_lang::compile_as(format, FILE, &program, &Shelf) {
-        Err(errors) => json!({"format": format.word(), "diagnostics": told(&errors)}),
-        Ok(compiled) => {
-            let arrows = (format != Format::Aivm).then(|| workflow::page(format, FILE, &program, &Shelf));
-            let worst = cost::worst_case(&compiled.flow);
-            json!({
-                "format": format.word(),
-                "diagnostics": told(&[compiled.warnings, compiled.hints].concat()),
-                "arrows": arrows.and_then(Result::ok).map(|page| page.text),
-                "cost": {"summary": cost::summary_text(&worst.total), "table": check::cost_text(&worst)},
-                "workers": workers(&compiled.module),
-                "params": params(&compiled.module),
-                "bytecode": disassemble(&compiled.module),
-            })
-        }
-    }
+    let document = Document::new(FILE, program, &Shelf);
+    let (units, format) = (Units::of(&document), document.format_of_text());
+    let diagnostics: Vec<Value> = document.diagnostics().iter().map(|one| units.diagnostic(one)).collect();
+    let hints = document.hints();
+    let hints = hints.iter().map(|hint| json!({"at": units.at(hint.at), "text": hint.text, "about": hint.about}));
+    let mut told = json!({"format": format.word(), "diagnostics": diagnostics, "hints": hints.collect::<Vec<_>>()});
+    let (Some(compiled), Some(members)) = (document.compiled(), told.as_object_mut()) else { return told };
+    let arrows = (format != Format::Aivm).then(|| workflow::page(format, FILE, document.text(), &Shelf));
+    let worst = cost::worst_case(&compiled.flow);
+    members.extend([
+        ("arrows".to_owned(), json!(arrows.and_then(Result::ok).map(|page| page.text))),
+        ("cost".to_owned(), json!({"summary": cost::summary_text(&worst.total), "table": check::cost_text(&worst)})),
+        ("workers".to_owned(), workers(&compiled.module).into()),
+        ("params".to_owned(), params(&compiled.module).into()),
+        ("bytecode".to_owned(), disassemble(&compiled.module).into()),
+    ]);
+    told
+}
+
+/// A place in a program, in units of UTF-16.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct At {
+    program: String,
+    at: usize,
+}
+
+/// What may stand at a place, best first.
+pub fn complete(At { program, at }: At) -> Value {
+    let document = Document::new(FILE, program, &Shelf);
+    let units = Units::of(&document);
+    let byte = units.byte(at);
+    let all = document.complete(byte, &Shelf);
+    let from = all.first().map_or(byte, |first| first.replace.start);
+    let options = all.iter().filter(|one| one.replace.start == from).take(MOST_OPTIONS).map(|one| {
+        let info = document.explain(one, &Shelf);
+        json!({"label": one.label, "kind": one.kind, "detail": one.detail, "insert": one.insert, "info": info})
+    });
+    json!({"from": units.at(from), "options": options.collect::<Vec<_>>()})
+}
+
+/// What is known of what stands at a place; null: nothing.
+pub fn hover(At { program, at }: At) -> Value {
+    let document = Document::new(FILE, program, &Shelf);
+    let units = Units::of(&document);
+    let known = document.hover(units.byte(at), &Shelf);
+    let told = known.map(
+        |known| json!({"from": units.at(known.span.start), "to": units.at(known.span.end), "markdown": known.text}),
+    );
+    told.unwrap_or_default()
 }
 
 /// What a program asks of whoever runs it.
@@ -94,28 +129,34 @@ pub fn graph(Drawn { program, dark, calls, status }: Drawn) -> Value {
     json!({"svg": draw::svg(&compiled.flow, path.as_ref(), theme)})
 }
 
-/// A program in the one layout; one with errors as it is.
+/// A program in the one layout; one with errors, or of another format, as it is.
 pub fn format(Text { program }: Text) -> Value {
-    let formatted = match Format::of(&program) {
-        Format::Aivm => aivm_lang::format::format(&program).ok(),
-        _ => None,
-    };
-    json!({"program": formatted.unwrap_or(program)})
+    let document = Document::new(FILE, program, &Shelf);
+    json!({"program": document.formatted().unwrap_or_else(|| document.text().to_owned())})
 }
 
-/// How far each byte of a text is from its beginning, in units of UTF-16.
+/// How far each byte of a text is from its beginning, in units of UTF-16, and back.
 struct Units<'t> {
     text: &'t str,
 }
 
 impl Units<'_> {
-    fn of(text: &str) -> Units<'_> {
-        Units { text }
+    fn of(document: &Document) -> Units<'_> {
+        Units { text: document.text() }
     }
 
     fn at(&self, byte: u32) -> usize {
         let byte = self.text.floor_char_boundary(byte as usize);
         self.text.get(..byte).unwrap_or_default().encode_utf16().count()
+    }
+
+    fn byte(&self, at: usize) -> u32 {
+        let mut units = 0;
+        let is_there = |(_, c): &(usize, char)| {
+            units += c.len_utf16();
+            units > at
+        };
+        self.text.char_indices().find(is_there).map_or(self.text.len(), |(byte, _)| byte) as u32
     }
 
     fn span(&self, span: Span) -> Value {

@@ -252,3 +252,23 @@ fn the_page_comes_whole_and_small_and_from_here_alone() {
     }
     assert!(small < 500 << 10, "{small} bytes");
 }
+
+#[test]
+fn words_are_completed_and_explained_where_they_stand() {
+    let dir = folder();
+    let server = playground(dir.path(), &[]);
+    // In a text of characters that take several units.
+    let program = "; é€😀\nout <= ( switch <= ( cle";
+    let at = program.encode_utf16().count();
+    let (_, told) = server.post("/api/complete", &json!({"program": program, "at": at}));
+    let first = &told["options"][0];
+    assert_eq!((&first["label"], &told["from"]), (&json!("clean"), &json!(at - 3)), "{told}");
+    assert!(first["info"].as_str().is_some_and(|info| info.contains("Tidies")), "{told}");
+    let whole = format!("{program}an => next ) ) <= in");
+    let (_, told) = server.post("/api/hover", &json!({"program": whole, "at": at - 1}));
+    assert_eq!((&told["from"], &told["to"]), (&json!(at - 3), &json!(at + 2)), "{told}");
+    assert!(told["markdown"].as_str().is_some_and(|text| text.contains("Tidies")), "{told}");
+    // A place behind the end is the end; between two words there is nothing.
+    assert_eq!(server.post("/api/hover", &json!({"program": whole, "at": 1_u64 << 40})).0, 200);
+    assert_eq!(server.post("/api/hover", &json!({"program": "a  b", "at": 2})), (200, Value::Null));
+}
