@@ -144,6 +144,70 @@ fn what_is_required_and_not_there_fails_before_any_step() {
     assert!(String::from_utf8_lossy(&out.stdout).contains("hello"), "{out:?}");
 }
 
+/// A program that answers as the real one does: it has what `has` names, and says of all else what that says.
+fn stands_in(dir: &Path, program: &str, asked: &str, has: &str, says: &str) {
+    let script = format!(
+        "#!/bin/sh\ncase \"$*\" in\n*'{asked} {has}') echo '[]';;\n*) echo 'one more line' >&2; echo '{says}' >&2; exit 1;;\nesac\n"
+    );
+    let file = dir.join("bin").join(program);
+    write(dir, &format!("bin/{program}"), &script);
+    std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("it is executable");
+}
+
+#[test]
+fn an_image_and_what_nix_has_are_asked_for_before_any_step() {
+    let dir = folder();
+    std::fs::create_dir(dir.path().join("bin")).expect("a folder");
+    // Nothing of this machine's own is asked: these programs are all that a command finds, besides those of the shell.
+    for program in ["sh", "cat", "touch", "tail", "printf", "test"] {
+        let found =
+            ["/bin", "/usr/bin"].map(|folder| Path::new(folder).join(program)).into_iter().find(|at| at.exists());
+        std::os::unix::fs::symlink(found.expect("it is there"), dir.path().join("bin").join(program)).expect("a link");
+    }
+    let run = |requirement: &str| {
+        write(
+            dir.path(),
+            "workflow.toml",
+            &format!("[requirements]\n{requirement}\n[steps.a]\nrun = \"touch a; cat\"\n"),
+        );
+        let mut command = command(dir.path(), &["run", "workflow.toml", "--json", "--ephemeral"]);
+        let report = json(&command.env("PATH", dir.path().join("bin")).output().expect("it runs"));
+        let began = std::fs::remove_file(dir.path().join("a")).is_ok();
+        assert_eq!(began, report["status"] == "sent", "{report}");
+        report["steps"][0]["error"]["message"].as_str().unwrap_or("").to_owned()
+    };
+    let error = run("container = \"debian:12\"");
+    assert!(error.contains("neither docker nor podman is there, which would have the image debian:12"), "{error}");
+    let error = run("nix = \"nixpkgs#jq\"");
+    assert!(error.contains("nix is not there"), "{error}");
+    // Podman is asked where there is no Docker.
+    stands_in(dir.path(), "podman", "image inspect", "debian:12", "Error: debian:11: image not known");
+    assert_eq!(run("container = \"debian:12\""), "");
+    let error = run("container = \"debian:11\"");
+    let expected =
+        "podman shows no image debian:11 (Error: debian:11: image not known): get it by podman pull debian:11";
+    assert!(error.contains(expected), "{error}");
+    stands_in(
+        dir.path(),
+        "docker",
+        "image inspect",
+        "debian:11",
+        "Error response from daemon: No such image: debian:12",
+    );
+    assert_eq!(run("container = \"debian:11\""), "");
+    let error = run("container = \"debian:12\"");
+    assert!(error.contains("docker shows no image debian:12 (Error response from daemon: No such image"), "{error}");
+    stands_in(dir.path(), "nix", "path-info", "nixpkgs#jq", "error: path is not valid");
+    assert_eq!(run("nix = \"nixpkgs#jq\"\ncontainer = \"debian:11\""), "");
+    // All that is not there is told at once.
+    let error = run("nix = \"nixpkgs#yq\"\ncontainer = \"debian:12\"\nprograms = [\"no-such-program\"]");
+    let parts = [
+        "no-such-program is not there; docker shows",
+        "; nix has no nixpkgs#yq (error: path is not valid): get it by nix build nixpkgs#yq",
+    ];
+    assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+}
+
 #[test]
 fn ten_thousand_steps_fit_into_a_program() {
     let dir = folder();

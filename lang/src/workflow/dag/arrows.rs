@@ -220,10 +220,6 @@ fn recorded(writer: &mut Writer, tables: &Tables, workflow: &Workflow) {
     let mut warn = |key: &str, of: &str, range| {
         writer.warn(only_recorded(tables.span(range), &format!("`{key}` of {of}")));
     };
-    let required = &workflow.requirements;
-    for (key, value) in [("container", &required.container), ("nix", &required.nix)] {
-        value.iter().for_each(|value| warn(key, "`[requirements]`", value.span()));
-    }
     for Named { name, it, .. } in &workflow.steps {
         let unused = it.max_iterations.as_ref().filter(|_| it.until.is_none());
         unused.into_iter().for_each(|most| warn("max_iterations", &format!("`{name}`"), most.span()));

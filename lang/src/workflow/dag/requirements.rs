@@ -1,8 +1,9 @@
 //! `[requirements]`: what has to be there before any step begins. It becomes a command that looks, before the join, so that it is in the
-//! graph, held to its sandbox as the steps are, and sees the programs that they will see.
+//! graph, held to its sandbox as the steps are, and sees the programs that they will see. Images are asked of the daemon that has them,
+//! stores of their own; nothing is fetched.
 
 use crate::tables::{Placed, Tables};
-use aivm_schema::worker::{Does, Effect, Run, WorkerDefinition};
+use aivm_schema::worker::{Does, Effect, Given, Network, Run, Sandbox, WorkerDefinition};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -14,9 +15,9 @@ pub(super) struct Requirements {
     pub programs: Vec<Placed<String>>,
     /// Packages of Python, likewise.
     pub python: Vec<Placed<String>>,
-    /// An image that steps were to run in.
+    /// An image that Docker or Podman has, `debian:12`.
     pub container: Option<Placed<String>>,
-    /// A profile of Nix, likewise.
+    /// What the store of Nix has, `nixpkgs#jq`.
     pub nix: Option<Placed<String>>,
 }
 
@@ -36,37 +37,69 @@ package() {
         { why="$why; the Python package $1 is not there"; return; }
     old "$1" "$2" "$have"
 }
+last() { printf '%s\n' "$1" | tail -n 1; }
+image() {
+    for runtime in docker podman; do
+        command -v $runtime >/dev/null || continue
+        said=$($runtime image inspect "$1" 2>&1 >/dev/null) && return
+        why="$why; $runtime shows no image $1 ($(last "$said")): get it by $runtime pull $1"
+        return
+    done
+    why="$why; neither docker nor podman is there, which would have the image $1"
+}
+store() {
+    command -v nix >/dev/null || { why="$why; nix is not there, which would have $1"; return; }
+    said=$(nix --extra-experimental-features 'nix-command flakes' path-info "$1" 2>&1 >/dev/null) ||
+        why="$why; nix has no $1 ($(last "$said")): get it by nix build $1"
+}
 "#;
-const END: &str = "test -z \"$why\" || { echo \"${why#; }: install it, then run this again\" >&2; exit 1; }\n";
+const END: &str = "test -z \"$why\" || { echo \"${why#; }: put that in place, then run this again\" >&2; exit 1; }\n";
+
+/// What asks a daemon of this machine about images and stores is given what leads to it.
+const DOCKER: (&[&str], &[&str]) = (&["/var/run/docker.sock"], &["DOCKER_HOST"]);
+const NIX: (&[&str], &[&str]) = (&["/nix"], &[]);
 
 /// The command that looks; none when there is nothing to look for. What is no requirement is told.
 pub(super) fn worker(tables: &mut Tables, requirements: &Requirements) -> Option<WorkerDefinition> {
-    let mut script = LOOK.to_owned();
-    let programs = requirements.programs.iter().map(|one| ("program", one));
-    let all: Vec<_> = programs.chain(requirements.python.iter().map(|one| ("package", one))).collect();
-    for (what, required) in &all {
-        match parse(required.get_ref()) {
-            Some((name, version)) => script.push_str(format!("{what} {name} {version}").trim_end()),
-            None => {
-                let message = format!(
-                    "`{}` is no requirement: a name, and perhaps `>=` and a version, `git >= 2.30`",
-                    required.get_ref()
-                );
-                tables.wrong(required.span(), message);
-            }
-        }
-        script.push('\n');
+    let Requirements { programs, python, container, nix } = requirements;
+    let mut lines = Vec::new();
+    for (what, required) in programs.iter().map(|one| ("program", one)).chain(python.iter().map(|one| ("package", one)))
+    {
+        let line = versioned(required.get_ref()).map(|(name, version)| format!("{what} {name} {version}"));
+        look(tables, &mut lines, required, line, "a name, and perhaps `>=` and a version, `git >= 2.30`");
     }
-    script.push_str(END);
-    (!all.is_empty()).then(|| {
-        let mut worker = WorkerDefinition::new(Does::Command(Run::Shell(script)));
-        (worker.about, worker.effect) = (ABOUT.to_owned(), Some(Effect::Read));
-        worker
-    })
+    for (what, required, example) in [("image", container, "debian:12"), ("store", nix, "nixpkgs#jq")] {
+        for required in required.iter() {
+            let line = is_reference(required.get_ref()).then(|| format!("{what} '{}'", required.get_ref()));
+            look(tables, &mut lines, required, line, &format!("a name without spaces and quotes, `{example}`"));
+        }
+    }
+    if lines.is_empty() {
+        return None;
+    }
+    let script = format!("{LOOK}{}\n{END}", lines.join("\n"));
+    let mut worker = WorkerDefinition::new(Does::Command(Run::Shell(script)));
+    (worker.about, worker.effect) = (ABOUT.to_owned(), Some(Effect::Read));
+    let asked = [(container, DOCKER), (nix, NIX)].into_iter().filter(|(asked, _)| asked.is_some());
+    let (read, env): (Vec<_>, Vec<_>) = asked.map(|(_, leads)| leads).unzip();
+    if !read.is_empty() {
+        let texts = |all: Vec<&[&str]>| all.concat().into_iter().map(str::to_owned).collect();
+        let network = Some(Network::All(true));
+        worker.sandbox = Sandbox::Given(Given { network, read: texts(read), env: texts(env), ..Given::default() });
+    }
+    Some(worker)
+}
+
+/// Another line that looks, or why there is none.
+fn look(tables: &mut Tables, lines: &mut Vec<String>, required: &Placed<String>, line: Option<String>, form: &str) {
+    match line {
+        Some(line) => lines.push(line.trim_end().to_owned()),
+        None => tables.wrong(required.span(), format!("`{}` is no requirement: {form}", required.get_ref())),
+    }
 }
 
 /// A name and the least version, which may be empty. Nothing in them means anything to a shell.
-fn parse(text: &str) -> Option<(&str, &str)> {
+fn versioned(text: &str) -> Option<(&str, &str)> {
     let (name, version) = text.split_once(">=").map_or((text, None), |(name, version)| (name, Some(version)));
     let (name, version) = (name.trim(), version.map(str::trim));
     let in_a_name = |c: char| c.is_ascii_alphanumeric() || "._+-".contains(c);
@@ -75,4 +108,10 @@ fn parse(text: &str) -> Option<(&str, &str)> {
         version.split('.').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
     };
     (is_name && version.is_none_or(is_version)).then_some((name, version.unwrap_or("")))
+}
+
+/// An image, or what Nix calls an installable. Between quotes, nothing in it means anything to a shell, nor to the program as an option.
+fn is_reference(text: &str) -> bool {
+    let in_a_reference = |c: char| c.is_ascii_alphanumeric() || "._:/@#+?=&^-".contains(c);
+    text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '.') && text.chars().all(in_a_reference)
 }
