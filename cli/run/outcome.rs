@@ -137,7 +137,8 @@ impl Outcome {
             let why = match said.and_then(|step| step.error.as_ref()) {
                 Some(said) if said.message == error.message => String::new(),
                 Some(said) => {
-                    format!(": {}", error.message.replace(&format!(" ({}: {})", said.code, said.message), ""))
+                    let cause = format!(" ({}: {})", said.code, said.message);
+                    format!(": {}", error.message.replace(&cause, &format!(" ({}, as told above)", said.code)))
                 }
                 None => format!(": {}", error.message),
             };

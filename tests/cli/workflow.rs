@@ -489,3 +489,22 @@ from = "build"
     let text = "[[steps]]\nrun = \"x\"\n[[steps]]\nid = \"b\"\nrun = \"x\"\nneeds = [\"a\"]\n";
     assert_eq!(told(dir.path(), "workflow.toml", text), ["1: step 1 of `[[steps]]` has no `id`"]);
 }
+
+#[test]
+fn the_end_of_a_run_says_why() {
+    let dir = folder();
+    let text = "[steps.again]\nrun = \"echo no\"\nuntil = \"steps.again.output == 'yes'\"\nmax_iterations = 3\n";
+    write(dir.path(), "workflow.toml", text);
+    let told = stderr(&aivm(dir.path(), &["run", "workflow.toml", "--ephemeral"]));
+    let last =
+        "error[E0703] at again/again-until#3: no outcome is left: `back` would begin round 4, and its count allows 3";
+    assert!(told.contains(last), "{told}");
+    write(
+        dir.path(),
+        "workflow.toml",
+        "[steps.ship]\nrun = \"echo bad >&2; exit 3\"\nretry = 2\nbackoff = { wait = \"1ms\" }\n",
+    );
+    let told = stderr(&aivm(dir.path(), &["run", "workflow.toml", "--ephemeral"]));
+    let last = "no outcome is left: `retry` was taken 2 times (E0717, as told above)\n";
+    assert!(told.contains(last), "{told}");
+}

@@ -11,7 +11,7 @@ pub(crate) enum Fault {
     NothingGathered(String),
     #[error("the worker answered `{said}`, which is none of the words that this step knows: {known}")]
     UnknownWord { said: String, known: String },
-    #[error("no outcome is left: {spent} cannot be taken any more{}", because(.cause))]
+    #[error("no outcome is left: {spent}{}", because(.cause))]
     NothingLeft { spent: String, cause: Option<String> },
     #[error("entered or visited {0} times, which is all that its count allows")]
     CountSpent(u16),

@@ -357,8 +357,23 @@ impl Core {
     }
 
     fn nothing_left(&self, p: &Program, id: FiberId, edges: &[Edge], choice: &Choice, came: Arrived) -> Ending {
-        let spent: Vec<String> =
-            choice.passed_over.iter().map(|at| format!("`{}`", p.edge_text(&edges[*at]))).collect();
+        let limits = &p.function(self.data.fibers[id].top().function).counters;
+        let why = |edge: &Edge| match (edge.kind, edge.counter) {
+            (EdgeKind::Retry, _) => format!("was taken {}", times(edge.retries)),
+            (EdgeKind::Back, _) if edge.offset == 0 => "leads nowhere from the first element".to_owned(),
+            // A count is of entries: the last round ended here.
+            (EdgeKind::Back, Some(counter)) => {
+                format!(
+                    "would begin round {}, and its count allows {}",
+                    u32::from(limits[counter.index()]) + 1,
+                    limits[counter.index()]
+                )
+            }
+            (_, Some(counter)) => format!("leads to what was entered {}", times(limits[counter.index()])),
+            (_, None) => "cannot be taken".to_owned(),
+        };
+        let spent = choice.passed_over.iter().map(|at| &edges[*at]);
+        let spent: Vec<String> = spent.map(|edge| format!("`{}` {}", p.edge_text(edge), why(edge))).collect();
         let cause = came.ending().map(|ending| match ending.error {
             Some(error) => format!("{}: {}", error.code, error.message),
             None => "it was cancelled".to_owned(),
@@ -382,7 +397,8 @@ impl Core {
         let choice = outcome::choose(edges, Said::Arm, false, open);
         let caught = self.caught(id).cloned();
         let Some(edge) = choice.taken.map(|at| edges[at]) else {
-            let spent: Vec<String> = edges.iter().map(|edge| format!("`{}`", p.edge_text(edge))).collect();
+            let spent: Vec<String> =
+                edges.iter().map(|edge| format!("`{}` cannot be taken any more", p.edge_text(edge))).collect();
             let cause =
                 caught.and_then(|ending| ending.error).map(|error| format!("{}: {}", error.code, error.message));
             let place = self.place(p, id);
@@ -466,6 +482,13 @@ impl Core {
         let Some(base) = self.data.scopes.remove(activation.base) else { return Vec::new() };
         self.stop_timer(base.timer);
         base.undoers
+    }
+}
+
+fn times(count: impl Into<u32>) -> String {
+    match count.into() {
+        1 => "once".to_owned(),
+        count => format!("{count} times"),
     }
 }
 
