@@ -208,7 +208,7 @@ impl Library for Files {
         project::read_plain(&folder(file).join(name))
     }
 
-    fn hidden(&self, file: &str, name: &str) -> Option<String> {
+    fn defined_in(&self, file: &str, name: &str) -> Option<String> {
         self.known(file, name).ok().flatten().map(|known| known.origin.trim_start_matches("./").to_owned())
     }
 

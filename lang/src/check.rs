@@ -5,6 +5,7 @@
 
 use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS, MOST_FOUND};
 use crate::flow::*;
+use crate::library::{Found, Library};
 use crate::span::Span;
 use aivm_schema::module::StageKind;
 use aivm_schema::worker::{Does, Effect};
@@ -37,9 +38,14 @@ pub fn check(flow: &Flow) -> Vec<Diagnostic> {
 }
 
 /// What the outermost file could say and does not, likewise: nothing looks wrong.
-pub fn hints(flow: &Flow) -> Vec<Diagnostic> {
+///
+/// `file` is the name of the program, and what stands around it is in the library.
+pub fn hints(flow: &Flow, file: &str, library: &dyn Library) -> Vec<Diagnostic> {
     let mut checker = Checker { flow, warnings: Vec::new() };
-    checker.effects();
+    checker.effects(|worker| match library.find(file, &worker.name) {
+        Ok(Some(Found::Worker(found))) if *found == worker.definition => library.defined_in(file, &worker.name),
+        _ => None,
+    });
     checker.finish()
 }
 
@@ -279,8 +285,8 @@ impl Checker<'_> {
         }
     }
 
-    /// Commands that may do anything, as far as anybody knows.
-    fn effects(&mut self) {
+    /// Commands that may do anything, as far as anybody knows. Where one is defined elsewhere, `defined_in` says so.
+    fn effects(&mut self, defined_in: impl Fn(&Worker) -> Option<String>) {
         for worker in &self.flow.workers {
             let (file, span) = worker.place;
             if file != 0
@@ -289,10 +295,11 @@ impl Checker<'_> {
             {
                 continue;
             }
+            let place = defined_in(worker).map_or(String::new(), |file| format!(", in {file}"));
             self.warn(
                 Diagnostic::new(Code::NoEffect, span, format!("`{}` does not say what it does to the world", worker.name))
                     .reason("it counts as irreversible: after a crash it is not called again, and somebody is asked whether it happened")
-                    .help("add a line to its definition: effect = \"read\" if it only looks, effect = \"idempotent\" if doing it twice is doing it once, else effect = \"irreversible\"; more: aivm explain E0514"),
+                    .help(format!("add a line to its definition{place}: effect = \"read\" if it only looks, effect = \"idempotent\" if doing it twice is doing it once, else effect = \"irreversible\"; more: aivm explain E0514")),
             );
         }
     }

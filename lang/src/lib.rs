@@ -102,7 +102,7 @@ fn compile_parsed(
         return Err(errors);
     }
     let flow = lower::lower(file, source, &parsed.tree, &parsed.spans, library)?;
-    let (warnings, hints) = (check::check(&flow), check::hints(&flow));
+    let (warnings, hints) = (check::check(&flow), check::hints(&flow, file, library));
     let (module, debug) = emit::emit(&flow).map_err(|error| vec![error])?;
     Ok(Compiled { flow, module, debug, warnings, hints })
 }

@@ -54,8 +54,8 @@ pub trait Library {
         Ok(None)
     }
 
-    /// The worker of this name that is not found, because a program of the same name is: where it is defined.
-    fn hidden(&self, _file: &str, _name: &str) -> Option<String> {
+    /// Where the worker of this name is defined, also one that is not found because a program of the same name is.
+    fn defined_in(&self, _file: &str, _name: &str) -> Option<String> {
         None
     }
 

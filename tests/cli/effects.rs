@@ -264,7 +264,7 @@ fn who_undoes_and_who_probes_has_to_exist() {
         ("probe = \"has-paid\"", "probe = \"has-payed\"", "E0201", "p.aivm:2:"),
         ("probe = \"has-paid\"", "undo = \"un-pay\"", "E0201", "p.aivm:2:"),
         ("\"irreversible\"", "\"compensable\"", "E0313", "p.aivm:10:"),
-        ("probe = \"has-paid\"", "key_ttl = \"24h\"", "E0401", "p.aivm:2:"),
+        ("probe = \"has-paid\"", "key_ttl = \"24h\"", "E0401", "p.aivm:5:"),
     ] {
         let dir = folder();
         write(dir.path(), "p.aivm", &PAY.replacen(from, to, 1));
@@ -286,6 +286,11 @@ fn a_command_without_an_effect_is_a_hint_of_check_alone() {
     let told = aivm(dir.path(), &["check", "p.aivm"]);
     assert_eq!(told.status.code(), Some(0));
     assert!(stderr(&told).contains("effect = \"idempotent\""), "{}", stderr(&told));
+    // Of one that is defined elsewhere it says where.
+    write(dir.path(), "workers/look.toml", "run = \"ls\"\n");
+    write(dir.path(), "other.aivm", "out <= ( switch <= ( look => send ) ) <= in\n");
+    let told = aivm(dir.path(), &["check", "other.aivm"]);
+    assert!(stderr(&told).contains("to its definition, in workers/look.toml: effect"), "{}", stderr(&told));
     let run = aivm(dir.path(), &["run", "p.aivm", "--ephemeral"]);
     assert!(run.status.success() && !stderr(&run).contains("E0514"), "{}", stderr(&run));
 }

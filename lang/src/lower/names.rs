@@ -197,7 +197,7 @@ impl File<'_, '_> {
             let path = path.join("` → `");
             let diagnostic = Diagnostic::new(Code::Recursion, span, format!("a file reaches itself: `{path}`"))
                 .reason("a run has a known worst case only when no file calls itself, also not through others");
-            self.report(match self.all.library.hidden(self.name, name) {
+            self.report(match self.all.library.defined_in(self.name, name) {
                 Some(worker) => diagnostic.help(format!(
                     "a file is found before a worker of the same name, and there is one in {worker}: rename one of the two"
                 )),
