@@ -25,11 +25,11 @@ pub fn check(global: &Global, args: &CheckArgs) -> Result<Exit, Failure> {
             (Ok((source, diagnostics, _)), false) if refused => {
                 show_diagnostics(&source, &diagnostics);
                 let plural = if wrong == 1 { "" } else { "s" };
-                eprintln!("{wrong} warning{plural} in {}, and --strict takes them for errors", source.name);
+                eprintln!("{wrong} warning{plural} in {}, and --strict takes them for errors", source.names());
             }
             (Ok((source, warnings, worst)), false) => {
                 show_diagnostics(&source, &warnings);
-                println!("{}: ok, {}", source.name, summary_text(&worst.total));
+                println!("{}: ok, {}", source.names(), summary_text(&worst.total));
                 print!("{}", reasons(&worst));
             }
             (Ok((source, warnings, worst)), true) => {

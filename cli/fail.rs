@@ -75,6 +75,12 @@ impl Source {
         Source { name: name.to_owned(), text: String::new(), reading: Format::Aivm.into() }
     }
 
+    /// Its name, with those of the files that are laid over it.
+    pub fn names(&self) -> String {
+        let over: Vec<&str> = self.reading.over.iter().map(|layer| layer.name.as_str()).collect();
+        if over.is_empty() { self.name.clone() } else { format!("{} with {}", self.name, over.join(", ")) }
+    }
+
     /// Messages about it, each with its file, line and column.
     pub fn told_in_json(&self, diagnostics: &[Diagnostic]) -> Vec<Value> {
         let told = diagnostics.iter().map(|diagnostic| {
@@ -185,7 +191,7 @@ impl Failure {
     /// What happened, in one line.
     pub fn message(&self) -> String {
         match self {
-            Failure::Program { source, .. } => format!("{} has errors", source.name),
+            Failure::Program { source, .. } => format!("{} has errors", source.names()),
             Failure::Other { code, message, .. } => format!("{code}: {message}"),
         }
     }
@@ -233,7 +239,7 @@ pub fn show_diagnostics(source: &Source, diagnostics: &[Diagnostic]) {
             .find(|diagnostic| diagnostic.severity() == Severity::Error)
             .map_or("", |first| first.code.text());
         let plural = if errors == 1 { "" } else { "s" };
-        eprintln!("{errors} error{plural} in {}; more about one: aivm explain {code}", source.name);
+        eprintln!("{errors} error{plural} in {}; more about one: aivm explain {code}", source.names());
     }
 }
 

@@ -52,6 +52,7 @@ fn an_error_names_the_file_that_it_is_in() {
     let check = aivm(dir.path(), &["check", "workflow.toml", "--with", "place.toml"]);
     assert_eq!(check.status.code(), Some(2));
     assert!(stderr(&check).contains("place.toml:3:1"), "{}", stderr(&check));
+    assert!(stderr(&check).contains("1 error in workflow.toml with place.toml;"), "{}", stderr(&check));
     let check = json(&aivm(dir.path(), &["check", "workflow.toml", "--with", "place.toml", "--json"]));
     let told = &check["files"][0]["diagnostics"][0];
     assert_eq!((&told["file"], &told["line"], &told["column"]), (&"place.toml".into(), &3.into(), &1.into()), "{told}");
