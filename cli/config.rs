@@ -45,6 +45,7 @@ struct File {
     #[cfg_attr(not(feature = "memory"), schemars(with = "serde_json::Value"))]
     memory: MemorySettings,
     sources: BTreeMap<String, Source>,
+    webhooks: HookSettings,
 }
 
 /// The JSON Schema of an `aivm.toml`.
@@ -70,6 +71,14 @@ pub struct StoreSettings {
     pub profile: Option<String>,
     /// `http://host/bucket/key` and not `http://bucket.host/key`
     pub path_style: Option<bool>,
+}
+
+/// `[webhooks]`: whom programs may tell that a person is asked.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct HookSettings {
+    /// Servers that are asked though they are not public or speak no https: `http://127.0.0.1:8080`
+    pub allow: Vec<String>,
 }
 
 /// When an outcome counts.
@@ -151,6 +160,8 @@ pub struct Project {
     pub memory: MemorySettings,
     /// Data sources, by name.
     pub sources: BTreeMap<String, Source>,
+    /// Whom programs may tell that a person is asked.
+    pub webhooks: HookSettings,
 }
 
 /// `[gc]`: what `aivm gc` does when it is not told; the words of its flags.
@@ -227,6 +238,7 @@ impl Project {
             store,
             memory,
             sources,
+            webhooks,
         } = file;
         for (name, source) in &sources {
             if !aivm_schema::word::is_word(name) {
@@ -259,10 +271,15 @@ impl Project {
                 ));
             }
         }
+        if let Some(server) = webhooks.allow.iter().find(|server| !is_server(server)) {
+            return Err(format!(
+                "`{server}` in `allow` of `[webhooks]` is no server: write `http://HOST:PORT` or `https://HOST:PORT`"
+            ));
+        }
         memory::check(&memory)?;
         let front = FrontMatter { worker, behaviour, stage, limits, ..FrontMatter::default() };
         let models = Settings { models, provider, price };
-        Ok(Project { front, gc, models, secrets, mcp, sandbox, store, memory, sources, root: None })
+        Ok(Project { front, gc, models, secrets, mcp, sandbox, store, memory, sources, webhooks, root: None })
     }
 
     /// That of the nearest `aivm.toml` above the store; an empty one when there is none.
@@ -293,6 +310,15 @@ impl Project {
 fn is_address(url: &str) -> bool {
     let begins = |scheme: &str| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     begins("http://") || begins("https://")
+}
+
+/// Is it the address of a server, and of nothing on it?
+fn is_server(url: &str) -> bool {
+    let host = url.split_once("://").map_or("", |(_, host)| host);
+    is_address(url)
+        && !host.is_empty()
+        && !host.contains(['/', '?', '#', '@', '\\'])
+        && !host.contains(char::is_whitespace)
 }
 
 /// What runs do not take from the `aivm.toml` of a program, since another one, or none, is that of the store: how a run that is gone on
@@ -362,6 +388,7 @@ pub fn outside(flag: Option<SandboxFlag>) -> Result<Outside, Failure> {
         #[cfg(feature = "memory")]
         memory: memory::of(&Project::of_the_store()?)?,
         sources: Arc::new(sources()?),
+        hooks: Project::of_the_store()?.webhooks.allow.into(),
     })
 }
 

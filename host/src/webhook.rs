@@ -48,14 +48,15 @@ pub fn post(_address: &str, _body: &Value) -> Result<(), String> {
     Err("this aivm was built without it".into())
 }
 
-/// Posts it where the program itself says, which is not trusted as what the user says is.
+/// Posts it where the program itself says, which is not trusted as what the user says is: `allowed` are the servers that the user
+/// allows though they are not public.
 #[cfg(feature = "http")]
-pub async fn tell(address: String, body: String) -> Result<(), String> {
-    crate::work::http::tell::tell(&address, body).await
+pub async fn tell(address: String, body: String, allowed: std::sync::Arc<[String]>) -> Result<(), String> {
+    crate::work::http::tell::tell(&address, body, &allowed).await
 }
 
 /// The lean build speaks to no service.
 #[cfg(not(feature = "http"))]
-pub async fn tell(_address: String, _body: String) -> Result<(), String> {
+pub async fn tell(_address: String, _body: String, _allowed: std::sync::Arc<[String]>) -> Result<(), String> {
     Err("this aivm was built without it".into())
 }

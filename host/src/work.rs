@@ -117,6 +117,8 @@ pub struct Outside {
     pub plugins: Arc<plugin::Plugins>,
     /// The data sources that workers are shown.
     pub sources: Arc<Sources>,
+    /// The servers that a program's web hooks may lead to though they are not public: `http://127.0.0.1:8080`.
+    pub hooks: Arc<[String]>,
     /// What workers remember; of its own, it is gone with this process.
     #[cfg(feature = "memory")]
     pub memory: crate::memory::Memory,

@@ -6,6 +6,9 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+#[path = "saga/web_hook.rs"]
+mod web_hook;
+
 const DEPLOY: &str = include_str!("saga/deploy.yaml");
 const HELLO: &str = include_str!("saga/hello.yaml");
 
@@ -324,46 +327,6 @@ fn a_saga_goes_on_as_arrows() {
     assert_eq!(formatted.status.code(), Some(0), "{}{}", stdout(&formatted), stdout(&arrows));
     let drawn = aivm(dir.path(), &["graph", "demo.yaml"]);
     assert_eq!(drawn.status.code(), Some(0), "{}", stderr(&drawn));
-}
-
-#[cfg(feature = "http")]
-#[test]
-fn a_web_hook_of_the_file_is_told_where_it_is_public_and_never_shown() {
-    let dir = folder();
-    let saga = |hook: &str| {
-        format!(
-            "name: s\nsteps:\n  - name: gate\n    step_type: HUMAN_APPROVAL\n    inputs: {{message: Ship it?, webhook_url: {hook}}}\n"
-        )
-    };
-    for (hook, why) in [
-        ("https://127.0.0.1:1/x", "this machine itself"),
-        ("secret(\"HOOK\")", "this machine itself"),
-        ("secret(\"NO_HOOK\")", "no secret `NO_HOOK`"),
-    ] {
-        write(dir.path(), "s.yaml", &saga(hook));
-        let run =
-            command(dir.path(), &["run", "s.yaml", "--id", "r"]).env("HOOK", "https://127.0.0.1:1/hidden").output();
-        let run = run.expect("aivm runs");
-        assert_eq!(run.status.code(), Some(4), "{hook}: {}", stderr(&run));
-        assert!(
-            stderr(&run).contains("the web hook could not be told") && stderr(&run).contains(why),
-            "{}",
-            stderr(&run)
-        );
-        for look in [&["logs", "r"][..], &["show", "r"], &["graph", "--run", "r"], &["fmt", "--to", "aivm", "s.yaml"]] {
-            let seen = aivm(dir.path(), look);
-            assert_eq!(seen.status.code(), Some(0), "{look:?} {}", stderr(&seen));
-            assert!(!(stdout(&seen) + &stderr(&seen) + &stderr(&run)).contains("hidden"), "{look:?}");
-        }
-        assert!(aivm(dir.path(), &["cancel", "r"]).status.code().is_some());
-        assert!(aivm(dir.path(), &["gc", "--run", "r"]).status.success());
-    }
-    for hook in ["https://me:pw@example.com/x", "https://example.com/x?token=y", "http://example.com/x", "'{{ hook }}'"]
-    {
-        write(dir.path(), "s.yaml", &saga(hook));
-        let refused = aivm(dir.path(), &["check", "s.yaml", "--json"]);
-        assert_eq!(json(&refused)["files"][0]["diagnostics"][0]["code"], "E1027", "{hook}: {}", stdout(&refused));
-    }
 }
 
 #[test]

@@ -69,7 +69,8 @@ impl Driver<'_> {
         let definition = worker.and_then(|worker| WorkerDefinition::from_json(&worker.definition).ok());
         let of_program = definition.as_ref().and_then(|definition| definition.with.get("webhook")?.as_str());
         if let Some(address) = of_program {
-            self.told.push(tokio::spawn(crate::webhook::tell(address.to_owned(), body.to_string())));
+            let allowed = self.around.outside.hooks.clone();
+            self.told.push(tokio::spawn(crate::webhook::tell(address.to_owned(), body.to_string(), allowed)));
         }
         if let Some(address) = self.webhook.clone() {
             self.told.push(tokio::task::spawn_blocking(move || crate::webhook::post(&address, &body)));

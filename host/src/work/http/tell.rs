@@ -1,5 +1,6 @@
-//! A service that a program names is told something. A program may be somebody else's: it leads to what is public, by https, and nowhere
-//! else, not even after a redirect; and an address that is a secret is named, so that it stands in no program, log or picture.
+//! A service that a program names is told something. A program may be somebody else's: it leads to what is public, by https, or to a server
+//! that the user allows, and nowhere else, not even after a redirect; and an address that is a secret is named, so that it stands in no
+//! program, log or picture.
 
 use super::{address, client, guard, literal, refused};
 use crate::secret;
@@ -10,8 +11,9 @@ use std::time::Duration;
 /// How long a service may take.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Posts JSON to an address, or to the one that is kept as `secret("NAME")`. What went wrong is said without the address.
-pub(crate) async fn tell(address: &str, body: String) -> Result<(), String> {
+/// Posts JSON to an address, or to the one that is kept as `secret("NAME")`. What went wrong is said without the address. `allowed` are
+/// servers that need not be public, nor be asked by https.
+pub(crate) async fn tell(address: &str, body: String, allowed: &[String]) -> Result<(), String> {
     let kept = match named(address).as_slice() {
         [] => None,
         [name, ..] => match secret::find(name) {
@@ -22,14 +24,16 @@ pub(crate) async fn tell(address: &str, body: String) -> Result<(), String> {
     };
     let url = address::parse(kept.as_deref().unwrap_or(address).trim())?;
     let host = url.host_str().unwrap_or_default().to_owned();
-    if url.scheme() != "https" {
-        return Err(format!("{host} is not asked without https"));
+    let is_allowed = allowed.iter().any(|own| address::parse(own).is_ok_and(|own| own.origin() == url.origin()));
+    let way = format!("`[webhooks] allow = [\"{}\"]` in aivm.toml allows it", url.origin().ascii_serialization());
+    if url.scheme() != "https" && !is_allowed {
+        return Err(format!("{host} is not asked without https: {way}"));
     }
-    let only_public = |refused: &guard::Refused| format!("{refused}, and only public addresses are asked");
-    if let Some(address) = literal(&url) {
+    let only_public = |refused: &guard::Refused| format!("{refused}, and only public addresses are asked: {way}");
+    if let Some(address) = literal(&url).filter(|_| !is_allowed) {
         guard::check(&host, &[address]).map_err(|refused| only_public(&refused))?;
     }
-    let asked = client::client(true)?.post(url).timeout(TIMEOUT);
+    let asked = client::client(!is_allowed)?.post(url).timeout(TIMEOUT);
     let sent = asked.header(CONTENT_TYPE, HeaderValue::from_static("application/json")).body(body).send().await;
     let response = sent.map_err(|error| match refused(&error) {
         Some(refused) => only_public(refused),
@@ -56,7 +60,8 @@ mod tests {
             ("hidden", "it is none"),
             ("secret(\"NO_SUCH_HOOK\")", "no secret `NO_SUCH_HOOK`"),
         ] {
-            let said = tell(address, "{}".to_owned()).await.expect_err(address);
+            let allowed = ["http://localhost:1".to_owned(), "http://127.0.0.1".to_owned()];
+            let said = tell(address, "{}".to_owned(), &allowed).await.expect_err(address);
             assert!(said.contains(why) && !said.contains("hidden"), "{address}: {said}");
         }
     }
