@@ -3,6 +3,11 @@
 #![cfg(feature = "s3")]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "s3/lost.rs"]
+mod lost;
+#[path = "s3/retention.rs"]
+mod retention;
+
 use aivm_host::mint::Mint;
 use aivm_host::store::bucket::Remote;
 use aivm_host::store::disk::Disk;
@@ -229,7 +234,8 @@ fn parts_that_have_arrived_are_not_sent_again() {
             assert_eq!(another, server.name == "moto");
             let again = ["moto", "s3s"].contains(&&*server.name);
             assert!(found == if again { given.body.to_vec() } else { [mark, rest].concat() }, "{}", server.name);
-            // One that the server does not know any more begins anew.
+            // One that the server does not know any more begins anew, unless what it was for is there.
+            remote.bucket.remove(&["thing".to_owned()]).await.expect("removed");
             let mut new = None;
             let begun = |id: &str| {
                 new = Some(id.to_owned());

@@ -45,6 +45,10 @@ impl Bucket {
                 Err(_) => {}
             }
         }
+        // Whoever asked to complete it may not have heard the answer.
+        if known.is_some() && self.has(key, content).await {
+            return Ok(());
+        }
         // The server may not know it any more, whatever it says of that, or hang up over it: then it begins anew. A server that does
         // not answer now either may know it still.
         let id = self.begin(key, content).await?;
@@ -83,7 +87,20 @@ impl Bucket {
             .key(self.place.key(key))
             .upload_id(id)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
-        complete.send().await.map(drop).map_err(|error| self.error("completing the upload of", key, error))
+        match complete.send().await {
+            Ok(_) => Ok(()),
+            // Whether only the answer was lost is for the server to say: the parts need not go once more.
+            Err(_) if self.has(key, content).await => Ok(()),
+            Err(error) => Err(self.error("completing the upload of", key, error)),
+        }
+    }
+
+    /// Is this content there already, as far as anybody can say?
+    async fn has(&self, key: &str, content: &Content) -> bool {
+        let there = self.head(key).await.ok().flatten();
+        there.is_some_and(|there| {
+            there.checksum.as_ref() == Some(&content.checksum) && there.size == content.len() as u64
+        })
     }
 
     async fn begin(&self, key: &str, content: &Content) -> Result<String, S3Error> {
