@@ -125,3 +125,64 @@ fn a_folder_of_the_workspace_is_made_and_is_all_that_is_written() {
         assert!(said.contains(why), "{path}: {said}");
     }
 }
+
+#[test]
+fn a_link_of_a_copy_leads_into_the_copy_or_where_it_led() {
+    let (dir, outside, other) = (folder(), folder(), folder());
+    let root = dir.path().canonicalize().expect("a path");
+    write(dir.path(), "src/a.txt", "mine\n");
+    write(outside.path(), "b.txt", "theirs\n");
+    let link = |to: &Path, at: &str| {
+        std::os::unix::fs::symlink(to, dir.path().join(at)).expect("a link");
+    };
+    std::os::unix::fs::symlink(&root, other.path().join("alias")).expect("a link");
+    let up = root.components().skip(1).map(|_| "..").collect::<PathBuf>();
+    let theirs = outside.path().canonicalize().expect("a path").join("b.txt");
+    link(&root.join("src/a.txt"), "absolute");
+    link(&root.join("src/../src/./a.txt"), "src/winding");
+    link(&other.path().join("alias/src/a.txt"), "src/aliased");
+    link(&root, "src/whole");
+    link(Path::new("a.txt"), "src/relative");
+    link(&theirs, "out");
+    link(&up.join(theirs.strip_prefix("/").expect("absolute")), "up");
+    link(Path::new("nowhere"), "dangling");
+    let work = "for f in absolute src/winding src/aliased src/whole/src/a.txt src/relative; do cat $f; echo changed > $f; echo mine > src/a.txt; done; cat out up; readlink dangling";
+    write(dir.path(), "p.aivm", &program(&[("work", "effect = \"idempotent\"\nworkspace = \"ephemeral\"", work)]));
+    let out = run(dir.path(), "none");
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert_eq!(said, format!("{}theirs\ntheirs\nnowhere\n", "mine\n".repeat(5)), "{out:?}");
+    assert_eq!(std::fs::read_to_string(dir.path().join("src/a.txt")).expect("it is there"), "mine\n");
+}
+
+#[test]
+fn a_path_that_is_too_long_to_be_named_is_copied() {
+    use rustix::fs::{Mode, OFlags, mkdirat, open, openat};
+    let dir = folder();
+    // Of 6,000 bytes, which is made and seen step by step alone.
+    let (name, deep) = ("d".repeat(200), 30);
+    let mut at = open(dir.path(), OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).expect("a folder");
+    for _ in 0..deep {
+        mkdirat(&at, &*name, Mode::RWXU).expect("made");
+        at = openat(&at, &*name, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).expect("there");
+    }
+    drop(openat(&at, "deepest", OFlags::CREATE | OFlags::WRONLY, Mode::RWXU).expect("made"));
+    let work = format!("for i in $(seq {deep}); do cd -P {name} || exit 1; done 2>/dev/null; ls");
+    write(dir.path(), "p.aivm", &program(&[("work", "effect = \"read\"\nworkspace = \"ephemeral\"", &work)]));
+    let out = run(dir.path(), "none");
+    assert_eq!(String::from_utf8_lossy(&out.stdout), "deepest\n", "{out:?}");
+    assert!(calls(dir.path()).is_empty(), "it goes as a whole");
+}
+
+#[test]
+fn a_command_that_only_reads_makes_no_folder() {
+    let dir = folder();
+    let settings = |effect: &str| format!("effect = \"{effect}\"\nworkspace = \"packages/a\"");
+    write(dir.path(), "p.aivm", &program(&[("work", &settings("read"), "pwd")]));
+    let out = aivm(dir.path(), &["run", "p.aivm"]);
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(out.status.code() == Some(1) && said.contains("only reads makes no folder"), "{said}");
+    assert!(!dir.path().join("packages").exists());
+    std::fs::create_dir_all(dir.path().join("packages/a")).expect("made");
+    let out = aivm(dir.path(), &["run", "p.aivm"]);
+    assert!(out.status.success() && String::from_utf8_lossy(&out.stdout).ends_with("packages/a\n"), "{out:?}");
+}

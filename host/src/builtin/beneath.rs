@@ -132,6 +132,11 @@ impl Workspace {
         self.folder(&components(path)?, path, true)
     }
 
+    /// The folder of a path, which is there.
+    pub fn folder_at(&self, path: &str) -> Result<OwnedFd, Failure> {
+        self.folder(&components(path)?, path, false)
+    }
+
     /// The place of a path; none when the folder above it is not there.
     pub fn at<'p>(&self, path: &'p str) -> Result<Option<Place<'p>>, Failure> {
         match self.place(path, false) {
