@@ -71,13 +71,13 @@ fn write(global: &Global, args: &OutArgs, module: &Module, debug: Option<&Debug>
     Ok(Exit::SENT)
 }
 
-/// `dir/x.aivm` → `dir/x.aivmc`; of an address, here.
+/// `dir/x.aivm` → `dir/x.aivmc`; of an address, here, by the end of its path.
 fn beside(file: &str) -> PathBuf {
-    let path = Path::new(load::shown(file)).with_extension("aivmc");
-    match path.file_name().filter(|_| load::is_address(file)) {
-        Some(name) => name.into(),
-        None => path,
+    if !load::is_address(file) {
+        return Path::new(file).with_extension("aivmc");
     }
+    let path = load::shown(file).splitn(4, '/').nth(3).unwrap_or_default();
+    Path::new(path).file_name().map_or("program".into(), PathBuf::from).with_extension("aivmc")
 }
 
 /// Writes a file so that it is there whole or not at all, with the permissions that it had. A link stays a link: what it

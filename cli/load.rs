@@ -13,6 +13,15 @@ pub fn shown(path: &str) -> &str {
     if is_address(path) { path.split(['?', '#']).next().unwrap_or(path) } else { path }
 }
 
+/// What is no program is read from a file. An address is not shown: it may be a credential.
+pub fn is_a_file(path: &str) -> Result<(), Failure> {
+    match is_address(path) {
+        true => Err(Failure::usage("E0801", "that is an address, and nothing but programs is loaded from one")
+            .help("load it by other means, read it, and give the file")),
+        false => Ok(()),
+    }
+}
+
 /// What stands at an address.
 #[cfg(feature = "http")]
 pub fn bytes(address: &str) -> Result<Vec<u8>, Failure> {

@@ -5,6 +5,7 @@
 
 use crate::args::{Global, TestArgs};
 use crate::fail::{Exit, Failure};
+use crate::load;
 use crate::project;
 use aivm_lang::draw::{self, Edge};
 use file::Suite;
@@ -90,6 +91,7 @@ fn found(named: &[String]) -> Result<Vec<PathBuf>, Failure> {
     let mut files = BTreeSet::new();
     let here = [".".to_owned()];
     for name in if named.is_empty() { &here } else { named } {
+        load::is_a_file(name)?;
         let path = Path::new(name);
         if path.is_dir() {
             let before = files.len();

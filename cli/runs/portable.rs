@@ -80,6 +80,7 @@ pub fn import(global: &Global, args: &ImportArgs) -> Result<Exit, Failure> {
 }
 
 fn read(file: &str) -> Result<Portable, Failure> {
+    crate::load::is_a_file(file)?;
     Portable::from_bytes(&project::read_any(file)?).map_err(failed)
 }
 

@@ -2,6 +2,7 @@
 
 use crate::args::{Global, WorkerImportArgs};
 use crate::fail::{Exit, Failure};
+use crate::load;
 use crate::out::{plain, say};
 use crate::project;
 use aivm_host::secret::shape;
@@ -16,7 +17,10 @@ pub fn import(global: &Global, args: &WorkerImportArgs) -> Result<Exit, Failure>
     let policy: Policy = args.policy.parse().map_err(|reason: String| Failure::usage("E0922", reason))?;
     let bundle = match args.file.strip_prefix("mcp:") {
         Some(tools) => super::mcp::bundle(tools)?,
-        None => read(&args.file, policy)?,
+        None => {
+            load::is_a_file(&args.file)?;
+            read(&args.file, policy)?
+        }
     };
     let (workers, mut notes) = (&bundle.workers, bundle.notes.clone());
     let mut files = Vec::new();

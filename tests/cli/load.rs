@@ -197,9 +197,28 @@ mod from_an_address {
             assert_eq!(output.status.code(), Some(0), "{command:?} {}", stderr(&output));
         }
         assert!(dir.path().join("w.aivmc").exists(), "what is compiled is here");
+        for (path, file) in [("/", "program.aivmc"), ("?token=x", "program.aivmc"), ("/v1.2/flow", "flow.aivmc")] {
+            let output = aivm(dir.path(), &["compile", &format!("{}{path}", fake.root()), "--with", "place.toml"]);
+            assert_eq!(output.status.code(), Some(0), "{path} {}", stderr(&output));
+            std::fs::remove_file(dir.path().join(file)).unwrap_or_else(|_| panic!("{path}: {}", stderr(&output)));
+        }
         let wrong = Fake::new(vec![gives("[steps.a]\nrnu = \"x\"\n")]);
         let check = aivm(dir.path(), &["check", &format!("{}/w.toml?token=hidden", wrong.root())]);
         assert!(stderr(&check).contains("/w.toml:2:1") && !stderr(&check).contains("hidden"), "{}", stderr(&check));
+    }
+
+    #[test]
+    fn what_is_no_program_is_not_loaded_and_its_address_not_shown() {
+        let dir = folder();
+        let address = "https://example.com/a.test.toml?token=hidden";
+        for command in [&["test"][..], &["import"], &["worker", "import"]] {
+            let output = aivm(dir.path(), &[command, &[address]].concat());
+            assert_eq!(output.status.code(), Some(2), "{command:?} {}", stderr(&output));
+            assert!(
+                stderr(&output).contains("that is an address") && !stderr(&output).contains("hidden"),
+                "{command:?}"
+            );
+        }
     }
 
     #[test]
