@@ -27,7 +27,12 @@ async function paste(page, text) {
   await page.keyboard.press('Control+v');
 }
 
-const program = (page) => page.locator('.cm-line').allInnerTexts().then((lines) => lines.join('\n').replaceAll('\u200b', ''));
+/** What the editor holds, without the hints in it. */
+const program = (page) => page.locator('.cm-line').evaluateAll((lines) => lines.map((line) => {
+  const copy = line.cloneNode(true);
+  for (const hint of copy.querySelectorAll('.hinted')) hint.remove();
+  return copy.textContent.replaceAll('\u200b', '');
+}).join('\n'));
 
 /** Until the picture shows a step of this name. */
 const drawn = (page, name) => page.locator('#graph text', { hasText: new RegExp(`^${name}$`) }).first().waitFor();
@@ -73,6 +78,31 @@ test('what is typed is looked at, an error is told in words, and a fix mends it'
   await drawn(page, 'shout');
   assert.equal(await page.locator('.problem.error').count(), 0);
   assert.match(await program(page), /^out <= \(\n {4}switch <= \(\n {8}shout => send/);
+});
+
+test('what may stand at the cursor is offered, and what a word does is told', async () => {
+  const { page, picture } = await stage.visit();
+  await paste(page, 'out <= (\n    switch <= (\n        \n    )\n) <= in');
+  await page.locator('.cm-content').press('Control+Home');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('ArrowDown');
+  await page.keyboard.press('End');
+  await page.keyboard.type('anal');
+  const offered = page.locator('.cm-tooltip-autocomplete > ul');
+  await offered.getByText('analyze').waitFor();
+  await page.locator('.cm-completionInfo', { hasText: 'Asks a model' }).waitFor();
+  await picture('2-completion');
+  // For a moment after it opens, the list takes no key, so that nobody accepts what has only just come.
+  await page.waitForTimeout(150);
+  await page.keyboard.press('Enter');
+  await page.keyboard.type(' => s');
+  await offered.getByText('send').waitFor();
+  await page.waitForTimeout(150);
+  await page.keyboard.press('Tab');
+  await drawn(page, 'analyze');
+  assert.match(await program(page), /^ {8}analyze => send/m);
+  await page.locator('.c-name', { hasText: 'analyze' }).hover();
+  await page.locator('.cm-tooltip-hover', { hasText: 'Asks a model' }).waitFor();
 });
 
 test('a run is drawn as it goes, and one can go back and forth in it', async () => {
@@ -155,6 +185,7 @@ test('the cost bound and the bytecode are there, and of a workflow the arrows', 
   assert.match(await page.locator('#bytecode-panel').innerText(), /switch\.1\/verify/);
   assert.ok(await page.locator('#tab-arrows').isHidden());
   await page.selectOption('#example', 'workflow-release');
+  await drawn(page, 'publish');
   await page.locator('#tab-arrows').click();
   assert.match(await page.locator('#arrows-panel').innerText(), /out <= \(/);
   assert.ok(await page.locator('#params select').isVisible());

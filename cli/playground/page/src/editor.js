@@ -9,6 +9,7 @@ import {
 } from '@codemirror/view';
 import * as api from './api.js';
 import { h } from './dom.js';
+import { hints, setHints } from './hints.js';
 import { languageOf, support } from './language.js';
 import { markdown } from './markdown.js';
 
@@ -33,7 +34,7 @@ export function editor(parent, page) {
     state: EditorState.create({
       extensions: [
         lineNumbers(), history(), drawSelection(), highlightActiveLine(), highlightActiveLineGutter(), bracketMatching(), closeBrackets(),
-        indentOnInput(), indentUnit.of('    '), EditorView.lineWrapping, short,
+        indentOnInput(), indentUnit.of('    '), EditorView.lineWrapping, short, hints,
         language.of(support('aivm')),
         autocompletion({ override: [completions], icons: false }),
         hoverTooltip(told),
@@ -64,7 +65,10 @@ export function editor(parent, page) {
       while (same < old.length - from && same < text.length - from && old.at(-1 - same) === text.at(-1 - same)) same += 1;
       view.dispatch({ changes: { from, to: old.length - same, insert: text.slice(from, text.length - same) } });
     },
-    show: (/** @type {any[]} */ diagnostics) => view.dispatch(setDiagnostics(view.state, diagnostics.map((one) => marked(view.state, one)))),
+    /** What the server says of the text. */
+    show(/** @type {{ diagnostics: any[], hints: any[] }} */ known) {
+      view.dispatch(setDiagnostics(view.state, known.diagnostics.map((one) => marked(view.state, one))), { effects: setHints.of(known.hints) });
+    },
     fix: (/** @type {any} */ fix) => apply(view, fix),
     /** To a place, with the focus. */
     go(/** @type {any} */ diagnostic) {
@@ -112,10 +116,12 @@ function apply(/** @type {EditorView} */ view, /** @type {any} */ fix) {
 
 /** What may stand at the cursor. */
 async function completions(/** @type {import('@codemirror/autocomplete').CompletionContext} */ context) {
-  if (!context.explicit && !context.matchBefore(/[\w.\-[<|]$/)) return null;
+  if (!context.explicit && !context.matchBefore(/([\w.\-[<]|=>\s*|\|\s*)$/)) return null;
   const told = await api.complete(context.state.doc.toString(), context.pos).catch(() => null);
   if (!told?.options.length) return null;
-  const options = told.options.map((/** @type {any} */ option) => ({
+  // They come best first, and CodeMirror would put them into the order of the alphabet.
+  const options = told.options.map((/** @type {any} */ option, /** @type {number} */ nth) => ({
+    boost: Math.max(-99, 99 - nth),
     label: option.label,
     detail: option.detail,
     apply: option.insert,

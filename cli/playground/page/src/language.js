@@ -75,6 +75,7 @@ const COLOURS = HighlightStyle.define([
   { tag: tags.self, class: 'c-ends' },
   { tag: [tags.labelName, tags.heading], class: 'c-label' },
   { tag: [tags.propertyName, tags.attributeName], class: 'c-member' },
+  { tag: tags.name, class: 'c-name' },
   { tag: [tags.number, tags.bool, tags.atom], class: 'c-number' },
   { tag: [tags.string, tags.special(tags.string)], class: 'c-string' },
   { tag: [tags.comment, tags.meta], class: 'c-comment' },

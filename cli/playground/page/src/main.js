@@ -72,7 +72,7 @@ const look = later(120, async () => {
 
 /** Shows what is known of a program. */
 function tell(/** @type {string} */ program, /** @type {any} */ known) {
-  text.show(known.diagnostics);
+  text.show(known);
   byId('problems').replaceChildren(...known.diagnostics.map(problem));
   byId('graph').classList.toggle('old', !known.bytecode);
   if (!known.bytecode) return;

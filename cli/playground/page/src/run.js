@@ -3,9 +3,13 @@ import * as api from './api.js';
 import { byId, h, intoView } from './dom.js';
 import { shown } from './value.js';
 
-/** A step is shown for so long, in milliseconds; all of them together for no longer than the second. */
+/**
+ * A step is shown for so long, in milliseconds; all of them together for no longer than the second, for which steps are passed over rather
+ * than shown for less than the third.
+ */
 const STEP = 420;
 const WHOLE = 8000;
+const SHORTEST = 60;
 
 /**
  * What ran, all that it was given as text, what happened, and whether it would be given something else now.
@@ -40,11 +44,12 @@ export function time(page) {
     show();
   };
   const tick = () => {
+    const each = Math.min(STEP, Math.max(SHORTEST, WHOLE / Math.max(1, all())));
     timer = setTimeout(() => {
-      if (at < all()) go(at + 1);
+      if (at < all()) go(at + Math.max(1, Math.round((all() * each) / WHOLE)));
       if (at < all() || !run?.end) tick();
       else play(false);
-    }, Math.min(STEP, WHOLE / Math.max(1, all())));
+    }, each);
   };
 
   const show = () => {
