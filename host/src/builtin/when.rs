@@ -106,8 +106,9 @@ fn read(with: &Options<'_>) -> Result<IdedExpr, Failure> {
     }
     let parsed = Parser::new().max_recursion_depth(MOST_DEPTH).parse(text).map_err(|errors| {
         let first = errors.errors.first();
-        let (column, reason) = first.map_or((1, "it is empty"), |error| (error.pos.1, error.msg.as_str()));
-        wrong(format!("is no condition in CEL, at column {column}: {}", brief(reason)))
+        let (column, reason) =
+            first.map_or((1, "it ends too early".to_owned()), |error| (error.pos.1, plain(&error.msg)));
+        wrong(format!("is no condition in CEL, at column {column}: {}", brief(&reason)))
     })?;
     if let Some(kind) = no_condition(&parsed.expr) {
         return Err(wrong(format!("is {kind}, neither true nor false: compare it with something, `… == 1`")));
@@ -122,6 +123,26 @@ fn read(with: &Options<'_>) -> Result<IdedExpr, Failure> {
     let steps = with.list("steps");
     Judge { params, steps, bound: Vec::new(), depth: 0 }.look(&parsed).map_err(wrong)?;
     Ok(parsed)
+}
+
+/// What a condition has in the place of an operator, as other languages have it, and how that is written here.
+const HABITS: [(&str, &str); 3] = [("=", "`==` compares"), ("and", "write `&&`"), ("or", "write `||`")];
+
+/// The parser's message as a sentence: it lists every token that could stand there, by names that nobody writes.
+fn plain(message: &str) -> String {
+    let message = message.trim_start_matches("Syntax error: ");
+    if let Some((missing, _)) = message.strip_prefix("missing '").and_then(|rest| rest.split_once("' at ")) {
+        return format!("`{missing}` is missing");
+    }
+    let Some((_, there)) = message.split_once('\'') else { return message.to_owned() };
+    let there =
+        there.split_once("' expecting ").map_or(there.strip_suffix('\'').unwrap_or(there), |(there, _)| there).trim();
+    match HABITS.iter().find(|(habit, _)| *habit == there) {
+        Some((_, instead)) => format!("`{there}` does not belong here: {instead}"),
+        None if there == "<EOF>" => "it ends too early".to_owned(),
+        None if there.starts_with(['"', '\'']) => format!("the text `{there}` has no end"),
+        None => format!("`{there}` does not belong here"),
+    }
 }
 
 fn is_type(kind: &Json) -> bool {

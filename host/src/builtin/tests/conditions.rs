@@ -61,6 +61,21 @@ fn a_condition_that_cannot_be_one_is_refused_before_anything_runs() {
 }
 
 #[test]
+fn what_is_no_condition_is_told_in_words_that_people_write() {
+    for (that, reason) in [
+        ("params.n = 3", "at column 10: `=` does not belong here: `==` compares"),
+        ("params.n ==", "at column 12: it ends too early"),
+        ("", "at column 1: it ends too early"),
+        ("params.n 3", "at column 10: `3` does not belong here"),
+        ("params.n == 3 or params.n == 4", "at column 15: `or` does not belong here: write `||`"),
+        ("params['n'", "at column 11: `]` is missing"),
+        ("params.stage == 'x", "at column 17: the text `'x` has no end"),
+    ] {
+        assert_eq!(refused(that), format!("`that` of `when` is no condition in CEL, {reason}"), "{that}");
+    }
+}
+
+#[test]
 fn what_cannot_be_judged_fails() {
     for (that, input) in
         [("input.x == 1", "{}"), ("input", "[1]"), ("input == 1 / 0", "1"), ("input > 5", "{\"a\": 1}")]
