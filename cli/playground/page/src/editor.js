@@ -65,6 +65,11 @@ export function editor(parent, page) {
       while (same < old.length - from && same < text.length - from && old.at(-1 - same) === text.at(-1 - same)) same += 1;
       view.dispatch({ changes: { from, to: old.length - same, insert: text.slice(from, text.length - same) } });
     },
+    /** Shows the program first, which stands below the front matter. */
+    toProgram() {
+      const front = /^\+\+\+[^\S\n]*\n[^]*?\n\+\+\+[^\S\n]*\n/.exec(view.state.doc.toString());
+      view.dispatch({ effects: EditorView.scrollIntoView(front ? front[0].length : 0, { y: 'start' }) });
+    },
     /** What the server says of the text. */
     show(/** @type {{ diagnostics: any[], hints: any[] }} */ known) {
       view.dispatch(setDiagnostics(view.state, known.diagnostics.map((one) => marked(view.state, one))), { effects: setHints.of(known.hints) });

@@ -124,6 +124,7 @@ function open(/** @type {any} */ { program, input, type, mocks, params }) {
   byId('type').value = type ?? 'text/plain';
   gifts.set(mocks ?? {}, params ?? {});
   text.replace(program ?? '');
+  text.toProgram();
   changed();
 }
 
