@@ -1,4 +1,4 @@
-//! A flow graph as a picture: SVG by a layout of our own, or text for Graphviz and Mermaid. Also of a finished run, with the
+//! A flow graph as a picture: SVG by a layout of our own, lines of characters, or text for Graphviz and Mermaid. Also of a finished run, with the
 //! path that it took; and of values, with what they were made of. The language is structured, so its picture is: boxes in
 //! boxes, read from the top down.
 //!
@@ -20,6 +20,7 @@ mod plan;
 mod routes;
 mod scene;
 mod svg;
+mod terminal;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -28,6 +29,7 @@ pub use coverage::{Edge, coverage};
 pub use lineage::Value;
 pub use path::Path;
 pub use svg::escape;
+pub use terminal::terminal;
 
 /// On what a picture is seen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -34,6 +34,7 @@ mod tests;
 pub use complete::{Completion, CompletionKind};
 pub use hover::Hover;
 pub use marks::{Hint, Mark, MarkKind};
+pub use meanings::meaning;
 pub use outline::{Fold, Lens, LensKind, Symbol, SymbolKind};
 pub use rename::{Edit, Place, RenameError, apply};
 

@@ -84,7 +84,7 @@ fn find(word: &str) -> Option<&'static (&'static str, &'static str, &'static str
 }
 
 /// What a word of the language means; none: it is no word of the language.
-pub(super) fn meaning(word: &str) -> Option<&'static str> {
+pub fn meaning(word: &str) -> Option<&'static str> {
     find(word).map(|(_, _, meaning)| *meaning)
 }
 
