@@ -23,10 +23,10 @@ use std::path::Path;
 mod breaks;
 mod command;
 mod entry;
+mod hands;
 mod help;
 mod lines;
 mod look;
-mod picture;
 mod runs;
 mod session;
 mod typed;
@@ -268,7 +268,7 @@ impl Repl<'_> {
     fn stop_at(&mut self, place: Option<String>) -> Result<(), Failure> {
         if let Some(place) = place {
             let stop = Break::parse(&place)?;
-            let names = self.steps()?;
+            let names = self.session.steps();
             if !names.is_empty() && !names.iter().any(|name| name == stop.worker()) {
                 let near = aivm_lang::nearest(stop.worker(), names.iter().map(String::as_str));
                 let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
@@ -300,15 +300,6 @@ impl Repl<'_> {
         }
         self.session.keep()?;
         self.stop_at(None)
-    }
-
-    /// The words of the steps of the session's program.
-    fn steps(&self) -> Result<Vec<String>, Failure> {
-        if !self.session.has_program() {
-            return Ok(Vec::new());
-        }
-        let compiled = module::compile(&self.session.source())?;
-        Ok(compiled.module.steps.iter().map(|step| step.name.clone()).collect())
     }
 
     /// What goes in.

@@ -144,6 +144,15 @@ fn bare(body: &str, program: String, step: Option<String>, given: Option<Given>)
     }
 }
 
+/// What makes a program of a text that is being typed, and stands before it.
+pub fn opening(text: &str) -> &'static str {
+    match Sort::of(text) {
+        Sort::Program | Sort::Definitions => "",
+        Sort::Stages => "out <= (\n",
+        Sort::Step => "out <= ( switch <= ( ",
+    }
+}
+
 /// What a text without front matter begins with.
 enum Sort {
     Program,

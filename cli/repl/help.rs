@@ -7,6 +7,7 @@ use crate::fail::Failure;
 use crate::out::plain;
 use crate::{explain, worker};
 use aivm_lang::front::FrontMatter;
+use aivm_lang::service::meaning;
 
 /// What is typed besides commands.
 const FORMS: &str = "\
@@ -15,25 +16,6 @@ word <= ( … )              a definition: kept for this session
 worker <= \"text\"           one step alone; `<= @ID` for a value of the store
 TOML or YAML               pasted: shows the arrows that it becomes
 An empty line ends what is being typed; Ctrl-C drops it, or cancels the run that goes on.";
-
-/// The words of the language.
-const WORDS: [(&str, &str); 15] = [
-    ("in", "what goes into the program or definition: out <= ( … ) <= in"),
-    ("out", "what comes out: out <= ( … ) <= in; in a stage, a last chain whose output leaves it"),
-    ("switch", "a stage that goes from one step to the next, as each step's outcome says"),
-    ("select", "a stage whose chooser picks, again and again, among the steps that are left"),
-    ("join", "a stage whose elements run at the same time; their outputs become one value of parts"),
-    ("match", "a stage that decides by the word that came with the value: word => next | send | cancel"),
-    ("default", "of a match: the arm that holds when no other does"),
-    ("next", "the output goes to the element below; from the last one it leaves the stage"),
-    ("continue", "as next, but the step's input goes on: it judged and did not change"),
-    ("send", "the output leaves the stage"),
-    ("back", "the output goes to the element above; back * 2: to the one above that"),
-    ("retry", "the step is called again with the same input; retry * 2: at most twice"),
-    ("cancel", "the stage ends, cancelled; what it did is undone"),
-    ("timeout", "the stage ends as one whose time is up"),
-    ("jump", "[label.jump] or [label.step.jump]: the output goes to that stage or step"),
-];
 
 impl Repl<'_> {
     /// `:help [WORD]`.
@@ -48,12 +30,12 @@ impl Repl<'_> {
         let name = word.trim_start_matches(':');
         // `back` is both.
         let command = COMMANDS.iter().find(|(known, ..)| known.split(' ').next() == Some(name));
-        let of_the_language = WORDS.iter().find(|(known, _)| *known == word);
+        let of_the_language = meaning(word);
         if let Some((known, form, does)) = command {
             println!("{}: {does}", written(known, form));
         }
-        if let Some((_, does)) = of_the_language {
-            println!("{word}: {does}");
+        if let Some(meaning) = of_the_language {
+            println!("{}", meaning.replace('`', ""));
         }
         if command.is_some() || of_the_language.is_some() {
             return Ok(());

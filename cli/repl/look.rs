@@ -1,15 +1,16 @@
 //! Commands that look and change nothing. What the command line has of them is asked there.
 
+use super::Repl;
 use super::runs::key;
-use super::{Repl, picture};
 use crate::args::{ArtifactArgs, ArtifactCommand, Chosen, DiffArgs, WhyArgs, Workers};
-use crate::fail::{self, Failure};
+use crate::fail::Failure;
 use crate::out::plain;
 use crate::runs::{diff, find, why};
 use crate::{artifact, check, module};
 use aivm_host::recovery::From;
 use aivm_lang::Compiled;
 use aivm_lang::cost::worst_case;
+use aivm_lang::draw;
 
 /// So many values of a run are listed.
 const MOST_VALUES: usize = 100;
@@ -24,7 +25,7 @@ impl Repl<'_> {
 
     /// `:graph`.
     pub fn graph(&self) -> Result<(), Failure> {
-        print!("{}", picture::draw(&self.compiled()?.flow, fail::colours(&std::io::stdout())));
+        print!("{}", draw::terminal(&self.compiled()?.flow));
         Ok(())
     }
 

@@ -120,6 +120,16 @@ impl Session {
         self.program.is_some()
     }
 
+    /// The words of the steps of its program.
+    pub fn steps(&self) -> Vec<String> {
+        let parsed = parse(&self.source().text);
+        let words = |path: &aivm_lang::tree::Path| {
+            let all = std::iter::once(path.first).chain(path.rest.iter().copied());
+            all.map(|word| parsed.tree.words.text(word)).collect::<Vec<_>>().join(".")
+        };
+        parsed.tree.steps.iter().map(|step| words(&step.worker)).collect()
+    }
+
     /// The names of its definitions.
     pub fn definitions(&self) -> impl Iterator<Item = &str> {
         self.definitions.iter().map(|(name, _)| name.as_str())

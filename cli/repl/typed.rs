@@ -1,19 +1,13 @@
-//! A person at a terminal: editing, history, completion, colours. What is typed means is `entry`'s.
+//! A person at a terminal: editing and history. Who helps them while they type is `hands`', what they typed `entry`'s.
 
-use super::command::COMMANDS;
 use super::entry::{self, Entry};
+use super::hands::Hands;
 use super::session::Session;
 use crate::fail::{Failure, colours};
-use crate::library::Files;
-use aivm_lang::library::Library;
-use rustyline::completion::Completer;
 use rustyline::config::{BellStyle, CompletionType, Config};
 use rustyline::error::ReadlineError;
-use rustyline::highlight::Highlighter;
-use rustyline::hint::Hinter;
 use rustyline::history::FileHistory;
-use rustyline::validate::{ValidationContext, ValidationResult, Validator};
-use rustyline::{ColorMode, Context, Editor, Helper};
+use rustyline::{ColorMode, Editor};
 use std::path::PathBuf;
 
 /// What stands before what is typed.
@@ -89,59 +83,4 @@ fn history() -> Option<PathBuf> {
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let state = absolute("XDG_STATE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".local/state")));
     state.map(|state| state.join("aivm").join("repl_history"))
-}
-
-/// Helps whoever types.
-#[derive(Default)]
-struct Hands {
-    /// Words that mean something here.
-    words: Vec<String>,
-}
-
-impl Hands {
-    fn know(&mut self, session: &Session) {
-        let mut words: Vec<String> = session.definitions().map(str::to_owned).collect();
-        if let Ok(library) = Files::around(session.file()) {
-            words.extend(library.names(session.file()));
-        }
-        words.sort();
-        words.dedup();
-        self.words = words;
-    }
-}
-
-impl Helper for Hands {}
-
-impl Validator for Hands {
-    /// An empty line ends whatever is being typed.
-    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        let text = context.input();
-        let ended = text.rsplit_once('\n').is_some_and(|(_, last)| last.trim().is_empty());
-        Ok(match entry::read(text, ended) {
-            Entry::Incomplete => ValidationResult::Incomplete,
-            _ => ValidationResult::Valid(None),
-        })
-    }
-}
-
-impl Completer for Hands {
-    type Candidate = String;
-
-    fn complete(&self, line: &str, at: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<String>)> {
-        let typed = line.get(..at).unwrap_or(line);
-        if let Some(command) = typed.strip_prefix(':').filter(|command| !command.contains(' ')) {
-            let names = COMMANDS.iter().map(|(name, ..)| *name).filter(|name| name.starts_with(command));
-            return Ok((0, names.map(|name| format!(":{name} ")).collect()));
-        }
-        let start = typed.rfind(|c: char| !c.is_ascii_alphanumeric() && !"_-.".contains(c)).map_or(0, |at| at + 1);
-        let word = typed.get(start..).unwrap_or("");
-        let fitting = self.words.iter().filter(|known| !word.is_empty() && known.starts_with(word));
-        Ok((start, fitting.cloned().collect()))
-    }
-}
-
-impl Highlighter for Hands {}
-
-impl Hinter for Hands {
-    type Hint = String;
 }

@@ -1,9 +1,12 @@
-//! The REPL: scripted over a pipe, where it reads lines and shows no prompts.
+//! The REPL: scripted over a pipe, where it reads lines and shows no prompts; and at a terminal.
 
 use super::{aivm, command, folder, json, stderr, stdout, write};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Output, Stdio};
+
+#[path = "repl/terminal.rs"]
+mod terminal;
 
 const DRAFT: &str = "+++
 [worker.plan]
