@@ -151,6 +151,18 @@ test('a step begins a run, and a change of what it was given is told', async () 
   await page.locator('#value', { hasText: 'something else' }).waitFor();
 });
 
+test('a run that takes its time is shown as it stands, and can be stopped', async () => {
+  const { page } = await stage.visit();
+  await paste(page, '+++\n[worker.b]\nmock = [{ sleep = "9s" }]\n+++\nout <= ( switch <= ( a => next  b => send ) ) <= in');
+  await drawn(page, 'b');
+  await page.click('#run');
+  await page.locator('#trace [role=option]').waitFor();
+  await page.getByText('calling b').waitFor();
+  await page.getByRole('button', { name: 'Stop' }).click();
+  await page.locator('#value .end.cancelled').waitFor();
+  await page.getByRole('button', { name: 'Run', exact: true }).waitFor();
+});
+
 test('values are shown by their type', async () => {
   const { page, picture } = await stage.visit();
   await paste(page, 'out <= ( switch <= ( pass => send ) ) <= in\n');
@@ -296,7 +308,8 @@ test('what the server refuses is told in its words', async () => {
   const { page } = await stage.visit();
   await page.route('**/api/run', (route) => route.fulfill({ status: 429, json: { error: { code: 'E0935', message: 'ask again in a moment' } } }));
   await page.click('#run');
-  await page.getByText('E0935: ask again in a moment').waitFor();
+  await page.locator('#said', { hasText: 'E0935: ask again in a moment' }).waitFor();
+  await page.locator('#value', { hasText: 'E0935: ask again in a moment' }).waitFor();
   await page.unroute('**/api/run');
   await run(page);
 });

@@ -93,7 +93,7 @@ export function time(page) {
       run.stale && h('p', { class: 'hint' }, 'The program, its input or its mocks have changed since this run.'),
       end && h('p', { class: `end ${end.status}` }, ENDS[/** @type {keyof typeof ENDS} */ (end.status)] ?? end.status),
       !run.end && run.calling && at === all() && h('p', { class: 'hint' }, `calling ${run.calling} …`),
-      why && h('p', { class: 'wrong' }, `${why.code}: ${why.message}`),
+      why && h('p', { class: 'wrong' }, [why.code, why.message].filter(Boolean).join(': ')),
       value && h('h2', {}, title), value && shown(value),
     ].filter(Boolean);
   };
@@ -130,8 +130,9 @@ export function time(page) {
       // A stream that breaks off has no end of its own.
       mine.end ??= { status: 'cancelled', error: { code: 'E0937', message: 'the run broke off' } };
     } catch (error) {
-      mine.end = { status: signal.aborted ? 'cancelled' : 'refused' };
-      page.said(signal.aborted ? 'The run was stopped.' : /** @type {Error} */ (error).message);
+      const { message } = /** @type {Error} */ (error);
+      mine.end = signal.aborted ? { status: 'cancelled' } : { status: 'refused', error: { message } };
+      page.said(signal.aborted ? 'The run was stopped.' : message);
     }
     if (run !== mine) return;
     if (calm()) play(false);
