@@ -41,37 +41,6 @@ fn one(body: &str) -> (String, Value) {
 }
 
 #[test]
-fn the_page_is_true() {
-    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/testing.md")).expect("a page");
-    let fence = |kind: &str| {
-        let (_, rest) = page.split_once(&format!("```{kind}\n")).expect("a fence");
-        rest.split_once("```").expect("its end").0.to_owned()
-    };
-    let dir = folder();
-    write(dir.path(), "sort.aivm", &fence("aivm"));
-    write(dir.path(), "sort.test.toml", &fence("toml"));
-    let output = aivm(dir.path(), &["test"]);
-    let said: Vec<String> = stdout(&output).lines().map(|line| line.trim_end_matches("ms").to_owned()).collect();
-    assert_eq!(output.status.code(), Some(0), "{said:?}");
-    // But for the times.
-    let bare =
-        |line: &str| line.rsplit_once(' ').filter(|_| line.contains('✓')).map_or(line, |(bare, _)| bare).to_owned();
-    let said: Vec<String> = said.iter().map(|line| bare(line)).collect();
-    let told: Vec<String> = fence("text").lines().map(|line| bare(line.trim_end_matches("ms"))).collect();
-    assert_eq!(said, told);
-    // Every key is on it.
-    for (text, prefix) in [("zzz = 1", ""), ("output = { zzz = 1 }", "output.")] {
-        let dir = project(&format!("[[test]]\nname = \"t\"\n{text}\n"));
-        let told = stderr(&aivm(dir.path(), &["test"]));
-        let keys: Vec<&str> = told.lines().next().unwrap_or("").split('`').skip(3).step_by(2).collect();
-        assert!(keys.len() >= 7, "{told}");
-        for key in keys {
-            assert!(page.contains(&format!("`{prefix}{key}`")), "{prefix}{key}");
-        }
-    }
-}
-
-#[test]
 fn what_is_as_expected_passes_and_what_is_not_says_both() {
     let cases: [(&str, &str); 25] = [
         ("output = \"in\"", ""),
