@@ -109,6 +109,8 @@ pub enum Command {
     Init(InitArgs),
     /// The JSON Schema of what is written in TOML or YAML, for editors
     Schema(SchemaArgs),
+    /// The grammar of the language, for people and for what samples models
+    Grammar(GrammarArgs),
     /// Explain an error code
     Explain(ExplainArgs),
     /// The words that a program can use

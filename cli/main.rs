@@ -20,6 +20,7 @@ mod doctor;
 mod examples;
 mod explain;
 mod fail;
+mod grammar;
 mod graph;
 mod init;
 mod input;
@@ -136,6 +137,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Asm(args) => compile::asm(global, &args),
         Command::Test(args) => testing::test(global, &args),
         Command::Init(args) => init::init(global, &args),
+        Command::Grammar(args) => grammar::grammar(global, &args),
         Command::Schema(args) => json_schema::schema(global, &args),
         Command::Explain(args) => explain::explain(global, &args),
         Command::Worker(args) => worker::worker(global, &args),

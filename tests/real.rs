@@ -103,6 +103,48 @@ fn a_real_model_is_held_to_its_words_and_its_schema() {
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
+/// A model of random weights that is held to the grammar writes programs. It likes no sign better than another, so it is told which come to
+/// an end; and without definitions, of which it would write one behind the other for ever.
+#[test]
+fn what_is_sampled_by_the_grammar_parses() {
+    use std::io::{Read, Write};
+    let Some((_server, port)) = server() else { return };
+    let (grammar, root) = (aivm_lang::grammar::gbnf(), "root ::= (front-matter ws)? (definition)* program");
+    assert!(grammar.starts_with(root), "{grammar}");
+    let grammar = grammar.replace(root, "root ::= program");
+    let (end, liked) =
+        (2, [(")", 6), ("]", 6), (" ", 6), ("=", 6), (">", 5), ("<", 4), ("\n", 4), ("(", 3), (";", -6)]);
+    let liked = liked.iter().map(|(text, how)| serde_json::json!([text, how]));
+    let liked: Vec<Value> = liked.chain([serde_json::json!([end, 15])]).collect();
+    let mut whole = 0;
+    for seed in 0..48 {
+        let asked = serde_json::json!({
+            "prompt": "out", "grammar": grammar, "n_predict": 1_000, "seed": seed, "temperature": 1.0,
+            "logit_bias": liked,
+        })
+        .to_string();
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).expect("a connection");
+        let head = format!(
+            "POST /completion HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            asked.len()
+        );
+        stream.write_all((head + &asked).as_bytes()).expect("asked");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.contains(" 200 "), "{answer}");
+        let told: Value = serde_json::from_str(body).expect(body);
+        let text = told["content"].as_str().expect("a text");
+        // The others were cut off where their tokens ended.
+        if told["stop_type"] == "eos" {
+            whole += 1;
+            let parsed = aivm_lang::parser::parse(text);
+            assert!(parsed.diagnostics.is_empty(), "{:?}\n{text}", parsed.diagnostics);
+        }
+    }
+    assert!(whole > 10, "{whole} of them came to an end");
+}
+
 #[cfg(feature = "serve")]
 #[test]
 fn official_clients_call_pipelines() {

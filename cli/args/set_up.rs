@@ -54,6 +54,23 @@ pub enum SchemaOf {
     Aitws,
 }
 
+/// `grammar`
+#[derive(Debug, Group)]
+pub struct GrammarArgs {
+    /// The notation
+    #[arg(long, value_enum, default_value_t = GrammarFormat::Ebnf)]
+    pub format: GrammarFormat,
+}
+
+/// A notation of grammars.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum GrammarFormat {
+    /// That of the W3C, to read
+    Ebnf,
+    /// That of llama.cpp, which holds a model to it
+    Gbnf,
+}
+
 /// `self-test`
 #[derive(Debug, Group)]
 pub struct SelfTestArgs {

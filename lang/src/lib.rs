@@ -11,6 +11,7 @@ pub mod eval;
 pub mod flow;
 pub mod format;
 pub mod front;
+pub mod grammar;
 pub mod lexer;
 pub mod library;
 pub mod lower;
