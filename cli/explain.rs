@@ -21,8 +21,7 @@ pub fn explain(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
         return Ok(Exit::SENT);
     };
     let code = code.to_ascii_uppercase();
-    let page = PAGES.iter().find(|(known, _)| *known == code).map(|(_, page)| *page);
-    let page = page.ok_or_else(|| {
+    let page = page(&code).ok_or_else(|| {
         Failure::usage("E0840", format!("there is no page for `{code}`")).help("list all codes: aivm explain")
     })?;
     if global.json {
@@ -32,6 +31,11 @@ pub fn explain(global: &Global, args: &ExplainArgs) -> Result<Exit, Failure> {
         print!("{page}");
     }
     Ok(Exit::SENT)
+}
+
+/// The page of a code.
+pub fn page(code: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(known, _)| *known == code).map(|(_, page)| *page)
 }
 
 /// `# E0104: not a word` → `not a word`.

@@ -1,5 +1,5 @@
 //! `aivm mcp`: each pipeline is a tool of the Model Context Protocol, over standard input and output or over HTTP. `tool` says what a
-//! client is told of a pipeline, and what becomes of a run's output.
+//! client is told of a pipeline, and what becomes of a run's output; `authoring` has the tools by which a model writes pipelines.
 
 use crate::args::{Global, McpArgs};
 use crate::fail::{Exit, Failure};
@@ -7,6 +7,7 @@ use crate::serve::door::{Door, MOST_BODY};
 use crate::serve::{self, Pipeline, Runner, Running, Told};
 use aivm_host::secret;
 use aivm_host::signals::Signals;
+use authoring::Authoring;
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -24,6 +25,7 @@ use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 
+mod authoring;
 mod tool;
 
 /// So many clients have a session at once.
@@ -39,6 +41,9 @@ const PATH: &str = "/mcp";
 
 /// `aivm mcp FILE…`.
 pub fn mcp(global: &Global, args: &McpArgs) -> Result<Exit, Failure> {
+    if args.serve.files.is_empty() && !args.authoring {
+        return Err(Failure::usage("E0819", "no pipeline is named").help("aivm mcp FILE…, or aivm mcp --authoring"));
+    }
     let server = serve::server(global, &args.serve)?;
     let key = args.serve.key_env.as_deref();
     let door = match (&args.http, key) {
@@ -50,7 +55,9 @@ pub fn mcp(global: &Global, args: &McpArgs) -> Result<Exit, Failure> {
         }
     };
     let pipelines: Arc<[Pipeline]> = server.programs.iter().map(|(pipeline, _)| pipeline.clone()).collect();
+    let authoring: &'static [Authoring] = if args.authoring { &authoring::TOOLS } else { &[] };
     let names: Vec<&str> = pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
+    let names: Vec<&str> = names.into_iter().chain(authoring.iter().map(|tool| tool.name)).collect();
     if let Some(door) = &door {
         let url = format!("http://{}{PATH}", door.address);
         match global.json {
@@ -61,7 +68,7 @@ pub fn mcp(global: &Global, args: &McpArgs) -> Result<Exit, Failure> {
         server.log.say(format!("standard input and output · tools: {}", names.join(", ")));
     }
     server.serve(args.serve.at_once, async |runner| {
-        let tools = Tools { pipelines, runner };
+        let tools = Tools { pipelines, authoring, runner };
         match door {
             Some(door) => over_http(door, tools).await,
             None => over_stdio(tools).await,
@@ -153,7 +160,14 @@ fn refuse(status: StatusCode, code: &str, message: &str) -> Response {
 #[derive(Clone)]
 struct Tools {
     pipelines: Arc<[Pipeline]>,
+    authoring: &'static [Authoring],
     runner: Runner,
+}
+
+impl Tools {
+    fn authoring(&self, name: &str) -> Option<Authoring> {
+        self.authoring.iter().find(|tool| tool.name == name).copied()
+    }
 }
 
 impl ServerHandler for Tools {
@@ -163,7 +177,8 @@ impl ServerHandler for Tools {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.pipelines.iter().find(|pipeline| pipeline.name == name).map(tool::tool)
+        let pipeline = self.pipelines.iter().find(|pipeline| pipeline.name == name).map(tool::tool);
+        pipeline.or_else(|| self.authoring(name).map(Authoring::tool))
     }
 
     async fn list_tools(
@@ -171,7 +186,9 @@ impl ServerHandler for Tools {
         _page: Option<PaginatedRequestParams>,
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
-        Ok(ListToolsResult::with_all_items(self.pipelines.iter().map(tool::tool).collect()))
+        let pipelines = self.pipelines.iter().map(tool::tool);
+        let authoring = self.authoring.iter().copied().map(Authoring::tool);
+        Ok(ListToolsResult::with_all_items(pipelines.chain(authoring).collect()))
     }
 
     async fn call_tool(
@@ -181,7 +198,14 @@ impl ServerHandler for Tools {
     ) -> Result<CallToolResponse, ErrorData> {
         let at = self.pipelines.iter().position(|pipeline| pipeline.name == request.name);
         let Some((at, pipeline)) = at.and_then(|at| Some((at, self.pipelines.get(at)?))) else {
-            let names: Vec<&str> = self.pipelines.iter().map(|pipeline| pipeline.name.as_str()).collect();
+            if let Some(tool) = self.authoring(&request.name) {
+                let answer =
+                    tokio::task::spawn_blocking(move || tool.call(&request.arguments.unwrap_or_default())).await;
+                let answer = answer.unwrap_or_else(|_| Err(Failure::failed("E0948", "the tool came to no answer")));
+                return Ok(answer.unwrap_or_else(|failure| tool::failed(&failure)).into());
+            }
+            let pipelines = self.pipelines.iter().map(|pipeline| pipeline.name.as_str());
+            let names: Vec<&str> = pipelines.chain(self.authoring.iter().map(|tool| tool.name)).collect();
             let message = format!("there is no tool `{}`; there are: {}", request.name, names.join(", "));
             return Err(ErrorData::invalid_params(secret::text(&message).into_owned(), None));
         };

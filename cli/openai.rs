@@ -29,6 +29,9 @@ const ALIVE: Duration = Duration::from_secs(15);
 
 /// `aivm openai FILE…`.
 pub fn openai(global: &Global, args: &OpenaiArgs) -> Result<Exit, Failure> {
+    if args.serve.files.is_empty() {
+        return Err(Failure::usage("E0819", "no pipeline is named").help("aivm openai FILE…"));
+    }
     let server = serve::server(global, &args.serve)?;
     let door = Door::open(&args.listen, args.serve.key_env.as_deref())?;
     let pipelines: Arc<[Pipeline]> = server.programs.iter().map(|(pipeline, _)| pipeline.clone()).collect();

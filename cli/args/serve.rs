@@ -8,6 +8,9 @@ pub struct McpArgs {
     /// What is served, and how
     #[command(flatten)]
     pub serve: ServeArgs,
+    /// Serve the tools by which a model writes pipelines, too: check, explain, graph, the reference
+    #[arg(long)]
+    pub authoring: bool,
     /// Serve streamable HTTP here, under /mcp, instead of standard input and output
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub http: Option<String>,
@@ -44,7 +47,7 @@ pub struct PlaygroundArgs {
 #[cfg_attr(not(feature = "serve"), allow(dead_code))]
 pub struct ServeArgs {
     /// Programs, each under the name of its file, or as NAME=FILE
-    #[arg(required = true, value_name = "FILE")]
+    #[arg(value_name = "FILE")]
     pub files: Vec<String>,
     /// Let only those in who send this secret, a variable or one of `aivm secret`, as their bearer token
     #[arg(long, value_name = "NAME")]

@@ -439,3 +439,43 @@ fn a_program_that_is_wrong_is_told_at_the_start() {
         assert_eq!((stderr(&output), output.stdout), (stderr(&checked), Vec::new()));
     }
 }
+
+#[test]
+fn a_model_writes_pipelines_by_tools_that_change_nothing() {
+    let dir = folder();
+    write(dir.path(), "workers/stamp.toml", "run = \"cat\"\neffect = \"pure\"\n");
+    let mut mcp = Session::of(dir.path(), &["--authoring"]);
+    mcp.say(&json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"}));
+    let tools = mcp.hear()["result"]["tools"].clone();
+    let names: Vec<&str> = tools.as_array().expect("tools").iter().filter_map(|tool| tool["name"].as_str()).collect();
+    assert_eq!(names, ["aivm_reference", "aivm_check", "aivm_explain", "aivm_graph"]);
+    assert!(tools.as_array().expect("tools").iter().all(|tool| tool["annotations"]["readOnlyHint"] == true));
+    let mut said = |id: u64, tool: &str, arguments: Value| {
+        mcp.call(id, tool, arguments);
+        let result = mcp.result(id).0;
+        (result["content"][0]["text"].as_str().expect("text").to_owned(), result)
+    };
+    // The page is right by its own account: its first program is one.
+    let (page, _) = said(2, "aivm_reference", json!({"topic": "language"}));
+    let program = page.split("```aivm\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a program");
+    let (_, checked) = said(3, "aivm_check", json!({"program": program}));
+    assert_eq!(checked["structuredContent"]["ok"], true, "{checked}");
+    let wrong = program.replacen("=>", "->", 1);
+    let (_, checked) = said(4, "aivm_check", json!({"program": wrong}));
+    let told = &checked["structuredContent"];
+    assert_eq!((&told["ok"], &told["diagnostics"][0]["code"]), (&json!(false), &json!("E0106")), "{told}");
+    let edit = &told["diagnostics"][0]["fix"]["edits"][0];
+    assert_eq!(edit[1], "=>", "{told}");
+    assert!(said(5, "aivm_explain", json!({"topic": "e0106"})).0.starts_with("# E0106"));
+    assert!(said(6, "aivm_explain", json!({"topic": "clean"})).0.contains("Tidies"));
+    let (_, none) = said(7, "aivm_explain", json!({"topic": "E9999"}));
+    assert_eq!(none["isError"], true);
+    // Words of the project are known.
+    let own = "out <= ( switch <= ( stamp => send ) ) <= in";
+    assert!(said(8, "aivm_graph", json!({"program": own})).0.contains("stamp"));
+    let (text, none) = said(9, "aivm_graph", json!({"program": "out <= ("}));
+    assert!(none["isError"] == true && text.contains("E0108"), "{text}");
+    let (_, none) = said(10, "aivm_check", json!({}));
+    assert_eq!(none["isError"], true);
+    assert!(statuses(dir.path()).is_empty(), "nothing ran");
+}

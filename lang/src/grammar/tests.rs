@@ -1,5 +1,7 @@
 //! The grammar and the parser are of one mind: what is made by it parses, and what parses is recognised by it.
 
+#![allow(clippy::disallowed_methods)] // It reads the pages of the repository.
+
 use super::*;
 use crate::lexer::{Kind as T, Token, lex};
 use crate::parser::parse;
