@@ -139,6 +139,21 @@ test('a run is drawn as it goes, and one can go back and forth in it', async () 
   assert.deepEqual(wrong, []);
 });
 
+test('of two steps with one name the one is marked that was called', async () => {
+  const { page } = await stage.visit();
+  await page.selectOption('#example', 'sketch-2');
+  await drawn(page, 'analyze');
+  await run(page);
+  assert.match(await page.locator('#trace [aria-selected=true] .key').innerText(), /^mylabel\/enrich/);
+  const marked = () => page.locator('#graph .now').evaluateAll((boxes) => boxes.map((box) => box.getBBox().y));
+  const last = await marked();
+  await page.locator('#trace .key', { hasText: /^switch\.1\/enrich/ }).click();
+  await page.locator('#graph[aria-label*="switch.1/enrich"]').waitFor();
+  const first = await marked();
+  assert.deepEqual([first.length, last.length], [1, 1]);
+  assert.ok(first[0] < last[0], `${first} is above ${last}`);
+});
+
 test('a step begins a run, and a change of what it was given is told', async () => {
   const { page } = await stage.visit();
   await paste(page, LOOP);

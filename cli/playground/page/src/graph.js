@@ -65,7 +65,7 @@ export function graph(failed) {
     svg = /** @type {SVGSVGElement} */ (document.importNode(fresh, true));
     place.replaceChildren(svg);
     resize();
-    const marked = step ? boxesOf(svg, step.worker) : [];
+    const marked = step ? boxesOf(svg, step) : [];
     for (const one of marked) one.classList.add('now');
     if (marked.length) intoView(box, marked[0], 60);
   };
@@ -88,12 +88,25 @@ export function graph(failed) {
   });
 }
 
-/** The boxes of the steps that a run has taken and that call this worker. */
-function boxesOf(/** @type {SVGSVGElement} */ svg, /** @type {string} */ worker) {
-  const names = [...svg.querySelectorAll('.name')].filter((name) => name.textContent === worker);
-  const points = names.map((name) => [Number(name.getAttribute('x')), Number(name.getAttribute('y'))]);
-  return /** @type {SVGGraphicsElement[]} */ ([...svg.querySelectorAll('.pill.t, .pill.x')]).filter((pill) => {
-    const { x, y, width, height } = pill.getBBox();
-    return points.some(([left, top]) => left >= x && left <= x + width && top >= y && top <= y + height);
-  });
+/**
+ * The boxes that stand for a step: of its name, and of its stage's label where two steps have one name.
+ * @returns {SVGGraphicsElement[]}
+ */
+function boxesOf(/** @type {SVGSVGElement} */ svg, /** @type {{ key: string, worker: string }} */ { key, worker }) {
+  const all = (/** @type {string} */ which) => /** @type {SVGGraphicsElement[]} */ ([...svg.querySelectorAll(which)]);
+  const within = (/** @type {SVGGraphicsElement} */ box, /** @type {SVGGraphicsElement} */ one) => {
+    const [outer, inner] = [box.getBBox(), one.getBBox()];
+    const [x, y] = [inner.x + inner.width / 2, inner.y + inner.height / 2];
+    return x > outer.x && x < outer.x + outer.width && y > outer.y && y < outer.y + outer.height;
+  };
+  const names = all('.name').filter((name) => name.textContent === worker);
+  const boxes = all('.pill.t, .pill.x').filter((pill) => names.some((name) => within(pill, name)));
+  if (boxes.length < 2) return boxes;
+  // Frames come from the outside in, and a label belongs to the innermost frame around it.
+  const around = (/** @type {SVGGraphicsElement} */ one) => all('.box').findLast((frame) => within(frame, one));
+  const labels = new Map(all('.label').map((label) => [around(label), label.textContent]));
+  const stage = key.split('/').at(-2);
+  const labelled = boxes.filter((box) => labels.get(around(box)) === stage);
+  const bare = boxes.filter((box) => !labels.has(around(box)));
+  return labelled.length ? labelled : bare.length ? bare : boxes;
 }
