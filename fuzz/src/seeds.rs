@@ -20,7 +20,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// The programs on a Markdown page.
 fn on_page(page: &str) -> impl Iterator<Item = &str> {
-    page.split("```aivm\n").skip(1).filter_map(|rest| rest.split_once("```").map(|(program, _)| program))
+    page.split("```aivm").skip(1).filter_map(|rest| Some(rest.split_once('\n')?.1.split_once("```")?.0))
 }
 
 struct Corpus(PathBuf);
@@ -53,6 +53,8 @@ fn main() {
     for program in &programs {
         corpus.add("lex_parse", program.as_bytes());
         corpus.add("fmt", program.as_bytes());
+        let middle = (program.len() as u16 / 2).to_le_bytes();
+        corpus.add("service", &[&middle, program.as_bytes()].concat());
         let Ok(compiled) = aivm_lang::compile("p.aivm", program, &shelf("")) else { continue };
         corpus.add("module_load", &compiled.module.to_bytes());
         corpus.add("module_load", disassemble(&compiled.module).as_bytes());
