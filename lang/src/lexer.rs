@@ -101,6 +101,7 @@ pub enum Kind {
     /// `&&`, `&`, `/`: meant as `|`.
     #[token("&&")]
     #[token("&")]
+    #[token("/")]
     HabitOr,
     /// `"text"`: the language has no strings.
     #[regex(r#""[^"\n]*"?"#)]

@@ -17,9 +17,12 @@ use aivm_schema::limits::SOURCE;
 use aivm_schema::word::is_reserved;
 
 mod habits;
+mod invented;
+mod outcome;
 mod quantity;
 mod stage;
 mod step;
+mod stray;
 
 /// The longest message, in bytes.
 const LONGEST_MESSAGE: usize = 300;
@@ -315,44 +318,14 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Something at the top that begins nothing: reported once, then skipped up to what does.
-    fn stray(&mut self) {
-        let span = self.here();
-        let text = self.text(span);
-        if let Some(kind) = keyword(text) {
-            let _ = kind;
-            self.report(
-                Diagnostic::new(Code::NoProgram, span, format!("a `{text}` outside of a program"))
-                    .help("wrap it: `out <= ( … ) <= in`"),
-            );
-        } else {
-            self.expected("a definition `word <= ( … )` or the program `out <= ( … ) <= in`");
-        }
-        let mut depth = 0usize;
-        while let Some(token) = self.peek() {
-            let starts = token.kind == T::Word
-                && (self.text(token.span) == "out"
-                    || self.peek_kind(1) == Some(T::Arrow) && self.peek_kind(2) == Some(T::Open));
-            if depth == 0 && starts && token.span != span && keyword(self.text(token.span)).is_none() {
-                return;
-            }
-            match token.kind {
-                T::Open => depth += 1,
-                T::Close => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.at += 1;
-        }
-    }
-
     fn program(&mut self, out: Span) -> Span {
         self.at += 1;
-        if !self.arrow(false) {
+        if !self.arrow(false) && !self.turned_arrow() {
             self.expected("`<=`");
         }
         let group = self.group();
         self.tree.program = Some(group);
-        let arrow = self.arrow(false);
+        let arrow = self.arrow(false) || self.peek_text(1) == "in" && self.turned_arrow();
         if arrow && self.peek_text(0) == "in" {
             self.at += 1;
         } else {
@@ -369,6 +342,14 @@ impl<'a> Parser<'a> {
         let end = self.just_behind();
         self.spans.program = out.to(end);
         end
+    }
+
+    /// Over a `=>` where `<=` is meant.
+    fn turned_arrow(&mut self) -> bool {
+        let Some(arrow) = self.eat(T::Leads) else { return false };
+        let diagnostic = Diagnostic::new(Code::Expected, arrow.span, "expected `<=`, found `=>`");
+        self.report(diagnostic.fix("write `<=`", vec![(arrow.span, "<=".to_owned())]));
+        true
     }
 
     fn definition(&mut self) {

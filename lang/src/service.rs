@@ -21,6 +21,7 @@ use aivm_schema::limits::SOURCE;
 
 mod complete;
 mod context;
+mod fix;
 mod front_matter;
 mod hover;
 mod marks;
@@ -32,6 +33,7 @@ mod rename;
 mod tests;
 
 pub use complete::{Completion, CompletionKind};
+pub use fix::{Applied, Fixed, fix};
 pub use hover::Hover;
 pub use marks::{Hint, Mark, MarkKind};
 pub use meanings::meaning;
@@ -73,6 +75,17 @@ impl Document {
             }
             Err(errors) => (None, errors),
         };
+        // What reads TOML and YAML tells places within a character.
+        let whole = |span: Span| {
+            let [start, end] =
+                [text.floor_char_boundary(span.start as usize), text.ceil_char_boundary(span.end as usize)];
+            Span::new(start as u32, end.max(start) as u32)
+        };
+        for one in &mut diagnostics {
+            one.primary.span = whole(one.primary.span);
+            one.labels.iter_mut().for_each(|label| label.span = whole(label.span));
+            one.fix.iter_mut().flat_map(|fix| &mut fix.edits).for_each(|(span, _)| *span = whole(*span));
+        }
         diagnostics.sort_by_key(|one| one.primary.span);
         let mut document = Document {
             file: file.to_owned(),

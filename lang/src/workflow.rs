@@ -64,7 +64,8 @@ impl Format {
         let in_a_key = |c: char| c.is_ascii_alphanumeric() || "_-.\"'".contains(c);
         let behind_the_key = first.trim_start_matches(in_a_key).trim_start();
         // No value of TOML or YAML begins so: these are arrows with the habits of another language.
-        let is_group = behind_the_key.get(1..).is_some_and(|value| value.trim_start().starts_with('('));
+        let is_group = behind_the_key.starts_with("=>")
+            || behind_the_key.get(1..).is_some_and(|value| value.trim_start().starts_with('('));
         let behind_the_key = behind_the_key.chars().next().filter(|_| !is_group);
         let is = |name: &str, line: &str| {
             let line = line.trim_start_matches('[').trim_start();

@@ -4,6 +4,7 @@ use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::lexer::{Kind, Token};
 use crate::span::Span;
 use aivm_schema::limits;
+use aivm_schema::word::is_word;
 
 /// The tokens that the grammar sees: no trivia, habits replaced by what they mean.
 pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Token> {
@@ -22,7 +23,10 @@ pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Di
             }
         }
         let text = source.get(token.span.range()).unwrap_or("");
-        let (kind, diagnostic) = read(token, text);
+        let (kind, diagnostic) = match bullet(source, &tokens, at).or_else(|| fence(source, &tokens, at)) {
+            Some(diagnostic) => (None, Some(diagnostic)),
+            None => read(source, token, text, out.last()),
+        };
         if let Some(diagnostic) = diagnostic
             && diagnostics.len() < MOST_ERRORS
         {
@@ -31,6 +35,8 @@ pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Di
         if let Some(kind) = kind {
             let span = if token.kind == Kind::BadWord {
                 Span::new(token.span.start, token.span.start + text.trim_end_matches('-').len() as u32)
+            } else if token.kind == Kind::HabitString {
+                inside_quotes(token.span, text).0
             } else {
                 token.span
             };
@@ -70,12 +76,70 @@ fn join_words(source: &str, tokens: Vec<Token>) -> Vec<Token> {
     out
 }
 
-/// What a token means, and what to say about it.
-fn read(token: Token, text: &str) -> (Option<Kind>, Option<Diagnostic>) {
+/// The mark of a list, where steps are written as one: `- plan`, `* plan`, `1. plan`.
+fn bullet(source: &str, tokens: &[Token], at: usize) -> Option<Diagnostic> {
+    let token = tokens.get(at)?;
+    let text = source.get(token.span.range())?;
+    let number = || text.strip_suffix('.').is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_mark = match token.kind {
+        Kind::Strange => ["-", "•", "–", "+"].contains(&text),
+        Kind::Star => true,
+        Kind::Number => number(),
+        _ => false,
+    };
+    let before = source.get(..token.span.start as usize)?;
+    let first_of_line = before.trim_end_matches([' ', '\t']).ends_with('\n');
+    let [space, next] = [1, 2].map(|ahead| tokens.get(at + ahead).map(|next| next.kind));
+    if !is_mark || !first_of_line || space != Some(Kind::Space) || !matches!(next, Some(Kind::Word | Kind::OpenSquare))
+    {
+        return None;
+    }
+    let end = tokens.get(at + 1)?.span.end;
+    let message = format!("`{text}` marks nothing here: steps stand below each other as they are");
+    let edit = (Span::new(token.span.start, end), String::new());
+    Some(Diagnostic::new(Code::ForeignHabit, token.span, message).fix("remove it", vec![edit]))
+}
+
+/// The first of two Markdown fences: what stands outside of them goes with them.
+fn fence(source: &str, tokens: &[Token], at: usize) -> Option<Diagnostic> {
+    let is_fence = |token: &&Token| token.kind == Kind::HabitFence;
+    let (before, behind) = (tokens.get(..at)?, tokens.get(at + 1..)?);
+    let first = tokens.get(at).filter(is_fence)?.span;
+    if before.iter().any(|token| is_fence(&token)) {
+        return None;
+    }
+    let second = behind.iter().find(is_fence)?.span;
+    let from = before.first().map_or(first, |token| token.span);
+    let line_end = u32::from(source.get(first.end as usize..)?.starts_with('\n'));
+    let edits = [Span::new(from.start, first.end + line_end), Span::new(second.start, source.len() as u32)];
+    let edits = edits.map(|span| (span, String::new())).into();
+    let message = "a Markdown fence around the program";
+    Some(Diagnostic::new(Code::ForeignHabit, first, message).fix("keep what stands between the fences", edits))
+}
+
+/// What stands between quotes, and where.
+fn inside_quotes(span: Span, text: &str) -> (Span, &str) {
+    let quote = |c: char| "\"'“”‘’«»„".contains(c);
+    let front = text.len() - text.trim_start_matches(quote).len();
+    let inside = text.trim_matches(quote);
+    let start = span.start + front as u32;
+    (Span::new(start, start + inside.len() as u32), inside)
+}
+
+/// What a token means, and what to say about it. `before`: the one that the grammar sees before it.
+fn read(source: &str, token: Token, text: &str, before: Option<&Token>) -> (Option<Kind>, Option<Diagnostic>) {
     let span = token.span;
+    // `report "smart"` gives a worker a text, `"report" =>` only quotes its name.
+    let gives = before.is_some_and(|word| {
+        let between = source.get(word.span.end as usize..span.start as usize).unwrap_or("");
+        word.kind == Kind::Word && !between.contains('\n')
+    });
     let habit = |message: String, with: &str| {
+        // `plan: next`
+        let close = source.get(..span.start as usize).is_some_and(|before| !before.ends_with(char::is_whitespace));
+        let space = if close && matches!(token.kind, Kind::HabitLeads | Kind::HabitArrow) { " " } else { "" };
         Diagnostic::new(Code::ForeignHabit, span, message)
-            .fix(format!("write `{}`", with.trim()), vec![(span, with.to_owned())])
+            .fix(format!("write `{with}`"), vec![(span, format!("{space}{with}"))])
     };
     match token.kind {
         Kind::HabitLeads => (
@@ -107,6 +171,13 @@ fn read(token: Token, text: &str) -> (Option<Kind>, Option<Diagnostic>) {
             )
             .fix("begin it with `;`", vec![(span, with)]);
             (None, Some(diagnostic))
+        }
+        Kind::HabitString if !gives && is_word(inside_quotes(span, text).1) => {
+            let word = inside_quotes(span, text).1;
+            (
+                Some(Kind::Word),
+                Some(habit(format!("`{word}` stands without quotes: the language has no strings"), word)),
+            )
         }
         Kind::HabitString => (
             None,

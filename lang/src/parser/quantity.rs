@@ -10,7 +10,7 @@ impl Parser<'_> {
     /// `< limit, limit >`, if one begins here.
     pub(super) fn limits(&mut self) -> (Vec<Limit>, Vec<Span>) {
         let (mut limits, mut spans) = (Vec::new(), Vec::new());
-        let Some(open) = self.eat(T::Less) else { return (limits, spans) };
+        let Some(open) = self.eat(T::Less) else { return self.limit_in_brackets().into_iter().unzip() };
         loop {
             match self.peek().map(|token| (token.kind, token.span)) {
                 Some((kind @ (T::Number | T::Money | T::Word), span)) => {
@@ -40,6 +40,23 @@ impl Parser<'_> {
             self.lost = true;
         }
         (limits, spans)
+    }
+
+    /// `(5)` where `<5>` is meant.
+    fn limit_in_brackets(&mut self) -> Option<(Limit, Span)> {
+        let inside = matches!(self.peek_kind(1), Some(T::Number | T::Money));
+        if self.peek_kind(0) != Some(T::Open) || !inside || self.peek_kind(2) != Some(T::Close) {
+            return None;
+        }
+        let open = self.here();
+        self.at += 1;
+        let token = self.bump()?;
+        let close = self.here();
+        self.at += 1;
+        let fix = vec![(open, "<".to_owned()), (close, ">".to_owned())];
+        let message = "limits stand between `<` and `>`";
+        self.report(Diagnostic::new(Code::Expected, open.to(close), message).fix("write them so", fix));
+        Some((self.limit(token.kind, token.span)?, token.span))
     }
 
     /// Does a `>` end the limits?

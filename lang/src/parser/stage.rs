@@ -163,26 +163,46 @@ impl Parser<'_> {
         if let Some(kind) = keyword(text) {
             return Some(kind);
         }
-        match nearest(text, KEYWORDS.into_iter()) {
-            Some(meant) => {
+        match invented::kind(text).map(str::to_owned).or_else(|| nearest(text, KEYWORDS.into_iter())) {
+            Some(meant) if self.peek_kind(0) != Some(T::Leads) || self.peek_kind(1) == Some(T::Open) => {
                 self.report(
                     Diagnostic::new(Code::Misspelt, span, format!("`{text}` is no kind of stage"))
                         .fix(format!("did you mean `{meant}`?"), vec![(span, meant.clone())]),
                 );
                 keyword(&meant)
             }
-            None => {
+            _ => {
                 self.at -= 1;
                 let message = format!("expected a stage, found `{text}`");
                 let mut diagnostic = Diagnostic::new(Code::Expected, span, message)
                     .reason("a group holds stages: `switch`, `select`, `join` or `match`, each with its own `( … )`");
                 if self.peek_kind(1) == Some(T::Leads) {
-                    diagnostic = diagnostic.help("put the steps into a stage: `switch <= ( … )`");
+                    let help = "put the steps into a stage: `switch <= ( … )`";
+                    let end = self.end_of_group();
+                    let edges = [(span.start, "switch <= ( "), (end, " )")];
+                    let edges = edges.map(|(at, edge)| (Span::new(at, at), edge.to_owned()));
+                    diagnostic = diagnostic.help(help).fix("put them into a `switch`", edges.into());
                 }
                 self.report(diagnostic);
                 None
             }
         }
+    }
+
+    /// Where the group ends that is open here.
+    fn end_of_group(&self) -> u32 {
+        let mut depth = 0usize;
+        let mut end = self.behind();
+        for token in self.tokens.get(self.at..).unwrap_or(&[]) {
+            match token.kind {
+                T::Open => depth += 1,
+                T::Close if depth == 0 => break,
+                T::Close => depth -= 1,
+                _ => {}
+            }
+            end = token.span.end;
+        }
+        end
     }
 
     /// The kind that the first element of a stage speaks for.
@@ -261,6 +281,7 @@ impl Parser<'_> {
     fn looks_like_stage(&self) -> bool {
         match (self.peek_kind(1), self.peek_kind(2)) {
             (Some(T::Arrow), Some(T::Open)) => true,
+            (Some(T::Open), first) => first != Some(T::Number),
             (Some(T::OpenSquare), Some(T::Word)) => {
                 self.peek_kind(3) == Some(T::CloseSquare) && matches!(self.peek_kind(4), Some(T::Arrow | T::Less))
             }
@@ -276,6 +297,9 @@ impl Parser<'_> {
             let message = format!("expected an arm `word => send`, found {}", self.found());
             let step = self.peek_kind(0) == Some(T::OpenSquare);
             let mut diagnostic = Diagnostic::new(Code::Expected, span, message);
+            if self.peek_kind(0) == Some(T::Star) && self.peek_kind(1) == Some(T::Leads) {
+                diagnostic = diagnostic.fix("write `default`", vec![(span, "default".to_owned())]);
+            }
             if step {
                 diagnostic = diagnostic
                     .reason("a match calls nobody: its arms decide on what came to it")

@@ -71,6 +71,11 @@ impl Document {
         }
     }
 
+    /// The name at a byte, as it is written: `text.upper`.
+    pub fn name_at(&self, at: u32) -> Option<&str> {
+        self.names.at(self.boundary(at)).map(|one| one.name.text())
+    }
+
     /// Where the thing at a byte is given and used in this file, in the order of the places.
     pub fn references(&self, at: u32) -> Vec<Span> {
         let Some(one) = self.names.at(self.boundary(at)) else { return Vec::new() };

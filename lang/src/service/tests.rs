@@ -5,6 +5,7 @@ use crate::library::Shelf;
 use aivm_schema::worker::{Does, WorkerDefinition};
 
 mod edits;
+mod fixes;
 
 const PROGRAM: &str = r#"+++
 [worker.write]

@@ -120,6 +120,20 @@ proptest! {
     }
 
     #[test]
+    fn a_fix_leaves_no_more_errors_before_it_than_there_were(seed: u64, edits in 0usize..6) {
+        let text = edited(seed, edits);
+        let errors = |text: &str| Document::new("x.aivm", text, &shelf()).diagnostics().to_vec();
+        let fixed = fix("x.aivm", &text, true, &shelf());
+        let (before, left) = (errors(&text), fixed.left.clone());
+        if fixed.applied.is_empty() {
+            prop_assert_eq!(&fixed.text, &text);
+        } else {
+            let behind = |text: &str, errors: &[Diagnostic]| errors.first().map_or(0, |one| text.len() - one.primary.span.start as usize);
+            prop_assert!(left.len() < before.len() || behind(&fixed.text, &left) < behind(&text, &before), "{:?}", text);
+        }
+    }
+
+    #[test]
     fn a_name_that_is_changed_and_changed_back_is_the_same(seed: u64, at: u32) {
         let text = edited(seed, 0);
         let document = Document::new("x.aivm", text.clone(), &shelf());
