@@ -16,6 +16,7 @@ use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, StoreError};
 use aivm_host::work::Outside;
 use aivm_vm::VerifiedModule;
+use aivm_vm::run::HELD;
 use serde_json::json;
 use std::sync::Arc;
 
@@ -89,6 +90,8 @@ impl All<'_> {
             Some("calls") => args.max_calls.is_some(),
             Some("money") => args.max_cost.is_some(),
             Some("tokens") => args.max_tokens.is_some(),
+            // Its next call is due, and is not made before somebody says so.
+            Some(HELD) => return Ok(false),
             Some(_) => false,
         };
         if raised {

@@ -15,7 +15,7 @@ use aivm_schema::artifact::{Artifact, Checksum};
 use aivm_schema::journal::{ApprovalRequested, Body, Intent, Record, RunStarted};
 use aivm_schema::module::{DEBUG, DEBUG_MEDIA_TYPE, Debug, Module, StepId};
 use aivm_vm::action::{Action, Purpose, RunEnd};
-use aivm_vm::run::Do;
+use aivm_vm::run::{Do, HELD};
 use aivm_vm::verify::VerifiedModule;
 use std::collections::{BTreeMap, HashMap};
 
@@ -248,6 +248,7 @@ pub fn waits_word(waits: &str) -> &str {
     match waits {
         "asked" => "a person",
         "unknown" => "settle",
+        HELD => "whoever holds it",
         waits => waits,
     }
 }

@@ -12,6 +12,7 @@ use aivm_host::trace::totals_text;
 use aivm_schema::artifact::{Artifact, Checksum, parts};
 use aivm_schema::journal::ApprovalRequested;
 use aivm_vm::action::CallError;
+use aivm_vm::run::HELD;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use tree::Line;
@@ -129,7 +130,7 @@ impl Page {
             _ => "33",
         };
         let waits = told.waits.as_deref().map(|waits| match waits {
-            "resume" => format!(": go on by  aivm resume {}", row.id),
+            "resume" | HELD => format!(": go on by  aivm resume {}", row.id),
             "calls" | "money" | "tokens" => {
                 let option = if waits == "money" { "cost" } else { waits };
                 format!(": its limit of {waits} is spent; go on by  aivm resume {} --max-{option} …", row.id)

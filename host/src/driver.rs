@@ -299,7 +299,7 @@ impl<'a> Driver<'a> {
                 Do::Wait(_) if self.reuse.is_some() => self.reuse()?,
                 Do::Wait(_) if self.is_on_hold() => {
                     if !self.let_one_go() {
-                        if let Some(batch) = self.run.unwritten() {
+                        if let Some(batch) = self.run.leave() {
                             self.store.append(batch).await?;
                         }
                         return Ok(Ending::Held);

@@ -37,6 +37,8 @@ pub use replay::ReplayError;
 const FUEL: u64 = 100_000;
 /// So many records wait at most before they are written without being needed.
 const WAITING: usize = 256;
+/// What the journal of a run says it waits for that is left on hold.
+pub const HELD: &str = "held";
 /// Nanoseconds in a millisecond.
 const MILLISECOND: u64 = 1_000_000;
 
@@ -248,8 +250,10 @@ impl Run {
         on_hold.map(|under_way| &under_way.call).collect()
     }
 
-    /// What is not written yet, of a run that is about to be left: outcomes of pure calls are written without haste.
-    pub fn unwritten(&mut self) -> Option<Batch> {
+    /// The run is left as it stands, on hold, and waits for somebody to go on with it: what is still to be written.
+    pub fn leave(&mut self) -> Option<Batch> {
+        self.status = Status::Parked;
+        self.tell(self.now, Body::Parked { reason: HELD.to_owned() });
         self.batch()
     }
 

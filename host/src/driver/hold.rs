@@ -1,5 +1,5 @@
 //! Held runs: calls begin one at a time, when whoever looks says so. Between two of them such a run can be left as it stands: it is
-//! then a run that was interrupted where nothing was under way, and goes on as every such run does.
+//! parked then, with nothing under way, and goes on as every parked run does.
 
 use super::*;
 
