@@ -323,9 +323,6 @@ impl Repl<'_> {
 fn given(text: &str) -> Given {
     match text.strip_prefix('@') {
         Some(name) => Given::Stored(name.to_owned()),
-        None => {
-            let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-            Given::Text(quoted.unwrap_or(text).to_owned())
-        }
+        None => Given::Text(text.strip_prefix('"').and_then(entry::closed).unwrap_or_else(|| text.to_owned())),
     }
 }

@@ -78,6 +78,9 @@ pub struct How {
     /// To end so, in its word, is what is asked for, as being sent is.
     #[arg(skip)]
     pub as_asked: &'static [&'static str],
+    /// What it prints ends its last line, because more will follow.
+    #[arg(skip)]
+    pub goes_on: bool,
 }
 
 /// The most that one run takes; then it waits for somebody.

@@ -216,8 +216,8 @@ fn given(text: &str) -> Result<(String, Option<Given>), Unfinished> {
     }
 }
 
-/// What stands in quotes, up to the one that closes at the very end.
-fn closed(quoted: &str) -> Option<String> {
+/// What stands behind a quote, up to the one that closes it at the very end.
+pub fn closed(quoted: &str) -> Option<String> {
     let (mut text, mut escaped) = (String::new(), false);
     for (at, c) in quoted.char_indices() {
         match c {

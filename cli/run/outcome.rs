@@ -126,7 +126,12 @@ impl Outcome {
                     };
                     say(&format!("the output is {length} bytes of {media_type}: {see}"));
                 }
-                _ => crate::out::bytes(payload),
+                _ => {
+                    crate::out::bytes(payload);
+                    if how.goes_on && !payload.ends_with(b"\n") {
+                        crate::out::bytes(b"\n");
+                    }
+                }
             }
         }
         let asks = matches!(&report.ending, Ending::Parked(Why::Asked(_), _));

@@ -1,7 +1,7 @@
 //! The REPL: scripted over a pipe, where it reads lines and shows no prompts; and at a terminal.
 
 use super::{aivm, command, folder, json, stderr, stdout, write};
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -106,6 +106,89 @@ fn a_run_is_gone_through_step_by_step_and_back() {
     assert_eq!(names.len(), 3, "each step back is a run of its own");
     let paths: Vec<String> = names.iter().map(|run| stdout(&aivm(dir.path(), &["show", run]))).collect();
     assert!(paths[0].contains("judge#2") && !paths[2].contains("write#2 "), "{paths:?}");
+}
+
+/// Joins, a fan-out, a definition, a retry, and a failure that is caught after something was taken back.
+const WINDING: &str = "+++
+[worker.parts]
+builtin = \"split\"
+[worker.shaky]
+mock = [{ fail = \"not yet\" }, {}]
+[worker.one]
+mock = [{ output = \"one\" }]
+[worker.two]
+mock = [{ output = \"two\" }]
+[worker.make]
+run = \"echo made >> ledger; cat\"
+undo = \"unmake\"
+[worker.unmake]
+run = \"echo unmade >> ledger\"
+[worker.breaks]
+mock = [{ fail = \"as it must\" }]
++++
+tidy <= ( switch <= ( clean => send ) )
+out <= (
+    switch[first] <= ( parts => next  [tidy <= first.parts.out.*] => next  shaky => next | retry )
+    <= join <= ( one => next  two => next )
+    <= switch[tried] <= ( make => next  breaks => next )
+    <= match <= ( success => send  failure => out <= switch[mend] <= ( one => next  two => send ) )
+) <= in
+";
+
+#[test]
+fn the_way_back_leads_through_the_same_places() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", WINDING);
+    let stands = |output: &Output| -> Vec<String> {
+        let said = stdout(output);
+        // Where it stands, and what the next call is given: by its content, as values have the names of their runs.
+        let lines: Vec<&str> = said.lines().collect();
+        let places = lines.windows(2).filter_map(|pair| Some((pair[0].split_once(" stands before ")?.1, pair[1])));
+        places.map(|(key, given)| format!("{key} {}", given.split(", ").take(2).collect::<String>())).collect()
+    };
+    let forth = session(
+        dir.path(),
+        &["p.aivm", "--workers", "live"],
+        &(":set in \"a\nb\"\n".to_owned() + &":step\n".repeat(11)),
+    );
+    let mut on_the_way = stands(&forth);
+    assert!(on_the_way.len() >= 9, "{on_the_way:?}{}", stderr(&forth));
+    assert!(on_the_way[on_the_way.len() - 1].starts_with("mend/two#1"), "{on_the_way:?}");
+    // What is taken back is stepped through, too; on the way back there is nothing to take back.
+    on_the_way.retain(|place| !place.contains("~undo"));
+    let ledger = std::fs::read_to_string(dir.path().join("ledger")).expect("effects");
+    assert_eq!(ledger, "made\nunmade\n");
+    let run = runs(dir.path()).remove(0);
+    let back = session(dir.path(), &["--resume", &run], &":back\n".repeat(on_the_way.len()));
+    let on_the_way_back = stands(&back);
+    on_the_way.reverse();
+    assert_eq!(on_the_way_back[..on_the_way.len()], on_the_way, "{}", stderr(&back));
+    assert!(!stderr(&back).contains("stands earlier"), "{}", stderr(&back));
+    let after = std::fs::read_to_string(dir.path().join("ledger")).expect("effects");
+    assert_eq!(after, ledger, "nothing is called on the way back");
+}
+
+#[test]
+fn a_kill_between_two_calls_loses_nothing_and_repeats_nothing() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", WINDING);
+    let mut repl = command(dir.path(), &["repl", "p.aivm", "--workers", "live"]);
+    let mut child = repl.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
+    let mut lines = child.stdin.take().expect("a pipe");
+    let mut said = BufReader::new(child.stdout.take().expect("a pipe")).lines();
+    lines.write_all(b":break breaks\n:run\n").expect("it reads");
+    assert!(said.any(|line| line.expect("text").contains("stands before tried/breaks#1")));
+    child.kill().expect("it is there");
+    child.wait().expect("it ends");
+    let all = aivm(dir.path(), &["resume", "--all"]);
+    assert_eq!(all.status.code(), Some(0), "{}", stderr(&all));
+    let run = runs(dir.path()).remove(0);
+    let resumed = session(dir.path(), &["--resume", &run], ":session\n:cont\n");
+    let told = stdout(&resumed);
+    assert!(told.contains("stands before tried/breaks#1") && told.contains("stops at breaks"), "{told}");
+    let ledger = std::fs::read_to_string(dir.path().join("ledger")).expect("effects");
+    assert_eq!(ledger, "made\nunmade\n", "{told}{}", stderr(&resumed));
+    assert!(told.ends_with("two\n"), "{told}");
 }
 
 #[test]
