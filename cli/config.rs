@@ -389,6 +389,7 @@ pub fn outside(flag: Option<SandboxFlag>) -> Result<Outside, Failure> {
         memory: memory::of(&Project::of_the_store()?)?,
         sources: Arc::new(sources()?),
         hooks: Project::of_the_store()?.webhooks.allow.into(),
+        programs: crate::program::programs(),
     })
 }
 

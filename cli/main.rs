@@ -39,6 +39,7 @@ mod module;
 mod openai;
 #[cfg(feature = "serve")]
 mod playground;
+mod program;
 mod progress;
 mod project;
 mod question;

@@ -15,6 +15,7 @@ examples! {
         "workers/fine_tune_model.toml" "workers/keep_examples.toml" "workers/regenerate_code.toml"
         "workers/keep_version.toml" "workers/deploy_model.toml" "workers/report_score.toml";
     "race": "README.md" "pipeline.aivm";
+    "write-program": "README.md" "pipeline.aivm" "input.txt";
     "undo": "README.md" "pipeline.aivm";
     "saga-shop": "README.md" "saga.yaml" "policies.yaml" "input.json" "workers/bank.pay.toml" "workers/bank.refund.toml";
     "deploy": "README.md" "pipeline.aivm" "aivm.toml" "input.txt";

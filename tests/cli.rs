@@ -53,6 +53,8 @@ mod people;
 mod plugin;
 #[path = "cli/portable.rs"]
 mod portable;
+#[path = "cli/program.rs"]
+mod program;
 #[path = "cli/repl.rs"]
 mod repl;
 #[path = "cli/resume.rs"]

@@ -15,6 +15,7 @@ use aivm_host::resume::{ResumeError, Resumer};
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{RunRow, StoreError};
 use aivm_host::work::Outside;
+use aivm_host::work::program::is_called;
 use aivm_vm::VerifiedModule;
 use aivm_vm::run::HELD;
 use serde_json::json;
@@ -131,7 +132,8 @@ impl All<'_> {
 
 impl Resumer for All<'_> {
     fn wants(&mut self, row: &RunRow) -> Result<bool, StoreError> {
-        if !is_of(row, self.args.program.as_deref()) {
+        // A program's run goes on with the run that called it.
+        if !is_of(row, self.args.program.as_deref()) || is_called(&row.id) {
             return Ok(false);
         }
         let can = self.can(row)?;

@@ -2,13 +2,14 @@
 
 use crate::args::{Global, RunArg};
 use crate::artifact::cut;
-use crate::fail::{self, Exit, Failure};
+use crate::fail::{self, Exit, Failure, coded};
 use crate::out::size_text;
 use crate::out::{one_line, paint, short, width, wrap};
 use crate::runs::journal::{self, Open, Row, Stands, Told};
 use crate::store;
 use aivm_host::store::disk::Disk;
 use aivm_host::trace::totals_text;
+use aivm_host::work::program::{is_of, runs_programs};
 use aivm_schema::artifact::{Artifact, Checksum, parts};
 use aivm_schema::journal::ApprovalRequested;
 use aivm_vm::action::CallError;
@@ -28,15 +29,25 @@ pub fn show(global: &Global, args: &RunArg) -> Result<Exit, Failure> {
     let disk = store::existing()?;
     let told = journal::tell(&disk, &args.run)?;
     if global.json {
-        println!("{}", report(&disk, &told));
+        println!("{}", report(&disk, &told)?);
     } else {
         let page = Page { colours: fail::colours(&std::io::stdout()), width: width() };
-        print!("{}{}", page.head(&disk, &told), page.tree(&told, &loops::arguments(&disk, &told)));
+        print!("{}", page.text(&disk, &told)?);
     }
     Ok(Exit::SENT)
 }
 
-fn report(disk: &Disk, told: &Told) -> Value {
+/// The runs of the programs that a run called, in the order in which they began.
+fn programs(disk: &Disk, told: &Told) -> Result<Vec<Told>, Failure> {
+    if !told.module().workers.iter().any(runs_programs) {
+        return Ok(Vec::new());
+    }
+    let rows = disk.runs("", i64::MAX as usize).map_err(|error| coded(&error.to_string()))?;
+    let called = rows.iter().rev().filter(|row| is_of(&row.id, &told.row.id));
+    called.map(|row| journal::tell(disk, &row.id)).collect()
+}
+
+fn report(disk: &Disk, told: &Told) -> Result<Value, Failure> {
     let (output, verdict, error) = ending(told);
     let arguments = loops::arguments(disk, told);
     let value = |checksum: Checksum| {
@@ -62,7 +73,7 @@ fn report(disk: &Disk, told: &Told) -> Value {
         })
     };
     let row = &told.row;
-    json!({
+    let mut report = json!({
         "v": 1,
         "run": row.id,
         "status": row.status,
@@ -79,7 +90,13 @@ fn report(disk: &Disk, told: &Told) -> Value {
         "steps": told.rows.iter().enumerate().map(|(at, row)| step(row, arguments.get(&at))).collect::<Vec<_>>(),
         "open": told.open.iter().map(open).collect::<Vec<_>>(),
         "totals": told.totals,
-    })
+    });
+    let programs = programs(disk, told)?;
+    if !programs.is_empty() {
+        let programs: Vec<Value> = programs.iter().map(|told| self::report(disk, told)).collect::<Result<_, _>>()?;
+        report["programs"] = programs.into();
+    }
+    Ok(report)
 }
 
 fn question(open: &Open) -> Option<&ApprovalRequested> {
@@ -115,6 +132,16 @@ struct Page {
 }
 
 impl Page {
+    /// A run, and below it those of the programs that it called.
+    fn text(&self, disk: &Disk, told: &Told) -> Result<String, Failure> {
+        let mut out = self.head(disk, told) + &self.tree(told, &loops::arguments(disk, told));
+        for told in programs(disk, told)? {
+            out.push('\n');
+            out.push_str(&self.text(disk, &told)?);
+        }
+        Ok(out)
+    }
+
     fn head(&self, disk: &Disk, told: &Told) -> String {
         let mut out = String::new();
         let mut line = |name: &str, text: &str| {

@@ -3,7 +3,7 @@
 //! and a page in `stdlib/workers`, which says in one sentence exactly what it does.
 //!
 //! Not here: artifacts, identities, time, retries. A built-in sees bytes and settings; the host makes artifacts of what it
-//! returns. All are pure but `sleep`, those that touch files and those of memory, which say so by their effect.
+//! returns. All are pure but `sleep`, `program`, those that touch files and those of memory, which say so by their effect.
 
 mod assert;
 pub(crate) mod beneath;
@@ -37,6 +37,7 @@ pub mod memory;
 mod merge;
 mod only;
 mod path;
+pub mod program;
 mod quarantine;
 mod redact;
 mod replace;
@@ -60,7 +61,7 @@ mod when;
 pub use capability::{absolute_paths, wrong_inputs};
 pub use failure::Failure;
 pub use input::{Call, Context, Input, Part};
-pub use media::{is_json, is_text};
+pub use media::{is_json, is_parts, is_text};
 pub use schema::violations;
 pub use setting::{Kind, Options, Preset, Setting, settings_table};
 
@@ -70,7 +71,7 @@ pub(crate) use template::render;
 /// What requests are made of.
 #[cfg(feature = "http")]
 pub(crate) use {
-    media::{essence, is_parts},
+    media::essence,
     template::{names, render_with},
 };
 
@@ -196,7 +197,7 @@ const CHANGE_FILES: [&str; 14] = [
 ];
 
 /// All built-ins, sorted by name.
-static BUILTINS: [Builtin; 79] = [
+static BUILTINS: [Builtin; 80] = [
     assert::BUILTIN,
     choose::BEST,
     clean::BUILTIN,
@@ -242,6 +243,7 @@ static BUILTINS: [Builtin; 79] = [
     only::BUILTIN,
     memory::PATH,
     members::PICK,
+    program::BUILTIN,
     quarantine::BUILTIN,
     files::READ,
     tools::READ_FILE,

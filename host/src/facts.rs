@@ -83,8 +83,8 @@ pub fn reaches_outside(definition: &WorkerDefinition) -> bool {
     match definition.does {
         Does::Model(_) | Does::Http(_) | Does::Mcp(_) => true,
         Does::Command(_) | Does::Plugin(_) => definition.effect != Some(Effect::Pure),
-        // What other runs share, and what is there another time is not what was there.
-        Does::Builtin(ref name) => is_of_memory(name),
+        // What other runs share, and what is there another time is not what was there; and whoever calls anybody.
+        Does::Builtin(ref name) => is_of_memory(name) || name == builtin::program::PROGRAM,
         Does::Human(_) | Does::Mock => false,
     }
 }

@@ -70,6 +70,7 @@ pages![
     "path",
     "pick",
     "plan",
+    "program",
     "quarantine",
     "read",
     "read-file",

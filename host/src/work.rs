@@ -33,6 +33,7 @@ pub mod mock;
 pub mod model;
 pub mod place;
 pub mod plugin;
+pub mod program;
 mod redact;
 pub mod sandbox;
 pub mod saw;
@@ -119,6 +120,8 @@ pub struct Outside {
     pub sources: Arc<Sources>,
     /// The servers that a program's web hooks may lead to though they are not public: `http://127.0.0.1:8080`.
     pub hooks: Arc<[String]>,
+    /// What runs of programs need that are written while a run goes on.
+    pub programs: program::Programs,
     /// What workers remember; of its own, it is gone with this process.
     #[cfg(feature = "memory")]
     pub memory: crate::memory::Memory,
@@ -130,6 +133,8 @@ impl Outside {
         Outside {
             #[cfg(feature = "memory")]
             memory: Default::default(),
+            #[cfg(feature = "store")]
+            programs: program::Programs { store: None, ..self.programs },
             ..self
         }
     }
@@ -505,6 +510,7 @@ async fn called(task: &Task) -> Returned {
         #[cfg(not(feature = "mcp"))]
         Does::Mcp(_) => not_here(task, "E0732", "calls a tool of an MCP server, and this build of aivm cannot"),
         Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),
+        Does::Builtin(name) if name == builtin::program::PROGRAM => program::run(task).await,
         Does::Builtin(name) if builtins::waits(name) => builtins::elsewhere(task).await,
         Does::Builtin(_) => {
             let returned = builtins::call(task);

@@ -341,6 +341,7 @@ fn parts_are_not_mistaken_for_text() {
             "enrich",
             "fail",
             "merge",
+            "program",
             "restore",
             "restore-memory",
             "save",
