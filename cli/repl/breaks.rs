@@ -76,3 +76,27 @@ fn uncounted(key: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_means_each_visit_and_a_key_that_very_one() {
+        for (key, step, is) in [
+            ("draft/judge#2", "judge", true),
+            ("draft/judge#2", "draft/judge", true),
+            ("draft/judge#2", "judge#2", true),
+            ("draft/judge#2", "judge#1", false),
+            ("draft/prejudge#2", "judge", false),
+            ("switch.1/tidy#1[3]/switch.1/clean#1", "tidy/switch.1/clean", true),
+            ("switch.1/tidy#1[3]/switch.1/clean#1", "tidy", false),
+            ("draft/make#1~undo", "make", false),
+        ] {
+            assert_eq!(is_of(key, step), is, "{key} {step}");
+        }
+        let edge = Break::parse("judge=>back").ok();
+        assert!(edge.is_some_and(|edge| edge.is_edge("draft/judge#1", "back") && !edge.is_before("draft/judge#1")));
+        assert!(Break::parse("judge back").is_err() && Break::parse("=>back").is_err());
+    }
+}

@@ -173,6 +173,8 @@ impl Sort {
             "switch" | "select" | "join" | "match" => Sort::Stages,
             // Front matter alone defines workers.
             "" if said.is_empty() => Sort::Definitions,
+            // Its second fence has not come.
+            "" if said.starts_with("+++") => Sort::Program,
             "" => Sort::Step,
             _ if arrow.is_some_and(|arrow| arrow.is_empty() || arrow.starts_with('(')) => Sort::Definitions,
             _ => Sort::Step,
@@ -259,4 +261,83 @@ fn with_comments(text: &str, mut start: usize) -> usize {
         }
     }
     start
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What an entry is, in a few words.
+    fn told(text: &str) -> String {
+        match read(text, false) {
+            Entry::Nothing => "nothing".to_owned(),
+            Entry::Incomplete => "incomplete".to_owned(),
+            Entry::Command(line) => format!("command {line}"),
+            Entry::Author(line) => format!("author {line}"),
+            Entry::Workflow(format) => format.word().to_owned(),
+            Entry::Arrows(pieces, given) => {
+                let names: Vec<&str> = pieces.definitions.iter().map(|(name, _)| name.as_str()).collect();
+                let program = pieces.program.map_or("none", |_| "one");
+                format!("definitions {names:?}, program {program}, given {given:?}")
+            }
+            Entry::Bare(Bare { program, given, .. }) => format!("{} {given:?}", program.trim().replace('\n', " ")),
+            Entry::Wrong(_, diagnostics) => diagnostics.first().map_or("", |one| one.code.text()).to_owned(),
+        }
+    }
+
+    #[test]
+    fn an_entry_is_told_by_what_it_says() {
+        for (text, what) in [
+            (" \n; only a comment\n", "nothing"),
+            (":step ", "command step"),
+            ("/add roles name=\"a\"", "author /add roles name=\"a\""),
+            ("out <= () <= in", "definitions [], program one, given None"),
+            ("out <= () <= \"a \\\"b\\\"\\n\"", "definitions [], program one, given Some(Text(\"a \\\"b\\\"\\n\"))"),
+            ("x <= () ; as it is", "definitions [\"x\"], program none, given None"),
+            (
+                "x <= ()\ny <= ()\nout <= () <= @a1b2",
+                "definitions [\"x\", \"y\"], program one, given Some(Stored(\"a1b2\"))",
+            ),
+            ("+++\n[worker.a]\nmock = []\n+++\n", "definitions [], program none, given None"),
+            ("analyze", "out <= ( switch <= ( analyze => next ) ) <= in None"),
+            ("analyze <= in", "out <= ( switch <= ( analyze => next ) ) <= in None"),
+            ("a<5> => send | back <= \"t\"", "out <= ( switch <= ( a<5> => send | back ) ) <= in Some(Text(\"t\"))"),
+            ("join <= ( a => next ) <= in", "out <= ( join <= ( a => next ) ) <= in None"),
+        ] {
+            assert_eq!(told(text), what, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_at_its_end_is_told_from_what_is_wrong() {
+        for text in [
+            "out <= (",
+            "out <= ( switch <= ( a => next ) )",
+            "x <= (\n switch <= (",
+            "x <=",
+            "analyze =>",
+            "analyze <= \"two\nlines",
+            "switch <= ( a => next",
+            "+++\n[worker.a]",
+            "name = \"a workflow\"",
+            "steps:",
+        ] {
+            assert_eq!(told(text), "incomplete", "{text}");
+        }
+        for text in ["foo bar", "out <= )", "x <= ( ) )", "switch <= ( a => nxt )", "5"] {
+            assert!(told(text).starts_with('E'), "{text}: {}", told(text));
+        }
+        for text in ["out <= (", "analyze =>", "x <="] {
+            assert!(matches!(read(text, true), Entry::Wrong(..)), "{text}");
+        }
+    }
+
+    #[test]
+    fn pieces_are_the_text() {
+        let text = "; of a\na <= ()\n\n; of b\n; more\nb <= ()\nout <= () <= in ; end\n";
+        let pieces = pieces(text, &parse(text));
+        let definitions = [("a", "; of a\na <= ()"), ("b", "; of b\n; more\nb <= ()")];
+        assert_eq!(pieces.definitions, definitions.map(|(name, text)| (name.to_owned(), text.to_owned())));
+        assert_eq!(pieces.program.as_deref(), Some("out <= () <= in ; end"));
+    }
 }

@@ -9,7 +9,7 @@ use super::watch::{Far, Waiting, Watch};
 use crate::args::{How, Tape, Workers};
 use crate::fail::{Exit, Failure, coded};
 use crate::module::{self, Program};
-use crate::out::{one_line, plain, say, short, size_text};
+use crate::out::{one_line, paint, plain, say, short, size_text};
 use crate::run::{self, Begun, Shared};
 use crate::runs::fork::Fork;
 use crate::runs::resume::options;
@@ -27,6 +27,11 @@ use aivm_vm::run::Do;
 use aivm_vm::verify::VerifiedModule;
 use std::rc::Rc;
 use std::sync::Arc;
+
+/// So many calls are listed that come next.
+const MOST_SHOWN: usize = 8;
+/// So many characters are shown of what the next call is given.
+const MOST_WORDS: usize = 60;
 
 impl Repl<'_> {
     /// Runs the program from its beginning.
@@ -62,8 +67,7 @@ impl Repl<'_> {
             shared.say_unheld(&program.module);
         }
         let begun = Begun::new(&shared, &how, false, program, None, draft)?;
-        self.session.runs.push(begun.options.around.run.clone());
-        self.session.keep()?;
+        self.session.stand_at(&begun.options.around.run)?;
         let store = begun.store.clone();
         let watch = Watch::new(&program.module, far, false);
         self.carry(watch, &program.module, &store, async |observer| begun.drive(observer).await).map(drop)
@@ -169,8 +173,7 @@ impl Repl<'_> {
         let from = row.id.clone();
         let fork = Fork::new(disk, row, source, None, (forked, reuse), &how, mint()?)?;
         let (run, store, module) = (fork.options.around.run.clone(), fork.store.clone(), fork.module.clone());
-        self.session.runs.push(run);
-        self.session.keep()?;
+        self.session.stand_at(&run)?;
         let watch = Watch::new(&module, Far::Nowhere, true);
         let path = self.carry(watch, &module, &store, async |observer| fork.drive(observer).await)?;
         // What the other run took back, this one never did.
@@ -196,8 +199,7 @@ impl Repl<'_> {
                 session
             }
         };
-        self.session.runs.retain(|run| *run != row.id);
-        self.session.runs.push(row.id.clone());
+        self.session.stand_at(&row.id)?;
         println!("resumed {} ({})", row.id, row.status);
         match self.stands()? {
             true => self.on(Far::Nowhere),
@@ -209,7 +211,7 @@ impl Repl<'_> {
     pub fn current(&self) -> Result<String, Failure> {
         let none =
             || Failure::usage("E0959", "nothing was run yet").help("type a program, or :run the one that is loaded");
-        self.session.runs.last().cloned().ok_or_else(none)
+        self.session.at.clone().ok_or_else(none)
     }
 
     /// Is there a run that has not ended?
@@ -258,7 +260,8 @@ fn stand(run: &str, stopped: Option<&str>, waiting: &[Waiting]) {
         println!("stopped at {}", plain(stopped));
     }
     let Some((next, others)) = waiting.split_first() else { return };
-    println!("{run} stands before {}", plain(&next.key));
+    let colours = crate::fail::colours(&std::io::stdout());
+    println!("{} stands before {}", paint(colours, "2", run), paint(colours, "1", &plain(&next.key)));
     let input = &next.input;
     let about =
         format!("{}, {}, {}", input.media_type(), size_text(input.payload().len() as u64), short(input.checksum()));
@@ -268,17 +271,16 @@ fn stand(run: &str, stopped: Option<&str>, waiting: &[Waiting]) {
     };
     let mut line = format!("  {} is given {about}", plain(&next.worker));
     if !words.is_empty() {
-        let room = 60;
-        let cut: String = words.chars().take(room).collect();
-        let more = if words.chars().count() > room { "…" } else { "" };
+        let cut: String = words.chars().take(MOST_WORDS).collect();
+        let more = if words.chars().count() > MOST_WORDS { "…" } else { "" };
         line.push_str(&format!(": {cut}{more}"));
     }
     println!("{line}");
-    for other in others.iter().take(8) {
+    for other in others.iter().take(MOST_SHOWN) {
         println!("  then {}", plain(&other.key));
     }
-    if others.len() > 8 {
-        println!("  and {} more", others.len() - 8);
+    if others.len() > MOST_SHOWN {
+        println!("  and {} more", others.len() - MOST_SHOWN);
     }
 }
 

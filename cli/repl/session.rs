@@ -9,7 +9,7 @@ use aivm_lang::diagnostic::Diagnostic;
 use aivm_lang::parser::parse;
 use aivm_lang::workflow::Format;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use toml_edit::{DocumentMut, Item, Table};
 
 /// The program that names are looked up beside when none was loaded.
@@ -37,8 +37,10 @@ pub struct Session {
     pub params: Vec<String>,
     /// Where runs stop.
     pub breaks: Vec<String>,
-    /// Its runs; the last is the one that commands are about.
+    /// Its runs.
     pub runs: Vec<String>,
+    /// The one that commands are about; none of a program that has not run yet.
+    pub at: Option<String>,
 }
 
 impl Session {
@@ -61,9 +63,17 @@ impl Session {
         serde_json::from_str(&text).map(Some).map_err(damaged)
     }
 
-    /// Keeps it beside its last run.
+    /// Commands are about this run from now on.
+    pub fn stand_at(&mut self, run: &str) -> Result<(), Failure> {
+        self.runs.retain(|known| known != run);
+        self.runs.push(run.to_owned());
+        self.at = Some(run.to_owned());
+        self.keep()
+    }
+
+    /// Keeps it beside its run.
     pub fn keep(&self) -> Result<(), Failure> {
-        let Some(run) = self.runs.last() else { return Ok(()) };
+        let Some(run) = &self.at else { return Ok(()) };
         let path = kept_in().join(format!("{}.json", aivm_schema::artifact::key::component(run)));
         let failed = |error: std::io::Error| Failure::failed("E0957", format!("the session cannot be kept: {error}"));
         std::fs::create_dir_all(kept_in()).map_err(failed)?;
@@ -88,7 +98,7 @@ impl Session {
     /// Begins anew with a program.
     pub fn load(&mut self, file: &str, pieces: Pieces) {
         self.file = Some(file.to_owned()).filter(|file| file != UNNAMED);
-        (self.front, self.definitions, self.program) = Default::default();
+        (self.front, self.definitions, self.program, self.at) = Default::default();
         self.front = pieces.front.clone().unwrap_or_default();
         self.learn(Pieces { front: None, ..pieces });
     }
@@ -194,12 +204,11 @@ fn kept_in() -> PathBuf {
 pub fn forget(is_there: impl Fn(&str) -> bool) {
     let Ok(entries) = std::fs::read_dir(kept_in()) else { return };
     for path in entries.flatten().map(|entry| entry.path()) {
-        let name = path.file_name().and_then(|name| name.to_str());
         let session: Option<Session> =
             std::fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
-        let last = session.as_ref().and_then(|session| session.runs.last());
-        if name.is_some() && last.is_some_and(|run| !is_there(run)) {
-            let _ = std::fs::remove_file::<&Path>(&path);
+        let run = session.and_then(|session| session.at);
+        if run.is_some_and(|run| !is_there(&run)) {
+            let _ = std::fs::remove_file(&path);
         }
     }
 }

@@ -237,6 +237,16 @@ fn a_run_that_is_held_goes_on_by_any_other_command() {
 }
 
 #[test]
+fn a_program_that_was_loaded_begins_anew() {
+    let (dir, output) = drafted(":step\n:load p.aivm\n:why\n:step\n:step\n");
+    let said = stdout(&output);
+    let stands: Vec<&str> = said.lines().filter_map(|line| line.split(" stands before ").nth(1)).collect();
+    assert_eq!(stands, ["draft/write#1", "draft/write#1", "draft/judge#1"], "{said}");
+    assert!(stderr(&output).contains("E0959"), "what it asks about has not run yet: {}", stderr(&output));
+    assert_eq!(runs(dir.path()).len(), 2);
+}
+
+#[test]
 fn a_stored_value_goes_into_a_step() {
     let dir = folder();
     write(dir.path(), "text.txt", "one two three");
