@@ -11,6 +11,7 @@ pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Di
     let mut out = Vec::with_capacity(tokens.len() / 2);
     let foreign = tokens.iter().any(|token| is_foreign(source, token));
     let tokens = if foreign { join_words(source, tokens) } else { tokens };
+    let mut fences = fences(source, &tokens);
     for (at, mut token) in tokens.iter().copied().enumerate() {
         if token.kind.is_trivia() {
             continue;
@@ -23,7 +24,8 @@ pub(super) fn explain(source: &str, tokens: Vec<Token>, diagnostics: &mut Vec<Di
             }
         }
         let text = source.get(token.span.range()).unwrap_or("");
-        let (kind, diagnostic) = match bullet(source, &tokens, at).or_else(|| fence(source, &tokens, at)) {
+        let fence = fences.take_if(|(first, _)| *first == at).map(|(_, diagnostic)| diagnostic);
+        let (kind, diagnostic) = match fence.or_else(|| bullet(source, &tokens, at)) {
             Some(diagnostic) => (None, Some(diagnostic)),
             None => read(source, token, text, out.last()),
         };
@@ -87,11 +89,13 @@ fn bullet(source: &str, tokens: &[Token], at: usize) -> Option<Diagnostic> {
         Kind::Number => number(),
         _ => false,
     };
+    if !is_mark {
+        return None;
+    }
     let before = source.get(..token.span.start as usize)?;
     let first_of_line = before.trim_end_matches([' ', '\t']).ends_with('\n');
     let [space, next] = [1, 2].map(|ahead| tokens.get(at + ahead).map(|next| next.kind));
-    if !is_mark || !first_of_line || space != Some(Kind::Space) || !matches!(next, Some(Kind::Word | Kind::OpenSquare))
-    {
+    if !first_of_line || space != Some(Kind::Space) || !matches!(next, Some(Kind::Word | Kind::OpenSquare)) {
         return None;
     }
     let end = tokens.get(at + 1)?.span.end;
@@ -100,21 +104,17 @@ fn bullet(source: &str, tokens: &[Token], at: usize) -> Option<Diagnostic> {
     Some(Diagnostic::new(Code::ForeignHabit, token.span, message).fix("remove it", vec![edit]))
 }
 
-/// The first of two Markdown fences: what stands outside of them goes with them.
-fn fence(source: &str, tokens: &[Token], at: usize) -> Option<Diagnostic> {
-    let is_fence = |token: &&Token| token.kind == Kind::HabitFence;
-    let (before, behind) = (tokens.get(..at)?, tokens.get(at + 1..)?);
-    let first = tokens.get(at).filter(is_fence)?.span;
-    if before.iter().any(|token| is_fence(&token)) {
-        return None;
-    }
-    let second = behind.iter().find(is_fence)?.span;
-    let from = before.first().map_or(first, |token| token.span);
+/// The first of two Markdown fences, and which token it is: what stands outside of them goes with them.
+fn fences(source: &str, tokens: &[Token]) -> Option<(usize, Diagnostic)> {
+    let mut fences = tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::HabitFence);
+    let ((at, first), (_, second)) = (fences.next()?, fences.next()?);
+    let (first, second) = (first.span, second.span);
+    let from = tokens.first().map_or(first, |token| token.span);
     let line_end = u32::from(source.get(first.end as usize..)?.starts_with('\n'));
     let edits = [Span::new(from.start, first.end + line_end), Span::new(second.start, source.len() as u32)];
     let edits = edits.map(|span| (span, String::new())).into();
     let message = "a Markdown fence around the program";
-    Some(Diagnostic::new(Code::ForeignHabit, first, message).fix("keep what stands between the fences", edits))
+    Some((at, Diagnostic::new(Code::ForeignHabit, first, message).fix("keep what stands between the fences", edits)))
 }
 
 /// What stands between quotes, and where.
@@ -130,10 +130,13 @@ fn inside_quotes(span: Span, text: &str) -> (Span, &str) {
 fn read(source: &str, token: Token, text: &str, before: Option<&Token>) -> (Option<Kind>, Option<Diagnostic>) {
     let span = token.span;
     // `report "smart"` gives a worker a text, `"report" =>` only quotes its name.
-    let gives = before.is_some_and(|word| {
-        let between = source.get(word.span.end as usize..span.start as usize).unwrap_or("");
-        word.kind == Kind::Word && !between.contains('\n')
-    });
+    let is_given = || {
+        before.is_some_and(|word| {
+            let up_to_it = source.get(..span.start as usize).unwrap_or("");
+            let behind = up_to_it.trim_end_matches([' ', '\t']).len();
+            word.kind == Kind::Word && word.span.end as usize == behind
+        })
+    };
     let habit = |message: String, with: &str| {
         // `plan: next`
         let close = source.get(..span.start as usize).is_some_and(|before| !before.ends_with(char::is_whitespace));
@@ -172,7 +175,7 @@ fn read(source: &str, token: Token, text: &str, before: Option<&Token>) -> (Opti
             .fix("begin it with `;`", vec![(span, with)]);
             (None, Some(diagnostic))
         }
-        Kind::HabitString if !gives && is_word(inside_quotes(span, text).1) => {
+        Kind::HabitString if !is_given() && is_word(inside_quotes(span, text).1) => {
             let word = inside_quotes(span, text).1;
             (
                 Some(Kind::Word),

@@ -83,11 +83,20 @@ fn is_guess(code: Code) -> bool {
     )
 }
 
-/// Fewer errors, or the first one further down: what one error hides is told when it is gone.
+/// Does it parse better, or as well with fewer errors of other sorts? What a name means is told only where the syntax is right.
 fn is_better((text, errors): (&str, &[Diagnostic]), before: &Fixed) -> bool {
-    let behind = |text: &str, errors: &[Diagnostic]| {
+    let (new, old) = ((text, errors), (before.text.as_str(), before.left.as_slice()));
+    let syntax = |errors: &[Diagnostic]| errors.iter().filter(|one| one.code < Code::UnknownWorker).cloned().collect();
+    let (new_syntax, old_syntax): (Vec<Diagnostic>, Vec<Diagnostic>) = (syntax(errors), syntax(&before.left));
+    let (new_syntax, old_syntax) = ((text, new_syntax.as_slice()), (old.0, old_syntax.as_slice()));
+    is_further(new_syntax, old_syntax) || !is_further(old_syntax, new_syntax) && is_further(new, old)
+}
+
+/// Fewer errors, or the first one further down: what one error hides is told when it is gone.
+fn is_further(new: (&str, &[Diagnostic]), old: (&str, &[Diagnostic])) -> bool {
+    let behind = |(text, errors): (&str, &[Diagnostic])| {
         errors.first().map_or(0, |first| text.len().saturating_sub(first.primary.span.start as usize))
     };
-    let too_many = errors.len() >= MOST_ERRORS && before.left.len() >= MOST_ERRORS;
-    errors.len() < before.left.len() || too_many || behind(text, errors) < behind(&before.text, &before.left)
+    let too_many = new.1.len() >= MOST_ERRORS && old.1.len() >= MOST_ERRORS;
+    new.1.len() < old.1.len() || too_many || behind(new) < behind(old)
 }
