@@ -34,8 +34,8 @@ Run
 Write
   check | cost FILE…  errors and warnings; the most that it can call and spend
   test | author [FILE]   what NAME.test.toml expects; write aiTWS by commands
-  fmt | graph FILE    one layout; a picture (svg, png, dot, mermaid, text)
-  init | schema KIND  a file to begin with; what an editor checks it by
+  fix | fmt | graph FILE   slips mended; one layout; a picture (svg, png, dot …)
+  init | schema KIND | grammar   a file to begin with; what editors check it by
 Build
   compile | disasm | asm FILE   to a module (.aivmc); as assembly text, and back
 Look
@@ -46,7 +46,7 @@ Look
 Set up
   keys new|trust…  secret set|ls|rm  source ls|show…   signing; keys; folders
   gc | store | doctor | self-test   old runs; the bucket; does all work here?
-  config show | completions SHELL   the settings; for bash, zsh, fish …
+  config show | completions SHELL | lsp   settings; for shells; for editors
 
 More: aivm help COMMAND | explain CODE. All take --json. Start with: aivm try
 ";
@@ -91,6 +91,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Write an aiTWS workflow by commands: /create, /add, /show, /save
     Author(AuthorArgs),
+    /// Mend what is wrong with a program and can be mended without asking anybody
+    Fix(FixArgs),
     /// Format a program
     Fmt(FmtArgs),
     /// The most that a program can call, take and spend
@@ -113,6 +115,12 @@ pub enum Command {
     Grammar(GrammarArgs),
     /// Explain an error code
     Explain(ExplainArgs),
+    /// The language server: what an editor asks, over standard input and output
+    Lsp {
+        /// What it does anyway: editors like to say so
+        #[arg(long, hide = true)]
+        stdio: bool,
+    },
     /// The words that a program can use
     Worker(WorkerArgs),
     /// Keys that sign artifacts

@@ -20,6 +20,7 @@ mod doctor;
 mod examples;
 mod explain;
 mod fail;
+mod fix;
 mod grammar;
 mod graph;
 mod init;
@@ -30,6 +31,7 @@ mod keys;
 mod launch;
 mod library;
 mod load;
+mod lsp;
 #[cfg(feature = "serve")]
 mod mcp;
 #[cfg(feature = "memory")]
@@ -130,6 +132,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Mcp(_) | Command::Openai(_) | Command::Playground(_) => Err(Failure::no_servers()),
         Command::Check(args) => check::check(global, &args),
         Command::Author(args) => author::author(global, &args),
+        Command::Fix(args) => fix::fix(global, &args),
         Command::Fmt(args) => check::fmt(global, &args),
         Command::Cost(args) => check::cost(global, &args),
         Command::Graph(args) => graph::graph(global, &args),
@@ -141,6 +144,7 @@ fn command(args: Args) -> Result<Exit, Failure> {
         Command::Grammar(args) => grammar::grammar(global, &args),
         Command::Schema(args) => json_schema::schema(global, &args),
         Command::Explain(args) => explain::explain(global, &args),
+        Command::Lsp { stdio: _ } => lsp::lsp(),
         Command::Worker(args) => worker::worker(global, &args),
         Command::Keys(args) => keys::keys(global, &args),
         Command::Secret(args) => secret::secret(global, &args),

@@ -27,6 +27,8 @@ mod egress;
 mod fake;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/fix.rs"]
+mod fix;
 #[path = "cli/gc.rs"]
 mod gc;
 #[path = "cli/hostile.rs"]
@@ -38,6 +40,8 @@ mod http;
 mod init;
 #[path = "cli/load.rs"]
 mod load;
+#[path = "cli/lsp.rs"]
+mod lsp;
 #[cfg(feature = "mcp")]
 #[path = "cli/mcp.rs"]
 mod mcp;

@@ -170,6 +170,23 @@ pub struct AuthorArgs {
     pub file: Option<std::path::PathBuf>,
 }
 
+/// `fix`
+#[derive(Debug, Group)]
+pub struct FixArgs {
+    /// Programs; - for standard input
+    #[arg(required = true)]
+    pub files: Vec<String>,
+    /// Change nothing; end with 1 when something would be mended
+    #[arg(long)]
+    pub check: bool,
+    /// Change nothing; show what would be changed
+    #[arg(long)]
+    pub diff: bool,
+    /// Also take a name that nothing has for the nearest that there is: a guess, which may call somebody else
+    #[arg(long)]
+    pub names: bool,
+}
+
 /// `fmt`
 #[derive(Debug, Group)]
 pub struct FmtArgs {
