@@ -25,6 +25,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 mod durable;
+mod editor;
 #[cfg(feature = "models")]
 mod models;
 #[cfg(feature = "memory")]
@@ -103,6 +104,7 @@ const GROUPS: &[(&str, Group)] = &[
     #[cfg(feature = "memory")]
     ("recall", recall::recall),
     ("compile", compiling),
+    ("editor", editor::editing),
     ("machine", machine),
     ("memory", memory),
     ("run", running),
