@@ -5,7 +5,7 @@ use super::meanings::meaning;
 use super::names::{Name, Role};
 use crate::cost::{self, summary_text};
 use crate::flow::{self, Flow, Outcome};
-use crate::lexer::Kind;
+use crate::lexer::{Kind, Token};
 use crate::library::{Found, Library};
 use crate::span::Span;
 use aivm_schema::word::{BY_ENDING, is_reserved};
@@ -64,25 +64,26 @@ impl Document {
         Some(hover)
     }
 
-    /// A word of the language, a limit, or a sign.
+    /// A word of the language or a sign, at a byte or just before it.
     fn hover_of_a_word(&self, at: u32) -> Option<Hover> {
         let behind = self.tokens.partition_point(|token| token.span.start <= at);
-        let token =
-            behind.checked_sub(1).and_then(|last| self.tokens.get(last)).filter(|token| at <= token.span.end)?;
+        let near = self.tokens.get(..behind)?.iter().rev().take(2).filter(|token| at <= token.span.end);
+        near.filter_map(|token| Some(Hover { span: token.span, text: self.about_token(token)?, step: None })).next()
+    }
+
+    fn about_token(&self, token: &Token) -> Option<String> {
         let word = self.slice(token.span);
         let text = match token.kind {
-            Kind::Word if is_reserved(word) || BY_ENDING.contains(&word) => meaning(word)?.to_owned(),
+            Kind::Word if is_reserved(word) || BY_ENDING.contains(&word) => meaning(word)?,
             Kind::Arrow => {
-                "`<=`: hands a value on. Stages run in the order in which they are written, from the top down.".into()
+                "`<=`: hands a value on. Stages run in the order in which they are written, from the top down."
             }
-            Kind::Leads => "`=>`: what may follow, best first.".into(),
-            Kind::Or => "`|`: else.".into(),
-            Kind::Tilde => {
-                "`worker ~ undoer`: what takes back what the worker did, when its stage is cancelled.".into()
-            }
+            Kind::Leads => "`=>`: what may follow, best first.",
+            Kind::Or => "`|`: else.",
+            Kind::Tilde => "`worker ~ undoer`: what takes back what the worker did, when its stage is cancelled.",
             _ => return None,
         };
-        Some(Hover { span: token.span, text, step: None })
+        Some(text.to_owned())
     }
 
     /// What is known of whoever a word calls; found as the compiler finds it.

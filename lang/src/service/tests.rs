@@ -171,6 +171,7 @@ fn hover_tells_what_a_word_does() {
     insta::assert_snapshot!(hovered("switch[dr‸aft]"), @"The stage labelled `draft`: a `switch`.");
     assert!(hovered("=> cont‸inue |").starts_with("`continue`: as `next`, but"));
     assert!(hovered("go‸od    =>").contains("answered so"));
+    assert_eq!(hovered("mat‸ch <="), hovered("match‸ <="));
     assert!(hovered("mat‸ch <=").starts_with("`match`: a stage that calls nobody"));
 }
 
