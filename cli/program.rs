@@ -13,11 +13,7 @@ const FILE: &str = "program.aivm";
 
 /// What runs of this process give to their programs.
 pub fn programs() -> Programs {
-    Programs {
-        compile: Some(compile),
-        #[cfg(feature = "store")]
-        store: Some(|| crate::store::open().map_err(|failure| said(&failure))),
-    }
+    Programs { compile: Some(compile), ..Programs::default() }
 }
 
 fn compile(text: &str, workspace: &Path) -> Result<Written, Vec<Value>> {
@@ -50,13 +46,5 @@ fn told(failure: Failure) -> Vec<Value> {
         Failure::Other { code, message, help, .. } => {
             vec![json!({"code": code, "severity": "error", "message": message, "help": help})]
         }
-    }
-}
-
-#[cfg(feature = "store")]
-fn said(failure: &Failure) -> String {
-    match failure {
-        Failure::Other { code, message, .. } => format!("{code}: {message}"),
-        Failure::Program { source, .. } => format!("{} has errors", source.name),
     }
 }

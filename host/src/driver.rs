@@ -239,6 +239,12 @@ impl<'a> Driver<'a> {
         mint: Arc<Mint>,
         observer: &'a mut dyn Observer,
     ) -> Driver<'a> {
+        #[cfg_attr(not(feature = "store"), allow(unused_mut))]
+        let mut around = options.around;
+        #[cfg(feature = "store")]
+        {
+            around.outside.programs.store = store.on_disk();
+        }
         let (sender, returned) = mpsc::unbounded_channel();
         let (hears, heard) = mpsc::unbounded_channel();
         let (tells, waits) = mpsc::unbounded_channel();
@@ -250,7 +256,7 @@ impl<'a> Driver<'a> {
             pieces: FxHashMap::default(),
             program: run.program().and_then(|program| store.get(program)),
             run,
-            around: Arc::new(options.around),
+            around: Arc::new(around),
             keeping: options.trace,
             tracing: options.trace || observer.is_watching(),
             store,

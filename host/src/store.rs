@@ -166,6 +166,12 @@ pub trait Store {
     /// Begins the journal of a run, which is this process's from now on: its row appears with its first records.
     fn begin(&self, run: RunRow) -> Result<(), StoreError>;
 
+    /// The store on disk that it is kept in, for runs that its calls begin; none: nothing stays.
+    #[cfg(feature = "store")]
+    fn on_disk(&self) -> Option<disk::Disk> {
+        None
+    }
+
     /// Adds records to the run's journal, and everything that was put; durable when it is answered. Refused when another process
     /// has taken the run over. After any other error nobody knows what is durable: the process must not go on with the run.
     fn append(&self, batch: Batch) -> Appended;

@@ -133,8 +133,6 @@ impl Outside {
         Outside {
             #[cfg(feature = "memory")]
             memory: Default::default(),
-            #[cfg(feature = "store")]
-            programs: program::Programs { store: None, ..self.programs },
             ..self
         }
     }

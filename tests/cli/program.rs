@@ -43,7 +43,7 @@ fn ledger(dir: &Path) -> Vec<String> {
 }
 
 fn statuses(dir: &Path) -> Vec<(String, String)> {
-    let runs = json(&aivm(dir, &["runs", "--json"]));
+    let runs = json(&aivm(dir, &["runs", "--most", "1000", "--json"]));
     let text = |row: &Value, key: &str| row[key].as_str().expect("a text").to_owned();
     let rows = runs["runs"].as_array().expect("runs").iter();
     rows.map(|row| (text(row, "run"), text(row, "status"))).collect()
@@ -228,4 +228,17 @@ fn whoever_cancels_a_run_cancels_its_program() {
     assert_eq!(ledger(dir.path()), ["noted", "held"]);
     let statuses = statuses(dir.path());
     assert!(statuses.len() == 2 && statuses.iter().all(|(_, status)| status == "cancelled"), "{statuses:?}");
+}
+
+#[test]
+fn many_programs_run_at_once_in_one_store() {
+    let dir = project(SORTS, "", "");
+    let lines = "out <= ( switch[s] <= ( [one <= in.*] => next  [try <= s.one.out.*] => send ) ) <= in\n";
+    let one = "+++\n[worker.one]\nmock = [{ output = \"out <= ( switch <= ( clean => send ) ) <= in\" }]\nreturns = \"text/x-aivm\"\n+++\n";
+    write(dir.path(), "p.aivm", &format!("{one}{lines}"));
+    let input = "x\n".repeat(100);
+    let ran = aivm(dir.path(), &["run", "p.aivm", "--in", &input, "--type", "text/x-lines", "--id", "r", "-q"]);
+    assert_eq!(ran.status.code(), Some(0), "{}", stderr(&ran));
+    let statuses = statuses(dir.path());
+    assert!(statuses.len() == 101 && statuses.iter().all(|(_, status)| status == "sent"), "{statuses:?}");
 }

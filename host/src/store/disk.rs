@@ -129,6 +129,12 @@ CREATE TABLE sealed (
 #[derive(Clone)]
 pub struct Disk(Arc<Shared>);
 
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Disk").field(&self.folder()).finish()
+    }
+}
+
 struct Shared {
     writer: Arc<Writer>,
     /// Artifacts that were put or read lately.

@@ -40,14 +40,14 @@ const OF: char = '~';
 /// Compiles a page of arrows, of a workspace. What is wrong with it comes as diagnostics of JSON.
 pub type Compile = fn(&str, &Path) -> Result<Written, Vec<Value>>;
 
-/// What runs of programs need that is not the host's.
-#[derive(Clone, Copy, Debug, Default)]
+/// What runs of programs need.
+#[derive(Clone, Debug, Default)]
 pub struct Programs {
     /// The compiler; none: nobody compiles.
     pub compile: Option<Compile>,
-    /// Where their runs stay; none: nowhere.
+    /// The store of the run that calls them: theirs, too. None: they stay nowhere.
     #[cfg(feature = "store")]
-    pub store: Option<fn() -> Result<Disk, String>>,
+    pub store: Option<Disk>,
 }
 
 /// A program that has been compiled.
@@ -121,10 +121,9 @@ async fn carried(task: &Task, asked: UnboundedReceiver<String>) -> Result<Return
     let process = Rc::new(Inner { asked: RefCell::new(Some(asked)) });
     let child = Child { task, name: name(task), mint, process };
     #[cfg(feature = "store")]
-    if let Some(open) = task.around.outside.programs.store {
-        let disk = open().map_err(cannot)?;
+    if let Some(disk) = &task.around.outside.programs.store {
         return match disk.run(&child.name).map_err(cannot)? {
-            Some(_) => child.gone_on(&disk).await,
+            Some(_) => child.gone_on(disk).await,
             None => child.begun(&text, input, Rc::new(disk.keep()), Kept::of(disk.folder(), &child.name)).await,
         };
     }

@@ -292,6 +292,10 @@ impl View {
 }
 
 impl Store for Kept {
+    fn on_disk(&self) -> Option<Disk> {
+        Some(self.disk().clone())
+    }
+
     fn put(&self, artifact: &Artifact) {
         if self.0.passed.borrow().contains(artifact.checksum()) {
             return;
