@@ -11,7 +11,7 @@ local function run(file, mock)
     return vim.notify(program .. ' is no program: install aivm, or set g:aivm_path', vim.log.levels.ERROR)
   end
   vim.cmd('silent update | botright new')
-  vim.fn.termopen(mock and { program, 'run', '--mock', file } or { program, 'run', file })
+  vim.fn.termopen(mock and { program, 'run', '--mock', file } or { program, 'run', file }, { cwd = vim.fn.fnamemodify(file, ':h') })
 end
 
 local function run_lens(mock)
