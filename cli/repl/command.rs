@@ -61,7 +61,7 @@ pub const COMMANDS: [(&str, &str, &str); 22] = [
     ("unbreak", "[STEP | STEP=>WORD]", "stop there no longer; alone: nowhere"),
     ("fork", "[STEP]", "another run, that stands before this step as this one did"),
     ("why", "[STEP]", "why a step led where it did"),
-    ("diff", "[RUN RUN]", "where two runs part; alone: the last two"),
+    ("diff", "[RUN RUN | @ID @ID]", "where two runs part, or two values differ; alone: the last two runs"),
     ("artifacts", "", "the values of the run"),
     ("artifact", "ID", "what a value holds"),
     ("graph", "", "the program, drawn"),

@@ -63,8 +63,14 @@ impl Repl<'_> {
         artifact::artifact(self.global, &ArtifactArgs { command }).map(drop)
     }
 
-    /// `:diff [RUN RUN]`.
+    /// `:diff [RUN RUN]`, or of two values.
     pub fn diff(&self, runs: Option<(String, String)>) -> Result<(), Failure> {
+        if let Some((one, other)) = &runs
+            && let (Some(artifact), Some(other)) = (one.strip_prefix('@'), other.strip_prefix('@'))
+        {
+            let command = ArtifactCommand::Diff { artifact: artifact.to_owned(), other: other.to_owned() };
+            return artifact::artifact(self.global, &ArtifactArgs { command }).map(drop);
+        }
         let (run, other) = match (runs, self.session.runs.as_slice()) {
             (Some(runs), _) => runs,
             (None, [.., one, other]) => (one.clone(), other.clone()),

@@ -4,6 +4,7 @@ use super::entry::{self, Entry};
 use super::hands::Hands;
 use super::session::Session;
 use crate::fail::{Failure, colours};
+use aivm_host::secret;
 use rustyline::config::{BellStyle, CompletionType, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -51,8 +52,10 @@ impl Typed {
             match self.editor.readline(PROMPT) {
                 Ok(text) if text.trim().is_empty() => {}
                 Ok(text) => {
-                    let _ = self.editor.add_history_entry(text.trim_end());
-                    self.remember();
+                    if !has_secret(&text) {
+                        let _ = self.editor.add_history_entry(text.trim_end());
+                        self.remember();
+                    }
                     let entry = entry::read(&text, true);
                     return Ok(Some((text, entry)));
                 }
@@ -72,6 +75,11 @@ impl Typed {
         }
         let _ = self.editor.append_history(history);
     }
+}
+
+/// What everybody could read in the history.
+fn has_secret(text: &str) -> bool {
+    secret::within(text.as_bytes()).is_some() || secret::shape::masked(text).1 > 0
 }
 
 fn failed(error: ReadlineError) -> Failure {

@@ -252,8 +252,10 @@ fn a_stored_value_goes_into_a_step() {
     write(dir.path(), "text.txt", "one two three");
     let put = aivm(dir.path(), &["artifact", "put", "text.txt"]);
     let id = stdout(&put).trim().chars().take(12).collect::<String>();
-    let output = session(dir.path(), &[], &format!("count <= @{id}\ncount <= @text.txt\ncount <= @nothing\n"));
+    let lines = format!("count <= @{id}\ncount <= @text.txt\ncount <= @nothing\n:artifact @{id}\n:diff @{id} @{id}\n");
+    let output = session(dir.path(), &[], &lines);
     let said = stdout(&output);
+    assert!(said.contains("\none two three\n") && said.ends_with("equal\n"), "{said}{}", stderr(&output));
     assert_eq!(said.matches("\"words\":3").count(), 2, "{said}{}", stderr(&output));
     assert!(stderr(&output).contains("E0830") && stderr(&output).contains("no file nothing"), "{}", stderr(&output));
 }

@@ -98,6 +98,21 @@ fn several_lines_are_one_entry_and_history_has_it() {
 }
 
 #[test]
+fn what_looks_like_a_key_is_not_remembered() {
+    let dir = folder();
+    let mut person = Person::sits_down(dir.path(), &[], false);
+    person.types("clean <= \"plain\"\r");
+    person.sees("\nplain\r\n");
+    person.sees("aivm> ");
+    let key = ["sk-ant", "-api03-", &"k3Y9".repeat(12)].concat();
+    person.types(&format!("clean <= \"{key}\"\r"));
+    person.sees("sent");
+    person.sees("aivm> ");
+    let history = std::fs::read_to_string(dir.path().join(".local/state/aivm/repl_history")).expect("a history");
+    assert!(history.contains("plain") && !history.contains(&key), "{history}");
+}
+
+#[test]
 fn what_is_pasted_is_one_entry_also_with_empty_lines() {
     let dir = folder();
     let mut person = Person::sits_down(dir.path(), &[], false);
