@@ -9,6 +9,9 @@ use rustc_hash::FxHashSet;
 /// So many fixes are carried out one after the other; what is wrong more often is no slip.
 const MOST_FIXES: usize = 1_000;
 
+/// So many bytes are compiled to find out what is better, all texts together: somebody waits for it.
+const MOST_COMPILED: usize = 32 << 20;
+
 /// A fix that was carried out.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Applied {
@@ -39,6 +42,7 @@ pub fn fix(file: &str, text: &str, names: bool, library: &dyn Library) -> Fixed 
     let (mut fixed, mut best) = (before.clone(), before.clone());
     // A fix that another takes back would go on for ever.
     let mut seen = FxHashSet::from_iter([text.to_owned()]);
+    let mut compiled = 0;
     while fixed.applied.len() < MOST_FIXES {
         let mut fixes: Vec<(&Diagnostic, &Fix)> =
             fixed.left.iter().filter_map(|one| Some((one, one.fix.as_ref()?))).collect();
@@ -46,6 +50,10 @@ pub fn fix(file: &str, text: &str, names: bool, library: &dyn Library) -> Fixed 
         // What one fix removes, the others need not mend: the text around a fence is no program.
         fixes.sort_by_key(|(_, fix)| std::cmp::Reverse(removed(fix)));
         let better = fixes.into_iter().find_map(|(one, fix)| {
+            compiled += fixed.text.len();
+            if compiled > MOST_COMPILED {
+                return None;
+            }
             let text = apply(&fixed.text, &fix.edits);
             let left = errors(&text);
             let better = is_better((&text, &left), &fixed) && seen.insert(text.clone());
