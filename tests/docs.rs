@@ -16,8 +16,9 @@ fn pages() -> Vec<(PathBuf, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let of_docs = std::fs::read_dir(root.join("docs")).expect("docs").flatten().map(|entry| entry.path());
     let of_docs = of_docs.filter(|page| page.extension().is_some_and(|extension| extension == "md"));
-    let front = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/llms.txt", "docs/skill/SKILL.md"]
-        .map(|name| root.join(name));
+    let front =
+        ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/llms.txt", "docs/skill/SKILL.md"]
+            .map(|name| root.join(name));
     let examples = std::fs::read_dir(root.join("examples")).expect("examples").flatten();
     let examples = examples.map(|entry| entry.path().join("README.md"));
     let pages = front.into_iter().chain(of_docs).chain(examples.filter(|page| page.is_file()));

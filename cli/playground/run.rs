@@ -94,6 +94,7 @@ impl Ready {
         let failed = |error: &dyn std::fmt::Display| Refusal::fault(format!("the run cannot begin: {error}"));
         let input = mint.seal(self.input).map_err(|error| failed(&error))?;
         let own = self.module.module().limits;
+        let most_calls = own.calls.map_or(MOST_CALLS, |own| own.min(MOST_CALLS));
         let run = mint.run_id();
         let store = Rc::new(Bounded::new(cancel.clone()));
         let options = Options {
@@ -105,7 +106,7 @@ impl Ready {
                 mock: true,
                 outside: Outside::default().leaving_nothing(),
             },
-            limits: RunLimits { calls: Some(own.calls.map_or(MOST_CALLS, |own| own.min(MOST_CALLS))), ..own },
+            limits: RunLimits { calls: Some(most_calls), ..own },
             timeout_ms: Some(MOST_MS),
             trace: false,
             started: None,
@@ -122,12 +123,16 @@ impl Ready {
         events.shutdown_background();
         let report = report.map_err(|error| failed(&error))?;
         let outcome = Outcome::of(&report, self.module.module());
-        let error = match store.is_full() {
-            true => Some(json!({
-                "code": "E0936",
-                "message": format!("the values of the run came to more than {} MiB", MOST_BYTES >> 20),
-            })),
-            false => outcome.error.map(|error| json!(error)),
+        // Elsewhere a run that waits can go on; here nobody can carry it on.
+        let too_much = |what: String| Some(json!({"code": "E0936", "message": what}));
+        let error = match outcome.error {
+            _ if store.is_full() => {
+                too_much(format!("the values of the run came to more than {} MiB", MOST_BYTES >> 20))
+            }
+            Some(error) if error.code == "E0770" && most_calls == MOST_CALLS => {
+                too_much(format!("a run of the playground makes at most {MOST_CALLS} calls"))
+            }
+            error => error.map(|error| json!(error)),
         };
         let output = outcome.output.map(|output| value(&output, &*store));
         let totals = report.totals;

@@ -29,6 +29,11 @@ impl Library for Shelf {
         stdlib::names().map(str::to_owned).collect()
     }
 
+    /// There is no project here.
+    fn own_names(&self, _file: &str) -> Vec<String> {
+        Vec::new()
+    }
+
     fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
         match &definition.does {
             Does::Builtin(name) => library::check_builtin(name, definition),

@@ -147,7 +147,7 @@ fn a_run_is_bounded_in_calls_time_and_memory() {
     let server = playground(dir.path(), &[]);
     let calls = "out <= ( switch <= ( a<1000> => next | cancel  b<1000> => back | send ) ) <= in";
     let ended = last(&server, &json!({"program": calls, "mocks": {"b": ["back"]}}));
-    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("parked"), &json!("E0770")), "{ended}");
+    assert_eq!((&ended["status"], &ended["error"]["code"]), (&json!("parked"), &json!("E0936")), "{ended}");
     assert_eq!(ended["totals"]["calls"], 1000);
     let twice = "+++\n[worker.twice]\nbuiltin = \"template\"\nwith = { text = \"{{ input }}{{ input }}\" }\n+++\n\
         out <= ( switch <= ( twice<40> => next | cancel  more => back | send ) ) <= in";
