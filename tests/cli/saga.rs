@@ -148,6 +148,36 @@ fn a_step_is_called_as_often_as_it_may_be_and_what_is_last_is_done_last() {
 }
 
 #[test]
+fn a_compensation_that_fails_is_told_and_keeps_none_of_the_others_from_running() {
+    let dir = folder();
+    write(dir.path(), "workers/note.toml", "run = \"cat >> ledger; echo >> ledger\"\n");
+    let note = |what: &str| format!("capability: note, inputs: {{did: {what}}}");
+    let fails = "capability: io.fs.read_file, inputs: {path: nowhere}";
+    let stop = format!("  - {{name: stop, {fails}}}\n");
+    let last = format!(
+        "name: s\nglobal_compensation_steps:\n  - {{{}}}\n  - {{{fails}}}\n  - {{{}}}\nsteps:\n{stop}",
+        note("first"),
+        note("last")
+    );
+    let undo =
+        |name: &str, what: &str| format!("  - {{name: {name}, step_type: COMPENSATION, depends_on: [a], {what}}}\n");
+    let several = format!(
+        "name: s\nsteps:\n  - {{name: a, capability: sys.info.get_os}}\n{}{}{}{stop}",
+        undo("u", &note("first")),
+        undo("v", fails),
+        undo("w", &note("last"))
+    );
+    for text in [last, several] {
+        write(dir.path(), "ledger", "");
+        write(dir.path(), "s.yaml", &text);
+        let run = aivm(dir.path(), &["run", "s.yaml"]);
+        assert_eq!(run.status.code(), Some(7), "{text}{}", stderr(&run));
+        let ledger = read(dir.path(), "ledger").expect("a ledger");
+        assert_eq!(ledger.lines().collect::<Vec<_>>(), ["{\"did\":\"first\"}", "{\"did\":\"last\"}"], "{text}");
+    }
+}
+
+#[test]
 fn what_runs_at_the_same_time_is_merged_in_the_written_order() {
     let dir = folder();
     let text = "name: s\ninitial_state: {path: old, seen: 0}\nsteps:\n  - name: both\n    step_type: PARALLEL\n    steps:\n      - {name: a, capability: io.fs.write_file, inputs: {path: a.txt, content: aa}}\n      - {name: b, capability: io.fs.exists, inputs: {path: b.txt}}\n  - {name: c, capability: data.json.stringify, inputs: {data: ['{{path}}', '{{a.size}}', '{{seen}}']}, depends_on: [both]}\n";

@@ -7,6 +7,9 @@ use rustc_hash::FxHashMap;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+/// So many steps of a cycle are told: nobody reads more.
+const MOST_SHOWN: usize = 8;
+
 /// Steps in the order in which they run; several that stand in one list run at the same time.
 pub(super) type Order<'s> = Vec<Vec<&'s Named>>;
 
@@ -22,6 +25,22 @@ pub(super) fn order<'s>(reader: &mut Reader, steps: &'s [Named]) -> Order<'s> {
                 Some(other) => {
                     waits_for[nth].push(*other);
                     waited_for[*other].push(nth);
+                }
+                None if steps.iter().any(|other| other.name == *name.get_ref()) => {
+                    let message =
+                        format!("`{}` depends on `{}`, which is of type COMPENSATION", step.name, name.get_ref());
+                    let never = Diagnostic::new(Code::Saga, reader.tables.span(name.span()), message);
+                    let reason = "a step of this type runs only when what it takes back is taken back";
+                    reader.tables.report(never.reason(reason).help("depend on a step that runs by itself"));
+                }
+                None if reader.is_a_step(name.get_ref()) => {
+                    let message =
+                        format!("`{}` depends on `{}`, which does not stand beside it", step.name, name.get_ref());
+                    let elsewhere = Diagnostic::new(Code::Saga, reader.tables.span(name.span()), message)
+                        .reason("a step depends on steps of the list that it stands in itself");
+                    reader.tables.report(
+                        elsewhere.help("depend on the step around the other one, or let both stand in one list"),
+                    );
                 }
                 None => {
                     let message = format!("`{}` depends on unknown step `{}`", step.name, name.get_ref());
@@ -74,7 +93,9 @@ fn tell_cycle(reader: &mut Reader, steps: &[&Named], waits_for: &[Vec<usize>], l
         path.push(next);
     };
     let name = |nth: &usize| steps[*nth].name.as_str();
-    let names: Vec<&str> = cycle.iter().chain(cycle.first()).map(name).collect();
+    let shown = cycle.iter().take(MOST_SHOWN).map(name);
+    let left_out = (cycle.len() > MOST_SHOWN).then_some("…");
+    let names: Vec<&str> = shown.chain(left_out).chain(cycle.first().map(name)).collect();
     let span = cycle.first().map(|nth| steps[*nth].span).unwrap_or_default();
     let message = format!("steps depend on each other: `{}`", names.join("` → `"));
     reader.tables.report(

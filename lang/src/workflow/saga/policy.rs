@@ -210,7 +210,12 @@ fn read_rules<'v>(
 ) {
     for rule in rules {
         let span = rule.span();
+        let before = tables.errors.len();
         let Some(written) = tables.table::<Written>("a rule", rule) else { continue };
+        // What it lacks may be what could not be read, which is told.
+        if tables.errors.len() > before {
+            continue;
+        }
         match (&written.agent_name, &written.principal) {
             (Some(_), None) => policy.rules.extend(of_an_agent(tables, warnings, &written)),
             (None, Some(_)) => policy.rules.extend(of_a_principal(tables, warnings, written, span)),

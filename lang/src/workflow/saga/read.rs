@@ -1,7 +1,7 @@
 //! The keys of a saga, each read by itself, so that all that is wrong is told at once.
 
 use super::policy;
-use super::spec::{Compensation, File, Metadata, Named, Saga, Step};
+use super::spec::{Compensation, File, Kind, Metadata, Named, Saga, Step};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::nearest;
 use crate::span::Span;
@@ -141,9 +141,7 @@ impl Reader {
             let span = item.span();
             let read = self.tables.table::<Compensation>(of, item);
             match read {
-                Some(read) if read.capability.is_none() && read.step_name.is_none() => {
-                    self.tables.wrong(span, format!("{of} names no `capability`"));
-                }
+                Some(read) if !read.names_something() => self.tables.wrong(span, format!("{of} names no `capability`")),
                 read => last.extend(read),
             }
         }
@@ -193,7 +191,27 @@ impl Reader {
         let (table, before) = (Spanned::new(span, DeValue::Table(table)), self.tables.errors.len());
         let places = Places::of(&table);
         let step: Step = self.tables.table(&format!("step `{name}`"), table)?;
+        let wrong = match &step {
+            Step { step_type: Kind::Compensation, .. } if deep > 0 => {
+                Some("step_type").zip(Some("a step of type COMPENSATION stands in the list of the file: move it there"))
+            }
+            Step { compensation: Some(undo), .. } if !undo.names_something() => {
+                Some("compensation").zip(Some("`compensation` names no `capability`, and no step by `step_name`"))
+            }
+            _ => None,
+        };
+        if let Some((range, why)) = wrong.and_then(|(key, why)| Some((places.key(key)?, why))) {
+            // What could not be read in it is told already.
+            if self.tables.errors.len() == before {
+                self.tables.wrong(range, format!("step `{name}`: {why}"));
+            }
+        }
         Some(Named { name, span: at, is_broken: self.tables.errors.len() > before, places, step, steps })
+    }
+
+    /// Is some step called so, wherever it stands?
+    pub fn is_a_step(&self, name: &str) -> bool {
+        self.names.contains_key(name)
     }
 
     /// A name that should be that of a step.

@@ -145,6 +145,13 @@ pub(super) struct Compensation {
     pub description: String,
 }
 
+impl Compensation {
+    /// Does it say by what?
+    pub fn names_something(&self) -> bool {
+        self.capability.is_some() || self.step_name.is_some()
+    }
+}
+
 /// Everything that a file says.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Saga {
@@ -186,6 +193,17 @@ impl Named {
     pub fn input(&self, tables: &Tables, message: &str) -> Span {
         let key = self.places.named(message).filter(|key| key.starts_with("inputs."));
         key.and_then(|key| self.places.key(key)).map_or(self.span, |range| tables.span(range))
+    }
+
+    /// Where a key stands, by whichever of its names it is written; else the step.
+    pub fn key(&self, tables: &Tables, key: &str) -> Span {
+        let other = match key {
+            "condition" => "when",
+            "capability" => "capability_name",
+            key => key,
+        };
+        let at = self.places.key(key).or_else(|| self.places.key(other));
+        at.map_or(self.span, |range| tables.span(range))
     }
 
     /// Is it a person who does it?

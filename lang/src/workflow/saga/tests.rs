@@ -136,14 +136,91 @@ fn what_takes_itself_back_needs_no_compensation() {
     assert_eq!(page.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [Code::OnlyRecorded]);
     let kept = compiled(&BOUND, &format!("name: s\nenable_auto_rollback: false\nsteps:\n{step}"));
     assert!(kept.text.contains("io.fs.write_file ~ keep => next"), "{}", kept.text);
+    let nothing = "name: s\nenable_auto_rollback: false\nsteps:\n- {name: a, capability: pay}\n";
+    assert!(!compiled(&BOUND, nothing).text.contains("keep"), "nothing would be taken back by itself");
 }
 
 #[test]
 fn what_is_done_last_is_begun_first() {
-    let text = "name: s\nglobal_compensation_steps:\n- {capability: pay, inputs: {n: 1}}\nsteps:\n- {name: a, capability: pay}\n";
+    let text = "name: s\nglobal_compensation_steps:\n- {capability: pay, inputs: {n: 1}}\n- {capability: refund}\nsteps:\n- {name: a, capability: pay}\n";
     let page = compiled(&BOUND, text);
-    assert_eq!(calls(&page), ["begin ~ last => next", "a => next"]);
-    assert!(page.text.contains("[last-1 <= in] => next | continue"), "{}", page.text);
+    assert_eq!(calls(&page), ["begin ~ last-2 => next", "begin ~ last-1 => next", "a => next"]);
+}
+
+#[test]
+fn several_compensations_of_one_step_are_all_called() {
+    let text = "name: s\nsteps:\n- {name: a, capability: pay, max_retries: 3, compensation: {step_name: w}}\n- {name: u, step_type: COMPENSATION, capability: refund, depends_on: [a]}\n- {name: v, step_type: COMPENSATION, capability: pay, depends_on: [a]}\n- {name: w, step_type: COMPENSATION, capability: pay, depends_on: [a]}\n";
+    let page = compiled(&BOUND, text);
+    let all = "a <= (
+    switch <= (
+        do-a ~ undo-a-3 => next | retry * 2
+        done ~ undo-a-2 => next
+        done ~ undo-a => next
+    )
+)
+";
+    assert!(page.text.contains(all), "{}", page.text);
+    assert_eq!(calls(&page), ["initial-state => next", "a => next"]);
+}
+
+#[test]
+fn a_compensation_that_is_none_or_is_two_is_told() {
+    let wrong = |own: &str, more: &str| {
+        let text = format!(
+            "name: s\nsteps:\n- {{name: a, capability: pay, compensation: {{{own}}}}}\n- {{name: u, step_type: COMPENSATION, capability: refund}}\n{more}"
+        );
+        let errors = page(Format::Saga, "s.yaml", &text, &BOUND).expect_err(&text);
+        errors.into_iter().map(|error| error.message).collect::<Vec<_>>().join("; ")
+    };
+    for (own, more, says) in [
+        ("", "", "names no `capability`, and no step"),
+        ("capability: refund, step_name: u", "", "by the step `u` and by `refund`: say one"),
+        ("step_name: a", "", "`a` is not of type COMPENSATION"),
+        (
+            "step_name: u",
+            "- {name: b, capability: pay, depends_on: [u]}\n",
+            "`b` depends on `u`, which is of type COMPENSATION",
+        ),
+        (
+            "step_name: u",
+            "- {name: p, step_type: CONDITION, condition: 'true', steps: [{name: t, capability: pay, depends_on: [p]}]}\n",
+            "`t` depends on `p`, which does not stand beside it",
+        ),
+        (
+            "step_name: u",
+            "- {name: p, step_type: PARALLEL, steps: [{name: t, capability: pay, step_type: COMPENSATION}]}\n",
+            "stands in the list of the file",
+        ),
+    ] {
+        let told = wrong(own, more);
+        assert!(told.contains(says), "{says}: {told}");
+    }
+}
+
+#[test]
+fn what_takes_nothing_back_is_told() {
+    let hints = |text: &str| -> Vec<String> {
+        let told = compiled(&BOUND, text).warnings.into_iter();
+        told.map(|one| format!("{}: {}", text.get(one.primary.span.range()).unwrap_or(""), one.message)).collect()
+    };
+    let steps = "steps:\n- {name: a, capability: pay, compensation: {capability: refund}}\n- {name: u, step_type: COMPENSATION, capability: refund, depends_on: [a], when: 'true', max_retries: 2}\n";
+    let told = hints(&format!("name: s\n{steps}"));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|told| told.starts_with("when: `condition` of `u`")), "{told:?}");
+    assert!(told.iter().any(|told| told.starts_with("max_retries: `max_retries` of `u`")), "{told:?}");
+    let kept = hints(&format!(
+        "name: s\nenable_auto_rollback: false\nglobal_compensation_steps: [{{capability: refund}}]\n{steps}"
+    ));
+    assert_eq!(
+        kept.iter().filter(|told| told.contains("because `enable_auto_rollback` is `false`")).count(),
+        3,
+        "{kept:?}"
+    );
+    let gate = hints(
+        "name: s\nsteps:\n- {name: gate, step_type: HUMAN_APPROVAL, capability: pay}\n- {name: u, step_type: COMPENSATION, capability: refund, depends_on: [gate]}\n",
+    );
+    assert!(gate.iter().any(|told| told.starts_with("capability: `capability` of `gate`")), "{gate:?}");
+    assert!(gate.iter().any(|told| told.contains("takes back `gate`, which calls nothing itself")), "{gate:?}");
 }
 
 #[test]

@@ -16,9 +16,11 @@ use rustc_hash::FxHashMap;
 use serde_json::json;
 
 mod call;
+mod undo;
 
 /// The workers that pages call by their own names: no step is called so.
-const OWN: [&str; 8] = ["inputs", "merge-state", "merge-states", "initial-state", "approve", "reject", "keep", "begin"];
+const OWN: [&str; 9] =
+    ["inputs", "merge-state", "merge-states", "initial-state", "approve", "reject", "keep", "begin", "done"];
 /// The keys that say something about a call.
 const OF_A_CALL: [&str; 5] = ["inputs", "compensation", "max_retries", "timeout_seconds", "approval_config"];
 /// How long a limit may be, in seconds.
@@ -53,6 +55,8 @@ pub(super) fn page(reader: &mut Reader, saga: &Saga, policies: &[&Policy], file:
         words: FxHashMap::default(),
         called: FxHashMap::default(),
         decides: false,
+        keeps: false,
+        has_several: false,
     };
     author.reserve(&saga.steps);
     author.name(&saga.steps);
@@ -77,6 +81,10 @@ struct Author<'a> {
     called: FxHashMap<String, Called>,
     /// Is it written down what a person's decision leads to?
     decides: bool,
+    /// Does something stay that would be taken back by itself?
+    keeps: bool,
+    /// Is a step taken back by several?
+    has_several: bool,
 }
 
 impl<'a> Author<'a> {
@@ -106,10 +114,12 @@ impl<'a> Author<'a> {
             self.put(&format!("; {}\n", one_line(line)), saga.span);
         }
         self.compensations();
-        let mut lines = vec![self.beginning()];
+        let mut lines = self.beginning();
         lines.extend(self.in_order(&saga.steps));
-        if !saga.rolls_back {
-            self.put("keep <= ()\n\n", saga.span);
+        for (word, _) in
+            [("keep", self.keeps), ("done", self.has_several)].into_iter().filter(|(_, is_called)| *is_called)
+        {
+            self.put(&format!("{word} <= ()\n\n"), saga.span);
         }
         let limit = self.limit(saga.limit_seconds.as_ref());
         let label = self.writer.word(&saga.name);
@@ -118,27 +128,6 @@ impl<'a> Author<'a> {
             self.put(&format!("        {line}\n"), span);
         }
         self.put("    )\n) <= in\n", saga.span);
-    }
-
-    /// Steps of type COMPENSATION that take nothing back, or what is not there.
-    fn compensations(&mut self) {
-        let saga = self.saga;
-        let named = |step: &Named| step.step.compensation.as_ref()?.step_name.clone().map(Placed::into_inner);
-        let last = saga.last.iter().filter_map(|undo| undo.step_name.clone().map(Placed::into_inner));
-        let meant: Vec<String> = saga.steps.iter().filter_map(named).chain(last).collect();
-        for step in saga.steps.iter().filter(|step| step.step.step_type == Kind::Compensation) {
-            for of in step.step.depends_on.iter().filter(|of| !self.words.contains_key(of.get_ref().as_str())) {
-                let message = format!("`{}` takes back unknown step `{}`", step.name, of.get_ref());
-                self.reader.unknown_step(Code::UnknownNeed, of, message);
-            }
-            if step.step.capability.is_none() {
-                self.lacks(Code::StepDoesNothing, step, "a step of type COMPENSATION has a `capability`");
-            }
-            if step.step.depends_on.is_empty() && !meant.contains(&step.name) {
-                let what = format!("`{}`, which takes back no step,", step.name);
-                self.reader.warnings.push(only_recorded(step.span, &what));
-            }
-        }
     }
 
     /// The lines that call these steps one after the other.
@@ -157,30 +146,6 @@ impl<'a> Author<'a> {
             });
         }
         lines
-    }
-
-    /// The state to begin with; and what is done last when all is taken back, because it was done first.
-    fn beginning(&mut self) -> (String, Span) {
-        let saga = self.saga;
-        if !saga.initial_state.is_empty() {
-            let state = json!(saga.initial_state);
-            self.builtin("initial-state", "initial-state", [("state", state)], saga.span);
-        }
-        if saga.last.is_empty() || !saga.rolls_back {
-            return ("initial-state => next".to_owned(), saga.span);
-        }
-        let mut lines = Vec::new();
-        for (nth, undo) in saga.last.iter().enumerate() {
-            let word = self.writer.word(&format!("last-{}", nth + 1));
-            if let Some((capability, inputs)) = self.compensating(undo) {
-                self.undoer(&word, capability, inputs);
-                lines.push(format!("        [{word} <= in] => next | continue\n"));
-            }
-        }
-        let all = self.writer.word("last");
-        self.put(&format!("{all} <= (\n    switch <= (\n{}    )\n)\n\n", lines.concat()), saga.span);
-        self.put("begin <= (\n    switch <= (\n        initial-state => next\n    )\n)\n\n", saga.span);
-        (format!("begin ~ {all} => next"), saga.span)
     }
 
     /// Writes what a step needs. Returns the line that calls it.
@@ -235,7 +200,7 @@ impl<'a> Author<'a> {
             let message = message.filter(|message| !message.contains("{{"));
             let question = message.map_or_else(|| format!("May it go on at `{}`?", named.name), str::to_owned);
             self.approval(word, named, &question);
-            self.idle(named, &["compensation", "max_retries", "steps"]);
+            self.idle(named, &["capability", "compensation", "max_retries", "steps"]);
             return format!("{word} => next");
         }
         match (&step.capability, named.steps.is_empty(), step.step_type) {
@@ -274,7 +239,10 @@ impl<'a> Author<'a> {
     /// Keys of a step that mean nothing to one of its type.
     fn idle(&mut self, named: &Named, keys: &[&str]) {
         let step = &named.step;
+        let is_called = |capability: &Placed<String>| capability.get_ref() != "human.approve";
         let said = [
+            ("capability", step.capability.as_ref().is_some_and(is_called)),
+            ("condition", step.condition.is_some()),
             ("inputs", !step.inputs.is_empty()),
             ("compensation", step.compensation.is_some()),
             ("max_retries", step.max_retries.is_some()),
@@ -284,7 +252,8 @@ impl<'a> Author<'a> {
         ];
         for (key, _) in said.iter().filter(|(key, said)| *said && keys.contains(key)) {
             let what = format!("`{key}` of `{}`, a step of this type,", named.name);
-            self.reader.warnings.push(only_recorded(named.span, &what));
+            let span = named.key(&self.reader.tables, key);
+            self.reader.warnings.push(only_recorded(span, &what));
         }
     }
 
@@ -308,7 +277,22 @@ impl<'a> Author<'a> {
         self.look(&called, &step.inputs, |tables, message| named.input(tables, message));
         let inputs = self.inputs(&named.name, &step.inputs, named.span);
         let limit = self.limit(step.timeout_seconds.as_ref());
-        let keep = if called.undoes_itself && !self.saga.rolls_back { " ~ keep" } else { "" };
+        let stays = called.undoes_itself && !self.saga.rolls_back;
+        self.keeps |= stays;
+        let keep = if stays { " ~ keep" } else { "" };
+        let mut undos = self.compensations_of(named);
+        if called.undoes_itself {
+            for (undo, _) in undos.drain(..) {
+                let what = format!(
+                    "the compensation of `{}`, because `{}` is taken back exactly by itself,",
+                    named.name,
+                    capability.get_ref()
+                );
+                self.reader.warnings.push(only_recorded(self.span(undo), &what));
+            }
+        }
+        let several = if undos.len() > 1 { Some(word) } else { None };
+        let word = &several.map_or(word.to_owned(), |_| self.writer.word(&format!("do-{}", named.name)));
         let merge = self.merging(word, &named.name, named.span);
         self.put(&format!("{word} <= (\n    switch[{word}] <= (\n        {inputs} => next\n"), named.span);
         self.put(&format!("        {}{limit}{keep} => next\n", called.word), self.span(capability));
@@ -316,28 +300,24 @@ impl<'a> Author<'a> {
             &format!("    ) <= switch <= (\n        [{merge} <= in, {word}.out] => next\n    )\n)\n\n"),
             named.span,
         );
-        let undo = match self.compensation(named) {
-            Some((undo, inputs)) if !called.undoes_itself => {
-                let undoer = self.writer.word(&format!("undo-{}", named.name));
-                self.undoer(&undoer, undo, inputs);
-                format!(" ~ {undoer}")
-            }
-            Some((undo, _)) => {
-                let what = format!(
-                    "the compensation of `{}`, because `{}` is taken back exactly by itself,",
-                    named.name,
-                    capability.get_ref()
-                );
-                self.reader.warnings.push(only_recorded(self.span(undo), &what));
-                String::new()
-            }
-            None => String::new(),
-        };
+        let mut undoers = Vec::new();
+        for (undo, inputs) in undos {
+            let undoer = self.writer.word(&format!("undo-{}", named.name));
+            self.undoer(&undoer, undo, inputs);
+            undoers.push(format!(" ~ {undoer}"));
+        }
         let retry = match step.max_retries.as_ref().map(Placed::get_ref) {
             Some(attempts @ 2..) => format!(" | retry * {}", (attempts - 1).min(u32::from(u16::MAX))),
             _ => String::new(),
         };
-        format!("{word}{undo} => next{retry}")
+        let call = format!("{word}{} => next{retry}", undoers.pop().unwrap_or_default());
+        let Some(all) = several else { return call };
+        // Each is the undoer of something that was done, the last that is written of the first: so they are called in the order in
+        // which they are written, and one that fails keeps none of the others from running.
+        self.has_several = true;
+        let rest: String = undoers.iter().rev().map(|undo| format!("        done{undo} => next\n")).collect();
+        self.put(&format!("{all} <= (\n    switch <= (\n        {call}\n{rest}    )\n)\n\n"), named.span);
+        format!("{all} => next")
     }
 
     /// Asks a person. What they decide about are the inputs, filled in; a "no" is a failure, so everything is taken back.
@@ -413,8 +393,9 @@ impl<'a> Author<'a> {
     fn denied(&mut self, word: &str, named: &Named) -> String {
         let capability = named.step.capability.as_ref().map_or("", |capability| capability.get_ref());
         let principals = self.principals(named);
-        let principal = principals.first().map_or("nobody in particular", String::as_str);
-        let reason = format!("Policy denied: {principal} lacks permission for {capability}");
+        let who = principals.first().map_or("nobody in particular", String::as_str);
+        let principal = principals.first().map_or("*", String::as_str);
+        let reason = format!("Policy denied: {who} lacks permission for {capability}");
         let warning = Diagnostic::new(Code::Denied, named.span, format!("`{}`: {reason}", named.name));
         self.reader.warnings.push(
             warning

@@ -1,4 +1,4 @@
-//! Whom steps call: what a capability is bound to, what it is given, and who takes it back.
+//! Whom steps call: what a capability is bound to, and what it is given.
 
 use super::*;
 use crate::library::{Found, LibraryError};
@@ -142,51 +142,6 @@ impl<'a> Author<'a> {
         let merge = self.writer.word(&format!("{word}-state"));
         self.builtin(&merge, "merge-state", [("step", json!(name))], span);
         merge
-    }
-
-    /// What takes a step back, if the saga rolls back at all: what it says itself, or a step of type COMPENSATION.
-    pub(super) fn compensation(&mut self, named: &'a Named) -> Option<(&'a Placed<String>, &'a Values)> {
-        if !self.saga.rolls_back {
-            return None;
-        }
-        if let Some(undo) = &named.step.compensation {
-            return self.compensating(undo);
-        }
-        let of_this = |step: &&Named| {
-            step.step.step_type == Kind::Compensation
-                && step.step.depends_on.iter().any(|name| *name.get_ref() == named.name)
-        };
-        let step = self.saga.steps.iter().find(of_this)?;
-        Some((step.step.capability.as_ref()?, &step.step.inputs))
-    }
-
-    /// The capability that a compensation calls, and what with.
-    pub(super) fn compensating(&mut self, undo: &'a Compensation) -> Option<(&'a Placed<String>, &'a Values)> {
-        if let Some(capability) = &undo.capability {
-            return Some((capability, &undo.inputs));
-        }
-        let name = undo.step_name.as_ref()?;
-        let is_meant = |step: &&Named| step.step.step_type == Kind::Compensation && step.name == *name.get_ref();
-        let Some(step) = self.saga.steps.iter().find(is_meant) else {
-            let message = format!("no step of type COMPENSATION is called `{}`", name.get_ref());
-            self.reader.unknown_step(Code::UnknownNeed, name, message);
-            return None;
-        };
-        let inputs = if undo.inputs.is_empty() { &step.step.inputs } else { &undo.inputs };
-        Some((step.step.capability.as_ref()?, inputs))
-    }
-
-    /// A definition that is called with the state of the time when a step completed.
-    pub(super) fn undoer(&mut self, word: &str, capability: &Placed<String>, inputs: &Values) {
-        let span = self.span(capability);
-        let called = self.call(capability, Some(inputs), word);
-        self.look(&called, inputs, |_, _| span);
-        let filled = self.inputs(word, inputs, span);
-        let text = format!(
-            "{word} <= (\n    switch <= (\n        {filled} => next\n        {} => next\n    )\n)\n\n",
-            called.word
-        );
-        self.put(&text, span);
     }
 
     /// The steps that a decision of a person leads to, once: going on, and failing.
