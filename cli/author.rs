@@ -6,6 +6,7 @@ use crate::args::{AuthorArgs, Global};
 use crate::fail::{Exit, Failure};
 use crate::out::plain;
 use crate::{compile, project};
+use aivm_lang::workflow::Format;
 use configuration::Configuration;
 use line::Command;
 use serde_json::{Value, json};
@@ -98,6 +99,10 @@ fn read(file: &Path) -> Result<Configuration, Failure> {
     let name = file.display().to_string();
     let text = project::read_program(&name)?;
     let text = String::from_utf8(text).map_err(|_| Failure::usage("E0102", format!("{name} is not UTF-8")))?;
+    if Format::of(&text) == Format::Workflow {
+        return Err(Failure::usage("E1066", format!("{name} cannot be loaded: it is a workflow of steps, not aiTWS"))
+            .help("write another file by commands: aivm author ai.toml"));
+    }
     Configuration::parse(&text).map_err(|reason| {
         Failure::usage("E1066", format!("{name} cannot be loaded: {reason}"))
             .help(format!("mend it by hand; aivm check --format aitws {name} shows the place"))

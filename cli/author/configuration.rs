@@ -82,7 +82,7 @@ impl Section {
     fn identity<'s>(&self, settings: &'s Settings) -> Result<(&'static str, &'s str), Failure> {
         let key = self.keys.first().copied().unwrap_or("name");
         let value = settings.iter().find(|(name, _)| name == key).and_then(|(_, value)| value.as_str());
-        value.map(|value| (key, value)).ok_or_else(|| {
+        value.filter(|value| !value.trim().is_empty()).map(|value| (key, value)).ok_or_else(|| {
             Failure::usage("E1064", format!("`{}` wants a {key}", self.name)).help(format!("write {}", self.form()))
         })
     }

@@ -73,6 +73,10 @@ pub fn read(text: &str) -> Result<Option<Command>, Failure> {
             Some(file) => Command::Load(file.into()),
             None => return Err(Failure::usage("E1062", "`/load` wants a file").help("write /load ai.toml")),
         },
+        "save" if !rest.starts_with('"') && rest.contains(char::is_whitespace) => {
+            let failure = Failure::usage("E1062", "`/save` wants one file");
+            return Err(failure.help("write /save ai.toml; a name with spaces stands in quotes"));
+        }
         "save" => Command::Save(word().map(PathBuf::from)),
         "show" => Command::Show(word()),
         "add" | "remove" => {
@@ -130,6 +134,9 @@ fn read_settings(mut text: &str) -> Result<Settings, Failure> {
             let reason = format!("something stands right behind the value of `{key}`");
             return Err(Failure::usage("E1062", reason)
                 .help("leave a space between two settings; a quote within a text is written \\\""));
+        }
+        if settings.iter().any(|(known, _)| known == key) {
+            return Err(Failure::usage("E1062", format!("`{key}` stands there twice")).help("say it once"));
         }
         settings.push((key.to_owned(), read));
         text = rest;
@@ -223,6 +230,8 @@ mod tests {
             ("/add roles name=\"a\"b=\"c\"", "E1062", "right behind"),
             ("/add roles \"a\"", "E1062", "without a value"),
             ("/load", "E1062", "wants a file"),
+            ("/add stages name=\"A\" name=\"B\"", "E1062", "`name` stands there twice"),
+            ("/save a.toml extra", "E1062", "one file"),
         ] {
             let failure = read(line).expect_err(line);
             assert_eq!(failure.message().split(':').next(), Some(code), "{line}");

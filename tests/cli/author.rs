@@ -98,6 +98,7 @@ fn a_mistake_explains_itself_and_changes_nothing() {
         ("/add communication port=\"many\"", "E1063", "/add communication"),
         ("/add logging level=\"loud\"", "E1063", "/add logging"),
         ("/add roles privileges=[\"read\"]", "E1064", "/add roles name="),
+        ("/add stages name=\"\" order=3", "E1064", "/add stages name="),
         ("/add actions stage=\"Nowhere\" name=\"x\"", "E1065", "/add stages name=\"Nowhere\""),
         ("/remove roles name=\"Nobody\"", "E1065", "/show roles"),
         ("/load nowhere.toml", "E0801", ""),
@@ -108,6 +109,9 @@ fn a_mistake_explains_itself_and_changes_nothing() {
         assert!(told.starts_with("line 1: ") && told.contains(code) && told.contains(way_out), "{line}: {told}");
         assert_eq!(std::fs::read_to_string(dir.path().join("ai.toml")).expect("a file"), SAMPLE, "{line}");
     }
+    super::write(dir.path(), "workflow.toml", "[steps.a]\nrun = \"make\"\n");
+    let steps = author(dir.path(), &["workflow.toml"], "/show\n");
+    assert!(steps.status.code() == Some(2) && stderr(&steps).contains("E1066"), "{}", stderr(&steps));
     let nowhere = author(dir.path(), &[], "/create\n/save\n");
     assert!(nowhere.status.code() == Some(2) && stderr(&nowhere).contains("E1067"));
     super::write(dir.path(), "broken.toml", "[[roles]\n");

@@ -42,10 +42,14 @@ pub(super) fn plainly(message: &str) -> String {
             nearest(word, names.iter().copied()).map_or(String::new(), |near| format!("; did you mean `{near}`?"));
         return format!("`{word}` is none of `{}`{near}", names.join("`, `"));
     }
+    if let Some(key) = message.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`')) {
+        return format!("`{key}` is there twice, once by another name that it has");
+    }
     let said = ["invalid type: ", "invalid value: "].iter().find_map(|kind| message.strip_prefix(kind));
     let Some((there, wanted)) = said.and_then(|said| said.rsplit_once(", expected ")) else {
         return message.to_owned();
     };
+    let wanted = if wanted.starts_with("struct ") { "a map" } else { wanted };
     let wanted = WANTED.iter().find(|(name, _)| *name == wanted).map_or(wanted, |(_, words)| words);
     let there = match there {
         "map" => "a table".to_owned(),
@@ -78,6 +82,8 @@ mod tests {
             ),
             ("unknown variant `a`, expected `b`", "`a` is none of `b`"),
             ("missing field `name`", "it has no `name`"),
+            ("duplicate field `condition`", "`condition` is there twice, once by another name that it has"),
+            ("invalid type: string \"1s\", expected struct Backoff", "it takes a table, not the text \"1s\""),
             ("`5` is not a duration", "`5` is not a duration"),
         ] {
             assert_eq!(plainly(message), plain, "{message}");

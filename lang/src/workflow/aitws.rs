@@ -43,7 +43,7 @@ pub(super) fn page(
     let wanted = reading.pipeline.as_ref().map(|pipeline| names.places_of(&file, pipeline));
     let wanted = wanted.transpose().map_err(|error| vec![error])?;
     let places = wanted.as_ref().unwrap_or(&names.places);
-    for refused in reading.who.iter().flat_map(|who| roles::refused(&file, places, who)) {
+    for refused in reading.who.iter().flat_map(|who| roles::refused(&file, &names, places, who)) {
         tables.report(refused);
     }
     told.extend(recorded::recorded(&file));

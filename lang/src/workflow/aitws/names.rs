@@ -112,6 +112,14 @@ impl<'f> Names<'f> {
             let message = format!("the branch `{}` has no `condition`", branch.is.name.get_ref());
             tables.report(Diagnostic::new(Code::Aitws, branch.span, message));
         }
+        for condition in &file.conditions {
+            if let (Some(_), Some(when)) = (&condition.is.kind, &condition.is.when) {
+                let name = condition.is.name.get_ref();
+                let message = format!("the condition `{name}` has a `type` and a `when`: it is judged by one of them");
+                let help = "leave out `type`, a worker, or `when`, an expression";
+                tables.report(Diagnostic::new(Code::Aitws, span(when), message).help(help));
+            }
+        }
         names
     }
 
@@ -163,6 +171,11 @@ impl<'f> Names<'f> {
         let empty =
             file.stages.iter().filter(|stage| stage.is.actions.is_empty()).map(|stage| (stage.span, &stage.is.name));
         let idle = file.parallel_execution.iter().filter(|tasks| tasks.is.tasks.is_empty());
+        for pipeline in file.pipelines.iter().filter(|pipeline| pipeline.is.stages.is_empty() && !pipeline.is_broken) {
+            let message = format!("the pipeline `{}` has no stages, and does nothing", pipeline.is.name.get_ref());
+            let help = "name them in their order: `stages = [\"STAGE\"]`";
+            told.push(Diagnostic::new(Code::Placeless, pipeline.span, message).help(help));
+        }
         for (span, name) in empty.chain(idle.map(|tasks| (tasks.span, &tasks.is.name))) {
             let message = format!("the stage `{}` does nothing, and is left out", name.get_ref());
             told.push(

@@ -4,7 +4,7 @@
 //! a member is not known here, and is held to nothing.
 
 use super::file::{Action, File, Text};
-use super::names::Place;
+use super::names::{Names, Place};
 use super::span;
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -12,7 +12,7 @@ use crate::diagnostic::{Code, Diagnostic};
 const EVERYTHING: [&str; 3] = ["all", "*", "execute"];
 
 /// What they may not, each told at its place.
-pub(super) fn refused(file: &File, places: &[Place], who: &str) -> Vec<Diagnostic> {
+pub(super) fn refused(file: &File, names: &Names, places: &[Place], who: &str) -> Vec<Diagnostic> {
     let is_member = |members: &[Text]| members.iter().any(|member| member.get_ref() == who);
     let own: Vec<&str> = file
         .roles
@@ -44,16 +44,24 @@ pub(super) fn refused(file: &File, places: &[Place], who: &str) -> Vec<Diagnosti
     }
     let is_allowed = |name: &Text| may.contains(&name.get_ref().as_str());
     let done_by = |action: &Action| is_allowed(&action.name) || action.kind.as_ref().is_some_and(is_allowed);
+    // A task, and what a handler does, is an action or what an action does: what allows that allows this.
+    let is_meant = |action: &Action, name: &Text| {
+        action.name.get_ref() == name.get_ref()
+            || action.kind.as_ref().is_some_and(|kind| kind.get_ref() == name.get_ref())
+    };
+    let actions = || file.stages.iter().flat_map(|stage| &stage.is.actions);
+    let may_do = |name: &Text| is_allowed(name) || actions().any(|action| is_meant(action, name) && done_by(action));
     let mut told = Vec::new();
     for place in places {
         let denied: Vec<&Text> = match place {
             Place::Stage(stage) => {
                 stage.is.actions.iter().filter(|action| !done_by(action)).map(|action| &action.name).collect()
             }
-            Place::Parallel(parallel) => parallel.is.tasks.iter().filter(|task| !is_allowed(task)).collect(),
-            Place::Other(name) => Some(*name).filter(|name| !is_allowed(name)).into_iter().collect(),
+            Place::Parallel(parallel) => parallel.is.tasks.iter().filter(|task| !may_do(task)).collect(),
+            Place::Other(name) => Some(*name).filter(|name| !may_do(name)).into_iter().collect(),
         };
-        told.extend(denied.into_iter().map(|name| refuse(name, format!("`{who}` may not do `{}`", name.get_ref()))));
+        told.extend(denied);
     }
-    told
+    told.extend(names.waited_for(file).map(|(_, action)| action).filter(|action| !may_do(action)));
+    told.into_iter().map(|name| refuse(name, format!("`{who}` may not do `{}`", name.get_ref()))).collect()
 }

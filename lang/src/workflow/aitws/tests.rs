@@ -292,9 +292,27 @@ fn who_is_a_member_of_roles_is_held_to_them() {
     for free in [Some("ada"), Some("nobody"), None] {
         assert_eq!(told(free, &text), [""; 0], "{free:?}");
     }
+    // A task and the action of a handler are held to the same as an action, by its name or its type.
+    let named = "[[stages]]\nname = \"S\"\n[[stages.actions]]\nname = \"Make it\"\ntype = \"a\"\n\
+        [[parallel_execution]]\nname = \"P\"\ntasks = [\"Make it\", \"a\"]\n\
+        [[events]]\nname = \"E\"\ntype = \"S.done\"\n[[triggers]]\nname = \"T\"\nevent = \"E\"\nhandler = \"H\"\n\
+        [[handlers]]\nname = \"H\"\naction = \"b\"\n";
+    for allowed in ["a", "Make it"] {
+        let text = format!("{named}{}", roles.replace("[\"a\"]", &format!("[{allowed:?}]")));
+        assert_eq!(told(Some("bob"), &text), ["E1026 `bob` may not do `b`"], "{allowed}");
+    }
     // Where nothing says what roles may do, each may do everything.
     let free = text.replace("[[authorization]]\nrole = \"Dev\"\nallowed_actions = [\"a\"]\n", "");
     assert_eq!(told(Some("bob"), &free), [""; 0]);
+}
+
+#[test]
+fn a_condition_of_two_kinds_and_a_pipeline_of_nothing_are_told() {
+    let text = format!("{TWO}[[conditions]]\nname = \"c\"\ntype = \"a\"\nwhen = \"true\"\n");
+    let errors = page(Format::Aitws, "ai.toml", &text, &shelf(&["a", "b"])).expect_err(&text);
+    assert!(errors.len() == 1 && errors[0].message.contains("a `type` and a `when`"), "{errors:?}");
+    let (_, told) = arrows(&format!("{TWO}[[pipelines]]\nname = \"Q\"\nstages = []\n"), &shelf(&["a", "b"]));
+    assert!(told.contains(&(Code::Placeless, "[[pipelines]]".to_owned())), "{told:?}");
 }
 
 #[test]

@@ -217,6 +217,14 @@ pub(super) fn check(tables: &mut Tables, workflow: &Workflow) {
             Diagnostic::new(Code::Workflow, Span::new(0, 1), "the workflow has no steps, and so nothing to do");
         tables.report(diagnostic.help("give it one: `[steps.build]`, and below that `run = \"make\"`"));
     }
+    let steps = workflow.steps.iter().map(|step| (step.it.timeout, step.value(tables, "timeout")));
+    let actions = workflow.actions.iter().map(|action| (action.it.timeout, action.value(tables, "timeout")));
+    let in_no_time: Vec<Span> =
+        steps.chain(actions).filter(|(timeout, _)| *timeout == Some(Milliseconds(0))).map(|(_, span)| span).collect();
+    for span in in_no_time {
+        let diagnostic = Diagnostic::new(Code::Workflow, span, "nothing is done in no time: this `timeout` is 0");
+        tables.report(diagnostic.help("write how long it may take, `timeout = \"30s\"`; or leave it out"));
+    }
     for param in workflow.params.iter().filter(|param| !param.is_broken) {
         if let Err(error) = param.it.check() {
             let message = format!("`[parameters.{}]`: {error}", param.name);

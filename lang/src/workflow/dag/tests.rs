@@ -291,6 +291,12 @@ fn a_line_of_a_command_never_ends_the_front_matter() {
 }
 
 #[test]
+fn nothing_is_done_in_no_time() {
+    let wrong = wrong("[steps.a]\nrun = \"make\"\ntimeout = \"0s\"\n");
+    assert!(wrong.len() == 1 && wrong[0].starts_with("E1002 \"0s\": nothing is done in no time"), "{wrong:?}");
+}
+
+#[test]
 fn no_text_makes_it_panic() {
     let texts = [
         "[steps]\n",
