@@ -113,11 +113,11 @@ fn resolve(desk: &mut Desk, mut item: Value) -> Result<Value, Fault> {
 
 fn hover(at: &Looked, asked: &Asked) -> Result<Value, Fault> {
     let Some(hover) = at.document.hover(at.byte(asked), at.library) else { return Ok(Value::Null) };
-    let mut text = hover.text;
     #[cfg(feature = "store")]
-    if let Some(past) = hover.step.and_then(|step| super::past::of_step(at.document.file(), &step)) {
-        text.push_str(&past);
-    }
+    let past = hover.step.and_then(|step| super::past::of_step(at.document.file(), &step)).unwrap_or_default();
+    #[cfg(not(feature = "store"))]
+    let past = String::new();
+    let text = hover.text + &past;
     Ok(
         json!({"contents": {"kind": "markdown", "value": text}, "range": at.lines.range(at.document.text(), hover.span)}),
     )

@@ -179,6 +179,10 @@ impl Memory {
 
     /// The tools that a model of this name is given for its memory, each under its word: none that it may use nowhere.
     pub fn tools(&self, model: &str) -> Vec<(&'static str, WorkerDefinition)> {
+        // Most models have none, and are asked for it whenever a program is compiled.
+        if self.is_empty() {
+            return Vec::new();
+        }
         let mut memory = self.clone();
         for grant in &mut memory.0 {
             // Its own stays its own, whoever looks there for it.
