@@ -18,6 +18,11 @@ soak:
     AIVM_TORTURE=long cargo test --release --test torture -- --nocapture --test-threads 1
     AIVM_S3_KILLS=40 tests/s3/servers
     fuzz/run 600
+    AIVM_TREE_SITTER=1 .ci/run editors
+
+# The grammar for tree-sitter, the extension for Visual Studio Code, the plugin for Neovim; builds tree-sitter's tool where it is not here.
+editors:
+    AIVM_TREE_SITTER=1 .ci/run editors
 
 # The book as HTML in target/book; needs `mdbook`.
 book:
