@@ -119,9 +119,11 @@ fn read(with: &Options<'_>) -> Result<IdedExpr, Failure> {
             with.wrong("params", format!("gives `{name}` the type {kind}: `text`, `integer`, `number` or `boolean`"))
         );
     }
-    let params = types.map(|types| types.keys().map(String::as_str).collect());
+    let params = types.map(|types| types.iter().map(|(name, kind)| (name.as_str(), Sort::of_type(kind))).collect());
     let steps = with.list("steps");
-    Judge { params, steps, bound: Vec::new(), depth: 0 }.look(&parsed).map_err(wrong)?;
+    let judge = &mut Judge { params, steps, bound: Vec::new(), depth: 0 };
+    judge.look(&parsed).map_err(wrong)?;
+    judge.sort(&parsed.expr).map_err(wrong)?;
     Ok(parsed)
 }
 
@@ -168,8 +170,8 @@ fn no_condition(expr: &Expr) -> Option<&'static str> {
 
 /// Looks at a condition before it is judged.
 struct Judge<'w> {
-    /// The parameters that there are; none: not known.
-    params: Option<Vec<&'w str>>,
+    /// The parameters that there are, each with what it is; none: not known.
+    params: Option<Vec<(&'w str, Option<Sort>)>>,
     /// The steps that there are; none: not known.
     steps: Option<Vec<&'w str>>,
     /// The variables of `all` and `exists`.
@@ -251,12 +253,18 @@ impl Judge<'_> {
 
     /// `params.NAME` and `steps.NAME`, of those that are known.
     fn member(&self, of: &Expr, name: &str) -> Result<(), String> {
-        let (known, what) = match of {
-            Expr::Ident(of) if of == "params" => (&self.params, "parameter"),
-            Expr::Ident(of) if of == "steps" => (&self.steps, "step that it needs"),
+        let params = || self.params.as_ref().map(|params| params.iter().map(|(name, _)| *name).collect());
+        let (known, what): (Option<Vec<&str>>, _) = match of {
+            Expr::Ident(of) if of == "params" => (params(), "parameter"),
+            Expr::Ident(of) if of == "steps" => (self.steps.clone(), "step that it needs"),
+            Expr::Select(step)
+                if name != "output" && matches!(&step.operand.expr, Expr::Ident(of) if of == "steps") =>
+            {
+                return Err(format!("asks for `{name}` of a step: it has `steps.{}.output`", step.field));
+            }
             _ => return Ok(()),
         };
-        let Some(known) = known.as_ref().filter(|known| !known.contains(&name)) else { return Ok(()) };
+        let Some(known) = known.filter(|known| !known.contains(&name)) else { return Ok(()) };
         let hint = match nearest(name, known.iter().copied()) {
             Some(near) => format!("did you mean `{near}`?"),
             None if known.is_empty() => "there is none".to_owned(),
@@ -264,6 +272,81 @@ impl Judge<'_> {
         };
         Err(format!("names `{name}`, and there is no such {what}; {hint}"))
     }
+}
+
+/// What a value is, as far as that is known before it is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sort {
+    Truth,
+    Number,
+    Text,
+}
+
+impl Sort {
+    fn of_type(kind: &Json) -> Option<Sort> {
+        match kind.as_str()? {
+            "boolean" => Some(Sort::Truth),
+            "integer" | "number" => Some(Sort::Number),
+            "text" => Some(Sort::Text),
+            _ => None,
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Sort::Truth => "true or false",
+            Sort::Number => "a number",
+            Sort::Text => "a text",
+        }
+    }
+}
+
+impl Judge<'_> {
+    /// What an expression is, when that is certain; fails where it compares what cannot be compared, or calls what there is not.
+    fn sort(&self, expr: &Expr) -> Result<Option<Sort>, String> {
+        Ok(match expr {
+            Expr::Literal(LiteralValue::Boolean(_)) => Some(Sort::Truth),
+            Expr::Literal(LiteralValue::String(_)) => Some(Sort::Text),
+            Expr::Literal(LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Double(_)) => Some(Sort::Number),
+            Expr::Select(select) if matches!(&select.operand.expr, Expr::Ident(of) if of == "params") => {
+                let known = self.params.iter().flatten().find(|(name, _)| *name == select.field);
+                if select.test { Some(Sort::Truth) } else { known.and_then(|(_, sort)| *sort) }
+            }
+            Expr::Call(call) => {
+                let target = call.target.iter().map(|target| &target.expr);
+                let of = target.chain(call.args.iter().map(|argument| &argument.expr));
+                let sorts = of.map(|one| self.sort(one)).collect::<Result<Vec<_>, String>>()?;
+                match (call.func_name.as_str(), sorts.as_slice()) {
+                    ("_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_", [Some(one), Some(other)]) if one != other => {
+                        return Err(format!("compares {} with {}", one.name(), other.name()));
+                    }
+                    ("_==_" | "_!=_" | "_<_" | "_<=_" | "_>_" | "_>=_" | "@in", _) => Some(Sort::Truth),
+                    ("_&&_" | "_||_" | "!_", sorts) => {
+                        match sorts.iter().flatten().find(|sort| **sort != Sort::Truth) {
+                            Some(sort) => return Err(format!("takes {} for true or false", sort.name())),
+                            None => Some(Sort::Truth),
+                        }
+                    }
+                    ("_+_" | "_-_" | "_*_" | "_/_" | "_%_", [one, other]) if one == other => *one,
+                    ("size" | "int" | "uint" | "double", _) => Some(Sort::Number),
+                    ("string", _) => Some(Sort::Text),
+                    ("contains" | "startsWith" | "endsWith" | "matches" | "has", _) => Some(Sort::Truth),
+                    (name, _) if name.starts_with(char::is_alphabetic) && !is_function(name) => {
+                        return Err(format!("calls `{name}`, and there is no such function"));
+                    }
+                    _ => None,
+                }
+            }
+            _ => None,
+        })
+    }
+}
+
+/// Is there a function of this name? The language is asked, which has a list of its own.
+fn is_function(name: &str) -> bool {
+    let call = Parser::new().parse(&format!("{name}()"));
+    let answer = call.map(|call| Value::resolve(&call, &Context::default()));
+    !matches!(answer, Ok(Err(cel::ExecutionError::UndeclaredReference(_))))
 }
 
 /// The run's parameters, each as its type says.

@@ -52,6 +52,12 @@ fn a_condition_that_cannot_be_one_is_refused_before_anything_runs() {
         ("params.stag == 'x'", "no such parameter; did you mean `stage`?"),
         ("params['stag'] == 'x'", "no such parameter"),
         ("steps.biuld.output == 'x'", "no such step that it needs; did you mean `build`?"),
+        ("params.stage > 3", "compares a text with a number"),
+        ("size(steps.build.output) == 'x'", "compares a number with a text"),
+        ("params.stage && true", "takes a text for true or false"),
+        ("steps.build.result == 'x'", "it has `steps.build.output`"),
+        ("foo(steps.build.output)", "there is no such function"),
+        ("steps.build.output.foo('x')", "there is no such function"),
         ("input.map(x, x) == []", "uses `map` or `filter`"),
         ("input.all(x, input.all(y, x == y))", "within values"),
     ] {
