@@ -13,7 +13,7 @@ const FILE: &str = "program.aivm";
 
 /// What runs of this process give to their programs.
 pub fn programs() -> Programs {
-    Programs { compile: Some(compile), ..Programs::default() }
+    Programs::compiled_by(compile)
 }
 
 fn compile(text: &str, workspace: &Path) -> Result<Written, Vec<Value>> {

@@ -50,6 +50,17 @@ pub struct Programs {
     pub store: Option<Disk>,
 }
 
+impl Programs {
+    /// Those that this compiler reads, of runs that stay nowhere.
+    pub fn compiled_by(compile: Compile) -> Programs {
+        Programs {
+            compile: Some(compile),
+            #[cfg(feature = "store")]
+            store: None,
+        }
+    }
+}
+
 /// A program that has been compiled.
 pub struct Written {
     /// What runs.
