@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use aivm_host::driver::{self, DriverError, Options, Report};
 use aivm_host::kept::Kept;
 use aivm_host::mint::Mint;
+use aivm_host::process::Refused;
 #[cfg(feature = "store")]
 use aivm_host::store::disk::Disk;
 use aivm_host::store::{Memory, RunRow, Store};
@@ -183,7 +184,7 @@ pub fn run(global: &Global, how: &How, named: Option<(&str, Draft)>, program: &P
 pub fn left(error: &DriverError, how: &How) -> Failure {
     let failure = crate::fail::failed(&error.to_string());
     let failure = match error {
-        DriverError::Refused(_) => crate::cassette::refused(failure, how.ephemeral),
+        DriverError::Refused(Refused::Cassette(_)) => crate::cassette::refused(failure, how.ephemeral),
         _ => failure,
     };
     match abandoned(error) {

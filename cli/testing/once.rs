@@ -7,7 +7,7 @@ use crate::run::{Begun, Shared};
 use crate::{input, module};
 use aivm_host::cassette::{CassetteError, Player, Recorder};
 use aivm_host::driver::{DriverError, Report};
-use aivm_host::process::{Process, SystemProcess};
+use aivm_host::process::{Process, Refused, SystemProcess};
 use aivm_host::store::Store;
 use aivm_host::trace::Nobody;
 use aivm_vm::verify::VerifiedModule;
@@ -78,7 +78,9 @@ pub fn once(
     let report = runtime.block_on(begun.drive(&mut Nobody)).map_err(|error| {
         let failure = crate::fail::failed(&error.to_string());
         match error {
-            DriverError::Refused(_) => failure.help("remove the cassette and record it anew: aivm test --record"),
+            DriverError::Refused(Refused::Cassette(_)) => {
+                failure.help("remove the cassette and record it anew: aivm test --record")
+            }
             _ => failure,
         }
     })?;

@@ -139,7 +139,7 @@ impl Tape {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         let written = file.write_all(line.text().as_bytes());
         // A recording that lacks a call is none.
-        written.map_err(|error| Refused(CassetteError::file(&self.path, "written")(error).to_string()))
+        written.map_err(|error| Refused::Cassette(CassetteError::file(&self.path, "written")(error).to_string()))
     }
 }
 
@@ -209,7 +209,7 @@ impl Process for Player {
             Ok(found) => found,
             Err(why) => {
                 let (worker, step) = (&task.worker.name, &task.key);
-                return reply.refuse(Refused(format!(
+                return reply.refuse(Refused::Cassette(format!(
                     "E0920: {} has no answer for `{worker}` at {step}: {why}",
                     self.path.display()
                 )));
@@ -272,7 +272,7 @@ pub struct Refusing {
 impl Process for Refusing {
     fn begin(&self, task: Task, mock: Option<mock::Answering>, reply: Reply) {
         match is_taken(&task.worker, mock.as_ref()) {
-            true => reply.refuse(Refused(self.why.clone())),
+            true => reply.refuse(Refused::Cassette(self.why.clone())),
             false => self.inner.begin(task, mock, reply),
         }
     }

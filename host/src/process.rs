@@ -38,8 +38,14 @@ pub trait Process {
 /// Why a call is not carried out and the run cannot go on in this process: no failure of the call, so that no edge is taken
 /// for it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Refused(pub String);
+pub enum Refused {
+    /// By a cassette, which has no answer to it or cannot be written.
+    #[error("{0}")]
+    Cassette(String),
+    /// By the store, which does not keep the run of a program that the call runs.
+    #[error("{0}")]
+    Store(String),
+}
 
 /// Hears the answer to a call before the driver does; none: there is none, and will not be.
 type Ear = Box<dyn FnOnce(Option<&Returned>) -> Result<(), Refused> + Send>;
@@ -99,7 +105,12 @@ pub struct SystemProcess;
 
 impl Process for SystemProcess {
     fn begin(&self, task: Task, mock: Option<mock::Answering>, reply: Reply) {
-        tokio::spawn(async move { reply.send(work::run(task, mock).await) });
+        tokio::spawn(async move {
+            match work::run(task, mock).await {
+                Ok(returned) => reply.send(returned),
+                Err(refused) => reply.refuse(refused),
+            }
+        });
     }
 
     fn end_leftovers(&self, around: &Surroundings, steps: &[String]) {

@@ -7,6 +7,7 @@ use crate::mcp::Servers;
 use crate::mint::Mint;
 use crate::models::Models;
 use crate::parts;
+use crate::process::Refused;
 use crate::sources::Sources;
 use crate::store::Store;
 use crate::store::values::{ARTIFACT, RETENTION};
@@ -437,25 +438,25 @@ fn not_here(task: &Task, code: &'static str, why: &str) -> Returned {
 }
 
 /// Runs a call that is not answered on the spot: commands, mocks that sleep, what needs something that is not here.
-pub async fn run(mut task: Task, mock: Option<mock::Answering>) -> Returned {
+pub async fn run(mut task: Task, mock: Option<mock::Answering>) -> Result<Returned, Refused> {
     if let Some(answering) = mock {
-        return mock::run(&task, answering).await;
+        return Ok(mock::run(&task, answering).await);
     }
     if let Err(failed) = fits(&task) {
-        return failed;
+        return Ok(failed);
     }
     let (pass, _lease) = match waits::of_worker(&mut task).await {
         Ok(passed) => passed,
-        Err(returned) => return returned,
+        Err(returned) => return Ok(returned),
     };
-    let mut returned = checked(&task, called(&task).await);
+    let mut returned = checked(&task, called(&task).await?);
     if let (Some(saw), Returned::Done { attributes, .. }) = (&task.saw, &mut returned) {
         attributes.push((saw::SOURCES.to_owned(), saw.list.checksum().to_string()));
     }
     let usage = returned.usage_mut();
     usage.waited_ms = usage.waited_ms.saturating_add(pass.waited.as_millis() as u64);
     pass.settle(usage.tokens);
-    returned
+    Ok(returned)
 }
 
 /// Is its input what it accepts?
@@ -491,8 +492,8 @@ fn wrong(schema: &serde_json::Value, payload: &[u8]) -> Option<String> {
     }
 }
 
-async fn called(task: &Task) -> Returned {
-    match &task.worker.definition.does {
+async fn called(task: &Task) -> Result<Returned, Refused> {
+    Ok(match &task.worker.definition.does {
         Does::Command(run) => command::run(task, run).await,
         Does::Plugin(argv) => plugin::run(task, argv).await,
         #[cfg(feature = "models")]
@@ -508,14 +509,14 @@ async fn called(task: &Task) -> Returned {
         #[cfg(not(feature = "mcp"))]
         Does::Mcp(_) => not_here(task, "E0732", "calls a tool of an MCP server, and this build of aivm cannot"),
         Does::Human(_) => not_here(task, "E0733", "asks a person, and nobody can be asked here"),
-        Does::Builtin(name) if name == builtin::program::PROGRAM => program::run(task).await,
+        Does::Builtin(name) if name == builtin::program::PROGRAM => program::run(task).await?,
         Does::Builtin(name) if builtins::waits(name) => builtins::elsewhere(task).await,
         Does::Builtin(_) => {
             let returned = builtins::call(task);
             builtins::wait(task, returned).await
         }
         Does::Mock => mock::run(task, mock::Answering::default()).await,
-    }
+    })
 }
 
 #[cfg(test)]

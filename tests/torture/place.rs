@@ -222,7 +222,9 @@ impl Place {
         let rows = said.json["runs"].as_array().filter(|_| said.code == Some(0));
         let rows = rows.ok_or_else(|| format!("the runs cannot be listed: {}", said.show()))?;
         let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("").to_owned();
-        Ok(rows.iter().map(|row| (text(row, "run"), text(row, "status"))).collect())
+        let runs = rows.iter().map(|row| (text(row, "run"), text(row, "status")));
+        // A run of a program that was written has the name of its call before that of the run around.
+        Ok(runs.filter(|(run, _)| !run.contains('~')).collect())
     }
 }
 

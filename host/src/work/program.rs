@@ -6,17 +6,18 @@
 
 use super::{Returned, Surroundings, Task, error, idempotency_key, mock};
 use crate::builtin::{Body, is_parts, program as builtin};
-use crate::driver::{self, Ending, Options, Report};
+use crate::driver::{self, DriverError, Ending, Options, Report};
 use crate::facts;
 use crate::kept::Kept;
 use crate::mint::Mint;
-use crate::process::{Process, Reply, SystemProcess};
+use crate::process::{Process, Refused, Reply, SystemProcess};
+use crate::recovery::RecoveryError;
 #[cfg(feature = "store")]
 use crate::recovery::{From, Recovered};
 use crate::signals::Signals;
 #[cfg(feature = "store")]
 use crate::store::disk::Disk;
-use crate::store::{Memory, RunRow, Store};
+use crate::store::{Memory, RunRow, Store, StoreError};
 use crate::trace::Nobody;
 use aivm_schema::artifact::{Artifact, Draft};
 use aivm_schema::journal::RunStarted;
@@ -27,6 +28,7 @@ use aivm_vm::VerifiedModule;
 use aivm_vm::action::{CallError, Usage};
 use serde_json::{Value, json};
 use std::cell::RefCell;
+use std::convert;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -88,18 +90,21 @@ pub fn runs_programs(worker: &Worker) -> bool {
 }
 
 /// Runs it, on a thread of its own: a run is carried on where it began.
-pub async fn run(task: &Task) -> Returned {
+pub async fn run(task: &Task) -> Result<Returned, Refused> {
     let (stop, asked) = unbounded_channel();
     let (tell, mut told) = tokio::sync::oneshot::channel();
     let own = task.clone();
     let work = move || {
-        let _ = tell.send(here(&own, asked).unwrap_or_else(|error| failed(EndKind::Failure, error)));
+        let _ = tell.send(here(&own, asked).or_else(|unable| match unable {
+            Unable::Call(error) => Ok(Returned::Failed { kind: EndKind::Failure, error, usage: Usage::default() }),
+            Unable::Run(refused) => Err(refused),
+        }));
     };
     if let Err(error) = std::thread::Builder::new().name("aivm-program".to_owned()).spawn(work) {
-        return Returned::failed("E0718", format!("no thread for `{}`: {error}", task.worker.name));
+        return Ok(Returned::failed("E0718", format!("no thread for `{}`: {error}", task.worker.name)));
     }
     let crashed =
-        |_| Returned::failed("E0718", format!("`{}` crashed: please report this with its input", task.worker.name));
+        |_| Ok(Returned::failed("E0718", format!("`{}` crashed: please report this with its input", task.worker.name)));
     tokio::select! {
         returned = &mut told => return returned.unwrap_or_else(crashed),
         () = task.stop.asked() => {}
@@ -110,15 +115,51 @@ pub async fn run(task: &Task) -> Returned {
     told.await.unwrap_or_else(crashed)
 }
 
-fn failed(kind: EndKind, error: CallError) -> Returned {
-    Returned::Failed { kind, error, usage: Usage::default() }
+/// Why the call comes to nothing.
+enum Unable {
+    /// It fails.
+    Call(CallError),
+    /// The store does not keep the program's run: nobody is at fault, and the run around is left where it was.
+    Run(Refused),
+}
+
+impl convert::From<CallError> for Unable {
+    fn from(error: CallError) -> Unable {
+        Unable::Call(error)
+    }
+}
+
+impl convert::From<StoreError> for Unable {
+    fn from(error: StoreError) -> Unable {
+        RecoveryError::from(error).into()
+    }
+}
+
+impl convert::From<RecoveryError> for Unable {
+    fn from(error: RecoveryError) -> Unable {
+        // What is damaged does not come back: to leave the run around would be to leave it for ever.
+        match error.damage() {
+            Some(_) => Unable::Call(cannot(error)),
+            None => Unable::Run(Refused::Store(error.to_string())),
+        }
+    }
+}
+
+impl convert::From<DriverError> for Unable {
+    fn from(error: DriverError) -> Unable {
+        match error {
+            DriverError::Store(error) => error.into(),
+            DriverError::Refused(refused) => Unable::Run(refused),
+            error => Unable::Call(cannot(error)),
+        }
+    }
 }
 
 fn cannot(reason: impl std::fmt::Display) -> CallError {
     error("E1052", reason.to_string())
 }
 
-fn here(task: &Task, asked: UnboundedReceiver<String>) -> Result<Returned, CallError> {
+fn here(task: &Task, asked: UnboundedReceiver<String>) -> Result<Returned, Unable> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|reason| cannot(format!("no event loop: {reason}")))?;
     let returned = runtime.block_on(carried(task, asked));
@@ -126,14 +167,14 @@ fn here(task: &Task, asked: UnboundedReceiver<String>) -> Result<Returned, CallE
     returned
 }
 
-async fn carried(task: &Task, asked: UnboundedReceiver<String>) -> Result<Returned, CallError> {
+async fn carried(task: &Task, asked: UnboundedReceiver<String>) -> Result<Returned, Unable> {
     let (text, input) = given(task)?;
     let mint = Arc::new(Mint::system().map_err(|reason| cannot(format!("no random numbers: {reason}")))?);
     let process = Rc::new(Inner { asked: RefCell::new(Some(asked)) });
     let child = Child { task, name: name(task), mint, process };
     #[cfg(feature = "store")]
     if let Some(disk) = &task.around.outside.programs.store {
-        return match disk.run(&child.name).map_err(cannot)? {
+        return match disk.run(&child.name)? {
             Some(_) => child.gone_on(disk).await,
             None => child.begun(&text, input, Rc::new(disk.keep()), Kept::of(disk.folder(), &child.name)).await,
         };
@@ -179,10 +220,10 @@ struct Child<'t> {
 
 impl Child<'_> {
     /// The run is begun, unless the text is refused.
-    async fn begun(&self, text: &str, input: Draft, store: Rc<dyn Store>, kept: Kept) -> Result<Returned, CallError> {
+    async fn begun(&self, text: &str, input: Draft, store: Rc<dyn Store>, kept: Kept) -> Result<Returned, Unable> {
         let around = &self.task.around;
         if around.run.matches(OF).count() >= MOST_DEPTH {
-            return Err(cannot(format!("programs call programs {MOST_DEPTH} deep at most")));
+            return Err(Unable::Call(cannot(format!("programs call programs {MOST_DEPTH} deep at most"))));
         }
         let compile = around.outside.programs.compile.ok_or_else(|| cannot("nobody compiles a program here"))?;
         let written = match compile(text, &around.workspace).and_then(|written| self.allowed(written)) {
@@ -207,7 +248,7 @@ impl Child<'_> {
             module: module.checksum(),
             quarantine: None,
         };
-        store.begin(row).map_err(cannot)?;
+        store.begin(row)?;
         let started = RunStarted {
             run: self.name.clone(),
             program: module.checksum(),
@@ -225,19 +266,19 @@ impl Child<'_> {
         };
         let options = self.options(kept, limits, Some(started));
         let report = driver::run(written.module, input, options, store.clone(), self.mint.clone(), &mut Nobody).await;
-        self.returned(report.map_err(cannot)?, &*store)
+        self.returned(report?, &*store)
     }
 
     /// The run is there: it goes on where it was, or has ended.
     #[cfg(feature = "store")]
-    async fn gone_on(&self, disk: &Disk) -> Result<Returned, CallError> {
-        let kept = disk.claim(&self.name).map_err(cannot)?;
-        let read = crate::resume::read(&kept, From::Checkpoint, &self.mint).map_err(cannot)?;
+    async fn gone_on(&self, disk: &Disk) -> Result<Returned, Unable> {
+        let kept = disk.claim(&self.name)?;
+        let read = crate::resume::read(&kept, From::Checkpoint, &self.mint)?;
         let Recovered { run, history, .. } = read;
         let store: Rc<dyn Store> = Rc::new(kept);
         let options = self.options(Kept::of(disk.folder(), &self.name), run.limits(), None);
         let report = driver::drive(run, history, options, store.clone(), self.mint.clone(), &mut Nobody).await;
-        self.returned(report.map_err(cannot)?, &*store)
+        self.returned(report?, &*store)
     }
 
     fn options(&self, kept: Kept, limits: RunLimits, started: Option<RunStarted>) -> Options {
@@ -332,12 +373,12 @@ impl Child<'_> {
     }
 
     /// What the run came to is what the call came to.
-    fn returned(&self, report: Report, store: &dyn Store) -> Result<Returned, CallError> {
-        store.flush().map_err(cannot)?;
+    fn returned(&self, report: Report, store: &dyn Store) -> Result<Returned, Unable> {
+        store.flush()?;
         let usage = self.usage(&report);
         let (kind, error) = match report.ending {
             Ending::Ended(end) => match end.result {
-                Ok((output, verdict)) => return self.sent(&output, verdict, usage),
+                Ok((output, verdict)) => return Ok(self.sent(&output, verdict, usage)),
                 Err((kind, error)) => (kind, error),
             },
             Ending::Parked(..) | Ending::Held => (EndKind::Failure, Some(cannot("it waits for somebody"))),
@@ -352,15 +393,15 @@ impl Child<'_> {
         Ok(Returned::Failed { kind, error, usage })
     }
 
-    fn sent(&self, output: &Artifact, verdict: Option<String>, usage: Usage) -> Result<Returned, CallError> {
+    fn sent(&self, output: &Artifact, verdict: Option<String>, usage: Usage) -> Returned {
         if is_parts(output.media_type()) {
             let reason = format!("the run {} ended with several values: `merge` makes one of them", self.name);
-            return Ok(Returned::Failed { kind: EndKind::Failure, error: cannot(reason), usage });
+            return Returned::Failed { kind: EndKind::Failure, error: cannot(reason), usage };
         }
         let body = Body::New { media_type: output.media_type().to_owned(), payload: output.payload().to_vec() };
         let verdict = verdict.filter(|word| self.task.words.contains(word));
         let attributes = vec![("program".to_owned(), self.name.clone())];
-        Ok(Returned::Done { body, verdict, attributes, usage })
+        Returned::Done { body, verdict, attributes, usage }
     }
 
     /// Of its calls together, also of those before an interruption.
