@@ -6,12 +6,13 @@ check:
 test:
     cargo test --workspace
 
-# Long forms of what CI runs in short: a million generated programs, a million keys typed, forty million simulated crashes, each mutant often, every
+# Long forms of what CI runs in short: a million generated programs, a million keys typed, a hundred thousand questions to the playground, forty million simulated crashes, each mutant often, every
 # sort of snapshot, the program killed at each of its calls by twenty different ways to recover, forty kills for each way to a bucket, ten minutes of each fuzz target.
 soak:
     AIVM_KEYS=1000000 cargo test --release -p aivm-schema keys_of
     AIVM_LAWS=1000000 cargo test --release --test laws
     AIVM_EDITS=1000000 cargo test --release --test edits -- --nocapture
+    AIVM_ASKED=100000 cargo test --release --test cli edited
     AIVM_CRASHES=2000000 tests/crash/run
     AIVM_MUTANTS=20 cargo test --release --test mutants
     AIVM_MUTANTS=20 AIVM_SNAPSHOTS=100 cargo test --release -p aivm-vm

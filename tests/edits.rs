@@ -1,7 +1,7 @@
 //! What happens while somebody writes: programs are edited at random the way people edit, and after each key everything that an editor, the
 //! playground or a REPL asks is asked. Nothing panics, every place that is told lies in the text, and no text keeps the compiler busy.
 //!
-//! `AIVM_EDITS` says how many edits (3,000 unless set; a million takes a quarter of an hour in a release build), `AIVM_EDITS_FROM` the number
+//! `AIVM_EDITS` says how many edits (3,000 unless set; a million takes half a minute in a release build), `AIVM_EDITS_FROM` the number
 //! of the first session. In a release build a text that takes longer than [`MOST`] to be compiled, three times out of three, is a failure.
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 

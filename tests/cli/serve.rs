@@ -7,6 +7,8 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, ChildStdin, ChildStdout};
 
+#[path = "serve/edited.rs"]
+mod edited;
 #[path = "serve/openai.rs"]
 mod openai;
 #[path = "serve/playground.rs"]

@@ -1,7 +1,7 @@
 //! Somebody who edits a program: types words and arrows a key at a time, deletes, moves lines about, pastes pieces of other programs, undoes.
 //! The same number makes the same edits.
 
-use crate::dice::Dice;
+use super::dice::Dice;
 
 /// What is typed: the language, its habits of elsewhere, and what people write around it.
 const TYPED: &[&str] = &[
