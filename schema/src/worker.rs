@@ -41,6 +41,9 @@ pub use workspace::{OUT_OF_REACH, Workspace};
 /// Settings by name, as TOML and JSON have them.
 pub type Settings = BTreeMap<String, serde_json::Value>;
 
+/// As `undo` of a worker: what it did stays.
+pub const KEPT: &str = "none";
+
 /// A worker: what it does, and what the compiler may rely on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "Spelling", into = "Spelling")]
@@ -59,7 +62,7 @@ pub struct WorkerDefinition {
     pub effect: Option<Effect>,
     /// How long its receiver knows an idempotency key; none: for ever.
     pub key_ttl: Option<Milliseconds>,
-    /// The worker that takes back what a call did.
+    /// The worker that takes back what a call did; [`KEPT`]: none does, not even the one that a built-in brings along.
     pub undo: Option<String>,
     /// The worker that finds out whether a call happened.
     pub probe: Option<String>,

@@ -115,6 +115,8 @@ fn what_was_written_is_restored_exactly_unless_the_saga_says_otherwise() {
         write(dir.path(), "s.yaml", &format!("{head}{steps}"));
         let run = aivm(dir.path(), &["run", "s.yaml"]);
         assert_eq!(run.status.code(), Some(1), "{}", stderr(&run));
+        let said = [stdout(&run), stderr(&run)].concat();
+        assert_eq!(said.contains("undone"), !kept, "{said}");
         assert_eq!(read(dir.path(), "a.txt").as_deref(), Some(if kept { "new" } else { "old" }));
         assert_eq!(dir.path().join("d/e/b.txt").exists(), kept);
         assert_eq!(dir.path().join("b.txt").exists(), !kept);

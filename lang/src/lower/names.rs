@@ -6,7 +6,7 @@ use crate::library::Found;
 use aivm_schema::limits;
 use aivm_schema::module::RunLimits;
 use aivm_schema::word::{is_reserved, is_word};
-use aivm_schema::worker::{Effect, WorkerDefinition};
+use aivm_schema::worker::{Effect, KEPT, WorkerDefinition};
 use rustc_hash::FxHashSet;
 
 fn not_a_name(name: &str, span: Span) -> Diagnostic {
@@ -237,10 +237,13 @@ impl File<'_, '_> {
         }
     }
 
-    /// `undo = "word"` of the worker's own definition, or the undoer that a built-in brings along.
+    /// `undo = "word"` of the worker's own definition, or the undoer that a built-in brings along; none where it says `"none"`.
     pub(super) fn declared_undo(&mut self, id: StepId, span: Span) {
         let Target::Worker(called) = self.all.flow.step(id).target else { return };
         let Some(worker) = self.all.flow.workers.get(called.index()) else { return };
+        if worker.definition.undo.as_deref() == Some(KEPT) {
+            return;
+        }
         let undo = match (self.all.library.undoer(&worker.definition), worker.definition.undo.clone()) {
             (Some((name, definition)), _) => Some(self.worker(&name, definition, span)),
             (None, Some(undo)) => {

@@ -60,7 +60,7 @@ pub(super) struct Spelling {
     /// With `effect = "idempotent"`: how long the receiver of a call knows it by its key; for ever otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     key_ttl: Option<Milliseconds>,
-    /// The worker that takes back what a call did.
+    /// The worker that takes back what a call did; `"none"`: what it did stays.
     #[serde(skip_serializing_if = "Option::is_none")]
     undo: Option<String>,
     /// The worker that finds out whether a call happened that was interrupted.

@@ -135,9 +135,11 @@ fn what_takes_itself_back_needs_no_compensation() {
     assert_eq!(calls(&page), ["initial-state => next", "a => next"]);
     assert_eq!(page.warnings.iter().map(|warning| warning.code).collect::<Vec<_>>(), [Code::OnlyRecorded]);
     let kept = compiled(&BOUND, &format!("name: s\nenable_auto_rollback: false\nsteps:\n{step}"));
-    assert!(kept.text.contains("io.fs.write_file ~ keep => next"), "{}", kept.text);
+    assert!(kept.text.contains("undo = \"none\"") && !kept.text.contains('~'), "{}", kept.text);
+    let flow = crate::compile("s.aivm", &kept.text, &BOUND).expect("it compiles").flow;
+    assert!(flow.steps.iter().all(|step| step.undo.is_none()), "what was written stays");
     let nothing = "name: s\nenable_auto_rollback: false\nsteps:\n- {name: a, capability: pay}\n";
-    assert!(!compiled(&BOUND, nothing).text.contains("keep"), "nothing would be taken back by itself");
+    assert!(!compiled(&BOUND, nothing).text.contains("none"), "nothing would be taken back by itself");
 }
 
 #[test]

@@ -19,8 +19,7 @@ mod call;
 mod undo;
 
 /// The workers that pages call by their own names: no step is called so.
-const OWN: [&str; 9] =
-    ["inputs", "merge-state", "merge-states", "initial-state", "approve", "reject", "keep", "begin", "done"];
+const OWN: [&str; 8] = ["inputs", "merge-state", "merge-states", "initial-state", "approve", "reject", "begin", "done"];
 /// The keys that say something about a call.
 const OF_A_CALL: [&str; 5] = ["inputs", "compensation", "max_retries", "timeout_seconds", "approval_config"];
 /// How long a limit may be, in seconds.
@@ -55,7 +54,6 @@ pub(super) fn page(reader: &mut Reader, saga: &Saga, policies: &[&Policy], file:
         words: FxHashMap::default(),
         called: FxHashMap::default(),
         decides: false,
-        keeps: false,
         has_several: false,
     };
     author.reserve(&saga.steps);
@@ -81,8 +79,6 @@ struct Author<'a> {
     called: FxHashMap<String, Called>,
     /// Is it written down what a person's decision leads to?
     decides: bool,
-    /// Does something stay that would be taken back by itself?
-    keeps: bool,
     /// Is a step taken back by several?
     has_several: bool,
 }
@@ -116,10 +112,8 @@ impl<'a> Author<'a> {
         self.compensations();
         let mut lines = self.beginning();
         lines.extend(self.in_order(&saga.steps));
-        for (word, _) in
-            [("keep", self.keeps), ("done", self.has_several)].into_iter().filter(|(_, is_called)| *is_called)
-        {
-            self.put(&format!("{word} <= ()\n\n"), saga.span);
+        if self.has_several {
+            self.put("done <= ()\n\n", saga.span);
         }
         let limit = self.limit(saga.limit_seconds.as_ref());
         let label = self.writer.word(&saga.name);
@@ -277,9 +271,6 @@ impl<'a> Author<'a> {
         self.look(&called, &step.inputs, |tables, message| named.input(tables, message));
         let inputs = self.inputs(&named.name, &step.inputs, named.span);
         let limit = self.limit(step.timeout_seconds.as_ref());
-        let stays = called.undoes_itself && !self.saga.rolls_back;
-        self.keeps |= stays;
-        let keep = if stays { " ~ keep" } else { "" };
         let mut undos = self.compensations_of(named);
         if called.undoes_itself {
             for (undo, _) in undos.drain(..) {
@@ -295,7 +286,7 @@ impl<'a> Author<'a> {
         let word = &several.map_or(word.to_owned(), |_| self.writer.word(&format!("do-{}", named.name)));
         let merge = self.merging(word, &named.name, named.span);
         self.put(&format!("{word} <= (\n    switch[{word}] <= (\n        {inputs} => next\n"), named.span);
-        self.put(&format!("        {}{limit}{keep} => next\n", called.word), self.span(capability));
+        self.put(&format!("        {}{limit} => next\n", called.word), self.span(capability));
         self.put(
             &format!("    ) <= switch <= (\n        [{merge} <= in, {word}.out] => next\n    )\n)\n\n"),
             named.span,

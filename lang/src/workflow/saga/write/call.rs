@@ -4,7 +4,7 @@ use super::*;
 use crate::library::{Found, LibraryError};
 use aivm_schema::limits;
 use aivm_schema::word::{is_reserved, is_word};
-use aivm_schema::worker::{Effect, Run};
+use aivm_schema::worker::{Effect, KEPT, Run};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -64,12 +64,14 @@ impl<'a> Author<'a> {
         let undoes_itself = self.library.undoer(worker).is_some();
         let is_path = name.len() <= limits::WORD && name.split('.').all(|word| is_word(word) && !is_reserved(word));
         let known = Some(Rc::new(worker.clone()));
-        if is_path {
+        let stays = !self.saga.rolls_back && (undoes_itself || worker.undo.is_some());
+        if is_path && !stays {
             return Called { word: name.to_owned(), undoes_itself, worker: known };
         }
-        // A word of the language is part of its name: it has another here.
+        // A word of the language is part of its name, or what it did is not to be taken back: it has another name here.
         let word = self.writer.word(name);
-        self.writer.worker(&word, worker, span);
+        let undo = if stays { Some(KEPT.to_owned()) } else { worker.undo.clone() };
+        self.writer.worker(&word, &WorkerDefinition { undo, ..worker.clone() }, span);
         Called { word, undoes_itself, worker: known }
     }
 
