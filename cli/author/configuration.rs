@@ -2,17 +2,35 @@
 
 use super::line::Settings;
 use crate::fail::Failure;
+use crate::library::check_builtin;
 use aivm_host::secret::shape;
 use aivm_lang::diagnostic::Code;
-use aivm_lang::library::Shelf;
+use aivm_lang::library::{Found, Library, LibraryError};
 use aivm_lang::nearest;
 use aivm_lang::workflow::{self, Format};
+use aivm_schema::worker::{Does, WorkerDefinition};
 use toml_edit::{ArrayOfTables, DocumentMut, Item, Table, Value};
 
 /// A configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Configuration {
     document: DocumentMut,
+}
+
+/// Who has a worker of every name, and judges expressions as a run would.
+struct Anything;
+
+impl Library for Anything {
+    fn find(&self, _file: &str, _name: &str) -> Result<Option<Found>, LibraryError> {
+        Ok(Some(Found::Worker(Box::new(WorkerDefinition::new(Does::Mock)))))
+    }
+
+    fn check(&self, definition: &WorkerDefinition) -> Result<(), String> {
+        match &definition.does {
+            Does::Builtin(name) => check_builtin(name, definition),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// A section that a configuration can have.
@@ -26,19 +44,33 @@ struct Section {
 /// The actions of a stage, which stand below it.
 const ACTIONS: &str = "actions";
 
-/// Keys that take something else than a text.
-const EXAMPLES: [(&str, &str); 10] = [
+/// What keys take that do not take any text.
+const EXAMPLES: [(&str, &str); 22] = [
     ("allowed_actions", "[\"read\", \"write\"]"),
     ("approval_roles", "[\"Administrator\"]"),
+    ("data_privacy", "\"GDPR\""),
+    ("destination", "\"CloudWatch\""),
+    ("health_check_interval", "\"5 minutes\""),
+    ("interval", "\"30 days\""),
+    ("key_rotation_interval", "\"30 days\""),
+    ("key_store", "\"HashiCorp_Vault\""),
+    ("level", "\"info\""),
+    ("max_iterations", "3"),
+    ("members", "[\"ann\"]"),
     ("order", "1"),
     ("port", "443"),
     ("privileges", "[\"read\", \"write\"]"),
+    ("protocol", "\"TLS\""),
     ("retry_count", "3"),
+    ("retry_interval", "\"5 seconds\""),
     ("review_required", "true"),
     ("stages", "[\"Execution\", \"Evaluation\"]"),
     ("strict", "true"),
     ("tasks", "[\"TaskA\", \"TaskB\"]"),
+    ("when", "\"size(input) > 3\""),
 ];
+/// Keys that stand in no example: actions have a command of their own, and a condition has a `type` or a `when`.
+const IN_NO_EXAMPLE: [(&str, &str); 2] = [("stages", ACTIONS), ("conditions", "type")];
 
 impl Section {
     fn all() -> Vec<Section> {
@@ -65,7 +97,8 @@ impl Section {
             Some((key, value)) => format!("{key}={value}"),
             None => format!("{key}=\"…\""),
         };
-        let keys: Vec<String> = self.keys.iter().take(4).map(example).collect();
+        let shown = self.keys.iter().filter(|key| !IN_NO_EXAMPLE.contains(&(self.name, key)));
+        let keys: Vec<String> = shown.take(4).map(example).collect();
         format!("/add {} {}", self.name, keys.join(" "))
     }
 
@@ -89,10 +122,11 @@ impl Section {
 }
 
 impl Configuration {
-    /// From its text.
+    /// From its text; one in which something is wrong is none.
     pub fn parse(text: &str) -> Result<Configuration, String> {
         let document = text.parse::<DocumentMut>().map_err(|error| error.message().to_owned())?;
-        Ok(Configuration { document })
+        let configuration = Configuration { document };
+        configuration.wrong().map_or(Ok(configuration), Err)
     }
 
     /// A new one.
@@ -155,9 +189,7 @@ impl Configuration {
                 format!("{} {}", if is_there { "changed" } else { "added" }, section.name)
             }
         };
-        // What was wrong before is not this command's fault.
-        let before = self.wrong();
-        if let Some(reason) = changed.wrong().into_iter().find(|reason| !before.contains(reason)) {
+        if let Some(reason) = changed.wrong() {
             return Err(Failure::usage("E1063", reason).help(format!("write {}", section.form())));
         }
         *self = changed;
@@ -212,11 +244,10 @@ impl Configuration {
         }
     }
 
-    /// What is wrong with it, besides what its names mean: those may come later.
-    fn wrong(&self) -> Vec<String> {
-        let shelf = Shelf { anything: true, ..Shelf::default() };
-        let errors = workflow::page(Format::Aitws, "ai.toml", &self.text(), &shelf).err().unwrap_or_default();
-        errors.into_iter().filter(|error| error.code != Code::StrictDangling).map(|error| error.message).collect()
+    /// What is wrong with it first, besides what its names mean: those may come later.
+    fn wrong(&self) -> Option<String> {
+        let errors = workflow::page(Format::Aitws, "ai.toml", &self.text(), &Anything).err().unwrap_or_default();
+        errors.into_iter().find(|error| error.code != Code::StrictDangling).map(|error| error.message)
     }
 }
 
@@ -281,4 +312,24 @@ fn not_there(section: &str, name: Option<&str>) -> Failure {
 fn no_table(section: &str) -> Failure {
     Failure::usage("E1066", format!("`{section}` is no table in this file, and is not changed"))
         .help(format!("write it as `[{section}]` or `[[{section}]]`, then /load the file again"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::author::line::{Command, read};
+
+    #[test]
+    fn every_example_is_taken() {
+        let mut configuration = Configuration::create("c");
+        for section in Section::all() {
+            let own = format!("name=\"{}\"", section.name);
+            // An action is added to the stage of the example; other names are told apart.
+            let form =
+                if section.name == "stages" { section.form() } else { section.form().replace("name=\"…\"", &own) };
+            let Ok(Some(Command::Add(name, settings))) = read(&form) else { panic!("{form} is no command") };
+            let said = configuration.add(&name, &settings);
+            assert!(said.is_ok(), "{form}: {:?}", said.map_err(|failure| failure.message()));
+        }
+    }
 }

@@ -141,3 +141,18 @@ fn help_shows_every_command_of_the_seed() {
     }
     assert!(said.contains("branches: name, condition, if_true, if_false"), "{said}");
 }
+
+#[test]
+fn what_cannot_be_run_is_neither_added_nor_loaded() {
+    let dir = folder();
+    super::write(dir.path(), "types.toml", "[metadata]\nversion = 1\n");
+    for (line, code) in [
+        ("/add conditions name=\"c\" when=\"size((\"", "E1063"),
+        ("/add stages name=\"\" order=3", "E1064"),
+        ("/load types.toml", "E1066"),
+    ] {
+        let said = author(dir.path(), &[], &format!("{line}\n/show\n"));
+        assert_eq!(said.status.code(), Some(2), "{line}: {}", stderr(&said));
+        assert!(stderr(&said).contains(code) && stdout(&said).trim().is_empty(), "{line}: {}", stderr(&said));
+    }
+}
