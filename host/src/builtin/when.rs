@@ -80,11 +80,18 @@ fn run(call: &Call<'_>) -> Result<Output, Failure> {
             call.with.text("that"),
             brief(&format!("{other:?}"))
         ))),
-        Err(error) => Err(Failure::Rejected(format!(
-            "`{}` cannot be judged: {}",
-            call.with.text("that"),
-            brief(&error.to_string())
-        ))),
+        Err(error) => {
+            Err(Failure::Rejected(format!("`{}` cannot be judged: {}", call.with.text("that"), brief(&judged(&error)))))
+        }
+    }
+}
+
+/// Why a condition could not be judged, without the names that the language has for its own parts.
+fn judged(error: &cel::ExecutionError) -> String {
+    match error {
+        cel::ExecutionError::NoSuchKey(name) => format!("there is no `{name}` in what it looks at"),
+        cel::ExecutionError::NoSuchOverload(_) => "it compares or joins values of two types".to_owned(),
+        other => other.to_string(),
     }
 }
 

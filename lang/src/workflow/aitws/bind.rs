@@ -147,9 +147,13 @@ impl<'a> Binder<'a> {
 /// Tells of the expressions that cannot be judged.
 pub(super) fn judgeable(tables: &mut Tables, file: &File, library: &dyn Library) {
     for that in file.conditions.iter().filter_map(|condition| condition.is.when.as_ref()) {
-        if let Err(reason) = library.check(&when(that)) {
+        // What a stage returned flows on: no step is seen by its name.
+        let mut of_no_step = when(that);
+        of_no_step.with.insert("steps".to_owned(), serde_json::json!([]));
+        if let Err(reason) = library.check(&of_no_step) {
             let reason = reason.strip_prefix("`that` of `when` ").unwrap_or(&reason);
-            tables.report(Diagnostic::new(Code::Aitws, span(that), format!("`when` of `[[conditions]]` {reason}")));
+            let diagnostic = Diagnostic::new(Code::Aitws, span(that), format!("`when` of `[[conditions]]` {reason}"));
+            tables.report(diagnostic.help("what the stage before returned is `input`: `size(input) > 3`"));
         }
     }
 }

@@ -82,9 +82,27 @@ pub(super) fn check(tables: &mut Tables, workflow: &Workflow, needs: &[Vec<usize
             if let Err(reason) = library.check(&judge) {
                 let reason = reason.strip_prefix("`that` of `when` ").unwrap_or(&reason);
                 let message = format!("`{}` of `{}` {reason}", which.key(), step.name);
-                let span = tables.span(condition.span());
-                tables.report(Diagnostic::new(Code::Workflow, span, message));
+                let diagnostic = Diagnostic::new(Code::Workflow, tables.span(condition.span()), message);
+                tables.report(match way_out(workflow, step, condition.get_ref()) {
+                    Some(help) => diagnostic.help(help),
+                    None => diagnostic,
+                });
             }
         }
     }
+}
+
+/// What a condition that names a step was perhaps meant to be.
+fn way_out(workflow: &Workflow, step: &Named<Step>, condition: &str) -> Option<String> {
+    let named = |other: &&Named<Step>| condition.contains(&format!("steps.{}", other.name));
+    let mut named: Vec<_> = workflow.steps.iter().filter(named).collect();
+    // Of `a` and `a-b` the longer is meant.
+    named.sort_by_key(|other| std::cmp::Reverse(other.name.len()));
+    let other = named.first()?;
+    if other.name.contains('-') {
+        return Some(format!("a name with a `-` stands in brackets: `steps[\"{}\"].output`", other.name));
+    }
+    let is_needed = step.it.needs.iter().any(|need| *need.get_ref() == other.name);
+    (!is_needed && other.name != step.name)
+        .then(|| format!("it sees the steps that it needs: `needs = [\"{}\"]`", other.name))
 }

@@ -160,9 +160,14 @@ impl<'a> Author<'a> {
     pub(super) fn judges(&mut self, word: &str, named: &Named, condition: &Placed<String>) {
         let mut judge = WorkerDefinition::new(Does::Builtin("when".to_owned()));
         judge.with.insert("that".to_owned(), json!(condition.get_ref()));
-        if let Err(reason) = self.library.check(&judge) {
+        // What steps returned is in the state.
+        let mut of_no_step = judge.clone();
+        of_no_step.with.insert("steps".to_owned(), json!([]));
+        if let Err(reason) = self.library.check(&of_no_step) {
             let reason = reason.strip_prefix("`that` of `when` ").unwrap_or(&reason);
-            self.reader.tables.wrong(condition.span(), format!("`condition` of step `{}` {reason}", named.name));
+            let message = format!("`condition` of step `{}` {reason}", named.name);
+            let help = "the state is `input`: `input.amount > 3`, or `input.charge.amount > 3` for what the step `charge` returned";
+            self.reader.tables.report(Diagnostic::new(Code::Saga, self.span(condition), message).help(help));
         }
         self.writer.worker(word, &judge, self.span(condition));
     }
