@@ -1,7 +1,7 @@
 //! How the program ends when it does not do what it was asked: a code, a message on standard error, or JSON.
 
 use aivm_lang::diagnostic::{Diagnostic, Severity};
-use aivm_lang::workflow::{Format, Reading};
+use aivm_lang::workflow::Reading;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::process::ExitCode;
@@ -70,11 +70,6 @@ pub struct Source {
 }
 
 impl Source {
-    /// A text that stands for a file that cannot be shown.
-    pub fn nameless(name: &str) -> Source {
-        Source { name: name.to_owned(), text: String::new(), reading: Format::Aivm.into() }
-    }
-
     /// Its name, with those of the files that are laid over it.
     pub fn names(&self) -> String {
         let over: Vec<&str> = self.reading.over.iter().map(|layer| layer.name.as_str()).collect();

@@ -84,7 +84,11 @@ fn read_text(path: &str) -> Result<String, Failure> {
         let failure = Failure::usage("E0817", format!("{path} is a module, and a source is wanted"));
         return Err(failure.help("give the .aivm file that it was compiled from; aivm disasm shows a module"));
     }
-    let told = |diagnostic| Failure::Program { source: Source::nameless(path), diagnostics: vec![diagnostic] };
+    let told = |diagnostic| {
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let source = Source { name: path.to_owned(), text, reading: Format::Aivm.into() };
+        Failure::Program { source, diagnostics: vec![diagnostic] }
+    };
     utf8.map(str::to_owned).map_err(told)
 }
 

@@ -201,13 +201,29 @@ pub struct Diagnostic {
     /// How to mend it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<Fix>,
+    /// The same message of a file that is read beside this one, where it is about that; what stands here is for whoever shows one
+    /// file alone.
+    #[serde(skip)]
+    pub beside: Option<Box<Beside>>,
+}
+
+/// A message about a file that is read beside the one that is compiled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Beside {
+    /// The file.
+    pub name: String,
+    /// What it says.
+    pub text: String,
+    /// The message, with places in that text.
+    pub told: Diagnostic,
 }
 
 impl Diagnostic {
     /// A message about a place.
     pub fn new(code: Code, span: Span, message: impl Into<String>) -> Diagnostic {
         let primary = Label { span, text: String::new() };
-        Diagnostic { code, message: message.into(), primary, labels: Vec::new(), reason: None, help: None, fix: None }
+        let labels = Vec::new();
+        Diagnostic { code, message: message.into(), primary, labels, reason: None, help: None, fix: None, beside: None }
     }
 
     /// Says something at the place itself.

@@ -102,13 +102,13 @@ fn more_may_mend(diagnostic: &Diagnostic, source: &str) -> bool {
     }
 }
 
-/// The text of a source, or why it is none.
+/// The text of a source, or why it is none: told at its place in the text that replaces what is no UTF-8.
 pub fn read_utf8(bytes: &[u8]) -> Result<&str, Diagnostic> {
     std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
         Diagnostic::new(
             Code::NotUtf8,
-            Span::new(0, 0),
+            Span::new(at as u32, (at + char::REPLACEMENT_CHARACTER.len_utf8()) as u32),
             format!("the source is not UTF-8: byte {at} begins no character"),
         )
         .help("save the file as UTF-8")

@@ -38,9 +38,10 @@ fn reports_are_as_they_stand_beside_their_sources() {
     for path in cases() {
         let bytes = std::fs::read(&path).expect("a source");
         let file = name(&path);
+        let lossy = String::from_utf8_lossy(&bytes);
         let (source, diagnostics) = match parser::read_utf8(&bytes) {
             Ok(source) => (source, diagnose(file, source)),
-            Err(error) => ("", vec![error]),
+            Err(error) => (lossy.as_ref(), vec![error]),
         };
         assert!(!diagnostics.is_empty(), "nothing is said about {file}");
         let shown: Vec<String> =

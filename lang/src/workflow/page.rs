@@ -41,7 +41,7 @@ impl Page {
             return diagnostic;
         }
         let back = |label: Label| Label { span: self.origin(label.span), ..label };
-        let Diagnostic { code, message, primary, labels, reason, help, fix } = diagnostic;
+        let Diagnostic { code, message, primary, labels, reason, help, fix, beside } = diagnostic;
         let help = help.or(fix.map(|fix| fix.title));
         Diagnostic {
             code,
@@ -51,6 +51,7 @@ impl Page {
             reason,
             help,
             fix: None,
+            beside,
         }
     }
 }

@@ -69,8 +69,11 @@ impl Reading {
         &'s self,
         file: &'s str,
         source: &'s str,
-        diagnostic: &Diagnostic,
+        diagnostic: &'s Diagnostic,
     ) -> (&'s str, &'s str, Diagnostic) {
+        if let Some(beside) = &diagnostic.beside {
+            return (&beside.name, &beside.text, beside.told.clone());
+        }
         let mut told = diagnostic.clone();
         if self.over.is_empty() {
             return (file, source, told);

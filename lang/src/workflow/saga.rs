@@ -7,7 +7,7 @@
 //! `yaml` reads the text, `read` and `spec` its keys, `policy` who may do what, `order` what comes first; `write` makes the page.
 
 use super::page::Page;
-use crate::diagnostic::{Code, Diagnostic};
+use crate::diagnostic::{Beside, Code, Diagnostic};
 use crate::library::Library;
 use crate::render::position;
 use crate::span::Span;
@@ -39,28 +39,33 @@ pub(super) fn page(file: &str, document: Value, library: &dyn Library) -> Result
     if reader.tables.errors.is_empty() { Ok(page) } else { Err(reader.tables.errors) }
 }
 
-/// The rules that stand beside the file. What is wrong there is told at its line, in the file that is compiled.
+/// The rules that stand beside the file.
 fn policies_beside(file: &str, reader: &mut read::Reader, library: &dyn Library) -> Option<Policy> {
-    let mut told = |message: String| reader.tables.report(Diagnostic::new(Code::Saga, Span::new(0, 1), message));
     let text = match library.beside(file, POLICIES) {
         Ok(text) => text?,
         Err(error) => {
-            told(error.to_string());
+            reader.tables.report(Diagnostic::new(Code::Saga, Span::new(0, 1), error.to_string()));
             return None;
         }
     };
-    let place = |diagnostic: &Diagnostic| {
-        let (line, column) = position(&text, diagnostic.primary.span.start);
-        format!("{POLICIES}:{line}:{column}: {}", diagnostic.message)
+    let name = match file.rsplit_once('/') {
+        Some((folder, _)) if !file.contains("://") => format!("{folder}/{POLICIES}"),
+        _ => POLICIES.to_owned(),
+    };
+    // Whoever knows this file alone is told at its beginning.
+    let told = |told: Diagnostic| {
+        let (line, column) = position(&text, told.primary.span.start);
+        let here = Diagnostic::new(told.code, Span::new(0, 1), format!("{name}:{line}:{column}: {}", told.message));
+        let beside = Box::new(Beside { name: name.clone(), text: text.clone(), told });
+        Diagnostic { beside: Some(beside), ..here }
     };
     match policy::of_text(&text) {
         Ok((policy, warnings)) => {
-            let warnings = warnings.iter().map(|one| Diagnostic::new(one.code, Span::new(0, 1), place(one)));
-            reader.warnings.extend(warnings);
+            reader.warnings.extend(warnings.into_iter().map(told));
             Some(policy)
         }
         Err(errors) => {
-            errors.iter().for_each(|error| told(place(error)));
+            errors.into_iter().map(told).for_each(|error| reader.tables.report(error));
             None
         }
     }
