@@ -48,6 +48,8 @@ mod mcp;
 #[cfg(feature = "memory")]
 #[path = "cli/memory.rs"]
 mod memory;
+#[path = "cli/mistakes.rs"]
+mod mistakes;
 #[cfg(feature = "models")]
 #[path = "cli/models.rs"]
 mod models;
@@ -128,6 +130,21 @@ fn write(folder: &Path, name: &str, text: &str) {
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout)
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stdout)))
+}
+
+/// What `check` says of a file, each as its line and its message.
+fn told(folder: &Path, name: &str, text: &str) -> Vec<String> {
+    write(folder, name, text);
+    let report = json(&aivm(folder, &["check", name, "--json"]));
+    let told = report["files"][0]["diagnostics"].as_array().expect("a list");
+    told.iter().map(|one| format!("{}: {}", one["line"], one["message"].as_str().unwrap_or(""))).collect()
+}
+
+/// The steps of a run, each with what came of it.
+fn steps(report: &Value) -> Vec<String> {
+    let text = |row: &Value, key: &str| row[key].as_str().unwrap_or("").to_owned();
+    let rows = report["steps"].as_array().expect("steps");
+    rows.iter().map(|row| format!("{} → {}", text(row, "key"), text(row, "outcome"))).collect()
 }
 
 fn stdout(output: &Output) -> String {

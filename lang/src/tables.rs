@@ -59,6 +59,11 @@ impl Places {
         Places(places)
     }
 
+    /// Is no key written?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Is it written, whether it could be read or not?
     pub(crate) fn has(&self, key: &str) -> bool {
         self.0.contains_key(key)
@@ -127,7 +132,7 @@ impl Tables {
     pub(crate) fn table<T: DeserializeOwned>(&mut self, of: &str, value: Value) -> Option<T> {
         let span = value.span();
         if !value.get_ref().is_table() {
-            self.wrong(span, format!("{of} is a table"));
+            self.wrong(span, format!("{of} takes a table, not {}", described(value.get_ref())));
             return None;
         }
         let error = match T::deserialize(value.clone().into_deserializer()) {
@@ -183,7 +188,7 @@ impl Tables {
                         DeValue::Table(_) => {
                             self.table::<MockAnswer>(&format!("an entry of `mock` of {of}"), entry.clone());
                         }
-                        _ => self.wrong(entry.span(), format!("an entry of `mock` of {of} is a word or a table")),
+                        _ => self.wrong(entry.span(), format!("an entry of `mock` of {of} takes a word or a table")),
                     }
                 }
             }
@@ -203,6 +208,19 @@ impl Tables {
             },
         };
         self.wrong(range, format!("`{key}` of {of}: {says}"));
+    }
+}
+
+/// What is there in the place of something else.
+pub(crate) fn described(value: &DeValue) -> String {
+    match value {
+        DeValue::Table(_) => "a table".to_owned(),
+        DeValue::Array(_) => "a list".to_owned(),
+        DeValue::String(text) => format!("the text {text:?}"),
+        DeValue::Integer(number) => format!("`{}`", number.as_str()),
+        DeValue::Float(number) => format!("`{}`", number.as_str()),
+        DeValue::Boolean(flag) => format!("`{flag}`"),
+        DeValue::Datetime(time) => format!("`{time}`"),
     }
 }
 

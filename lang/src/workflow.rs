@@ -51,6 +51,8 @@ impl Format {
             (Format::Aivm, _) if text.contains("<=") => Format::Aivm,
             (Format::Aivm, "toml") => Format::Workflow,
             (Format::Aivm, "yaml" | "yml") => Format::Saga,
+            // Any TOML may be aiTWS; this name belongs to one format.
+            (Format::Aitws, _) if name.rsplit(['/', '\\']).next() == Some("workflow.toml") => Format::Workflow,
             (format, _) => format,
         }
     }

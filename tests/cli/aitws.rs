@@ -1,18 +1,10 @@
 //! aiTWS files through the whole program: the sample of the seed, and small ones whose workers are commands.
 
-use super::{aivm, folder, json, stderr, stdout, write};
-use serde_json::Value;
+use super::{aivm, folder, json, stderr, stdout, steps, told, write};
 use std::path::Path;
 use std::process::Output;
 
 const SAMPLE: &str = include_str!("../samples/aitws/ai.toml");
-
-fn steps(report: &Value) -> Vec<String> {
-    let rows = report["steps"].as_array().expect("steps");
-    let line =
-        |row: &Value| format!("{} → {}", row["key"].as_str().unwrap_or(""), row["outcome"].as_str().unwrap_or(""));
-    rows.iter().map(line).collect()
-}
 
 fn run(dir: &Path, text: &str, more: &[&str]) -> Output {
     write(dir, "ai.toml", text);
@@ -265,12 +257,7 @@ condition = 5
 if_true = "A"
 "#;
     let folder = folder();
-    write(folder.path(), "ai.toml", text);
-    let out = aivm(folder.path(), &["check", "ai.toml", "--json"]);
-    let report: Value = serde_json::from_slice(&out.stdout).expect("it is JSON");
-    let told = report["files"][0]["diagnostics"].as_array().expect("a list");
-    let told: Vec<String> =
-        told.iter().map(|one| format!("{}: {}", one["line"], one["message"].as_str().unwrap_or(""))).collect();
+    let told = told(folder.path(), "ai.toml", text);
     let expected = [
         "5: `[[stages]]` has no key `nme`",
         "7: `[[stages.actions]]` has no key `tpe`",

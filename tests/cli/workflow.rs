@@ -44,12 +44,6 @@ fn run(dir: &Path, file: &str, params: &[&str]) -> Value {
     json(&aivm(dir, &args))
 }
 
-fn steps(report: &Value) -> Vec<String> {
-    let steps = report["steps"].as_array().expect("steps");
-    let text = |step: &Value, key: &str| step[key].as_str().unwrap_or("").to_owned();
-    steps.iter().map(|step| format!("{} {}", text(step, "key"), text(step, "outcome"))).collect()
-}
-
 #[test]
 fn a_workflow_runs_as_its_file_says() {
     let dir = folder();
@@ -57,21 +51,21 @@ fn a_workflow_runs_as_its_file_says() {
     let report = run(dir.path(), "workflow.toml", &["stage=production"]);
     assert_eq!(report["status"], "sent", "{report}");
     let expected = [
-        "steps/build#1 next",
-        "count/count#1 next",
-        "count/count-until#1 back",
-        "count/count#2 next",
-        "count/count-until#2 back",
-        "count/count#3 next",
-        "count/count-until#3 continue",
-        "ship/ship-when#1 continue",
-        "ship/ship#1 next",
+        "steps/build#1 → next",
+        "count/count#1 → next",
+        "count/count-until#1 → back",
+        "count/count#2 → next",
+        "count/count-until#2 → back",
+        "count/count#3 → next",
+        "count/count-until#3 → continue",
+        "ship/ship-when#1 → continue",
+        "ship/ship#1 → next",
     ];
     assert_eq!(steps(&report), expected, "{report}");
     // Otherwise the last step is left out, and what it needs goes by.
     write(dir.path(), "n", "2");
     let report = run(dir.path(), "workflow.toml", &["rounds=3"]);
-    assert_eq!(steps(&report)[2..], ["count/count-until#1 continue", "ship/ship-when#1 send"], "{report}");
+    assert_eq!(steps(&report)[2..], ["count/count-until#1 → continue", "ship/ship-when#1 → send"], "{report}");
 }
 
 #[test]
@@ -121,7 +115,7 @@ fn as_many_steps_run_at_once_as_the_file_says() {
     write(dir.path(), "workflow.toml", text);
     let report = run(dir.path(), "workflow.toml", &[]);
     assert_eq!(report["status"], "failed", "{report}");
-    assert_eq!(steps(&report)[0], "steps/slow#1 next", "{report}");
+    assert_eq!(steps(&report)[0], "steps/slow#1 → next", "{report}");
     assert!(dir.path().join("x").exists() && !dir.path().join("y").exists());
 }
 
@@ -419,15 +413,6 @@ fn a_condition_that_names_what_there_is_not_is_refused_before_anything_runs() {
         let told = String::from_utf8_lossy(&aivm(dir.path(), &["check", "workflow.toml"]).stderr).into_owned();
         assert!(told.contains("workflow.toml:5") && told.contains(named), "{told}");
     }
-}
-
-/// What `check` says, each as its line and its message.
-fn told(dir: &Path, name: &str, text: &str) -> Vec<String> {
-    write(dir, name, text);
-    let out = aivm(dir, &["check", name, "--json"]);
-    let report: Value = serde_json::from_slice(&out.stdout).expect("it is JSON");
-    let told = report["files"][0]["diagnostics"].as_array().expect("a list");
-    told.iter().map(|one| format!("{}: {}", one["line"], one["message"].as_str().unwrap_or(""))).collect()
 }
 
 #[test]

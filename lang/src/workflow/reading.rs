@@ -160,7 +160,11 @@ fn toml(text: &str) -> Result<Value<'_>, Diagnostic> {
         Err(error) => {
             let range = error.span().unwrap_or(0..text.len());
             let span = Span::new(range.start as u32, range.end as u32);
-            Err(Diagnostic::new(Code::NoToml, span, format!("this is no TOML: {}", error.message().trim())))
+            let said = match (error.message().trim(), text.get(range)) {
+                ("duplicate key", Some(key)) => format!("the key `{}` is there twice in one table", key.trim()),
+                (said, _) => said.to_owned(),
+            };
+            Err(Diagnostic::new(Code::NoToml, span, format!("this is no TOML: {said}")))
         }
     }
 }

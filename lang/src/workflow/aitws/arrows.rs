@@ -5,6 +5,7 @@ use super::file::{Action, Branch, Entry, File, Pipeline, Text};
 use super::names::{Names, Place};
 use super::span;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::nearest;
 use crate::span::Span;
 use crate::workflow::page::{Writer, spelt};
 use aivm_schema::worker::{Does, WorkerDefinition};
@@ -220,6 +221,11 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
             let before = || stage(&branch.is.if_true).or(stage(&branch.is.if_false)).map(|at| (true, at));
             match after.or_else(before) {
                 Some((before, at)) => standing.push((before, at, branch)),
+                // That there is no such stage is told where it is named.
+                None if meant
+                    .into_iter()
+                    .flatten()
+                    .any(|name| !self.names.stages.contains_key(name.get_ref().as_str())) => {}
                 None => self.binder.told.push(
                     Diagnostic::new(
                         Code::Placeless,
@@ -345,10 +351,17 @@ impl<'f> Arrows<'f, '_, '_, '_, '_> {
                 continue;
             }
             self.binder.look(self.names, action);
+            let help = match nearest(kind.get_ref(), self.fired.iter().map(String::as_str)) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!(
+                    "let the worker of an action answer it: `words = [\"{}\"]` in its definition",
+                    spelt(kind.get_ref())
+                ),
+            };
             self.binder.told.push(
                 Diagnostic::new(Code::Unfired, span(kind), format!("nothing fires an event of type `{}`", kind.get_ref()))
                     .reason("an event fires when an action answers the word of its type, or when a stage ends: `STAGE.done`, `STAGE.failed`")
-                    .help(format!("let the worker of an action answer it: `words = [\"{}\"]` in its definition", spelt(kind.get_ref()))),
+                    .help(help),
             );
         }
     }

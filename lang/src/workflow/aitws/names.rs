@@ -176,12 +176,11 @@ impl<'f> Names<'f> {
             let help = "name them in their order: `stages = [\"STAGE\"]`";
             told.push(Diagnostic::new(Code::Placeless, pipeline.span, message).help(help));
         }
-        for (span, name) in empty.chain(idle.map(|tasks| (tasks.span, &tasks.is.name))) {
+        let empty = empty.map(|stage| (stage, "give it actions: `[[stages.actions]]` with `name` and `type` below it"));
+        let idle = idle.map(|tasks| ((tasks.span, &tasks.is.name), "name actions or workers: `tasks = [\"TASK\"]`"));
+        for ((span, name), help) in empty.chain(idle) {
             let message = format!("the stage `{}` does nothing, and is left out", name.get_ref());
-            told.push(
-                Diagnostic::new(Code::Placeless, span, message)
-                    .help("give it actions: `[[stages.actions]]` with `name` and `type` below it"),
-            );
+            told.push(Diagnostic::new(Code::Placeless, span, message).help(help));
         }
         told
     }

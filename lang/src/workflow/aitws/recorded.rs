@@ -32,6 +32,11 @@ pub(super) fn recorded(file: &File) -> Vec<Diagnostic> {
         monitors: "what ran and how it went: `aivm runs`, `aivm worker stats`"
         notifications: "a worker that is the action of a handler can tell somebody"
     }
+    if file.stages.is_empty() && file.parallel_execution.is_empty() && !file.hides_names {
+        let message = "the file has no stages, and a run of it does nothing";
+        let help = "add `[[stages]]` with a `name`, and `[[stages.actions]]` below it";
+        told.push(Diagnostic::new(Code::OnlyRecorded, Span::new(0, 1), message).help(help));
+    }
     // Roles are held to once somebody has one.
     if file.roles.iter().all(|role| role.is.members.is_empty()) {
         let by_members = "who runs it is held to roles that have `members`; an approval names the roles that it wants";

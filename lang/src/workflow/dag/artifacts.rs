@@ -26,7 +26,8 @@ pub(super) fn check(tables: &mut Tables, workflow: &Workflow, works: &[Option<Wo
             let span = artifact.value(tables, "path");
             tables.report(Diagnostic::new(Code::Workflow, span, format!("`path` of `[artifacts.{name}]`: {reason}")));
         }
-        let is_told = artifact.is_broken && artifact.places.has("path");
+        // What is no table, or has a path that could not be read, is told as such.
+        let is_told = artifact.is_broken && (artifact.places.has("path") || artifact.places.is_empty());
         if artifact.it.path.all().is_empty() && !is_told {
             let message = format!("`[artifacts.{name}]` names no files");
             let diagnostic = Diagnostic::new(Code::Workflow, artifact.span, message);

@@ -8,6 +8,9 @@ use crate::tables::Tables;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
+/// So many steps of a circle are told: nobody reads more.
+const MOST_SHOWN: usize = 8;
+
 /// For each step the steps that it needs, in the order in which they are written.
 pub(super) fn needs(tables: &mut Tables, workflow: &Workflow) -> Vec<Vec<usize>> {
     let steps = &workflow.steps;
@@ -56,12 +59,15 @@ fn tell_cycles(tables: &mut Tables, steps: &[Named<Step>], needs: &[Vec<usize>])
             continue;
         }
         let way = around(start, needs, |at| component[at] == component[start]);
-        let names: Vec<&str> = way.iter().map(|at| steps[*at].name.as_str()).collect();
+        let shown = way.iter().take(MOST_SHOWN).map(|at| steps[*at].name.as_str());
+        let left_out = (way.len() > MOST_SHOWN + 1).then_some("…");
+        let last = way.get(MOST_SHOWN..).and_then(|rest| rest.last()).map(|at| steps[*at].name.as_str());
+        let names: Vec<&str> = shown.chain(left_out).chain(last).collect();
         let mut diagnostic =
             Diagnostic::new(Code::NeedCycle, step.span, format!("these steps need each other: {}", names.join(" → ")))
                 .reason("a step begins when all that it needs have ended, so none of them would ever begin")
                 .help("drop one of these `needs`");
-        for pair in way.windows(2) {
+        for pair in way.windows(2).take(MOST_SHOWN) {
             let [from, to] = [&steps[pair[0]], &steps[pair[1]]];
             if let Some(need) = from.it.needs.iter().find(|need| *need.get_ref() == to.name) {
                 diagnostic = diagnostic.label(tables.span(need.span()), format!("`{}` needs it", from.name));

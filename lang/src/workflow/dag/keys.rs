@@ -2,6 +2,7 @@
 
 use super::requirements::Requirements;
 use crate::diagnostic::{Code, Diagnostic};
+use crate::lower::nearest;
 use crate::span::Span;
 use crate::tables::{Placed, Places, Tables, Value, keys};
 use crate::workflow::english::English;
@@ -197,6 +198,10 @@ pub(super) fn read(tables: &mut Tables, table: DeTable) -> Workflow {
             name if of_about.contains(&name) => _ = about.insert(key, value),
             other => {
                 let known: Vec<&str> = of_about.iter().copied().chain(GROUPS).collect();
+                hides.extend(
+                    nearest(other, known.iter().copied())
+                        .and_then(|near| GROUPS.into_iter().find(|group| *group == near)),
+                );
                 tables.unknown(key.span(), "a workflow", other, &known);
             }
         }
@@ -357,7 +362,7 @@ fn read_steps(tables: &mut Tables, hides: &mut Vec<&'static str>, value: Value) 
     let mut steps: Vec<Named<Step>> = Vec::new();
     for (at, value) in list.into_iter().enumerate() {
         let whole = tables.span(value.span());
-        let (before, places) = (tables.errors.len(), Places::of(&value));
+        let (before, places, is_table) = (tables.errors.len(), Places::of(&value), value.get_ref().is_table());
         let it: Step = tables.table(&format!("step {} of `[[steps]]`", at + 1), value).unwrap_or_default();
         match &it.id {
             Some(id) => {
@@ -367,7 +372,7 @@ fn read_steps(tables: &mut Tables, hides: &mut Vec<&'static str>, value: Value) 
             None => {
                 hides.push("steps");
                 // What was written and could not be read is told already.
-                if !places.has("id") {
+                if is_table && !places.has("id") {
                     let message = format!("step {} of `[[steps]]` has no `id`", at + 1);
                     tables.report(Diagnostic::new(Code::Workflow, whole, message).help("name it: `id = \"build\"`"));
                 }

@@ -127,6 +127,15 @@ impl Works<'_> {
             Ok(Some(found)) if is_name => return Some(found),
             // It may be an action that could not be read.
             Ok(_) if self.workflow.hides("actions") => return None,
+            // Only an action says so: what a step names is looked up among the actions before.
+            Ok(_) if self.workflow.actions.iter().any(|action| action.name == *name) => {
+                let message = format!("`{name}` is an action, and an action uses none");
+                self.tables.report(
+                    Diagnostic::new(Code::Workflow, span, message)
+                        .help("name a worker, or write what both do into each of them"),
+                );
+                return None;
+            }
             Ok(_) if !is_name => {
                 let message = format!("`{name}` is no name of an action of this file, nor of a worker");
                 Diagnostic::new(Code::Workflow, span, message)

@@ -5,7 +5,7 @@ use super::spec::{Compensation, File, Kind, Metadata, Named, Saga, Step};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::lower::nearest;
 use crate::span::Span;
-use crate::tables::{Placed, Places, Tables, Value, keys};
+use crate::tables::{Placed, Places, Tables, Value, described, keys};
 use crate::workflow::page::only_recorded;
 use rustc_hash::FxHashMap;
 use toml::Spanned;
@@ -99,7 +99,7 @@ impl Reader {
                     table.insert(key, value);
                 }
             }
-            _ => self.tables.wrong(key.span(), "`spec` is a table of keys".to_owned()),
+            _ => self.tables.wrong(key.span(), "`spec` takes a table of keys, and no `spec` once more".to_owned()),
         }
         table
     }
@@ -125,9 +125,9 @@ impl Reader {
         let span = value.span();
         match value.into_inner() {
             DeValue::Array(items) => items.into_iter().collect(),
-            _ => {
+            other => {
                 self.hides_names |= of == "steps";
-                self.tables.wrong(span, format!("`{of}` is a list"));
+                self.tables.wrong(span, format!("`{of}` takes a list, not {}", described(&other)));
                 Vec::new()
             }
         }

@@ -58,6 +58,7 @@ pub(super) struct Metadata {
     pub owner: Option<String>,
     /// Where it runs: `dev` unless it says otherwise.
     pub environment: Option<String>,
+    name: Value,
     workflow_id: Value,
     transaction_id: Value,
     business_unit: Value,

@@ -33,13 +33,32 @@ pub(in crate::workflow) fn read(text: &str) -> Result<Value<'_>, Diagnostic> {
             let said = said.lines().next().unwrap_or_default();
             // Its place is told in the way of all messages.
             let said = said.rsplit_once(" at line ").map_or(said, |(said, _)| said);
-            Err(wrong(error.location().map_or(0..1, |at| place(text, at)), said.trim()))
+            Err(wrong(error.location().map_or(0..1, |at| place(text, at)), &plainly(said.trim())))
         }
     }
 }
 
 fn wrong(at: Range<usize>, why: &str) -> Diagnostic {
     Diagnostic::new(Code::NoYaml, Span::new(at.start as u32, at.end as u32), format!("this is no YAML: {why}"))
+}
+
+/// What the reader says, in the words of whoever wrote the text.
+fn plainly(said: &str) -> String {
+    if let Some((key, _)) = said.strip_prefix("duplicate mapping key: ").and_then(|rest| rest.rsplit_once(", set ")) {
+        return format!("the key `{key}` is there twice in one table");
+    }
+    let deep = format!("lists and tables stand in each other more than {DEEPEST} deep");
+    let meant = [
+        ("budget breached: Anchors", "an anchor, `&name`, is not read: write out what it stands for"),
+        ("budget breached: Aliases", "an alias, `*name`, is not read: write out what it stands for"),
+        ("budget breached: Documents", "a second document begins here: one file says one workflow"),
+        ("budget breached: Depth", &deep),
+        ("budget breached: FlowNesting", &deep),
+        ("recursion limit exceeded", &deep),
+        ("budget breached", "it is too large: it has more values than a workflow needs"),
+        ("expected string scalar", "a key is a text; a template stands in quotes: \"{{ name }}\""),
+    ];
+    meant.iter().find(|(begins, _)| said.starts_with(begins)).map_or(said, |(_, plain)| plain).to_owned()
 }
 
 fn options() -> Options {

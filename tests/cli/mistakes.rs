@@ -1,0 +1,101 @@
+//! What is wrong with a file of TOML or YAML is told once, at its place, and in the words of whoever wrote it.
+
+use super::{aivm, folder, json, told, write};
+
+#[test]
+fn what_is_no_yaml_or_toml_is_told_in_plain_words() {
+    let dir = folder();
+    let step = "steps:\n  - name: a\n    capability: sys.info.get_os\n";
+    for (name, text, says) in [
+        ("a.yaml", format!("name: &x s\n{step}"), "1: this is no YAML: an anchor, `&name`, is not read"),
+        ("a.yaml", format!("name: s\n{step}---\nname: t\n"), "5: this is no YAML: a second document begins here"),
+        (
+            "a.yaml",
+            format!("name: s\n{step}name: t\n"),
+            "5: this is no YAML: the key `name` is there twice in one table",
+        ),
+        (
+            "a.yaml",
+            format!("name: s\n{step}    inputs: {{path: {{{{ x }}}}}}\n"),
+            "5: this is no YAML: a key is a text",
+        ),
+        ("a.yaml", format!("name: s\nx: {}\n{step}", "[".repeat(40)), "2: this is no YAML: lists and tables stand"),
+        (
+            "workflow.toml",
+            "[steps.a]\nrun = \"x\"\nrun = \"y\"\n".to_owned(),
+            "3: this is no TOML: the key `run` is there twice in one table",
+        ),
+    ] {
+        let told = told(dir.path(), name, &text);
+        assert!(told.len() == 1 && told[0].starts_with(says), "{says}\n{told:#?}");
+    }
+}
+
+#[test]
+fn one_mistake_is_one_error() {
+    let dir = folder();
+    for (name, text, says) in [
+        ("workflow.toml", "steps = [5]\n", "1: step 1 of `[[steps]]` takes a table, not `5`"),
+        ("workflow.toml", "[step.a]\nrun = \"x\"\n", "1: a workflow has no key `step`"),
+        (
+            "workflow.toml",
+            "[artifacts]\npath = \"x\"\n[steps.a]\nrun = \"x\"\n",
+            "2: `[artifacts.path]` takes a table, not the text \"x\"",
+        ),
+        (
+            "workflow.toml",
+            "[actions.a]\nuses = \"b\"\n[actions.b]\nrun = \"x\"\n[steps.a]\nuses = \"a\"\n",
+            "2: `b` is an action, and an action uses none",
+        ),
+        (
+            "ai.toml",
+            "[[stages]]\nname = \"A\"\n[[stages.actions]]\nname = \"clean\"\n[[conditions]]\nname = \"c\"\nwhen = \"true\"\n[[branches]]\nname = \"b\"\ncondition = \"c\"\nif_true = \"B\"\n",
+            "11: no stage is called `B`",
+        ),
+    ] {
+        assert_eq!(told(dir.path(), name, text), [says], "{text}");
+    }
+}
+
+#[test]
+fn a_condition_says_what_it_sees() {
+    let dir = folder();
+    let saga = |condition: &str| {
+        format!("name: s\nsteps:\n  - name: a\n    capability: sys.info.get_os\n    condition: \"{condition}\"\n")
+    };
+    write(dir.path(), "s.yaml", &saga("input.n > 3 && params.deep == 'yes'"));
+    assert_eq!(aivm(dir.path(), &["check", "s.yaml"]).status.code(), Some(0));
+    let workflow =
+        |condition: &str| format!("[steps.a-b]\nrun = \"x\"\n[steps.c]\nrun = \"x\"\nwhen = \"{condition}\"\n");
+    for (name, text, help) in [
+        ("s.yaml", saga("steps.a.output == 'x'"), "the state is `input`"),
+        ("s.yaml", saga("n > 3"), "the state is `input`"),
+        ("workflow.toml", workflow("steps.a-b.output == 'x'"), "`steps[\"a-b\"].output`"),
+    ] {
+        write(dir.path(), name, &text);
+        let report = json(&aivm(dir.path(), &["check", name, "--json"]));
+        let said = report["files"][0]["diagnostics"][0]["help"].as_str().unwrap_or_default().to_owned();
+        assert!(said.contains(help), "{text}\n{report}");
+    }
+}
+
+#[test]
+fn a_message_stands_in_the_file_that_it_is_about() {
+    let dir = folder();
+    write(dir.path(), "sub/policies.yaml", "default: DENY\nrules:\n  - {principal: \"*\", decision: ALOW}\n");
+    write(dir.path(), "sub/s.yaml", "name: s\nsteps:\n  - {name: a, capability: sys.info.get_os}\n");
+    let report = json(&aivm(dir.path(), &["check", "sub/s.yaml", "--json"]));
+    let told = &report["files"][0]["diagnostics"][0];
+    assert_eq!((told["file"].as_str(), told["line"].as_u64()), (Some("sub/policies.yaml"), Some(3)), "{report}");
+    std::fs::write(dir.path().join("latin.toml"), b"[steps.a]\nrun = '\xe9'\n").expect("a file");
+    let report = json(&aivm(dir.path(), &["check", "latin.toml", "--json"]));
+    let told = &report["files"][0]["diagnostics"][0];
+    assert_eq!((told["line"].as_u64(), told["column"].as_u64()), (Some(2), Some(8)), "{report}");
+}
+
+#[test]
+fn a_file_that_does_nothing_says_so() {
+    let dir = folder();
+    let told = told(dir.path(), "ai.toml", "[metadata]\nname = \"x\"\n");
+    assert_eq!(told, ["1: the file has no stages, and a run of it does nothing"]);
+}
