@@ -36,6 +36,8 @@ mod lsp;
 mod mcp;
 #[cfg(feature = "memory")]
 mod memory;
+#[cfg(any(feature = "store", feature = "serve"))]
+mod mocked;
 mod module;
 #[cfg(feature = "serve")]
 mod openai;

@@ -5,6 +5,7 @@ use crate::fail::{self, Failure, Source};
 use crate::library::Files;
 use crate::project;
 use aivm_lang::Compiled;
+use aivm_lang::library::Library;
 use aivm_schema::module::{self, Debug, Module, Step, StepTarget, WorkerId};
 use aivm_vm::verify::{VerifiedModule, verify};
 
@@ -34,7 +35,13 @@ pub fn load(path: &str, written: &Written) -> Result<Program, Failure> {
 
 /// A program from its text.
 pub fn of(source: Source) -> Result<Program, Failure> {
-    let compiled = compile(&source)?;
+    let library = around(&source)?;
+    of_in(source, &library)
+}
+
+/// A program from its text, with the words of this library.
+pub fn of_in(source: Source, library: &dyn Library) -> Result<Program, Failure> {
+    let compiled = compile_in(&source, library)?;
     let name = source.name.clone();
     let module = verified(&name, compiled.module.clone())?;
     let debug = Some(compiled.debug.clone());
@@ -44,8 +51,17 @@ pub fn of(source: Source) -> Result<Program, Failure> {
 
 /// Compiles a source text; all its errors, or the program with its warnings.
 pub fn compile(source: &Source) -> Result<Compiled, Failure> {
-    let library = Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))?;
-    let compiled = aivm_lang::compile_as(source.reading.clone(), &source.name, &source.text, &library)
+    compile_in(source, &around(source)?)
+}
+
+/// What its words are looked up in.
+fn around(source: &Source) -> Result<Files, Failure> {
+    Files::around(&source.name).map_err(|error| Failure::usage("E0802", error.to_string()))
+}
+
+/// The same with the words of this library.
+pub fn compile_in(source: &Source, library: &dyn Library) -> Result<Compiled, Failure> {
+    let compiled = aivm_lang::compile_as(source.reading.clone(), &source.name, &source.text, library)
         .map_err(|diagnostics| Failure::Program { source: source.clone(), diagnostics })?;
     crate::secret::check(source, compiled.flow.places.files.first().map_or("", |(_, text)| text))?;
     Ok(compiled)

@@ -1,8 +1,8 @@
 //! What is said of a program while it is written. Places are counted as JavaScript counts them: in units of UTF-16.
 
 use super::FILE;
-use super::shelf::{Shelf, is_pure};
-use crate::check;
+use super::shelf::{SHELF, is_pure};
+use crate::{check, mocked};
 use aivm_host::{facts, stdlib};
 use aivm_lang::cost;
 use aivm_lang::diagnostic::Diagnostic;
@@ -11,7 +11,7 @@ use aivm_lang::service::Document;
 use aivm_lang::span::Span;
 use aivm_lang::workflow::{self, Format};
 use aivm_schema::module::{Module, disassemble};
-use aivm_schema::worker::{Does, WorkerDefinition};
+use aivm_schema::worker::WorkerDefinition;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -28,14 +28,14 @@ pub struct Text {
 /// Errors, warnings and hints; of a program without errors also its worst case, its workers and its bytecode, and of a workflow of
 /// TOML or YAML the arrows that it became.
 pub fn look(Text { program }: Text) -> Value {
-    let document = Document::new(FILE, program, &Shelf);
+    let document = Document::new(FILE, program, &SHELF);
     let (units, format) = (Units::of(&document), document.format_of_text());
     let diagnostics: Vec<Value> = document.diagnostics().iter().map(|one| units.diagnostic(one)).collect();
     let hints = document.hints();
     let hints = hints.iter().map(|hint| json!({"at": units.at(hint.at), "text": hint.text, "about": hint.about}));
     let mut told = json!({"format": format.word(), "diagnostics": diagnostics, "hints": hints.collect::<Vec<_>>()});
     let (Some(compiled), Some(members)) = (document.compiled(), told.as_object_mut()) else { return told };
-    let arrows = (format != Format::Aivm).then(|| workflow::page(format, FILE, document.text(), &Shelf));
+    let arrows = (format != Format::Aivm).then(|| workflow::page(format, FILE, document.text(), &SHELF));
     let worst = cost::worst_case(&compiled.flow);
     members.extend([
         ("arrows".to_owned(), json!(arrows.and_then(Result::ok).map(|page| page.text))),
@@ -57,13 +57,13 @@ pub struct At {
 
 /// What may stand at a place, best first.
 pub fn complete(At { program, at }: At) -> Value {
-    let document = Document::new(FILE, program, &Shelf);
+    let document = Document::new(FILE, program, &SHELF);
     let units = Units::of(&document);
     let byte = units.byte(at);
-    let all = document.complete(byte, &Shelf);
+    let all = document.complete(byte, &SHELF);
     let from = all.first().map_or(byte, |first| first.replace.start);
     let options = all.iter().filter(|one| one.replace.start == from).take(MOST_OPTIONS).map(|one| {
-        let info = document.explain(one, &Shelf);
+        let info = document.explain(one, &SHELF);
         json!({"label": one.label, "kind": one.kind, "detail": one.detail, "insert": one.insert, "info": info})
     });
     json!({"from": units.at(from), "options": options.collect::<Vec<_>>()})
@@ -71,9 +71,9 @@ pub fn complete(At { program, at }: At) -> Value {
 
 /// What is known of what stands at a place; null: nothing.
 pub fn hover(At { program, at }: At) -> Value {
-    let document = Document::new(FILE, program, &Shelf);
+    let document = Document::new(FILE, program, &SHELF);
     let units = Units::of(&document);
-    let known = document.hover(units.byte(at), &Shelf);
+    let known = document.hover(units.byte(at), &SHELF);
     let told = known.map(
         |known| json!({"from": units.at(known.span.start), "to": units.at(known.span.end), "markdown": known.text}),
     );
@@ -96,8 +96,7 @@ fn workers(module: &Module) -> Vec<Value> {
         let effect = facts::effect(&definition);
         let mock = (!is_pure(&definition)).then(|| definition.mock.clone().unwrap_or_default());
         // A name that nobody knows is a worker to come, or a slip of the pen.
-        let is_new = definition.clone().mocked(None) == WorkerDefinition::new(Does::Mock) && mock == Some(Vec::new());
-        let near = is_new.then(|| aivm_lang::nearest(&worker.name, stdlib::names())).flatten();
+        let near = mocked::is_nobody(&definition).then(|| aivm_lang::nearest(&worker.name, stdlib::names())).flatten();
         Some(json!({"name": worker.name, "effect": effect, "mock": mock, "near": near}))
     });
     all.collect()
@@ -118,7 +117,7 @@ pub struct Drawn {
 
 /// The flow graph, with the way that a run took through it; nothing of a program with errors.
 pub fn graph(Drawn { program, dark, calls, status }: Drawn) -> Value {
-    let Ok(compiled) = aivm_lang::compile(FILE, &program, &Shelf) else { return json!({"svg": null}) };
+    let Ok(compiled) = aivm_lang::compile(FILE, &program, &SHELF) else { return json!({"svg": null}) };
     let path = calls.map(|calls| {
         let calls = calls.iter().map(|(key, outcome)| (key.as_str(), outcome.as_str()));
         let mut path = Path::of(&compiled.flow, "", calls);
@@ -131,7 +130,7 @@ pub fn graph(Drawn { program, dark, calls, status }: Drawn) -> Value {
 
 /// A program in the one layout; one with errors, or of another format, as it is.
 pub fn format(Text { program }: Text) -> Value {
-    let document = Document::new(FILE, program, &Shelf);
+    let document = Document::new(FILE, program, &SHELF);
     json!({"program": document.formatted().unwrap_or_else(|| document.text().to_owned())})
 }
 

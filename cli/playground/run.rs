@@ -2,7 +2,7 @@
 //! is told as lines of JSON, each as it happens; when nobody reads them any more, the run is cancelled.
 
 use super::refusal::Refusal;
-use super::shelf::{Mocks, Shelf, sealed};
+use super::shelf::{Mocks, SHELF, sealed};
 use crate::args::How;
 use crate::run::{Outcome, resolved};
 use crate::{input, module};
@@ -79,7 +79,7 @@ pub struct Ready {
 impl Ready {
     /// Compiles what is asked for.
     pub fn of(asked: Asked) -> Result<Ready, Refusal> {
-        let compiled = aivm_lang::compile(super::FILE, &asked.program, &Shelf)
+        let compiled = aivm_lang::compile(super::FILE, &asked.program, &SHELF)
             .map_err(|errors| Refusal::program(&asked.program, &errors))?;
         let module = module::verified(super::FILE, sealed(compiled.module, &asked.mocks))?;
         let input = input::drafted(asked.input.into_bytes(), &asked.media_type)?;

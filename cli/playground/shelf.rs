@@ -1,7 +1,8 @@
-//! What a program of the playground can name: the standard library, and mocks for everything else. No file is read, and
+//! What a program of the playground can name: the standard library, and [`Mocked`] for everything else. No file is read, and
 //! what is compiled here can only compute: whatever reaches outside is a mock by the time it runs.
 
 use crate::library;
+use crate::mocked::Mocked;
 use aivm_host::{builtin, stdlib};
 use aivm_lang::library::{Found, Library, LibraryError};
 use aivm_schema::module::Module;
@@ -11,18 +12,18 @@ use std::collections::BTreeMap;
 /// What workers answer, by their names.
 pub type Mocks = BTreeMap<String, Vec<MockEntry>>;
 
-/// The library of every program: somebody who tries things out names a worker before there is one.
-#[derive(Clone, Copy, Debug)]
-pub struct Shelf;
+/// The library of every program.
+pub const SHELF: Mocked<'static> = Mocked(&Stdlib);
 
-impl Library for Shelf {
+/// The words that are there.
+struct Stdlib;
+
+impl Library for Stdlib {
     fn find(&self, _file: &str, name: &str) -> Result<Option<Found>, LibraryError> {
-        let worker = |definition| Ok(Some(Found::Worker(Box::new(definition))));
-        if let Some(page) = stdlib::page(name) {
-            let error = |reason: String| LibraryError { file: format!("stdlib/workers/{name}.md"), reason };
-            return worker(WorkerDefinition::from_markdown(page).map_err(|reason| error(reason.to_string()))?);
-        }
-        worker(WorkerDefinition::new(Does::Mock))
+        let Some(page) = stdlib::page(name) else { return Ok(None) };
+        let error = |reason: String| LibraryError { file: format!("stdlib/workers/{name}.md"), reason };
+        let definition = WorkerDefinition::from_markdown(page).map_err(|reason| error(reason.to_string()))?;
+        Ok(Some(Found::Worker(Box::new(definition))))
     }
 
     fn names(&self, _file: &str) -> Vec<String> {
