@@ -2,27 +2,33 @@
 //! what its last run, and the note beside it, say.
 //!
 //! Here: who is asked, and what becomes of an entry. How one is read is `entry`'s, where it comes from `lines`'; what a session knows is
-//! `session`'s, how its runs go on `runs`'; `look` has the commands that change nothing.
+//! `session`'s, how its runs go on `runs`', where they stop `breaks`'; `files` has `:load` and `:save`, `look` what changes nothing.
 
-use crate::args::{Global, ReplArgs, Workers, Written};
+use crate::args::{Global, ReplArgs, Workers};
 use crate::fail::{self, Exit, Failure, Source};
 use crate::library::Files;
+use crate::mocked::{self, Mocked};
+use crate::module::{self, Program};
 use crate::out::{plain, say};
-use crate::{author, compile, input, module, project, run};
+use crate::{author, input, project, run};
+use aivm_lang::Compiled;
 use aivm_lang::front::FrontMatter;
 use aivm_lang::library::{Found, Library};
 use aivm_lang::workflow::{self, Format, Reading};
 use aivm_schema::artifact::Draft;
-use breaks::Break;
+use aivm_schema::worker::WorkerDefinition;
 use command::Command;
 use entry::{Bare, Entry, Given, Pieces};
 use lines::Lines;
 use session::{Session, pieces_of};
+use std::collections::BTreeSet;
 use std::path::Path;
 
+mod brackets;
 mod breaks;
 mod command;
 mod entry;
+mod files;
 mod hands;
 mod help;
 mod lines;
@@ -37,6 +43,8 @@ pub struct Repl<'a> {
     global: &'a Global,
     session: Session,
     author: author::Session,
+    /// Words that are mocked because nothing is called so, and that this was said of.
+    mocked: BTreeSet<String>,
     /// Of what is not typed by a person: the worst end so far.
     exit: Exit,
     ended: bool,
@@ -49,7 +57,14 @@ pub fn repl(global: &Global, args: &ReplArgs) -> Result<Exit, Failure> {
         return Err(failure.help("a single run is: aivm run FILE --json"));
     }
     let session = Session::new(args.workers);
-    let mut repl = Repl { global, session, author: author::Session::default(), exit: Exit::SENT, ended: false };
+    let mut repl = Repl {
+        global,
+        session,
+        author: author::Session::default(),
+        mocked: BTreeSet::new(),
+        exit: Exit::SENT,
+        ended: false,
+    };
     let mut lines = Lines::open()?;
     if lines.is_typed() {
         repl.greet();
@@ -100,9 +115,9 @@ impl Repl<'_> {
             Entry::Workflow(format) => self.workflow(text, format),
             Entry::Arrows(pieces, given) => self.arrows(pieces, given),
             Entry::Bare(bare) => self.bare(bare),
-            Entry::Wrong(text, diagnostics) => {
-                let source = Source { name: self.session.file().to_owned(), text, reading: Format::Aivm.into() };
-                Err(Failure::Program { source, diagnostics })
+            Entry::Wrong(whole, diagnostics) => {
+                let source = Source { name: self.session.file().to_owned(), text: whole, reading: Format::Aivm.into() };
+                Err(Session::told(Failure::Program { source, diagnostics }, text))
             }
         }
     }
@@ -119,10 +134,10 @@ impl Repl<'_> {
                 self.session.keep()
             }
             Command::Load(file) => self.load(&file),
-            Command::Save(file) => self.save(file),
+            Command::Save(file, over) => self.save(file.as_deref(), over),
             Command::Graph => self.graph(),
             Command::Cost => self.cost(),
-            Command::Run(input) => self.run(input.as_deref().map(given)),
+            Command::Run(input) => self.run(input.as_deref().map(Given::of)),
             Command::Step => self.step(),
             Command::Continue => self.go_on(),
             Command::Back => self.back(),
@@ -149,26 +164,61 @@ impl Repl<'_> {
         let typed = pieces.program.clone().or_else(|| pieces.definitions.last().map(|(_, text)| text.clone()));
         let told = |failure| Session::told(failure, typed.as_deref().unwrap_or_default());
         if pieces.program.is_none() {
-            module::compile(&session.source_of(session::EMPTY)).map_err(told)?;
+            self.compile(&session.source_of(session::EMPTY)).map_err(told)?;
             self.session = session;
             let names: Vec<&str> = pieces.definitions.iter().map(|(name, _)| name.as_str()).collect();
             println!("kept: {}", if names.is_empty() { "the front matter".to_owned() } else { names.join(", ") });
             return Ok(());
         }
-        let program = module::of(session.source()).map_err(told)?;
+        let program = self.program_of(session.source()).map_err(told)?;
         self.session = session;
+        self.session.input_is(given.as_ref());
         self.begin(&program, given)
     }
 
-    /// A step or a chain of stages is run, and not kept.
+    /// A step or a chain of stages is run. It is no part of what the session writes, but `:run` runs it while there is no program.
     fn bare(&mut self, bare: Bare) -> Result<(), Failure> {
-        let program = match &bare.step {
+        let text = match &bare.step {
             Some(step) => entry::single(step, &self.outcomes(step)?),
             None => bare.program,
         };
-        let failed = |failure| Session::told(failure, &program);
-        let program = module::of(self.session.source_of(&program)).map_err(failed)?;
+        let failed = |failure| Session::told(failure, &text);
+        let program = self.program_of(self.session.source_of(&text)).map_err(failed)?;
+        if !self.session.has_program() {
+            self.session.input_is(bare.given.as_ref());
+            self.session.alone = Some(text);
+        }
         self.begin(&program, bare.given)
+    }
+
+    /// Compiles what the session says. On mock workers a word that nothing is called is one, too.
+    fn compile(&self, source: &Source) -> Result<Compiled, Failure> {
+        let files = self.library()?;
+        match self.session.workers {
+            Workers::Mock => module::compile_in(source, &Mocked(&files)),
+            Workers::Live => module::compile_in(source, &files),
+        }
+    }
+
+    /// The same, ready to run; words that nothing is called are told, each once.
+    fn program_of(&mut self, source: Source) -> Result<Program, Failure> {
+        let files = self.library()?;
+        let program = match self.session.workers {
+            Workers::Mock => module::of_in(source, &Mocked(&files)),
+            Workers::Live => module::of_in(source, &files),
+        }?;
+        let names = files.names(self.session.file());
+        let front = FrontMatter::parse(self.session.front()).unwrap_or_default();
+        for worker in &program.module.module().workers {
+            let is_nobody =
+                WorkerDefinition::from_json(&worker.definition).is_ok_and(|known| mocked::is_nobody(&known));
+            if is_nobody && !front.worker.contains_key(&worker.name) && self.mocked.insert(worker.name.clone()) {
+                let near = aivm_lang::nearest(&worker.name, names.iter().map(String::as_str));
+                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+                say(&format!("`{}` is nothing here: mocked{near}", worker.name));
+            }
+        }
+        Ok(program)
     }
 
     /// The outcomes of a step that says none: it goes on, also by every other word that its worker declares, unless that ends it.
@@ -206,7 +256,7 @@ impl Repl<'_> {
 
     /// The arrows that a source says or becomes, once it has compiled.
     fn arrows_of(&self, source: &Source) -> Result<Source, Failure> {
-        let compiled = module::compile(source)?;
+        let compiled = self.compile(source)?;
         fail::show_diagnostics(source, &compiled.warnings);
         if source.reading.format == Format::Aivm {
             return Ok(source.clone());
@@ -217,33 +267,12 @@ impl Repl<'_> {
         Ok(Source { name: source.name.clone(), text, reading: Format::Aivm.into() })
     }
 
-    fn load(&mut self, file: &str) -> Result<(), Failure> {
-        let written = Written { who: Some(project::who()), ..Written::default() };
-        let source = project::read_source(file, &written)?;
-        let pieces = pieces_of(&self.arrows_of(&source)?)?;
-        let definitions = pieces.definitions.len();
-        self.session.load(&source.name, pieces);
-        let plural = if definitions == 1 { "" } else { "s" };
-        let with = if definitions == 0 { String::new() } else { format!(" with {definitions} definition{plural}") };
-        println!("loaded {}{with}; :run runs it, :step its first call", plain(file));
-        Ok(())
-    }
-
-    fn save(&mut self, file: Option<String>) -> Result<(), Failure> {
-        let own = Some(self.session.file()).filter(|file| self.session.is_named() && file.ends_with(".aivm"));
-        let Some(file) = file.or_else(|| own.map(str::to_owned)) else {
-            return Err(Failure::usage("E0956", "nothing says where to save").help("name a file: :save FILE.aivm"));
-        };
-        compile::write_whole(Path::new(&file), self.session.formatted()?.as_bytes())?;
-        println!("saved {}", plain(&file));
-        Ok(())
-    }
-
     fn set_input(&mut self, text: Option<String>) -> Result<(), Failure> {
         if let Some(text) = text {
+            let given = Given::of(&text);
             // What cannot be read is said now, and not when it is needed.
-            self.draft(Some(given(&text)))?;
-            self.session.input = Some(text);
+            self.draft(Some(given.clone()))?;
+            self.session.input = Some(given.to_string());
             self.session.keep()?;
         }
         println!("in: {}", plain(self.session.input.as_deref().unwrap_or("nothing")));
@@ -253,6 +282,10 @@ impl Repl<'_> {
     fn params(&mut self, params: Vec<String>) -> Result<(), Failure> {
         let mut all = self.session.params.clone();
         for param in params {
+            if !param.contains('=') {
+                return Err(Failure::usage("E0956", format!("`{}` is not KEY=VALUE", plain(&param)))
+                    .help("write :params KEY=VALUE …"));
+            }
             let name = |text: &str| text.split_once('=').map(|(name, _)| name.to_owned());
             all.retain(|known| name(known) != name(&param));
             all.push(param);
@@ -265,46 +298,9 @@ impl Repl<'_> {
         self.session.keep()
     }
 
-    fn stop_at(&mut self, place: Option<String>) -> Result<(), Failure> {
-        if let Some(place) = place {
-            let stop = Break::parse(&place)?;
-            let names = self.session.steps();
-            if !names.is_empty() && !names.iter().any(|name| name == stop.worker()) {
-                let near = aivm_lang::nearest(stop.worker(), names.iter().map(String::as_str));
-                let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-                say(&format!("the program has no step `{}`{near}", stop.worker()));
-            }
-            let place = stop.to_string();
-            if !self.session.breaks.contains(&place) {
-                self.session.breaks.push(place);
-            }
-            self.session.keep()?;
-        }
-        match self.session.breaks.as_slice() {
-            [] => println!("no breakpoints"),
-            breaks => breaks.iter().for_each(|one| println!("stops at {one}")),
-        }
-        Ok(())
-    }
-
-    fn stop_no_more_at(&mut self, place: Option<String>) -> Result<(), Failure> {
-        match place {
-            None => self.session.breaks.clear(),
-            Some(place) => {
-                let before = self.session.breaks.len();
-                self.session.breaks.retain(|one| *one != place);
-                if self.session.breaks.len() == before {
-                    return Err(Failure::usage("E0956", format!("nothing stops at {place}")).help(":break lists where"));
-                }
-            }
-        }
-        self.session.keep()?;
-        self.stop_at(None)
-    }
-
     /// What goes in.
     fn draft(&self, given: Option<Given>) -> Result<Draft, Failure> {
-        let own = || self.session.input.as_deref().map(self::given);
+        let own = || self.session.input.as_deref().map(Given::of);
         match given.or_else(own) {
             None => input::draft(None, None),
             Some(Given::Text(text)) => input::drafted(text.into_bytes(), "text/plain"),
@@ -316,13 +312,5 @@ impl Repl<'_> {
                 Ok(crate::store::find(&*values, &name).map_err(missing)?.to_draft())
             }
         }
-    }
-}
-
-/// TEXT, `"TEXT"`, `@FILE` or `@ID`.
-fn given(text: &str) -> Given {
-    match text.strip_prefix('@') {
-        Some(name) => Given::Stored(name.to_owned()),
-        None => Given::Text(text.strip_prefix('"').and_then(entry::closed).unwrap_or_else(|| text.to_owned())),
     }
 }

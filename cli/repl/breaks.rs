@@ -1,6 +1,10 @@
 //! Where runs stop: before a step, or when an edge is taken.
 
+use super::Repl;
 use crate::fail::Failure;
+use aivm_lang::flow::Flow;
+use aivm_lang::nearest;
+use aivm_schema::module::StageKind;
 use std::fmt;
 
 /// A breakpoint.
@@ -38,10 +42,81 @@ impl Break {
         self.word.as_deref() == Some(outcome) && is_of(key, &self.step)
     }
 
-    /// The word of the step, without labels and counts.
-    pub fn worker(&self) -> &str {
-        let last = self.step.rsplit('/').next().unwrap_or_default();
-        last.split(['#', '[', '~']).next().unwrap_or_default()
+    /// Does the program come to such a place? A breakpoint elsewhere would hold nothing, and nobody would know.
+    fn fits(&self, flow: &Flow) -> Result<(), Failure> {
+        let step = uncounted(self.step.trim_end_matches("~undo"));
+        let steps = flow.steps.iter().map(|step| format!("{}/{}", flow.stage(step.stage).key, step.name));
+        let choosers =
+            flow.stages.iter().filter(|stage| stage.kind == StageKind::Select).map(|stage| stage.key.clone());
+        let places: Vec<String> = steps.chain(choosers).collect();
+        if !has(&places, &step) {
+            let words: Vec<&str> = places.iter().map(|place| last(place)).collect();
+            return Err(nothing(format!("the program has no step `{step}`"), last(&step), &words));
+        }
+        let Some(word) = &self.word else { return Ok(()) };
+        let here = flow.steps.iter().filter(|one| one.name == last(&step));
+        let words: Vec<&str> = here.flat_map(|one| &one.outcomes).map(|outcome| outcome.word(flow)).collect();
+        match words.contains(&word.as_str()) || ENDS.contains(&word.as_str()) {
+            true => Ok(()),
+            false => Err(nothing(format!("`{step}` has no outcome `{word}`"), word, &words)),
+        }
+    }
+}
+
+/// How a step ends that takes none of its outcomes.
+const ENDS: [&str; 4] = ["failed", "exhausted", "cancelled", "timeout"];
+
+/// Is this one of the places, or one within a definition that is called at another?
+fn has(places: &[String], step: &str) -> bool {
+    let is_within = |place: &String| step.strip_suffix(place.as_str()).and_then(|rest| rest.strip_suffix('/'));
+    places.iter().any(|place| is_of(place, step) || is_within(place).is_some_and(|caller| has(places, caller)))
+}
+
+fn last(step: &str) -> &str {
+    step.rsplit('/').next().unwrap_or_default()
+}
+
+fn nothing(told: String, word: &str, known: &[&str]) -> Failure {
+    let failure = Failure::usage("E0859", told);
+    failure.help(match nearest(word, known.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => ":graph shows its steps, and where each leads".to_owned(),
+    })
+}
+
+impl Repl<'_> {
+    /// `:break [STEP | STEP=>WORD]`.
+    pub fn stop_at(&mut self, place: Option<String>) -> Result<(), Failure> {
+        if let Some(place) = place {
+            let stop = Break::parse(&place)?;
+            stop.fits(&self.compiled()?.flow)?;
+            let place = stop.to_string();
+            if !self.session.breaks.contains(&place) {
+                self.session.breaks.push(place);
+            }
+            self.session.keep()?;
+        }
+        match self.session.breaks.as_slice() {
+            [] => println!("no breakpoints"),
+            breaks => breaks.iter().for_each(|one| println!("stops at {one}")),
+        }
+        Ok(())
+    }
+
+    /// `:unbreak [STEP | STEP=>WORD]`.
+    pub fn stop_no_more_at(&mut self, place: Option<String>) -> Result<(), Failure> {
+        match place {
+            None => self.session.breaks.clear(),
+            Some(place) => {
+                let before = self.session.breaks.len();
+                self.session.breaks.retain(|one| *one != place);
+                if self.session.breaks.len() == before {
+                    return Err(Failure::usage("E0956", format!("nothing stops at {place}")).help(":break lists where"));
+                }
+            }
+        }
+        self.session.keep()?;
+        self.stop_at(None)
     }
 }
 
@@ -97,6 +172,13 @@ mod tests {
         }
         let edge = Break::parse("judge=>back").ok();
         assert!(edge.is_some_and(|edge| edge.is_edge("draft/judge#1", "back") && !edge.is_before("draft/judge#1")));
+        let places = ["switch.1/tidy", "switch.1/clean", "pick"].map(str::to_owned);
+        for step in ["clean", "switch.1/clean", "tidy/switch.1/clean", "switch.1/tidy/switch.1/clean", "pick"] {
+            assert!(has(&places, step), "{step}");
+        }
+        for step in ["clear", "pick/clean", "tidy/clean", "lean"] {
+            assert!(!has(&places, step), "{step}");
+        }
         assert!(Break::parse("judge back").is_err() && Break::parse("=>back").is_err());
     }
 }

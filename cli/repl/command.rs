@@ -13,8 +13,8 @@ pub enum Command {
     Workers(Option<Workers>),
     /// Begin anew with a file.
     Load(String),
-    /// Write definitions and program into a file.
-    Save(Option<String>),
+    /// Write definitions and program into a file; also over one that is somebody else's?
+    Save(Option<String>, bool),
     /// The program as a picture.
     Graph,
     /// The most that it can take.
@@ -52,7 +52,7 @@ pub enum Command {
 }
 
 /// Every command with what follows it and what it does.
-pub const COMMANDS: [(&str, &str, &str); 22] = [
+pub const COMMANDS: [(&str, &str, &str); 23] = [
     ("run", "[INPUT]", "run the program from its beginning: TEXT, @FILE or @ID goes in"),
     ("step", "", "make the next call, and stop behind it"),
     ("cont", "", "go on to the next breakpoint, or to the end"),
@@ -71,6 +71,7 @@ pub const COMMANDS: [(&str, &str, &str); 22] = [
     ("workers", "mock | live", "who answers: the scripts of workers, or they themselves"),
     ("load", "FILE", "begin anew with a program: arrows, TOML or YAML"),
     ("save", "[FILE]", "write definitions and program, in the one layout"),
+    ("save!", "[FILE]", "the same, also over a file that the session did not read or write"),
     ("session", "", "definitions, program, breakpoints and runs"),
     ("help", "[WORD]", "this page; or a command, a word of the language, a worker, a code"),
     ("quit", "", "end, as Ctrl-D does"),
@@ -89,7 +90,8 @@ pub fn read(line: &str) -> Result<Command, Failure> {
         ("workers", ["mock"]) => Command::Workers(Some(Workers::Mock)),
         ("workers", ["live"]) => Command::Workers(Some(Workers::Live)),
         ("load", [_, ..]) => Command::Load(rest.to_owned()),
-        ("save", _) => Command::Save(given),
+        ("save", _) => Command::Save(given, false),
+        ("save!", _) => Command::Save(given, true),
         ("graph", []) => Command::Graph,
         ("cost", []) => Command::Cost,
         ("run" | "r", _) => Command::Run(given),

@@ -1,10 +1,13 @@
 //! What somebody has typed or pasted: a command, arrows, a single step, a file of TOML or YAML; or something that is not at its end yet.
 //! Only the grammar is looked at: what names mean is the compiler's.
 
-use aivm_lang::diagnostic::Diagnostic;
+use super::brackets::Brackets;
+use aivm_lang::diagnostic::{Code, Diagnostic};
 use aivm_lang::parser::{Parsed, parse};
+use aivm_lang::span::Span;
 use aivm_lang::workflow::Format;
 use aivm_schema::worker::split_front_matter;
+use std::fmt;
 
 /// What was typed.
 #[derive(Debug)]
@@ -80,16 +83,20 @@ pub fn read(text: &str, ended: bool) -> Entry {
         _ if !ended => return Entry::Incomplete,
         format => return Entry::Workflow(format),
     }
-    match arrows(text) {
+    if !ended && Brackets::of(text).are_open() {
+        return Entry::Incomplete;
+    }
+    match arrows(text, ended) {
         Entry::Incomplete if ended => Entry::Wrong(text.to_owned(), parse(text).diagnostics),
         entry => entry,
     }
 }
 
-fn arrows(text: &str) -> Entry {
+fn arrows(text: &str, ended: bool) -> Entry {
     let (behind, given) = match given(text) {
         Ok(cut) => cut,
-        Err(Unfinished) => return Entry::Incomplete,
+        Err(wrong) if !ended && wrong.code == Code::Unclosed => return Entry::Incomplete,
+        Err(wrong) => return Entry::Wrong(text.to_owned(), vec![*wrong]),
     };
     let whole = if given.is_some() { format!("{behind} <= in\n") } else { text.to_owned() };
     let parsed = parse(&whole);
@@ -136,9 +143,8 @@ fn bare(body: &str, program: String, step: Option<String>, given: Option<Given>)
     if parsed.diagnostics.is_empty() {
         return Entry::Bare(Bare { program, step, given });
     }
-    let is_open = body.matches(['(', '[']).count() > body.matches([')', ']']).count();
     let goes_on = ["<=", "=>", "|", "~", ",", "*"].iter().any(|end| body.ends_with(end));
-    match given.is_none() && (is_open || goes_on) {
+    match given.is_none() && goes_on {
         true => Entry::Incomplete,
         false => Entry::Wrong(program, parsed.diagnostics),
     }
@@ -189,19 +195,28 @@ pub fn worker(step: &str) -> String {
     step.split_at(end).0.to_owned()
 }
 
-/// A text whose quote is not closed.
-struct Unfinished;
-
-/// A text without what goes in at its end, and that.
-fn given(text: &str) -> Result<(String, Option<Given>), Unfinished> {
+/// A text without what goes in at its end, and that. Wrong is a quote that nothing closes, or that something else follows.
+fn given(text: &str) -> Result<(String, Option<Given>), Box<Diagnostic>> {
     let none = || Ok((text.to_owned(), None));
     let front = text.len() - split_front_matter(text).1.len();
     let (front, body) = text.split_at(front);
     let before = |body: &str| body.trim_end().strip_suffix("<=").map(|rest| format!("{front}{}", rest.trim_end()));
-    if let Some((left, quoted)) = body.split_once('"')
-        && let Some(left) = before(left)
+    let quotes = body.match_indices('"').map(|(at, _)| body.split_at(at));
+    if let Some((left, right, quoted)) =
+        quotes.filter_map(|(left, right)| Some((before(left)?, right, right.strip_prefix('"')?))).next()
     {
-        let Some(inner) = closed(quoted.trim_end()) else { return Err(Unfinished) };
+        let place = |rest: &str, length: usize| {
+            Span::new((text.len() - rest.len()) as u32, (text.len() - rest.len() + length) as u32)
+        };
+        let Some((inner, rest)) = unquoted(quoted) else {
+            let wrong = Diagnostic::new(Code::Unclosed, place(right, 1), "this `\"` is never closed");
+            return Err(Box::new(wrong.help("end what goes in by `\"`; within it write `\\\"`")));
+        };
+        let rest = rest.trim_start();
+        if !rest.is_empty() && !rest.starts_with(';') {
+            let wrong = Diagnostic::new(Code::Expected, place(rest, 1), "nothing stands behind the text that goes in");
+            return Err(Box::new(wrong.help("a quote within it is written `\\\"`")));
+        }
         return Ok((left, Some(Given::Text(inner))));
     }
     let Some((left, right)) = body.rsplit_once("<=") else { return none() };
@@ -218,20 +233,47 @@ fn given(text: &str) -> Result<(String, Option<Given>), Unfinished> {
     }
 }
 
-/// What stands behind a quote, up to the one that closes it at the very end.
-pub fn closed(quoted: &str) -> Option<String> {
+/// What stands behind a quote, up to the one that closes it; and what follows that.
+fn unquoted(quoted: &str) -> Option<(String, &str)> {
     let (mut text, mut escaped) = (String::new(), false);
     for (at, c) in quoted.char_indices() {
         match c {
             'n' if escaped => text.push('\n'),
             _ if escaped => text.push(c),
             '\\' => {}
-            '"' => return (at + 1 == quoted.len()).then_some(text),
+            '"' => return Some((text, quoted.get(at + 1..).unwrap_or(""))),
             _ => text.push(c),
         }
         escaped = c == '\\' && !escaped;
     }
     None
+}
+
+impl Given {
+    /// TEXT, `"TEXT"`, `@FILE` or `@ID`, as it follows a command.
+    pub fn of(text: &str) -> Given {
+        match text.strip_prefix('@') {
+            Some(name) => Given::Stored(name.to_owned()),
+            None => Given::Text(plain(text)),
+        }
+    }
+}
+
+impl fmt::Display for Given {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Given::Text(text) => {
+                write!(f, "\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n"))
+            }
+            Given::Stored(name) => write!(f, "@{name}"),
+        }
+    }
+}
+
+/// A text that may stand in quotes, without them.
+pub fn plain(text: &str) -> String {
+    let whole = text.strip_prefix('"').and_then(unquoted).filter(|(_, rest)| rest.is_empty());
+    whole.map_or_else(|| text.to_owned(), |(text, _)| text)
 }
 
 /// Cuts a text that parses where its definitions and its program begin; comments above one belong to it.
@@ -318,18 +360,33 @@ mod tests {
             "analyze =>",
             "analyze <= \"two\nlines",
             "switch <= ( a => next",
+            // A mistake is told when its brackets are closed.
+            "switch <= ( a -> nxt",
+            "out <= ( swich <= ( a",
             "+++\n[worker.a]",
             "name = \"a workflow\"",
             "steps:",
         ] {
             assert_eq!(told(text), "incomplete", "{text}");
         }
-        for text in ["foo bar", "out <= )", "x <= ( ) )", "switch <= ( a => nxt )", "5"] {
+        for text in ["foo bar", "out <= )", "x <= ( ) )", "switch <= ( a => nxt )", "5", "a <= \"t\" b"] {
             assert!(told(text).starts_with('E'), "{text}: {}", told(text));
         }
         for text in ["out <= (", "analyze =>", "x <="] {
             assert!(matches!(read(text, true), Entry::Wrong(..)), "{text}");
         }
+        let Entry::Wrong(_, told) = read("analyze <= \"no end", true) else { panic!("its quote is open") };
+        assert_eq!(told[0].message, "this `\"` is never closed");
+    }
+
+    #[test]
+    fn what_goes_in_is_written_as_it_is_read() {
+        for given in
+            [Given::Text("a \"b\" \\ @c\nd".to_owned()), Given::Text("@x".to_owned()), Given::Stored("x".to_owned())]
+        {
+            assert_eq!(Given::of(&given.to_string()), given);
+        }
+        assert_eq!(Given::of("as it is"), Given::Text("as it is".to_owned()));
     }
 
     #[test]

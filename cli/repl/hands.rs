@@ -5,6 +5,9 @@ use super::command::COMMANDS;
 use super::entry::{self, Entry};
 use super::session::Session;
 use crate::library::Files;
+use crate::out::short;
+use crate::store;
+use aivm_host::store::values::Selection;
 use aivm_lang::library::Library;
 use aivm_lang::service::{Document, MarkKind};
 use aivm_lang::workflow::Format;
@@ -19,6 +22,8 @@ use std::rc::Rc;
 
 /// So many letters are typed before the rest of a word is proposed.
 const FEWEST: usize = 2;
+/// So many values are proposed.
+const MOST_VALUES: usize = 100;
 
 /// Helps whoever types.
 #[derive(Default)]
@@ -29,6 +34,8 @@ pub struct Hands {
     library: Files,
     /// The words of the steps of the session's program.
     steps: Vec<String>,
+    /// The runs of the session.
+    runs: Vec<String>,
     /// What was typed last, as it was understood.
     last: RefCell<Option<Rc<Seen>>>,
 }
@@ -48,6 +55,7 @@ impl Hands {
         session.file().clone_into(&mut self.file);
         self.library = Files::around(session.file()).unwrap_or_default();
         self.steps = session.steps();
+        self.runs.clone_from(&session.runs);
         self.last.take();
     }
 
@@ -75,8 +83,8 @@ impl Hands {
             return proposed;
         }
         let word = typed.rfind(char::is_whitespace).map_or(0, |at| at + 1);
-        if typed.get(word..).is_some_and(|word| word.starts_with('@')) {
-            return files(typed, word + 1);
+        if let Some(begun) = typed.get(word..).and_then(|word| word.strip_prefix('@')) {
+            return self.values_and_files(typed, word + 1, begun);
         }
         let Some(seen) = self.see(line) else { return (at, Vec::new()) };
         let place = (seen.start + at) as u32;
@@ -86,6 +94,29 @@ impl Hands {
         let fitting = all.iter().filter(|one| one.replace.start == start && one.label.starts_with(begun));
         let pairs = fitting.map(|one| Pair { display: one.label.clone(), replacement: one.insert.clone() }).collect();
         ((start as usize).saturating_sub(seen.start), pairs)
+    }
+
+    /// The values that the runs of this session keep, by the beginnings of their checksums. Nobody is told here what is wrong with the store.
+    fn values(&self) -> Vec<String> {
+        let Ok(values) = store::values() else { return Vec::new() };
+        let of_run = |run: &String| {
+            let selection = Selection { run: Some(run.clone()), ..Selection::default() };
+            let some = selection.of(&*values, "").flatten().take(MOST_VALUES);
+            some.map(|entry| short(entry.checksum)).collect::<Vec<_>>()
+        };
+        self.runs.iter().rev().flat_map(of_run).take(MOST_VALUES).collect()
+    }
+
+    /// What may follow an `@`, which stands before this byte.
+    fn values_and_files(&self, typed: &str, start: usize, begun: &str) -> (usize, Vec<Pair>) {
+        let mut all = pairs(self.values().into_iter(), begun);
+        let (at, files) = files(typed, start);
+        // In another folder there are no values.
+        if at == start {
+            all.extend(files);
+            return (start, all);
+        }
+        (at, files)
     }
 
     /// The same of a command; none: it is none.
@@ -103,8 +134,17 @@ impl Hands {
         let word = typed.rfind(' ').map_or(0, |at| at + 1);
         let begun = typed.get(word..).unwrap_or("");
         Some(match command {
-            ":load" | ":save" | "/load" | "/save" => files(typed, word),
-            ":run" | ":set" if begun.starts_with('@') => files(typed, word + 1),
+            ":load" | ":save" | ":save!" | "/load" | "/save" => files(typed, command.len() + 1),
+            ":run" | ":set" if begun.starts_with('@') => {
+                self.values_and_files(typed, word + 1, begun.trim_start_matches('@'))
+            }
+            ":artifact" => (word, pairs(self.values().into_iter(), begun)),
+            ":diff" if begun.starts_with('@') => {
+                (word + 1, pairs(self.values().into_iter(), begun.trim_start_matches('@')))
+            }
+            ":diff" => {
+                (word, pairs(self.runs.iter().cloned().chain(self.values().iter().map(|id| format!("@{id}"))), begun))
+            }
             ":workers" => (word, pairs(["mock", "live"].map(str::to_owned).into_iter(), begun)),
             ":break" | ":unbreak" | ":fork" | ":why" => (word, pairs(self.steps.iter().cloned(), begun)),
             ":help" => (word, pairs(self.library.names(&self.file).into_iter(), begun)),
@@ -178,6 +218,12 @@ impl Hinter for Hands {
         if let Some(command) = line.strip_prefix(':').and_then(|command| command.strip_suffix(' ')) {
             let (_, form, _) = COMMANDS.iter().find(|(name, ..)| *name == command)?;
             return Some(Proposal { shown: (*form).to_owned(), is_text: false });
+        }
+        let names_a_value = [":artifact ", ":diff "].iter().any(|command| line.starts_with(command))
+            || line.rsplit([' ', '\n']).next().is_some_and(|word| word.starts_with('@'));
+        if names_a_value {
+            // The store is asked when somebody asks, and not at each key.
+            return None;
         }
         let (start, pairs) = self.propose(line, at);
         let begun = line.get(start..).filter(|begun| begun.len() >= FEWEST)?;

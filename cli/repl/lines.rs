@@ -1,5 +1,6 @@
 //! Where entries come from: a person at a terminal, or lines of standard input, which has no prompts.
 
+use super::brackets::Brackets;
 use super::entry::{self, Entry};
 use super::session::Session;
 use super::typed::Typed;
@@ -50,7 +51,7 @@ pub struct Piped {
 impl Piped {
     /// An entry ends where it is whole, or where a command begins.
     fn next(&mut self) -> Result<Option<(String, Entry)>, Failure> {
-        let mut text = String::new();
+        let (mut text, mut brackets) = (String::new(), Brackets::default());
         loop {
             let line = match self.held_back.take() {
                 Some(line) => line,
@@ -64,9 +65,14 @@ impl Piped {
                 return Ok(Some((text.clone(), entry::read(&text, true))));
             }
             text.push_str(&line);
+            brackets.read(&line);
+            if brackets.are_open() {
+                // A long program is read once, and not for each of its lines.
+                continue;
+            }
             match entry::read(&text, false) {
                 Entry::Incomplete => {}
-                Entry::Nothing => text.clear(),
+                Entry::Nothing => (text, brackets) = Default::default(),
                 entry => return Ok(Some((text, entry))),
             }
         }

@@ -6,7 +6,7 @@ use crate::args::{ArtifactArgs, ArtifactCommand, Chosen, DiffArgs, WhyArgs, Work
 use crate::fail::Failure;
 use crate::out::plain;
 use crate::runs::{diff, find, why};
-use crate::{artifact, check, module};
+use crate::{artifact, check};
 use aivm_host::recovery::From;
 use aivm_lang::Compiled;
 use aivm_lang::cost::worst_case;
@@ -16,11 +16,9 @@ use aivm_lang::draw;
 const MOST_VALUES: usize = 100;
 
 impl Repl<'_> {
-    fn compiled(&self) -> Result<Compiled, Failure> {
-        match self.session.has_program() {
-            true => module::compile(&self.session.source()),
-            false => Err(Failure::usage("E0959", "there is no program yet").help("type one, or :load FILE")),
-        }
+    /// What `:run` runs, compiled.
+    pub fn compiled(&self) -> Result<Compiled, Failure> {
+        self.compile(&self.to_run()?)
     }
 
     /// `:graph`.

@@ -7,8 +7,8 @@ use super::entry::Given;
 use super::session::Session;
 use super::watch::{Far, Waiting, Watch};
 use crate::args::{How, Tape, Workers};
-use crate::fail::{Exit, Failure, coded};
-use crate::module::{self, Program};
+use crate::fail::{Exit, Failure, Source, coded};
+use crate::module::Program;
 use crate::out::{one_line, paint, plain, say, short, size_text};
 use crate::run::{self, Begun, Shared};
 use crate::runs::fork::Fork;
@@ -37,15 +37,20 @@ impl Repl<'_> {
     /// Runs the program from its beginning.
     pub fn run(&mut self, given: Option<Given>) -> Result<(), Failure> {
         let program = self.program()?;
+        self.session.input_is(given.as_ref());
         self.begin(&program, given)
     }
 
-    fn program(&self) -> Result<Program, Failure> {
-        match self.session.has_program() {
-            true => module::of(self.session.source()),
-            false => Err(Failure::usage("E0959", "there is no program yet")
-                .help("type one, as  out <= ( switch <= ( echo => send ) ) <= in  or :load FILE")),
-        }
+    fn program(&mut self) -> Result<Program, Failure> {
+        let source = self.to_run()?;
+        self.program_of(source)
+    }
+
+    /// What `:run` runs.
+    pub fn to_run(&self) -> Result<Source, Failure> {
+        let none = || Failure::usage("E0959", "there is no program yet");
+        let none = || none().help("type one, as  out <= ( switch <= ( echo => send ) ) <= in  or :load FILE");
+        self.session.to_run().ok_or_else(none)
     }
 
     /// Runs a program to its end, or to a breakpoint.

@@ -1,10 +1,11 @@
 //! What a session knows: definitions, the last program, what goes in, breakpoints, its runs. Beside each of its runs this is kept in a
 //! file of the project's state, so that whoever resumes the run finds it; of any other run its program says as much.
 
-use super::entry::Pieces;
+use super::entry::{Given, Pieces};
 use crate::args::Workers;
 use crate::fail::{Failure, Source};
 use crate::{compile, project};
+use aivm_host::secret;
 use aivm_lang::diagnostic::Diagnostic;
 use aivm_lang::parser::parse;
 use aivm_lang::workflow::Format;
@@ -29,9 +30,13 @@ pub struct Session {
     definitions: Vec<(String, String)>,
     /// `out <= … <= in`
     program: Option<String>,
+    /// The program around what was typed alone last; `:run` runs it while there is no other.
+    pub alone: Option<String>,
+    /// Files that it wrote, the last one first.
+    saved: Vec<String>,
     /// Who answers.
     pub workers: Workers,
-    /// What goes in where nothing is said: TEXT, @FILE or @ID.
+    /// What goes in where nothing is said: `"TEXT"`, @FILE or @ID.
     pub input: Option<String>,
     /// `KEY=VALUE`
     pub params: Vec<String>,
@@ -85,11 +90,6 @@ impl Session {
         self.file.as_deref().unwrap_or(UNNAMED)
     }
 
-    /// Did it begin with a file?
-    pub fn is_named(&self) -> bool {
-        self.file.is_some()
-    }
-
     /// The TOML that defines its workers.
     pub fn front(&self) -> &str {
         &self.front
@@ -98,7 +98,7 @@ impl Session {
     /// Begins anew with a program.
     pub fn load(&mut self, file: &str, pieces: Pieces) {
         self.file = Some(file.to_owned()).filter(|file| file != UNNAMED);
-        (self.front, self.definitions, self.program, self.at) = Default::default();
+        (self.front, self.definitions, self.program, self.alone, self.at) = Default::default();
         self.front = pieces.front.clone().unwrap_or_default();
         self.learn(Pieces { front: None, ..pieces });
     }
@@ -121,8 +121,27 @@ impl Session {
             }
         }
         if pieces.program.is_some() {
-            self.program = pieces.program;
+            (self.program, self.alone) = (pieces.program, None);
         }
+    }
+
+    /// What an entry was given goes in again; what looks like a secret is not kept.
+    pub fn input_is(&mut self, given: Option<&Given>) {
+        if let Some(given) = given.map(ToString::to_string).filter(|given| !has_secret(given)) {
+            self.input = Some(given);
+        }
+    }
+
+    /// The files that it may write over: those that it wrote, and the program that it began with.
+    pub fn own_files(&self) -> impl Iterator<Item = &str> {
+        let loaded = self.file.iter().filter(|file| file.ends_with(".aivm"));
+        self.saved.iter().chain(loaded).map(String::as_str)
+    }
+
+    /// It was written there.
+    pub fn saved(&mut self, file: String) {
+        self.saved.retain(|known| *known != file);
+        self.saved.insert(0, file);
     }
 
     /// Has it a program?
@@ -130,9 +149,9 @@ impl Session {
         self.program.is_some()
     }
 
-    /// The words of the steps of its program.
+    /// The words of the steps of what `:run` runs.
     pub fn steps(&self) -> Vec<String> {
-        let parsed = parse(&self.source().text);
+        let parsed = self.to_run().map(|source| parse(&source.text)).unwrap_or_default();
         let words = |path: &aivm_lang::tree::Path| {
             let all = std::iter::once(path.first).chain(path.rest.iter().copied());
             all.map(|word| parsed.tree.words.text(word)).collect::<Vec<_>>().join(".")
@@ -148,6 +167,11 @@ impl Session {
     /// The text of all: front matter, definitions, and a program.
     pub fn source(&self) -> Source {
         self.source_of(self.program.as_deref().unwrap_or(EMPTY))
+    }
+
+    /// What `:run` runs: the program, or what was typed alone while there is none.
+    pub fn to_run(&self) -> Option<Source> {
+        self.program.as_deref().or(self.alone.as_deref()).map(|program| self.source_of(program))
     }
 
     /// The same with another program.
@@ -211,6 +235,11 @@ pub fn forget(is_there: impl Fn(&str) -> bool) {
             let _ = std::fs::remove_file(&path);
         }
     }
+}
+
+/// What everybody could read in a file.
+pub fn has_secret(text: &str) -> bool {
+    secret::within(text.as_bytes()).is_some() || secret::shape::masked(text).1 > 0
 }
 
 /// Front matter with more of it: what is there again is replaced, key by key.

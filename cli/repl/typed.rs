@@ -2,9 +2,8 @@
 
 use super::entry::{self, Entry};
 use super::hands::Hands;
-use super::session::Session;
+use super::session::{Session, has_secret};
 use crate::fail::{Failure, colours};
-use aivm_host::secret;
 use rustyline::config::{BellStyle, CompletionType, Config};
 use rustyline::error::ReadlineError;
 use rustyline::history::FileHistory;
@@ -75,11 +74,6 @@ impl Typed {
         }
         let _ = self.editor.append_history(history);
     }
-}
-
-/// What everybody could read in the history.
-fn has_secret(text: &str) -> bool {
-    secret::within(text.as_bytes()).is_some() || secret::shape::masked(text).1 > 0
 }
 
 fn failed(error: ReadlineError) -> Failure {

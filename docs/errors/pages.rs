@@ -210,6 +210,8 @@ const PAGES: &[(&str, &str)] = &[
     ("E0855", include_str!("E0855.md")),
     ("E0856", include_str!("E0856.md")),
     ("E0857", include_str!("E0857.md")),
+    ("E0858", include_str!("E0858.md")),
+    ("E0859", include_str!("E0859.md")),
     ("E0860", include_str!("E0860.md")),
     ("E0861", include_str!("E0861.md")),
     ("E0862", include_str!("E0862.md")),

@@ -73,8 +73,11 @@ fn programs_definitions_and_steps_are_typed_and_run() {
 #[test]
 fn what_is_wrong_is_shown_as_the_compiler_shows_it_and_the_session_goes_on() {
     let dir = folder();
-    let output =
-        session(dir.path(), &[], "out <= ( switch <= ( clear => send ) ) <= in\nfoo bar\n:stap\nclean <= \"x\"\n");
+    let output = session(
+        dir.path(),
+        &["--workers", "live"],
+        "out <= ( switch <= ( clear => send ) ) <= in\nfoo bar\n:stap\nclean <= \"x\"\n",
+    );
     assert_eq!(output.status.code(), Some(2), "a script knows that something went wrong");
     let told = stderr(&output);
     assert!(told.contains("[E0201]") && told.contains("session.aivm:1:22"), "{told}");
@@ -201,7 +204,75 @@ fn breakpoints_hold_before_a_step_and_on_an_edge() {
     let stands: Vec<&str> = said.lines().filter_map(|line| line.split(" stands before ").nth(1)).collect();
     assert_eq!(stands, ["draft/judge#1", "draft/write#2"]);
     assert!(said.contains("a better one\n"), "{said}");
-    assert!(stderr(&output).contains("did you mean `judge`?"), "{}", stderr(&output));
+    assert_eq!(stderr(&output).matches("did you mean `judge`?").count(), 1, "{}", stderr(&output));
+}
+
+#[test]
+fn a_breakpoint_that_would_hold_nothing_is_refused() {
+    let (_dir, output) =
+        drafted(":break draft/write\n:break jugde\n:break judge=>bakc\n:break plan=>failed\n:break nosuch\n:break\n");
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert_eq!(told.matches("E0859").count(), 3, "{told}");
+    assert!(told.contains("did you mean `judge`?") && told.contains("did you mean `back`?"), "{told}");
+    let said = stdout(&output);
+    assert!(said.ends_with("stops at draft/write\nstops at plan=>failed\n"), "{said}");
+}
+
+#[test]
+fn a_file_that_the_session_knows_nothing_of_is_not_written_over() {
+    let dir = folder();
+    write(dir.path(), "p.aivm", DRAFT);
+    write(dir.path(), "other.aivm", "somebody's");
+    let output = session(
+        dir.path(),
+        &["p.aivm"],
+        ":save other.aivm\n:save \"of mine.aivm\"\n:save \"of mine.aivm\"\n:save ./p.aivm\n",
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stderr(&output).matches("E0858").count(), 1, "{}", stderr(&output));
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).expect("a file");
+    assert_eq!(read("other.aivm"), "somebody's");
+    assert_eq!(read("of mine.aivm"), read("p.aivm"));
+    let output = session(dir.path(), &["p.aivm"], ":save! other.aivm\n:save\n");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output).matches("saved other.aivm").count(), 2, "{}", stdout(&output));
+    assert_eq!(read("other.aivm"), read("p.aivm"));
+}
+
+#[test]
+fn what_an_entry_was_given_goes_in_again() {
+    let dir = folder();
+    let lines = "clean <= \"one  \"\n:run\n:run \"two  \"\n:step\nout <= ( switch <= ( clean => send ) ) <= \"three  \"\n\
+        clean <= \"four  \"\n:run\n";
+    let output = session(dir.path(), &[], lines);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(stdout(&output), "one\none\ntwo\ntwo\nthree\nfour\nthree\n");
+}
+
+#[test]
+fn an_entry_with_a_mistake_goes_on_until_its_brackets_are_closed() {
+    let dir = folder();
+    let lines =
+        "out <= (\n  swich <= (\n    clean -> send\n  )\n) <= \"x \"\nclean <= \"y \"\nclean <= \"z\n:session\n";
+    let output = session(dir.path(), &[], lines);
+    assert_eq!(output.status.code(), Some(2));
+    let told = stderr(&output);
+    assert!(told.contains("E0119") && told.contains("E0106") && told.contains("2 errors"), "{told}");
+    assert!(told.contains("this `\"` is never closed"), "{told}");
+    assert!(stdout(&output).starts_with("y\n"), "what follows is an entry of its own: {}", stdout(&output));
+}
+
+#[test]
+fn on_mock_workers_a_word_that_nothing_is_called_is_a_mock_and_that_is_said_once() {
+    let dir = folder();
+    let lines = "cuont <= \"text\"\ncuont <= \"text\"\n:workers live\ncuont <= \"text\"\n";
+    let output = session(dir.path(), &[], lines);
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(stdout(&output), "text\ntext\nworkers are live: they are called\n");
+    let told = stderr(&output);
+    assert_eq!(told.matches("`cuont` is nothing here: mocked; did you mean `count`?").count(), 1, "{told}");
+    assert_eq!(told.matches("E0201").count(), 2, "{told}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The REPL as a person has it, at a terminal.
 
-use super::{DRAFT, folder, runs, write};
+use super::{DRAFT, aivm, folder, runs, stdout, write};
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::Path;
@@ -143,6 +143,22 @@ fn words_are_completed() {
     person.sees("stops at judge=>back");
     person.types("out <= ( swi\t <= ( clea\t => sen\t ) ) <= \"typed  \"\r");
     person.sees("\ntyped\r\n");
+}
+
+#[test]
+fn values_of_the_session_are_completed() {
+    let dir = folder();
+    let mut person = Person::sits_down(dir.path(), &[], false);
+    person.types("clean <= \"typed  \"\r");
+    person.sees("\ntyped\r\n");
+    person.sees("aivm> ");
+    let listed = stdout(&aivm(dir.path(), &["artifact", "ls"]));
+    let made = listed.lines().find(|line| line.contains("step/run")).expect("what the step made");
+    person.types(&format!(":artifact {}\t\r", &made[..6]));
+    person.sees("\ntyped\r\n");
+    person.sees("aivm> ");
+    person.types(&format!("count <= @{}\t\r", &made[..6]));
+    person.sees("\"words\":1");
 }
 
 #[test]
