@@ -8,8 +8,8 @@ use common::fences;
 use std::path::PathBuf;
 
 /// Codes whose cause is not in one program.
-const WITHOUT_PROGRAM: [&str; 11] =
-    ["E0101", "E0102", "E0110", "E0120", "E0209", "E0210", "E0311", "E0312", "E1024", "E1025", "E1026"];
+const WITHOUT_PROGRAM: [&str; 12] =
+    ["E0101", "E0102", "E0110", "E0120", "E0209", "E0210", "E0311", "E0312", "E0964", "E1024", "E1025", "E1026"];
 
 fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("docs/errors")

@@ -120,6 +120,8 @@ codes! {
     RetryOrContinue "E0512" Warning "a failed step cannot be retried and then done without"
     IdleUndo "E0513" Warning "an undoer or probe of a worker that changes nothing"
     NoEffect "E0514" Hint "a command that does not say what it does to the world"
+    // E09: what nobody should be able to read.
+    WrittenDown "E0964" Error "a credential is written down"
     // E10: files of other formats. E1001 to E1019: of all, and workflow.toml; E1020 to E1039: YAML; E1040 to E1059: aiTWS.
     NoToml "E1001" Error "the file is no TOML"
     Workflow "E1002" Error "a key or value of a workflow is not valid"

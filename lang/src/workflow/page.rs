@@ -56,6 +56,14 @@ impl Page {
     }
 }
 
+/// What to do instead of writing a credential into a file.
+pub(super) const NOT_WRITTEN: &str = "keep it by  aivm secret set NAME  and let a worker name it: `secret(\"NAME\")` in a header, `env` of the `sandbox` of a command";
+
+/// Which credential is written in a definition, if that is why a library refuses it.
+pub(super) fn written_down(reason: &str) -> Option<String> {
+    reason.strip_prefix(&format!("{}: ", Code::WrittenDown)).map(str::to_owned)
+}
+
 /// What a file says, and nothing is done with.
 pub(super) fn only_recorded(span: Span, what: &str) -> Diagnostic {
     Diagnostic::new(Code::OnlyRecorded, span, format!("{what} is recorded, not enforced"))

@@ -5,6 +5,7 @@ use crate::diagnostic::{Code, Diagnostic, MOST_ERRORS};
 use crate::library::{Found, Library};
 use crate::lower::nearest;
 use crate::tables::{Placed, Tables};
+use crate::workflow::page::{NOT_WRITTEN, written_down};
 use aivm_schema::unit::Milliseconds;
 use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::{Does, WorkerDefinition, Workspace};
@@ -166,7 +167,13 @@ impl Works<'_> {
         let uses = step.it.uses.as_ref().map_or(step.span, |uses| self.tables.span(uses.span()));
         let at = step.places.named(&reason).and_then(|key| step.places.key(key));
         let span = at.map_or(uses, |range| self.tables.span(range));
-        self.tables.report(Diagnostic::new(Code::Workflow, span, format!("`[steps.{}]`: {reason}", step.name)));
+        self.tables.report(match written_down(&reason) {
+            Some(what) => {
+                let message = format!("`[steps.{}]`: {what}", step.name);
+                Diagnostic::new(Code::WrittenDown, step.span, message).help(NOT_WRITTEN)
+            }
+            None => Diagnostic::new(Code::Workflow, span, format!("`[steps.{}]`: {reason}", step.name)),
+        });
         None
     }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::library::{Found, LibraryError};
+use crate::workflow::page::{NOT_WRITTEN, written_down};
 use aivm_schema::limits;
 use aivm_schema::word::{is_reserved, is_word};
 use aivm_schema::worker::{Effect, KEPT, Run};
@@ -131,6 +132,15 @@ impl<'a> Author<'a> {
         if inputs.is_empty() {
             return "inputs".to_owned();
         }
+        for (name, value) in inputs {
+            let mut alone = WorkerDefinition::new(Does::Builtin("inputs".to_owned()));
+            alone.with.insert("inputs".to_owned(), json!({ name: value }));
+            if let Some(what) = self.library.check(&alone).err().and_then(|reason| written_down(&reason)) {
+                // A message shows the line of its place, and must not show what is written there.
+                let message = format!("`{name}` of `{of}`: {what}");
+                self.reader.tables.report(Diagnostic::new(Code::WrittenDown, span, message).help(NOT_WRITTEN));
+            }
+        }
         let word = self.writer.word(&format!("{of}-inputs"));
         self.builtin(&word, "inputs", [("inputs", json!(inputs))], span);
         word
@@ -208,7 +218,7 @@ fn argv(inputs: &Values) -> Result<Vec<String>, String> {
 
 fn texts(value: Option<&Value>) -> Result<Vec<String>, String> {
     let Some(value) = value else { return Ok(Vec::new()) };
-    let list = value.as_array().ok_or("`args` is a list")?;
+    let list = value.as_array().ok_or("`args` takes a list")?;
     list.iter()
         .map(|item| match item {
             Value::String(text) => Ok(text.clone()),
