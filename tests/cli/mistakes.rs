@@ -1,6 +1,6 @@
 //! What is wrong with a file of TOML or YAML is told once, at its place, and in the words of whoever wrote it.
 
-use super::{aivm, folder, json, told, write};
+use super::{aivm, folder, json, stderr, told, write};
 
 #[test]
 fn what_is_no_yaml_or_toml_is_told_in_plain_words() {
@@ -98,4 +98,39 @@ fn a_file_that_does_nothing_says_so() {
     let dir = folder();
     let told = told(dir.path(), "ai.toml", "[metadata]\nname = \"x\"\n");
     assert_eq!(told, ["1: the file has no stages, and a run of it does nothing"]);
+}
+
+#[test]
+fn a_credential_is_told_and_not_shown() {
+    let dir = folder();
+    let url = "https://ann:4f1c9d77@db.example/main";
+    let saga = format!("name: s\nsteps:\n  - name: a\n    capability: net.http.get\n    inputs: {{url: \"{url}\"}}\n");
+    let workflow = format!("[steps.a]\nrun = \"true\"\nenv = {{ U = \"{url}\" }}\n");
+    for (name, text, says) in [("s.yaml", saga, "`url` of `a`: "), ("workflow.toml", workflow, "`[steps.a]`: ")] {
+        write(dir.path(), name, &text);
+        let checked = aivm(dir.path(), &["check", name]);
+        let said = stderr(&checked);
+        assert_eq!(checked.status.code(), Some(2), "{said}");
+        assert!(said.contains(&format!("[E0964] Error: {says}")) && !said.contains("4f1c9d77"), "{said}");
+    }
+}
+
+#[test]
+fn a_denial_says_what_decided() {
+    let dir = folder();
+    let saga = |policy: &str| {
+        format!("name: s\nsteps:\n  - {{name: a, capability: sys.info.get_os, agent_name: bot}}\npolicy: {policy}\n")
+    };
+    for (policy, why) in [
+        ("[{principal: '*', capability: 'sys.*', decision: DENY}]", "for `*` and `sys.*`"),
+        ("[{principal: '*', capability: 'net.*', decision: ALLOW}]", "no rule fits"),
+        ("{default: DENY}", "has no rules"),
+        ("{rules: [{agent_name: bot, allowed_environments: [prod]}]}", "`allowed_environments` are `prod`"),
+    ] {
+        write(dir.path(), "s.yaml", &saga(policy));
+        let report = json(&aivm(dir.path(), &["check", "s.yaml", "--json"]));
+        let told = &report["files"][0]["diagnostics"][0];
+        assert_eq!(told["code"], "E1023", "{report}");
+        assert!(told["reason"].as_str().is_some_and(|reason| reason.contains(why)), "{why}: {report}");
+    }
 }

@@ -81,6 +81,14 @@ pub(super) struct Request<'r> {
 impl Policy {
     /// The first rule that fits decides. What is risky needs a person, even where a rule allows it.
     pub fn judge(&self, request: &Request) -> Decision {
+        match self.first_that_fits(request).map(|rule| rule.decision) {
+            Some(Decision::Allow) if request.risk.asks() => Decision::RequireApproval,
+            Some(decision) => decision,
+            None => self.default,
+        }
+    }
+
+    fn first_that_fits(&self, request: &Request) -> Option<&Rule> {
         let fits = |rule: &&Rule| {
             // `*` fits nobody in particular, too.
             (rule.principal == "*" || request.principals.iter().any(|principal| matches(&rule.principal, principal)))
@@ -88,10 +96,24 @@ impl Policy {
                 && rule.risk.is_none_or(|risk| risk == request.risk)
                 && rule.but_in.iter().all(|environment| environment != request.environment)
         };
-        match self.rules.iter().find(fits).map(|rule| rule.decision) {
-            Some(Decision::Allow) if request.risk.asks() => Decision::RequireApproval,
-            Some(decision) => decision,
-            None => self.default,
+        self.rules.iter().find(fits)
+    }
+
+    /// What in it decides so.
+    pub fn why(&self, request: &Request) -> String {
+        match self.first_that_fits(request) {
+            None if self.rules.is_empty() => "the policy has no rules, and its default decides".to_owned(),
+            None => "no rule fits, and the policy's default decides; unless it is set, that is DENY".to_owned(),
+            Some(Rule { but_in, .. }) if !but_in.is_empty() => {
+                let allowed = but_in.join("`, `");
+                format!(
+                    "its `allowed_environments` are `{allowed}`, and this runs in `{}`, as `environment` of `metadata` says or leaves out",
+                    request.environment
+                )
+            }
+            Some(Rule { principal, capability, .. }) => {
+                format!("the first rule that fits is for `{principal}` and `{capability}`")
+            }
         }
     }
 }
@@ -194,7 +216,7 @@ fn read_table(
     for key in ["policies", "policy", "rules"] {
         match table.remove(key).map(Spanned::into_inner) {
             Some(DeValue::Array(rules)) => read_rules(tables, warnings, policy, rules.into_iter()),
-            Some(_) => tables.wrong(span.clone(), format!("`{key}` is a list of rules")),
+            Some(_) => tables.wrong(span.clone(), format!("`{key}` takes a list of rules")),
             None => {}
         }
     }

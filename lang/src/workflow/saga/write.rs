@@ -364,9 +364,14 @@ impl<'a> Author<'a> {
             return if risk.asks() { Decision::RequireApproval } else { Decision::Allow };
         }
         let principals = self.principals(named);
-        let environment = &self.saga.environment;
-        let request = Request { principals: &principals, capability: capability.get_ref(), risk, environment };
+        let request = self.request(named, capability, &principals);
         self.policies.iter().map(|policy| policy.judge(&request)).max().unwrap_or(Decision::Allow)
+    }
+
+    /// What the policies are asked about a step.
+    fn request<'r>(&'r self, named: &Named, capability: &'r Placed<String>, principals: &'r [String]) -> Request<'r> {
+        let (risk, environment) = (named.step.risk_level.unwrap_or_default(), self.saga.environment.as_str());
+        Request { principals, capability: capability.get_ref(), risk, environment }
     }
 
     /// On whose behalf a step is, as rules may name them.
@@ -382,17 +387,19 @@ impl<'a> Author<'a> {
 
     /// A step that the policy denies fails when it is reached.
     fn denied(&mut self, word: &str, named: &Named) -> String {
-        let capability = named.step.capability.as_ref().map_or("", |capability| capability.get_ref());
         let principals = self.principals(named);
+        let request = named.step.capability.as_ref().map(|capability| self.request(named, capability, &principals));
+        let denies =
+            |policy: &&&Policy| request.as_ref().is_some_and(|request| policy.judge(request) == Decision::Deny);
+        let why = self.policies.iter().find(denies).zip(request.as_ref()).map(|(policy, request)| policy.why(request));
+        let capability = request.as_ref().map_or("", |request| request.capability);
         let who = principals.first().map_or("nobody in particular", String::as_str);
         let principal = principals.first().map_or("*", String::as_str);
         let reason = format!("Policy denied: {who} lacks permission for {capability}");
         let warning = Diagnostic::new(Code::Denied, named.span, format!("`{}`: {reason}", named.name));
-        self.reader.warnings.push(
-            warning
-                .reason("the first rule that fits decides, and where none fits the policy's default; unless set, that is DENY")
-                .help(format!("allow it in the policy: `{{ principal: \"{principal}\", capability: \"{capability}\", decision: ALLOW }}`")),
-        );
+        self.reader.warnings.push(warning.reason(why.unwrap_or_default()).help(format!(
+            "allow it in the policy: `{{ principal: \"{principal}\", capability: \"{capability}\", decision: ALLOW }}`"
+        )));
         self.builtin(word, "fail", [("code", json!("E1091")), ("reason", json!(reason))], named.span);
         format!("{word} => next")
     }
