@@ -46,7 +46,9 @@ pub(super) fn plainly(message: &str) -> String {
         return format!("`{key}` is there twice, once by another name that it has");
     }
     let said = ["invalid type: ", "invalid value: "].iter().find_map(|kind| message.strip_prefix(kind));
-    let Some((there, wanted)) = said.and_then(|said| said.rsplit_once(", expected ")) else {
+    // A number that fits into nothing is named with the type that it was tried as.
+    let said = said.map(|said| said.replace("` as i128", "`"));
+    let Some((there, wanted)) = said.as_deref().and_then(|said| said.rsplit_once(", expected ")) else {
         return message.to_owned();
     };
     let wanted = if wanted.starts_with("struct ") { "a map" } else { wanted };

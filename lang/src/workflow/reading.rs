@@ -162,6 +162,7 @@ fn toml(text: &str) -> Result<Value<'_>, Diagnostic> {
             let span = Span::new(range.start as u32, range.end as u32);
             let said = match (error.message().trim(), text.get(range)) {
                 ("duplicate key", Some(key)) => format!("the key `{}` is there twice in one table", key.trim()),
+                (said, _) if said.contains("recurs") => "its lists and tables stand too deep in each other".to_owned(),
                 (said, _) => said.to_owned(),
             };
             Err(Diagnostic::new(Code::NoToml, span, format!("this is no TOML: {said}")))
