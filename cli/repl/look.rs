@@ -4,8 +4,8 @@ use super::Repl;
 use super::runs::key;
 use crate::args::{ArtifactArgs, ArtifactCommand, Chosen, DiffArgs, WhyArgs, Workers};
 use crate::fail::Failure;
-use crate::out::plain;
-use crate::runs::{diff, find, why};
+use crate::out::{plain, width};
+use crate::runs::{diff, find, journal, why};
 use crate::{artifact, check};
 use aivm_host::recovery::From;
 use aivm_lang::Compiled;
@@ -23,8 +23,23 @@ impl Repl<'_> {
 
     /// `:graph`.
     pub fn graph(&self) -> Result<(), Failure> {
-        print!("{}", draw::terminal(&self.compiled()?.flow));
+        let stands = self.standing()?;
+        print!("{}", draw::terminal(&self.compiled()?.flow, stands.iter().map(String::as_str), width()));
         Ok(())
+    }
+
+    /// The calls that the run stands before, while it is one of what `:run` runs.
+    fn standing(&self) -> Result<Vec<String>, Failure> {
+        if !self.stands()? {
+            return Ok(Vec::new());
+        }
+        let disk = crate::store::existing()?;
+        let row = find::run(&disk, &self.current()?)?;
+        let is_it =
+            journal::source(&disk, &row).is_some_and(|source| self.to_run().is_ok_and(|own| own.text == source.text));
+        let source = find::look(&disk, &row.id, From::Start)?;
+        let calls = source.run.under_way().map(|call| call.key.to_string());
+        Ok(if is_it { calls.collect() } else { Vec::new() })
     }
 
     /// `:cost`.

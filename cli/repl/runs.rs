@@ -220,7 +220,7 @@ impl Repl<'_> {
     }
 
     /// Is there a run that has not ended?
-    fn stands(&self) -> Result<bool, Failure> {
+    pub fn stands(&self) -> Result<bool, Failure> {
         let Ok(run) = self.current() else { return Ok(false) };
         let disk = crate::store::existing()?;
         Ok(matches!(find::run(&disk, &run)?.status.as_str(), "running" | "parked" | ""))

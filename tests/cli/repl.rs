@@ -208,6 +208,14 @@ fn breakpoints_hold_before_a_step_and_on_an_edge() {
 }
 
 #[test]
+fn the_picture_shows_where_the_run_stands() {
+    let (_dir, output) = drafted(":step\n:graph\nclean <= \"x\"\n:graph\n");
+    let said = stdout(&output);
+    let here: Vec<&str> = said.lines().filter(|line| line.ends_with("stands here")).collect();
+    assert!(here.len() == 1 && here[0].contains(" write ×3 "), "{said}");
+}
+
+#[test]
 fn a_breakpoint_that_would_hold_nothing_is_refused() {
     let (_dir, output) =
         drafted(":break draft/write\n:break jugde\n:break judge=>bakc\n:break plan=>failed\n:break nosuch\n:break\n");

@@ -46,14 +46,7 @@ impl Fate {
 impl Path {
     /// The path of a run that ended so, from its calls: the key of each, and the outcome that followed.
     pub fn of<'a>(flow: &Flow, ended: &str, calls: impl IntoIterator<Item = (&'a str, &'a str)>) -> Path {
-        let mut keys: Keys = FxHashMap::default();
-        for (at, step) in flow.steps.iter().enumerate() {
-            let function = flow.stage(step.stage).function;
-            keys.entry((function, labels::key(flow, step))).or_insert(Ok(StepId(at as u32)));
-        }
-        for (at, stage) in flow.stages.iter().enumerate().filter(|(_, stage)| stage.kind == StageKind::Select) {
-            keys.entry((stage.function, stage.key.clone())).or_insert(Err(StageId(at as u32)));
-        }
+        let keys = keys(flow);
         let mut path = Path { ended: Some(ended.to_owned()), ..Path::default() };
         // The steps that the run ended by: the last calls, as long as they end something.
         let mut enders: Vec<StepId> = Vec::new();
@@ -106,6 +99,25 @@ impl Path {
 
 /// The steps of each function by their keys, and its selects by theirs.
 type Keys = FxHashMap<(FunctionId, String), Result<StepId, StageId>>;
+
+fn keys(flow: &Flow) -> Keys {
+    let mut keys: Keys = FxHashMap::default();
+    for (at, step) in flow.steps.iter().enumerate() {
+        let function = flow.stage(step.stage).function;
+        keys.entry((function, labels::key(flow, step))).or_insert(Ok(StepId(at as u32)));
+    }
+    for (at, stage) in flow.stages.iter().enumerate().filter(|(_, stage)| stage.kind == StageKind::Select) {
+        keys.entry((stage.function, stage.key.clone())).or_insert(Err(StageId(at as u32)));
+    }
+    keys
+}
+
+/// The steps, and the selects that choose, that these step keys name; strangers are passed over.
+pub(super) fn named<'k>(flow: &Flow, named: impl IntoIterator<Item = &'k str>) -> Vec<Result<StepId, StageId>> {
+    let keys = keys(flow);
+    let places = named.into_iter().filter_map(|key| Place::of(flow, &keys, key));
+    places.map(|place| place.map(|place| place.step)).collect()
+}
 
 /// What a step key names.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! A program in characters: a line for each stage, step and arm, in the order in which they are written. What leads to another place than
 //! the next line has an arrow to the left of them; a stage's own steps stand further in.
 
+use super::path;
 use crate::flow::{ChainId, Dest, Element, Flow, Function, Outcome, StageId, StepId, Target, Then};
 use crate::lower::kind_word;
 use aivm_schema::unit::{Milliseconds, Money, Tokens};
@@ -9,9 +10,14 @@ use std::collections::{BTreeMap, HashMap};
 /// Spaces a level.
 const INDENT: usize = 2;
 
-/// Draws a program and its definitions.
-pub fn terminal(flow: &Flow) -> String {
-    let mut drawn: Vec<String> = flow.functions.iter().map(|function| Lines::of(flow, function).text()).collect();
+/// What stands behind a step that a run stands before.
+const HERE: &str = "◀ stands here";
+
+/// Draws a program and its definitions, in so many columns where that can be. A run stands before the calls of these keys.
+pub fn terminal<'k>(flow: &Flow, stands: impl IntoIterator<Item = &'k str>, width: usize) -> String {
+    let stands = path::named(flow, stands);
+    let text = |function| Lines::of(flow, function, &stands).text(width);
+    let mut drawn: Vec<String> = flow.functions.iter().map(text).collect();
     drawn.rotate_left(flow.functions.iter().position(|function| function.name == "out").unwrap_or(0));
     drawn.join("\n")
 }
@@ -27,19 +33,23 @@ struct Line {
     depth: usize,
     name: String,
     edges: Vec<Edge>,
+    /// A run stands before it.
+    is_here: bool,
 }
 
 /// The lines of one function.
 struct Lines<'f> {
     flow: &'f Flow,
+    /// What a run stands before.
+    stands: &'f [Result<StepId, StageId>],
     all: Vec<Line>,
     /// At which line something that is led to stands.
     places: HashMap<Dest, usize>,
 }
 
 impl<'f> Lines<'f> {
-    fn of(flow: &'f Flow, function: &Function) -> Lines<'f> {
-        let mut lines = Lines { flow, all: Vec::new(), places: HashMap::new() };
+    fn of(flow: &'f Flow, function: &Function, stands: &'f [Result<StepId, StageId>]) -> Lines<'f> {
+        let mut lines = Lines { flow, stands, all: Vec::new(), places: HashMap::new() };
         let (first, last) = match function.name.as_str() {
             "out" => ("in".to_owned(), "out".to_owned()),
             name => (format!("{name}: in"), format!("{name}: out")),
@@ -57,7 +67,14 @@ impl<'f> Lines<'f> {
     }
 
     fn line(&mut self, depth: usize, name: String, edges: Vec<Edge>) {
-        self.all.push(Line { depth, name, edges });
+        self.all.push(Line { depth, name, edges, is_here: false });
+    }
+
+    /// Marks the last line when a run stands before this.
+    fn mark(&mut self, place: Result<StepId, StageId>) {
+        if let Some(line) = self.all.last_mut() {
+            line.is_here = self.stands.contains(&place);
+        }
     }
 
     fn chain(&mut self, id: ChainId, depth: usize) {
@@ -76,6 +93,7 @@ impl<'f> Lines<'f> {
         self.places.insert(Dest::Stage(id), here);
         self.places.insert(Dest::Chooser(id), here);
         self.line(depth, format!("{}{label}{take}{limits}", kind_word(stage.kind)), Vec::new());
+        self.mark(Err(id));
         for (at, element) in (0..).zip(&stage.elements) {
             self.places.insert(Dest::Element(id, at), self.all.len());
             match element {
@@ -109,6 +127,7 @@ impl<'f> Lines<'f> {
         };
         let edges = step.outcomes.iter().map(|outcome| self.edge(step.stage, step.element, *outcome)).collect();
         self.line(depth, format!("{}{called}{limits}{each}{undo}", step.name), edges);
+        self.mark(Ok(id));
     }
 
     fn edge(&self, stage: StageId, element: u32, outcome: Outcome) -> Edge {
@@ -150,7 +169,7 @@ impl<'f> Lines<'f> {
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, width: usize) -> String {
         let mut arrows: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (from, line) in self.all.iter().enumerate() {
             for to in line.edges.iter().filter_map(|edge| self.target(from, edge)) {
@@ -163,12 +182,38 @@ impl<'f> Lines<'f> {
         let mut out = String::new();
         for ((at, line), left) in self.all.iter().enumerate().zip(&gutter.rows) {
             let name = format!("{}{}", " ".repeat(line.depth * INDENT), line.name);
-            let edges: Vec<String> = line.edges.iter().map(|edge| self.said(at, edge)).collect();
-            out.push_str(format!("{left}{name:<column$}  {}", edges.join(" | ")).trim_end());
-            out.push('\n');
+            let mut edges: Vec<String> = line.edges.iter().map(|edge| self.said(at, edge)).collect();
+            let last = edges.len().saturating_sub(1);
+            edges.iter_mut().take(last).for_each(|edge| edge.push_str(" |"));
+            edges.extend(line.is_here.then(|| HERE.to_owned()));
+            let room = width.saturating_sub(left.chars().count() + column + 2);
+            for (row, said) in rows(&edges, room).iter().enumerate() {
+                let (left, name) = if row == 0 { (left.clone(), name.as_str()) } else { (below(left), "") };
+                out.push_str(format!("{left}{name:<column$}  {said}").trim_end());
+                out.push('\n');
+            }
         }
         out
     }
+}
+
+/// Words in rows of this width; what is wider than that has a row to itself.
+fn rows(words: &[String], width: usize) -> Vec<String> {
+    let mut rows = vec![String::new()];
+    for word in words {
+        match rows.last_mut() {
+            Some(row) if row.is_empty() => row.push_str(word),
+            Some(row) if row.chars().count() + 1 + word.chars().count() <= width => row.push_str(&format!(" {word}")),
+            _ => rows.push(word.clone()),
+        }
+    }
+    rows
+}
+
+/// What goes on below a row of arrows, when its line has another row.
+fn below(left: &str) -> String {
+    let goes_on = |c| if "╭├│┼".contains(c) { '│' } else { ' ' };
+    left.chars().map(goes_on).collect()
 }
 
 /// The arrows to the left of the lines. Those with the same target share one; the shortest stand nearest.
@@ -278,6 +323,27 @@ again: in
     check  next ↓ | retry 1
 again: out
 ";
-        assert_eq!(terminal(&flow), expected);
+        assert_eq!(terminal(&flow, [], usize::MAX), expected);
+    }
+
+    #[test]
+    fn where_a_run_stands_is_marked_and_a_wide_row_breaks_between_outcomes() {
+        let text = "fix <= ( switch[mend] <= ( check => next ) )
+            out <= ( switch[draft]<2> <= ( plan => next  fix => next | retry * 3 | [draft.jump] | cancel ) ) <= in";
+        let shelf = Shelf { anything: true, ..Shelf::default() };
+        let flow = crate::compile("p.aivm", text, &shelf).expect("a program").flow;
+        let expected = "    in
+╭─▶   switch draft ×2
+│       plan     next ↓
+╰──     fix ( )  next ↓ | retry 3 |
+                 jump ↑ draft | cancel
+    out
+
+fix: in
+  switch mend
+    check  next ↓ ◀ stands here
+fix: out
+";
+        assert_eq!(terminal(&flow, ["draft/fix#1/mend/check#1", "no/such#1"], 40), expected);
     }
 }
