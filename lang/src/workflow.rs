@@ -77,7 +77,11 @@ impl Format {
             let is_group = line.starts_with('[') && dag::GROUPS.iter().any(|group| is(group, line));
             is("steps", line) || is_group || line == first && (is("id", line) || is("concurrency", line))
         };
+        // A model says something before the program that it was asked for, and that is no key of YAML.
+        let fence = text.lines().find_map(|line| line.strip_prefix("```"));
+        let is_fenced = fence.is_some_and(|language| ["", "aivm"].contains(&language.trim()));
         match (first.chars().next(), behind_the_key) {
+            (_, Some(':')) if is_fenced => Format::Aivm,
             (Some('['), _) | (_, Some('=')) if lines().any(is_of_a_workflow) => Format::Workflow,
             (Some('['), _) | (_, Some('=')) => Format::Aitws,
             (Some('{'), _) | (_, Some(':')) => Format::Saga,

@@ -11,6 +11,8 @@ fn a_format_is_told_from_what_a_text_says() {
         ("research = ( switch <= ( find => send ) )", Format::Aivm),
         ("out: (", Format::Aivm),
         ("```aivm\nout <= () <= in\n```", Format::Aivm),
+        ("Sure: here it is.\n\n```aivm\nout <= () <= in\n```\n", Format::Aivm),
+        ("name: a\nsteps:\n  - prompt: |\n      ```\n      x\n      ```", Format::Saga),
         ("id = \"a\"\n[steps.build]\nrun = \"make\"", Format::Workflow),
         ("# a comment\n\n[[steps]]\nid = \"a\"", Format::Workflow),
         ("steps.a.run = \"x\"", Format::Workflow),

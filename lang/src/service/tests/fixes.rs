@@ -61,7 +61,7 @@ const TABLE: &[(&str, &str)] = &[
     ("```aivm\nout <= ( switch <= ( plan => next | cancel\n check => send ) ) <= in\n```\n", GOOD),
     ("```\nout <= ( switch <= ( plan => next | cancel\n check => send ) ) <= in\n```", GOOD),
     (
-        "Here is the program:\n\n```aivm\nout <= ( switch <= ( plan -> next, cancel\n check -> send ) ) <= in\n```\n\nIt plans, then it checks (twice).",
+        "Sure: here is the program.\n\n```aivm\nout <= ( switch <= ( plan -> next, cancel\n check -> send ) ) <= in\n```\n\nIt plans, then it checks (twice).",
         GOOD,
     ),
     (
