@@ -104,10 +104,15 @@ fn bullet(source: &str, tokens: &[Token], at: usize) -> Option<Diagnostic> {
     Some(Diagnostic::new(Code::ForeignHabit, token.span, message).fix("remove it", vec![edit]))
 }
 
-/// The first of two Markdown fences, and which token it is: what stands outside of them goes with them.
+/// The first of two Markdown fences, and which token it is: what stands outside of them goes with them. Of several blocks nobody knows
+/// which is meant, and a program may stand beside one: then nothing is thrown away.
 fn fences(source: &str, tokens: &[Token]) -> Option<(usize, Diagnostic)> {
     let mut fences = tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::HabitFence);
-    let ((at, first), (_, second)) = (fences.next()?, fences.next()?);
+    let ((at, first), (end, second)) = (fences.next()?, fences.next()?);
+    let outside = [tokens.get(..at)?, tokens.get(end..)?];
+    if fences.next().is_some() || outside.into_iter().any(leads_to_a_bracket) {
+        return None;
+    }
     let (first, second) = (first.span, second.span);
     let from = tokens.first().map_or(first, |token| token.span);
     let line_end = u32::from(source.get(first.end as usize..)?.starts_with('\n'));
@@ -115,6 +120,18 @@ fn fences(source: &str, tokens: &[Token]) -> Option<(usize, Diagnostic)> {
     let edits = edits.map(|span| (span, String::new())).into();
     let message = "a Markdown fence around the program";
     Some((at, Diagnostic::new(Code::ForeignHabit, first, message).fix("keep what stands between the fences", edits)))
+}
+
+/// Is there an arrow before a bracket, as programs have them and prose has not?
+fn leads_to_a_bracket(tokens: &[Token]) -> bool {
+    let mut seen = tokens.iter().map(|token| token.kind).filter(|kind| !kind.is_trivia()).peekable();
+    while let Some(kind) = seen.next() {
+        let is_arrow = matches!(kind, Kind::Arrow | Kind::HabitArrow | Kind::HabitLeads);
+        if is_arrow && matches!(seen.peek(), Some(Kind::Open | Kind::HabitOpen)) {
+            return true;
+        }
+    }
+    false
 }
 
 /// What stands between quotes, and where.

@@ -115,6 +115,20 @@ const TABLE: &[(&str, &str)] = &[
 ];
 
 #[test]
+fn a_program_beside_a_fence_is_not_thrown_away() {
+    let front = "```toml\n[worker.plan]\nmock = []\n```\n";
+    let program = "out <= (\n    switch <= (\n        plan -> send\n    )\n) <= in\n";
+    for text in [
+        format!("{front}```aivm\n{program}```\n"),
+        format!("{front}{program}"),
+        format!("{program}```\nplan\n```\n"),
+        format!("```aivm\n{program}```\nor\n```aivm\n{program}```\n"),
+    ] {
+        assert_eq!(mended(&text).text.matches("plan").count(), text.matches("plan").count(), "{text}");
+    }
+}
+
+#[test]
 fn every_mistake_of_the_table_is_mended() {
     for (wrong, right) in TABLE {
         let fixed = mended(wrong);
