@@ -27,30 +27,49 @@ pub struct Range {
     pub end: Position,
 }
 
-/// Where the lines of a text begin.
+/// Where the lines of a text begin, and what its bytes are more than its units: a place is found without reading what stands before it,
+/// which may be a line as long as the text.
 #[derive(Clone, Debug)]
 pub struct Lines {
     starts: Vec<u32>,
+    /// For each character of several bytes, where it begins, and by how many the bytes up to its end are more than the units.
+    wide: Vec<(u32, u32)>,
     units: Units,
 }
 
 impl Lines {
     pub fn of(text: &str, units: Units) -> Lines {
-        let behind = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at as u32 + 1);
-        Lines { starts: std::iter::once(0).chain(behind).collect(), units }
+        let mut lines = Lines { starts: vec![0], wide: Vec::new(), units };
+        let mut more = 0;
+        for (at, byte) in text.bytes().enumerate() {
+            more += match byte {
+                b'\n' => {
+                    lines.starts.push(at as u32 + 1);
+                    continue;
+                }
+                // How a character of two, three or four bytes begins; the last kind takes two units.
+                0xC0..=0xDF if units == Units::Utf16 => 1,
+                0xE0..=0xFF if units == Units::Utf16 => 2,
+                _ => continue,
+            };
+            lines.wide.push((at as u32, more));
+        }
+        lines
+    }
+
+    /// By how many the bytes before a character are more than the units.
+    fn more(&self, byte: u32) -> u32 {
+        let before = self.wide.partition_point(|(at, _)| *at < byte);
+        before.checked_sub(1).and_then(|last| self.wide.get(last)).map_or(0, |(_, more)| *more)
     }
 
     /// The place of a byte; of one within a character, where that begins.
     pub fn position(&self, text: &str, byte: u32) -> Position {
-        let byte = text.floor_char_boundary(byte as usize);
-        let line = self.starts.partition_point(|start| *start as usize <= byte).saturating_sub(1);
+        let byte = text.floor_char_boundary(byte as usize) as u32;
+        let line = self.starts.partition_point(|start| *start <= byte).saturating_sub(1);
         let start = self.starts.get(line).copied().unwrap_or(0);
-        let before = text.get(start as usize..byte).unwrap_or("");
-        let character = match self.units {
-            Units::Utf8 => before.len(),
-            Units::Utf16 => before.encode_utf16().count(),
-        };
-        Position { line: line as u32, character: character as u32 }
+        let character = byte - start - (self.more(byte) - self.more(start));
+        Position { line: line as u32, character }
     }
 
     /// The byte of a place; behind the end of its line, or of the text, that end.
@@ -106,5 +125,21 @@ mod tests {
         assert_eq!(utf16.byte(text, Position { line: 99, character: 0 }), text.len() as u32);
         // Between the two halves of a character there is no place.
         assert_eq!(utf16.byte(text, Position { line: 0, character: 6 }), text.find('\u{1f600}').unwrap() as u32);
+    }
+
+    #[test]
+    fn a_place_is_the_same_as_when_it_is_counted() {
+        let text = "ä€😀 a\n\n€€b😀😀\r\n".repeat(3);
+        for (units, width) in [(Units::Utf16, char::len_utf16 as fn(char) -> usize), (Units::Utf8, char::len_utf8)] {
+            let lines = Lines::of(&text, units);
+            let mut counted = Position { line: 0, character: 0 };
+            for (at, c) in text.char_indices() {
+                assert_eq!(lines.position(&text, at as u32), counted, "{at} in {units:?}");
+                counted = match c {
+                    '\n' => Position { line: counted.line + 1, character: 0 },
+                    _ => Position { character: counted.character + width(c) as u32, ..counted },
+                };
+            }
+        }
     }
 }
