@@ -25,6 +25,10 @@ pub fn call(task: &Task) -> Called {
     let Some(builtin) = task.worker.builtin else {
         return Called { returned: Returned::failed("E0735", "not a built-in"), wait_ms: 0 };
     };
+    // Many calls wait for a lane, and the run may have ended before it is their turn.
+    if task.stop.is_asked() {
+        return Called { returned: Returned::stopped(), wait_ms: 0 };
+    }
     let attributes: Vec<(String, String)> =
         task.input.attributes().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
     let parts: Vec<Part<'_>> = task
@@ -175,5 +179,51 @@ pub async fn wait(task: &Task, called: Called) -> Returned {
             None => called.returned,
         },
         () = task.stop.asked() => Returned::stopped(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Outside, Prepared, Stop, Surroundings};
+    use super::*;
+    use crate::kept::Kept;
+    use crate::mint::Mint;
+    use aivm_schema::artifact::Draft;
+    use aivm_schema::module::Worker;
+    use aivm_schema::worker::{Does, WorkerDefinition};
+    use std::path::PathBuf;
+    use std::sync::Arc;
+
+    #[test]
+    fn what_is_asked_to_stop_before_its_turn_is_not_begun() {
+        let definition = WorkerDefinition::new(Does::Builtin("clean".to_owned())).to_json();
+        let worker = Worker { name: "clean".to_owned(), definition, money: None, tokens: None };
+        let around = Surroundings {
+            run: "r".to_owned(),
+            workspace: PathBuf::new(),
+            kept: Kept::temporary(),
+            params: Default::default(),
+            mock: false,
+            outside: Outside::default(),
+        };
+        let draft = Draft { media_type: "text/plain".to_owned(), payload: b"a ".to_vec(), ..Draft::default() };
+        let task = Task {
+            worker: Arc::new(Prepared::new(&worker, &[]).expect("a worker")),
+            key: "s/clean".into(),
+            attempt: 1,
+            input: Mint::system().expect("a clock").seal(draft).expect("an artifact"),
+            parts: Arc::default(),
+            saw: None,
+            turns: Arc::new([]),
+            words: Arc::new([]),
+            deadline_ms: None,
+            around: Arc::new(around),
+            hears: None,
+            told: None,
+            stop: Arc::new(Stop::default()),
+        };
+        assert!(matches!(call(&task).returned, Returned::Done { .. }));
+        task.stop.ask();
+        assert!(matches!(call(&task).returned, Returned::Failed { kind: EndKind::Cancel, .. }));
     }
 }
