@@ -8,6 +8,7 @@ use crate::args::{Global, PlaygroundArgs};
 use crate::fail::{Exit, Failure};
 use crate::serve::body;
 use crate::serve::door::{Door, Peer};
+use crate::serve::share::Shares;
 use aivm_host::mint::Mint;
 use aivm_host::pool::Pool;
 use axum::Router;
@@ -62,6 +63,8 @@ pub fn playground(global: &Global, args: &PlaygroundArgs) -> Result<Exit, Failur
         meter: Arc::default(),
         questions: Arc::new(Semaphore::new(QUESTIONS * cores)),
         runs: Arc::new(Semaphore::new(args.at_once.into())),
+        // Whoever looks on at several runs leaves half of the places to others.
+        shares: Shares::of(usize::from(args.at_once).div_ceil(2)),
     };
     let events = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let events = events.map_err(|error| fault(&error))?;
@@ -83,6 +86,7 @@ struct Desk {
     meter: Arc<Meter>,
     questions: Arc<Semaphore>,
     runs: Arc<Semaphore>,
+    shares: Shares,
 }
 
 fn routes(desk: Desk) -> Router {
@@ -131,10 +135,12 @@ async fn answered<Q: DeserializeOwned + Send + 'static>(
 /// A run, which is told as it goes.
 async fn begin(
     State(desk): State<Desk>,
-    Extension(peer): Extension<Peer>,
+    Extension(Peer(from)): Extension<Peer>,
     request: Request,
 ) -> Result<Response, Refusal> {
-    let asked: run::Asked = asked(&desk, peer, request, meter::RUN).await?;
+    let asked: run::Asked = asked(&desk, Peer(from), request, meter::RUN).await?;
+    let share =
+        desk.shares.take(from).ok_or_else(|| Refusal::busy("this address has many runs under way: let one end"))?;
     let place = turn(&desk.runs).await?;
     let (stage, seat) = run::theatre();
     let ready = tokio::task::spawn_blocking(move || run::Ready::of(asked)).await;
@@ -142,7 +148,7 @@ async fn begin(
     tokio::task::spawn_blocking(move || {
         // Whoever looks on is told of what fails by the end of the lines.
         let _ = ready.run(desk.mint, desk.pool, stage);
-        drop(place);
+        drop((place, share));
     });
     let lines = futures_util::stream::unfold(seat, |mut seat| async {
         let line = seat.next().await?;

@@ -1,6 +1,7 @@
 //! Pipelines that other programs call: what `aivm mcp` and `aivm openai` share. Each call is a run as `aivm run` begins one, with a
 //! journal; here is how programs are loaded for that, and what is told of a run that is over. `runner` begins runs, `carrier` carries
-//! them on, `door` lets requests in and `body` reads them, `pipeline` says what is known of a program outside.
+//! them on, `door` lets requests in, `share` and `patient` keep places for others, `body` reads what is asked, `pipeline` says what is known
+//! of a program outside.
 
 use crate::args::{Global, How, ServeArgs, Written};
 use crate::fail::{Exit, Failure, show_diagnostics};
@@ -22,8 +23,10 @@ mod carrier;
 pub mod door;
 mod live;
 mod log;
+mod patient;
 mod pipeline;
 mod runner;
+pub mod share;
 
 pub use carrier::Server;
 pub use pipeline::{Pipeline, Takes};

@@ -2,8 +2,9 @@
 //! puts a proxy before the playground counts there.
 
 use super::refusal::Refusal;
+use crate::serve::share::network;
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -59,20 +60,10 @@ impl Meter {
     }
 }
 
-/// Whose an address is: one that has a network of version 6 has as many addresses as it likes.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
-        }
-        address => address,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::Ipv6Addr;
     use std::time::Duration;
 
     #[test]

@@ -1,6 +1,8 @@
-//! Who is let in over HTTP: so many connections at once, nobody from a web page of another server, and only those who know the key, where
+//! Who is let in over HTTP: so many connections at once, of one address only a part of them, nobody from a web page of another server, and only those who know the key, where
 //! there is one.
 
+use super::patient::Patient;
+use super::share::Shares;
 use crate::fail::Failure;
 use aivm_host::signals::Signals;
 use aivm_schema::artifact::ContentDigest;
@@ -28,7 +30,9 @@ use tokio::sync::Semaphore;
 pub const MOST_BODY: usize = 16 << 20;
 /// So many connections are open at most; further ones wait.
 const MOST_CONNECTIONS: usize = 512;
-/// So long it is waited for the head of a request, also of the next one of a connection.
+/// So many of one address; further ones are closed at once.
+const MOST_OF_ONE: usize = 64;
+/// So long it is waited for the head of a request, also of the next one of a connection, and until a piece of an answer is taken.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// So long it is waited when the system has no connection to give.
 const BREATH: Duration = Duration::from_secs(1);
@@ -90,7 +94,7 @@ impl Door {
         let listener = TcpListener::from_std(self.listener).map_err(failed)?;
         let guard = Arc::new(Guard { loopback: at.ip().is_loopback(), key: self.key, refuse });
         let routes = TowerToHyperService::new(routes.layer(axum::middleware::from_fn_with_state(guard, let_in)));
-        let places = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+        let (places, shares) = (Arc::new(Semaphore::new(MOST_CONNECTIONS)), Shares::of(MOST_OF_ONE));
         let mut http = Builder::new();
         // Whoever says nothing gives their place to another.
         http.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
@@ -100,16 +104,18 @@ impl Door {
             loop {
                 let place = places.clone().acquire_owned().await.ok();
                 let (stream, peer) = accept(&listener).await;
+                let Some(share) = shares.take(peer.0) else { continue };
                 let routes = routes.clone();
                 let from_peer = service_fn(move |mut request: hyper::Request<Incoming>| {
                     request.extensions_mut().insert(peer);
                     routes.call(request)
                 });
-                let visit = visits.watch(http.serve_connection(TokioIo::new(stream), from_peer));
+                let visit =
+                    visits.watch(http.serve_connection(TokioIo::new(Patient::new(stream, PATIENCE)), from_peer));
                 tokio::spawn(async move {
                     // Whoever is cut off knows it.
                     let _ = visit.await;
-                    drop(place);
+                    drop((place, share));
                 });
             }
         };
@@ -222,6 +228,23 @@ mod tests {
             stream.read_to_string(&mut heard).await.expect("heard");
             assert_eq!(heard.ends_with("here"), said.ends_with("\r\n\r\n"), "{said}: {heard}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_takes_no_answer_loses_the_place() {
+        let door = Door::open("127.0.0.1:0", None).expect("a door");
+        let at = door.address;
+        let refuse: Refuse = |status, _, _| status.into_response();
+        // More than the system keeps for somebody who does not read.
+        let routes = Router::new().route("/", axum::routing::get(|| async { vec![b'x'; 64 << 20] }));
+        tokio::spawn(door.serve(routes, refuse, std::future::pending()));
+        let mut stream = TcpStream::connect(at).await.expect("let in");
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n").await.expect("said");
+        tokio::time::sleep(PATIENCE * 3).await;
+        let mut heard = Vec::new();
+        // The server has closed it: that is an error, or the end.
+        let _ = stream.read_to_end(&mut heard).await;
+        assert!(!heard.is_empty() && heard.len() < 64 << 20, "{}", heard.len());
     }
 
     #[test]
