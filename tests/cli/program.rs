@@ -99,6 +99,27 @@ fn whoever_wrote_it_is_told_what_is_wrong_and_mends_it() {
     }
 }
 
+/// A program that may write everywhere could write what a word means that the next one may call.
+#[test]
+fn a_program_writes_only_within_a_folder() {
+    let writes = "out <= ( switch <= ( put => send ) ) <= in\n";
+    let listed = "with = { workers = [\"put\", \"restore\"] }";
+    let input = ["--in", r#"{"path": "put.toml", "content": "run = \"id\""}"#, "--type", "application/json"];
+    let put = |with: &str| format!("[worker.put]\nbuiltin = \"write-file\"\n{with}");
+    let run = |with: &str| {
+        let dir = project(writes, listed, &put(with));
+        let ran = aivm(dir.path(), &[&["run", "p.aivm", "--id", "r", "--json"], &input[..]].concat());
+        (dir, ran)
+    };
+    let (dir, ran) = run("");
+    let (code, message) = error(&ran);
+    assert!(code == "E1049" && message.contains("may not call `put`"), "{message}{}", stderr(&ran));
+    assert!(!dir.path().join("put.toml").exists());
+    let (dir, ran) = run("with = { within = \"out\" }");
+    sent(&ran);
+    assert!(dir.path().join("out/put.toml").exists());
+}
+
 #[test]
 fn a_program_calls_nobody_whom_it_may_not_call() {
     let others = "[worker.note]\nrun = \"echo noted >> ledger; cat\"\neffect = \"idempotent\"\n\

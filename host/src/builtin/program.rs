@@ -3,7 +3,7 @@
 
 use super::input::Call;
 use super::setting::{Kind, Setting};
-use super::{Builtin, Effect, Failure, Output, media, nothing_more};
+use super::{Builtin, Effect, Failure, Output, Settings, media, nothing_more};
 
 /// The word of this built-in.
 pub const PROGRAM: &str = "program";
@@ -36,6 +36,14 @@ pub(super) const BUILTIN: Builtin = Builtin {
 fn run(call: &Call<'_>) -> Result<Output, Failure> {
     is_program(call.input.media_type)?;
     Err(Failure::Told { code: "E1052", reason: "a program is run by a run, and there is none here".to_owned() })
+}
+
+/// May a built-in with these settings change any file of the workspace, as its input says? Then also those that say what a word means.
+pub fn changes_any_file(builtin: &Builtin, with: &Settings) -> bool {
+    let held = with.contains_key("within");
+    let says_where = builtin.settings.iter().any(|setting| setting.name == "within");
+    let is_capability = ["io.fs.", "sys.archive."].iter().any(|family| builtin.name.starts_with(family));
+    builtin.effect > Effect::Read && (says_where && !held || is_capability)
 }
 
 /// Is a value of this type a page of arrows?

@@ -337,8 +337,15 @@ impl Child<'_> {
     fn may_be_called(&self, worker: &Worker) -> bool {
         let Ok(definition) = WorkerDefinition::from_json(&worker.definition) else { return false };
         let effect = facts::effect(&definition);
-        match definition.does {
+        match &definition.does {
             Does::Builtin(_) if effect == Effect::Pure => true,
+            // One program would write what a word means that the next one calls.
+            Does::Builtin(name)
+                if crate::builtin::find(name)
+                    .is_some_and(|found| builtin::changes_any_file(found, &definition.with)) =>
+            {
+                false
+            }
             // Nobody would be there who answers.
             Does::Human(_) => false,
             _ => effect <= Effect::Idempotent && self.listed().contains(&worker.name.as_str()),
@@ -353,7 +360,9 @@ impl Child<'_> {
     fn may_call(&self) -> String {
         let listed = self.listed();
         let more = if listed.is_empty() { String::new() } else { format!(", and: {}", listed.join(", ")) };
-        format!("it may call built-ins that only compute{more}")
+        format!(
+            "it may call built-ins that only compute{more}; what changes files is held to a folder by `with = {{ within = \"out\" }}`"
+        )
     }
 
     /// Whoever wrote it is told why, where the step can hear that; else it is a failure.
