@@ -219,7 +219,7 @@ fn pill(value: &Value, asked: bool, slot: &Slot, y: i32, scene: &mut Scene) {
     let state = if asked { State::Taken } else { State::Plain };
     let shape = Shape::Pill { step: StepId(0), calls: false, many: value.several };
     let rect = Rect { x: slot.x, y, w: slot.w, h: HEIGHT };
-    scene.nodes.push(Node { rect, shape, state, title: value.title.clone() });
+    scene.nodes.push(Node { rect, shape, state, now: false, title: value.title.clone() });
     for (text, style, at) in [(&value.name, Style::Name, 16), (&value.note, Style::Source, 31)] {
         let x = slot.x + slot.w / 2;
         scene.texts.push(Text { x, y: y + at, anchor: Anchor::Middle, style, state, text: text.clone() });

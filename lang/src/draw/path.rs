@@ -22,6 +22,16 @@ pub struct Path {
     pub(super) choices: FxHashMap<StageId, u32>,
     /// Of each step whose last call ended its stage, how.
     pub(super) fates: FxHashMap<StepId, Fate>,
+    /// Where whoever looks stands.
+    pub(super) now: Option<Now>,
+}
+
+/// One call of a run, as what of the picture shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Now {
+    Step(StepId),
+    Undoer(StepId),
+    Chooser(StageId),
 }
 
 /// How a step's last call ended its stage.
@@ -69,6 +79,15 @@ impl Path {
             path.fates.extend(enders.into_iter().map(|step| (step, Fate::Failed)));
         }
         path
+    }
+
+    /// Marks what the call of this key is made by: it has the class `now` in the picture, for those who show it.
+    pub fn stand_at(&mut self, flow: &Flow, key: &str) {
+        self.now = Place::of(flow, &keys(flow), key).map(|place| match place {
+            Ok(Place { step, undo: true, .. }) => Now::Undoer(step),
+            Ok(Place { step, .. }) => Now::Step(step),
+            Err(select) => Now::Chooser(select),
+        });
     }
 
     fn add(&mut self, flow: &Flow, place: Place, outcome: &str) {
@@ -150,5 +169,46 @@ impl Place {
             let Target::Function(callee) = called else { return None };
             (function, rest) = (callee, inner);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draw::{Theme, svg};
+    use crate::library::Shelf;
+
+    #[test]
+    fn the_one_thing_that_makes_a_call_is_marked() {
+        let source = "one <= ( switch <= ( a => send ) )\ntwo <= ( switch <= ( a ~ b => send ) )\n\
+            out <= ( switch <= ( switch <= ( one => next ) switch <= ( two => next ) select <= ( a => send ) ) ) <= in";
+        let shelf = Shelf { anything: true, ..Shelf::default() };
+        let flow = crate::compile("test.aivm", source, &shelf).unwrap().flow;
+        let marked = |key: &str| {
+            let mut path = Path::of(&flow, "", []);
+            path.stand_at(&flow, key);
+            let picture = svg(&flow, Some(&path), Theme::Light);
+            let lines = picture.lines().filter(|line| line.contains(" now"));
+            lines.map(str::to_owned).collect::<Vec<_>>()
+        };
+        let keys = [
+            "switch.1/1/switch.1/one#1",
+            "switch.1/2/switch.1/two#1",
+            "switch.1/1/switch.1/one#1/switch.1/a#1",
+            "switch.1/2/switch.1/two#1/switch.1/a#1",
+            "switch.1/2/switch.1/two#1/switch.1/a#1~undo",
+            "switch.1/3/select.1#1",
+            "switch.1/3/select.1/a#1",
+        ];
+        let mut all: Vec<String> = Vec::new();
+        for key in keys {
+            let lines = marked(key);
+            assert_eq!(lines.len(), 1, "{key}: {lines:?}");
+            all.extend(lines);
+        }
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), keys.len(), "{all:?}");
+        assert!(marked("elsewhere/a#1").is_empty());
     }
 }

@@ -3,6 +3,7 @@
 use super::labels;
 use super::layout::*;
 use super::measure::width;
+use super::path::Now;
 use super::plan::{ArmBody, Port, PortRole, Stop, TAIL, bead_width};
 use super::routes::{Goal, NEIGHBOUR};
 use super::scene::*;
@@ -87,7 +88,14 @@ impl Placer<'_> {
     }
 
     fn node(&mut self, rect: Rect, shape: Shape, state: State) {
-        self.scene.nodes.push(Node { rect, shape, state, title: String::new() });
+        self.scene.nodes.push(Node { rect, shape, state, now: false, title: String::new() });
+    }
+
+    /// The last node is what makes this call.
+    fn calls(&mut self, call: Now) {
+        if let Some(node) = self.scene.nodes.last_mut() {
+            node.now = self.traffic.is_some_and(|traffic| traffic.is_now(call));
+        }
     }
 
     /// A small filled sign around a text, by its middle.
@@ -359,6 +367,7 @@ impl Placer<'_> {
         let state = self.state(entries);
         self.line(LineRole::Forward, true, entries, Vec::new(), &[(axis, geo.top + HEADER), (axis, geo.first)]);
         self.node(Rect { x: axis - half, y: geo.first, w: DIAMOND, h: DIAMOND }, Shape::Diamond, state);
+        self.calls(Now::Chooser(id));
         self.text(axis, middle, Anchor::Middle, Style::Chooser, state, "?");
         if let Some(chooser) = stage.chooser {
             let name = self.flow.worker(chooser).name.clone();

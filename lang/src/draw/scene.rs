@@ -109,6 +109,8 @@ pub(super) struct Node {
     pub rect: Rect,
     pub shape: Shape,
     pub state: State,
+    /// Does whoever looks at the run stand here?
+    pub now: bool,
     pub title: String,
 }
 

@@ -312,6 +312,7 @@ fn rounded(points: &[(i32, i32)], gap: Option<(i32, i32)>) -> String {
 fn node(node: &Node, out: &mut String) {
     let Rect { x, y, w, h } = node.rect;
     let (state, right, bottom) = (state(node.state), node.rect.right(), node.rect.bottom());
+    let here = |class: &str| format!("{class}{}", if node.now { " now" } else { "" });
     let (mx, my) = (x + w / 2, y + h / 2);
     let rect = |class: &str, grow: i32, rx: i32| {
         format!(
@@ -335,7 +336,7 @@ fn node(node: &Node, out: &mut String) {
                     );
                 }
             }
-            pill.push_str(&rect("pill", 0, rx));
+            pill.push_str(&rect(&here("pill"), 0, rx));
             if calls {
                 pill.push_str(&rect("inset", -3, rx - 3));
             }
@@ -344,9 +345,10 @@ fn node(node: &Node, out: &mut String) {
             let _ = write!(titled, "</title>{pill}</g>");
             titled
         }
-        Shape::Undoer => rect("undoer", 0, 12),
+        Shape::Undoer => rect(&here("undoer"), 0, 12),
         Shape::Diamond => {
-            format!(r#"<path class="diamond{state}" d="M{mx} {y}L{right} {my}L{mx} {bottom}L{x} {my}z"/>"#)
+            let class = here("diamond");
+            format!(r#"<path class="{class}{state}" d="M{mx} {y}L{right} {my}L{mx} {bottom}L{x} {my}z"/>"#)
         }
         Shape::Wedge => format!(
             r#"<path class="wedge{state}" d="M{x} {y}H{}L{right} {my}L{} {bottom}H{x}z"/>"#,

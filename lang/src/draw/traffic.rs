@@ -1,7 +1,7 @@
 //! How often each edge of a finished run was taken. A run tells its calls; what lies between them follows, because whatever
 //! comes into a place goes out of it again. What does not follow stays unknown, and is not drawn as known.
 
-use super::path::{Fate, Path};
+use super::path::{Fate, Now, Path};
 use crate::flow::*;
 use aivm_schema::module::StageKind;
 use rustc_hash::FxHashMap;
@@ -12,6 +12,7 @@ pub(super) struct Traffic {
     outcomes: FxHashMap<(StepId, u32), u32>,
     undone: FxHashMap<StepId, u32>,
     fates: FxHashMap<StepId, Fate>,
+    now: Option<Now>,
     calls: Vec<u32>,
     returned: bool,
     arms: Vec<u32>,
@@ -32,6 +33,7 @@ impl Traffic {
             outcomes: path.outcomes.clone(),
             undone: path.undone.clone(),
             fates: path.fates.clone(),
+            now: path.now,
             calls,
             returned: path.ended.as_deref() == Some("sent"),
             arms: Vec::with_capacity(flow.stages.len()),
@@ -69,6 +71,9 @@ impl Traffic {
     }
     pub(super) fn fate(&self, step: StepId) -> Option<Fate> {
         self.fates.get(&step).copied()
+    }
+    pub(super) fn is_now(&self, call: Now) -> bool {
+        self.now == Some(call)
     }
     pub(super) fn calls(&self, function: FunctionId) -> u32 {
         self.calls.get(function.index()).copied().unwrap_or(0)

@@ -3,7 +3,7 @@
 use super::super::labels;
 use super::super::layout::*;
 use super::super::measure::width;
-use super::super::path::Fate;
+use super::super::path::{Fate, Now};
 use super::super::plan::{ENTER, Port, PortRole, SWING, Stop, TAIL, UNDO_GAP, bead_width, undoer_width};
 use super::super::scene::*;
 use super::{Leave, Placer};
@@ -26,7 +26,8 @@ impl Placer<'_> {
         let (lines, limits, above, enter_y) =
             (cell.lines.clone(), cell.limits.clone(), cell.bead_above(), cell.enter_y);
         let shape = Shape::Pill { step: id, calls: matches!(step.target, Target::Function(_)), many: step.each };
-        self.scene.nodes.push(Node { rect, shape, state: own, title: labels::key(flow, step) });
+        self.scene.nodes.push(Node { rect, shape, state: own, now: false, title: labels::key(flow, step) });
+        self.calls(Now::Step(id));
         let mut y = rect.y + rect.h / 2 - (15 * (lines.len() as i32 - 1)) / 2;
         for (style, text) in &lines {
             self.text(axis, y, Anchor::Middle, *style, own, text);
@@ -95,6 +96,7 @@ impl Placer<'_> {
                 self.gap(x + UNDO_GAP / 2 - 7, x + UNDO_GAP / 2 + 7);
                 self.text(x + UNDO_GAP / 2, y, Anchor::Middle, Style::Undo, state, "~");
                 self.node(Rect { x: x + UNDO_GAP, y: y - 12, w, h: 24 }, Shape::Undoer, state);
+                self.calls(Now::Undoer(id));
                 let text = labels::with_times(port.text.clone(), port.count);
                 self.text(x + UNDO_GAP + w / 2, y, Anchor::Middle, Style::Undoer, state, &text);
             }
