@@ -168,7 +168,7 @@ async fn asked<Q: DeserializeOwned>(desk: &Desk, Peer(from): Peer, request: Requ
         let message = format!("a program of the playground is at most {} KiB long", MOST_PROGRAM >> 10);
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "E0936", message));
     }
-    serde_json::from_value(body).map_err(|error| Refusal::wrong(error.to_string()))
+    serde_json::from_value(body).map_err(|error| Refusal::wrong(format!("the request: {error}")))
 }
 
 async fn turn(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {

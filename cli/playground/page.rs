@@ -53,7 +53,7 @@ struct File {
 
 impl File {
     fn of(media_type: &'static str, content: &'static [u8]) -> File {
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+        let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
         let compressed = gzip.write_all(content).and_then(|()| gzip.finish()).ok();
         let digest = aivm_schema::artifact::ContentDigest::of(media_type, content).to_string();
         File { media_type, content, compressed, tag: format!("\"{}\"", digest.get(..16).unwrap_or_default()) }

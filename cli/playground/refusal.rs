@@ -38,9 +38,11 @@ impl Refusal {
 
     /// The program has errors; the page shows them all from elsewhere.
     pub fn program(source: &str, errors: &[Diagnostic]) -> Refusal {
-        let first = errors.first().map(|error| aivm_lang::render::line(super::FILE, source, error));
-        let code = errors.first().map_or("E0111", |error| error.code.text());
-        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, first.unwrap_or_default())
+        let (code, message) = errors.first().map_or(("E0111", String::new()), |error| {
+            let (line, column) = aivm_lang::render::position(source, error.primary.span.start);
+            (error.code.text(), format!("{line}:{column}: {}", error.message))
+        });
+        Refusal::new(StatusCode::UNPROCESSABLE_ENTITY, code, message)
     }
 }
 

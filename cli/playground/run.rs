@@ -12,7 +12,7 @@ use aivm_host::mint::Mint;
 use aivm_host::pool::Pool;
 use aivm_host::process::{Process, Reply, SystemProcess};
 use aivm_host::signals::Signals;
-use aivm_host::store::{Appended, RunRow, Store, StoreError};
+use aivm_host::store::{Appended, Memory, RunRow, Store, StoreError};
 use aivm_host::trace::{Event, Observer};
 use aivm_host::work::{Outside, Surroundings, Task, mock, parts_of};
 use aivm_schema::artifact::{Artifact, Checksum, Draft};
@@ -23,7 +23,7 @@ use base64::Engine as _;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -52,7 +52,10 @@ const FULL: &str = "memory";
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "{\"program\": TEXT, \"input\": TEXT, \"type\": TEXT, \"params\": {NAME: TEXT}, \"mocks\": {WORKER: [ANSWER]}}"
+)]
 pub struct Asked {
     program: String,
     #[serde(default)]
@@ -74,6 +77,8 @@ pub struct Ready {
     module: VerifiedModule,
     input: Draft,
     params: BTreeMap<String, String>,
+    /// What was given in vain.
+    idle: Vec<String>,
 }
 
 impl Ready {
@@ -83,9 +88,22 @@ impl Ready {
             .map_err(|errors| Refusal::program(&asked.program, &errors))?;
         let module = module::verified(super::FILE, sealed(compiled.module, &asked.mocks))?;
         let input = input::drafted(asked.input.into_bytes(), &asked.media_type)?;
-        let given = asked.params.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let (workers, declared) = (&module.module().workers, &module.module().params);
+        let unmet = asked.mocks.keys().filter(|name| !workers.iter().any(|worker| worker.name == **name));
+        let mut idle: Vec<String> =
+            unmet.map(|name| format!("`{name}` has answers here, and no step calls it.")).collect();
+        // A program that declares no parameters reads what it likes. Whoever changes one keeps what was given to it before.
+        let reads = |name: &str| match declared.is_empty() {
+            true => workers.iter().any(|worker| worker.definition.contains(name)),
+            false => declared.iter().any(|param| param.name == name),
+        };
+        let (given, unread): (Vec<_>, Vec<_>) = asked.params.iter().partition(|(name, _)| reads(name));
+        idle.extend(
+            unread.iter().map(|(name, _)| format!("`{name}` is given, and the program has no such parameter.")),
+        );
+        let given = given.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let params = resolved(&How { params: given, ..How::default() }, module.module())?;
-        Ok(Ready { module, input, params })
+        Ok(Ready { module, input, params, idle })
     }
 
     /// Runs it to its end. Blocks: it has a thread to itself.
@@ -116,6 +134,9 @@ impl Ready {
         };
         let mut teller = Teller { told, unread, cancel, store: store.clone(), began: Instant::now() };
         teller.tell("started", json!({"run": run}));
+        for told in &self.idle {
+            teller.tell("said", json!({"text": told}));
+        }
         let events = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let events = events.map_err(|error| failed(&error))?;
         let module = self.module.clone();
@@ -249,16 +270,16 @@ fn value(artifact: &Artifact, store: &dyn Store) -> Value {
     told
 }
 
-/// Keeps the values of one run in memory, and ends the run when they are too many.
+/// Holds every value of one run, and ends the run when they are too many.
 struct Bounded {
-    values: RefCell<HashMap<Checksum, Artifact>>,
+    values: Memory,
     bytes: Cell<usize>,
     full: UnboundedSender<String>,
 }
 
 impl Bounded {
     fn new(full: UnboundedSender<String>) -> Bounded {
-        Bounded { values: RefCell::default(), bytes: Cell::new(0), full }
+        Bounded { values: Memory::default(), bytes: Cell::new(0), full }
     }
 
     fn is_full(&self) -> bool {
@@ -268,9 +289,10 @@ impl Bounded {
 
 impl Store for Bounded {
     fn put(&self, artifact: &Artifact) {
-        if self.is_full() || self.values.borrow_mut().insert(artifact.checksum(), artifact.clone()).is_some() {
+        if self.is_full() || self.values.get(artifact.checksum()).is_some() {
             return;
         }
+        self.values.hold(artifact);
         self.bytes.set(self.bytes.get() + artifact.payload().len() + ARTIFACT);
         if self.is_full() {
             let _ = self.full.send(FULL.to_owned());
@@ -282,19 +304,19 @@ impl Store for Bounded {
     }
 
     fn get(&self, checksum: Checksum) -> Option<Artifact> {
-        self.values.borrow().get(&checksum).cloned()
+        self.values.get(checksum)
     }
 
     fn flush(&self) -> Result<(), StoreError> {
-        Ok(())
+        self.values.flush()
     }
 
-    fn begin(&self, _run: RunRow) -> Result<(), StoreError> {
-        Ok(())
+    fn begin(&self, run: RunRow) -> Result<(), StoreError> {
+        self.values.begin(run)
     }
 
-    fn append(&self, _batch: Batch) -> Appended {
-        Appended::ready(Ok(()))
+    fn append(&self, batch: Batch) -> Appended {
+        self.values.append(batch)
     }
 }
 
