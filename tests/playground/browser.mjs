@@ -15,14 +15,19 @@ const QUIET = [
   '--disable-sync',
 ];
 
-/** Starts both; `close` ends them. */
-export async function open() {
+/** Starts the program; `url` is its page. */
+async function serve() {
   const server = spawn(process.env.AIVM ?? 'aivm', ['playground', '--listen', '127.0.0.1:0', '--json'], { stdio: ['ignore', 'pipe', 'inherit'] });
   const line = await new Promise((resolve, reject) => {
     createInterface({ input: server.stdout }).once('line', resolve);
     server.once('error', reject).once('exit', (code) => reject(new Error(`the playground ended with ${code}`)));
   });
-  const { url } = JSON.parse(line);
+  return { url: JSON.parse(line).url, end: () => server.kill('SIGTERM') };
+}
+
+/** Starts both; `close` ends them. */
+export async function open() {
+  const { url, end } = await serve();
   // Its folder is a new one, which it removes.
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: QUIET });
   mkdirSync(PICTURES, { recursive: true });
@@ -45,7 +50,24 @@ export async function open() {
   };
   const close = async () => {
     await browser.close();
-    server.kill('SIGTERM');
+    end();
   };
-  return { visit, close, url };
+
+  /** In milliseconds from the start of a program: until it listens, and until a page of it has painted its graph. */
+  const firstPicture = async () => {
+    const page = await (await browser.newContext()).newPage();
+    const began = performance.now();
+    const own = await serve();
+    const listens = performance.now() - began;
+    await page.goto(own.url, { waitUntil: 'commit' });
+    await page.locator('#graph svg').waitFor();
+    await page.evaluate(() => new Promise((painted) => requestAnimationFrame(() => requestAnimationFrame(painted))));
+    const painted = performance.now() - began;
+    const asked = await page.evaluate(() => performance.getEntriesByType('resource')
+      .map((one) => `${new URL(one.name).pathname} ${one.startTime.toFixed(0)}–${one.responseEnd.toFixed(0)}`));
+    await page.close();
+    own.end();
+    return { listens, painted, asked };
+  };
+  return { visit, close, url, firstPicture };
 }

@@ -144,6 +144,7 @@ test('of two steps with one name the one is marked that was called', async () =>
   await page.selectOption('#example', 'sketch-2');
   await drawn(page, 'analyze');
   await run(page);
+  await page.locator('#graph[aria-label*="mylabel/enrich"]').waitFor();
   assert.match(await page.locator('#trace [aria-selected=true] .key').innerText(), /^mylabel\/enrich/);
   const marked = () => page.locator('#graph .now').evaluateAll((boxes) => boxes.map((box) => box.getBBox().y));
   const last = await marked();
@@ -152,6 +153,72 @@ test('of two steps with one name the one is marked that was called', async () =>
   const first = await marked();
   assert.deepEqual([first.length, last.length], [1, 1]);
   assert.ok(first[0] < last[0], `${first} is above ${last}`);
+  // Where no label tells them apart, and while it is called.
+  await paste(page, '+++\n[worker.b]\nmock = [{ sleep = "9s" }]\n+++\nout <= ( switch <= ( switch <= ( b => next ) switch <= ( b => send ) ) ) <= in');
+  await drawn(page, 'b');
+  await page.click('#run');
+  await page.locator('#graph[aria-label*="calling switch.1/1/switch.1/b"]').waitFor();
+  assert.equal((await marked()).length, 1);
+  await page.getByRole('button', { name: 'Stop' }).click();
+});
+
+test('a word that nobody has is told, and mended', async () => {
+  const { page, picture } = await stage.visit();
+  await paste(page, 'out <= (\n    switch <= (\n        analize => next\n        compose => send\n    )\n) <= in\n');
+  const told = page.locator('.problem.info', { hasText: '`analize` is mocked: nothing is called so' });
+  await told.waitFor();
+  await page.locator('.problem.info', { hasText: '`compose` is mocked' }).waitFor();
+  await picture('2-stranger');
+  await told.getByText('did you mean `analyze`?').click();
+  await told.waitFor({ state: 'detached' });
+  assert.match(await program(page), /^ {8}analyze => next/m);
+});
+
+test('what is given to nobody is shown, and can be taken away', async () => {
+  const { page } = await stage.visit();
+  await paste(page, LOOP);
+  await page.click('#tab-mocks');
+  const review = page.locator('.worker', { hasText: 'review' });
+  await review.getByText('+ answer').click();
+  await review.getByLabel('Word of answer 1').fill('cancel');
+  await paste(page, LOOP.replace('review', 'judge'));
+  await page.locator('.worker', { hasText: 'review: no step calls it' }).waitFor();
+  await run(page);
+  await page.locator('#value', { hasText: '`review` has answers here, and no step calls it' }).waitFor();
+  await page.getByLabel('Remove what is given to review').click();
+  assert.equal(await page.locator('.worker', { hasText: 'review' }).count(), 0);
+});
+
+test('the picture is whole when the page opens, and nothing is scrolled away', async () => {
+  for (const viewport of [{ width: 1440, height: 900 }, { width: 1280, height: 720 }, { width: 390, height: 844 }]) {
+    const { page } = await stage.visit({ viewport });
+    await page.locator('.c-stage', { hasText: 'switch' }).first().waitFor();
+    const seen = await page.locator('#graph').evaluate((box) => [scrollY, box.scrollTop, box.scrollHeight - box.clientHeight, box.scrollWidth - box.clientWidth]);
+    assert.deepEqual(seen, [0, 0, 0, 0], JSON.stringify(viewport));
+    await page.click('#larger');
+    await page.click('#larger');
+    const middle = () => page.locator('#graph').evaluate((box) => (box.scrollTop + box.clientHeight / 2) / box.scrollHeight);
+    assert.ok(Math.abs(await middle() - 0.5) < 0.05, 'it grows around its middle');
+    await page.click('#fit');
+    await page.close();
+  }
+});
+
+test('the end is told when it is seen', async () => {
+  const { page } = await stage.visit({ reducedMotion: 'no-preference' });
+  await page.locator('.c-stage').first().waitFor();
+  const told = page.evaluate(() => new Promise((told) => {
+    const said = document.getElementById('said');
+    new MutationObserver(() => said.textContent && told([said.textContent, document.getElementById('now').textContent])).observe(said, { childList: true });
+  }));
+  await page.click('#run');
+  assert.deepEqual(await told, ['The run ended well after 11 steps.', '11 / 11']);
+});
+
+test('how long the first picture takes from the start of the program', async (about) => {
+  const { listens, painted, asked } = await stage.firstPicture();
+  about.diagnostic(`first picture: ${painted.toFixed(0)} ms; the program listens after ${listens.toFixed(0)} ms; the page asks, in ms: ${asked.join(', ')}`);
+  assert.ok(listens < painted);
 });
 
 test('a step begins a run, and a change of what it was given is told', async () => {
@@ -250,13 +317,33 @@ test('an address holds the program, its input and its mocks, and nothing of it i
   assert.ok(asked.length > 0 && asked.every((url) => !url.includes('#')));
 });
 
-test('an address that nobody wrote here opens the page as if there was none', async () => {
-  for (const fragment of ['#1', '#1AAAA', '#2abc', '#1%%%']) {
+test('an address that nobody wrote here is told, and an example is opened', async () => {
+  for (const [fragment, why] of [['#1', 'damaged'], ['#1AAAA', 'damaged'], ['#1%%%', 'damaged'], ['#2abc', 'no program of this playground']]) {
     const { page, wrong } = await stage.visit({}, fragment);
     await drawn(page, 'verify');
+    await page.locator('#said', { hasText: why }).waitFor();
+    assert.equal(new URL(page.url()).hash, '');
     assert.deepEqual(wrong, [], fragment);
     await page.close();
   }
+});
+
+test('what was changed since it was shared is still there when the page is loaded again', async () => {
+  const { page } = await stage.visit();
+  await paste(page, LOOP);
+  await page.click('#share');
+  await page.getByText('The address is copied').waitFor();
+  await page.reload();
+  await drawn(page, 'review');
+  assert.notEqual(new URL(page.url()).hash, '', 'what was not changed is still what the address says');
+  await page.locator('.cm-content').press('Control+Home');
+  await page.keyboard.type('; mine\n');
+  await page.fill('#input', 'mine too');
+  assert.equal(new URL(page.url()).hash, '');
+  await page.reload();
+  await drawn(page, 'review');
+  assert.match(await program(page), /^; mine/);
+  assert.equal(await page.inputValue('#input'), 'mine too');
 });
 
 test('ten megabytes are refused with a word, and the page lives', async () => {
@@ -327,6 +414,11 @@ test('what the server refuses is told in its words', async () => {
   await page.locator('#value', { hasText: 'E0935: ask again in a moment' }).waitFor();
   await page.unroute('**/api/run');
   await run(page);
+  await paste(page, 'out <= (');
+  await page.locator('.problem.error').first().waitFor();
+  await page.click('#run');
+  await page.locator('#value', { hasText: 'E0108' }).waitFor();
+  assert.equal((await page.locator('#value .wrong').innerText()).split('E0108').length, 2, 'its code is told once');
 });
 
 test('fifty visitors at once each get their own', async () => {

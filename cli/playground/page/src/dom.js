@@ -21,15 +21,15 @@ export function h(tag, attributes = {}, ...children) {
 export const byId = (id) => /** @type {any} */ (document.getElementById(id));
 
 /**
- * Calls `then` once it has not been asked for `ms` milliseconds.
+ * Calls `then` once it has not been asked for `ms` milliseconds, or for as many as whoever asked last said.
  * @param {number} ms
  * @param {() => void} then
  */
 export function later(ms, then) {
   let timer = 0;
-  return () => {
+  return (soon = ms) => {
     clearTimeout(timer);
-    timer = setTimeout(then, ms);
+    timer = setTimeout(then, soon);
   };
 }
 

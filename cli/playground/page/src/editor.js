@@ -68,7 +68,11 @@ export function editor(parent, page) {
     /** Shows the program first, which stands below the front matter. */
     toProgram() {
       const front = /^\+\+\+[^\S\n]*\n[^]*?\n\+\+\+[^\S\n]*\n/.exec(view.state.doc.toString());
-      view.dispatch({ effects: EditorView.scrollIntoView(front ? front[0].length : 0, { y: 'start' }) });
+      // The editor alone: to bring it into sight would move the page around it.
+      requestAnimationFrame(() => {
+        const from = Math.min(front ? front[0].length : 0, view.state.doc.length);
+        view.scrollDOM.scrollTop = view.lineBlockAt(from).top;
+      });
     },
     /** What the server says of the text. */
     show(/** @type {{ diagnostics: any[], hints: any[] }} */ known) {

@@ -5,16 +5,17 @@ import { byId, h, intoView, newestOnly } from './dom.js';
 
 const STYLE = `
 svg{display:block;margin:auto}
-.now{stroke-width:3px !important;filter:drop-shadow(0 0 5px #0b5bd3)}
+.now{opacity:1;stroke-width:3px !important;filter:drop-shadow(0 0 5px #0b5bd3)}
 @media (prefers-reduced-motion: no-preference){.now{animation:now .45s ease-out}}
 @keyframes now{from{filter:drop-shadow(0 0 14px #0b5bd3)}}`;
-/** A picture is made as small as that to be seen whole, and its width as small as that. */
-const WHOLE = 0.7;
+/** A picture is made as small as that to be seen whole; one that is larger still is as wide as its pane. */
+const WHOLE = 0.5;
 const SMALLEST = 0.4;
 
 /**
- * A program, the calls of a run that have ended, each with its outcome, how the run ended, and the step that time stands at.
- * @typedef {{ program: string, calls?: string[][], status?: string, step?: any }} Picture
+ * A program, the calls of a run that have ended, each with its outcome, how the run ended, the call that time stands at, and what
+ * there is to say of it.
+ * @typedef {{ program: string, calls?: string[][], status?: string, now?: string, about?: string }} Picture
  */
 
 /** @param {(message: string) => void} failed */
@@ -44,8 +45,10 @@ export function graph(failed) {
     svg.setAttribute('height', String(height * scale()));
   };
   const larger = (/** @type {number} */ by) => {
+    const middle = [(box.scrollLeft + box.clientWidth / 2) / scale(), (box.scrollTop + box.clientHeight / 2) / scale()];
     zoom = Math.min(4, Math.max(0.2, scale() * by));
     resize();
+    box.scrollTo(middle[0] * zoom - box.clientWidth / 2, middle[1] * zoom - box.clientHeight / 2);
   };
   byId('larger').onclick = () => larger(1.25);
   byId('smaller').onclick = () => larger(0.8);
@@ -60,17 +63,16 @@ export function graph(failed) {
   }, { passive: false });
   new ResizeObserver(resize).observe(box);
 
-  const put = (/** @type {string} */ text, /** @type {any} */ step) => {
+  const put = (/** @type {string} */ text) => {
     const fresh = /** @type {any} */ (new DOMParser().parseFromString(text, 'image/svg+xml').documentElement);
     svg = /** @type {SVGSVGElement} */ (document.importNode(fresh, true));
     place.replaceChildren(svg);
     resize();
-    const marked = step ? boxesOf(svg, step) : [];
-    for (const one of marked) one.classList.add('now');
-    if (marked.length) intoView(box, marked[0], 60);
+    const now = svg.querySelector('.now');
+    if (now) intoView(box, now, 60);
   };
 
-  return newestOnly(async (/** @type {Picture & { dark: boolean }} */ { step, ...asked }) => {
+  return newestOnly(async (/** @type {Picture & { dark: boolean }} */ { about, ...asked }) => {
     const key = JSON.stringify(asked);
     try {
       if (!known.has(key)) {
@@ -80,33 +82,10 @@ export function graph(failed) {
       const text = known.get(key);
       box.classList.toggle('old', !text);
       if (!text) return;
-      put(text, step);
-      box.setAttribute('aria-label', step ? `The flow graph: ${step.key} led to ${step.outcome}` : 'The flow graph');
+      put(text);
+      box.setAttribute('aria-label', ['The flow graph', about].filter(Boolean).join(': '));
     } catch (error) {
       failed(/** @type {Error} */ (error).message);
     }
   });
-}
-
-/**
- * The boxes that stand for a step: of its name, and of its stage's label where two steps have one name.
- * @returns {SVGGraphicsElement[]}
- */
-function boxesOf(/** @type {SVGSVGElement} */ svg, /** @type {{ key: string, worker: string }} */ { key, worker }) {
-  const all = (/** @type {string} */ which) => /** @type {SVGGraphicsElement[]} */ ([...svg.querySelectorAll(which)]);
-  const within = (/** @type {SVGGraphicsElement} */ box, /** @type {SVGGraphicsElement} */ one) => {
-    const [outer, inner] = [box.getBBox(), one.getBBox()];
-    const [x, y] = [inner.x + inner.width / 2, inner.y + inner.height / 2];
-    return x > outer.x && x < outer.x + outer.width && y > outer.y && y < outer.y + outer.height;
-  };
-  const names = all('.name').filter((name) => name.textContent === worker);
-  const boxes = all('.pill.t, .pill.x').filter((pill) => names.some((name) => within(pill, name)));
-  if (boxes.length < 2) return boxes;
-  // Frames come from the outside in, and a label belongs to the innermost frame around it.
-  const around = (/** @type {SVGGraphicsElement} */ one) => all('.box').findLast((frame) => within(frame, one));
-  const labels = new Map(all('.label').map((label) => [around(label), label.textContent]));
-  const stage = key.split('/').at(-2);
-  const labelled = boxes.filter((box) => labels.get(around(box)) === stage);
-  const bare = boxes.filter((box) => !labels.has(around(box)));
-  return labelled.length ? labelled : bare.length ? bare : boxes;
 }

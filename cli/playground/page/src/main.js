@@ -20,7 +20,7 @@ const dark = theme(() => redraw());
 const text = editor(byId('editor'), { changed, refused: said, run: () => run.begin(), format });
 const gifts = given(keep);
 const draw = graph(said);
-const run = time({ asked, said, begun: showRun, draw: (picture) => draw({ ...picture, dark: dark() }) });
+const run = time({ asked: state, said, begun: showRun, draw: (picture) => draw({ ...picture, dark: dark() }) });
 
 /** What a run does is seen in its graph, which on a phone is further down, and in its trace. */
 function showRun() {
@@ -29,25 +29,31 @@ function showRun() {
   if (look.getBoundingClientRect().top > innerHeight / 2) look.scrollIntoView();
 }
 
-/** What a run is asked for. */
-function asked() {
-  return { program: text.text(), input: byId('input').value, type: byId('type').value.trim() || 'text/plain', ...gifts.asked() };
+/** All that a visitor wrote, which is what a run is asked for. */
+function state() {
+  return { program: text.text(), input: byId('input').value, type: byId('type').value.trim() || 'text/plain', ...gifts.state() };
 }
 
-/** All that a visitor wrote. */
-const state = () => ({ ...asked(), ...gifts.state() });
-
+/** What the address holds, as text; empty: nothing. */
+let shared = '';
 function keep() {
   run.changed();
   remember();
+  // Whoever loads the page again wants what is on it, and not what it was once opened with.
+  if (shared && shared !== JSON.stringify(state())) leaveAddress();
 }
-const remember = later(500, () => {
+function leaveAddress() {
+  shared = '';
+  history.replaceState(null, '', location.pathname);
+}
+const remember = later(500, save);
+function save() {
   try {
     sessionStorage.setItem(DRAFT, JSON.stringify(state()));
   } catch {
     // A browser that keeps nothing keeps no draft.
   }
-});
+}
 
 function changed() {
   const example = examples.find((one) => one.program === text.text());
@@ -90,7 +96,7 @@ function problem(/** @type {any} */ told) {
   const fixes = told.fixes.map((/** @type {any} */ fix) => h('button', { type: 'button', class: 'fix', onclick: () => text.fix(fix) }, fix.title));
   return h('div', { class: `problem ${told.severity}` },
     h('button', { type: 'button', class: 'place', onclick: () => text.go(told) }, text.lineOf(told), h('span', { class: 'unseen' }, `: ${told.severity}`)),
-    h('div', {}, h('code', {}, told.code), ` ${told.message}`, ...[told.reason, told.help].filter(Boolean).map((why) => h('p', {}, why)), ...fixes));
+    h('div', {}, told.code && h('code', {}, told.code, ' '), told.message, ...[told.reason, told.help].filter(Boolean).map((why) => h('p', {}, why)), ...fixes));
 }
 
 function redraw() {
@@ -107,9 +113,11 @@ async function format() {
 }
 
 async function share() {
-  const fragment = await toFragment(state());
+  const now = state();
+  const fragment = await toFragment(now);
   if (!fragment) return said('This is too long for an address: save the program as a file instead.');
   history.replaceState(null, '', fragment);
+  shared = JSON.stringify(now);
   try {
     await navigator.clipboard.writeText(location.href);
     said('The address is copied. It holds the program, its input and its mocks; nothing was sent anywhere.');
@@ -126,12 +134,28 @@ function open(/** @type {any} */ { program, input, type, mocks, params }) {
   text.replace(program ?? '');
   text.toProgram();
   changed();
+  look(0);
+}
+
+/** Puts what the address holds onto the page, if it holds something; says so where that cannot be read. */
+async function openAddress() {
+  try {
+    const told = await fromFragment(location.hash);
+    if (!told) return false;
+    shared = '';
+    open(told);
+    shared = JSON.stringify(state());
+    return true;
+  } catch (error) {
+    leaveAddress();
+    said(/** @type {Error} */ (error).message);
+    return false;
+  }
 }
 
 /** What was shared, else what was being written, else an example. */
 async function begin() {
-  const shared = await fromFragment(location.hash);
-  if (shared) return open(shared);
+  if (await openAddress()) return;
   try {
     const draft = sessionStorage.getItem(DRAFT);
     if (draft) return open(JSON.parse(draft));
@@ -144,10 +168,8 @@ async function begin() {
 byId('share').onclick = share;
 byId('format').onclick = format;
 byId('input').oninput = byId('type').oninput = keep;
-addEventListener('hashchange', async () => {
-  const shared = await fromFragment(location.hash);
-  if (shared) open(shared);
-});
+addEventListener('hashchange', openAddress);
+addEventListener('pagehide', save);
 addEventListener('keydown', (event) => {
   if (event.key === 'Enter' && (event.ctrlKey || event.metaKey) && !event.defaultPrevented) run.begin();
 });
@@ -157,9 +179,10 @@ byId('example').append(...examples.map((example) => h('option', { value: example
 byId('example').onchange = (/** @type {any} */ event) => {
   const chosen = examples.find((example) => example.name === event.target.value);
   if (!chosen) return;
-  history.replaceState(null, '', location.pathname);
+  const own = text.text().trim() && !examples.some((one) => one.program === text.text());
+  leaveAddress();
   open(chosen);
-  said(chosen.title);
+  said(own ? `${chosen.title}. Ctrl-Z in the editor brings your program back.` : chosen.title);
 };
 await begin();
 givenTabs.show('tab-input');

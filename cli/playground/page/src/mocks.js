@@ -9,8 +9,10 @@ export function given(changed) {
   let mocks = {};
   /** @type {Record<string, string>} */
   let params = {};
-  /** @type {any[]} */
+  /** Those of the program as it is now. @type {any[]} */
   let workers = [];
+  /** @type {any[]} */
+  let declared = [];
 
   const set = (/** @type {string} */ name, /** @type {Entry[]} */ entries) => {
     mocks[name] = entries;
@@ -19,7 +21,18 @@ export function given(changed) {
 
   const draw = () => byId('mocks-panel').replaceChildren(
     h('p', { class: 'hint' }, 'What each worker answers: one entry a call, the last repeats. A worker without entries hands its input on.'),
-    ...workers.map((worker) => (worker.mock === null && !mocks[worker.name] ? pure(worker) : card(worker))));
+    ...workers.map((worker) => (worker.mock === null && !mocks[worker.name] ? pure(worker) : card(worker))),
+    ...idle(mocks, workers, (name) => {
+      delete mocks[name];
+      changed();
+      draw();
+    }, 'no step calls it'));
+
+  const drawParams = () => byId('params').replaceChildren(...declared.map(ask), ...idle(params, declared, (name) => {
+    delete params[name];
+    changed();
+    drawParams();
+  }, 'the program has no such parameter'));
 
   const pure = (/** @type {any} */ worker) => h('div', { class: 'worker' },
     h('h2', {}, worker.name, h('span', { class: 'soft' }, ' computes here')),
@@ -39,7 +52,7 @@ export function given(changed) {
       set(worker.name, all);
     };
     return h('div', { class: 'worker' },
-      h('h2', {}, worker.name, worker.near && h('span', { class: 'wrong' }, ` not ${worker.near}?`)),
+      h('h2', {}, worker.name),
       h('ol', {}, ...entries.map((/** @type {Entry} */ entry, /** @type {number} */ index) => h('li', {}, ...fields(worker, entry, index, put, draw)))),
       h('div', {},
         h('button', { type: 'button', class: 'quiet', 'aria-label': `Another answer of ${worker.name}`, onclick: () => edit(worker, [...entries, {}]) }, '+ answer'),
@@ -71,6 +84,7 @@ export function given(changed) {
       mocks = structuredClone(newMocks);
       params = { ...newParams };
       draw();
+      drawParams();
     },
     /** The program as it is now has these workers and parameters; what is being typed into is left alone. */
     of(/** @type {any[]} */ newWorkers, /** @type {any[]} */ newParams) {
@@ -78,14 +92,23 @@ export function given(changed) {
         workers = newWorkers;
         draw();
       }
-      byId('params').replaceChildren(...newParams.map(ask));
-    },
-    /** Of those only what the program still asks for. */
-    asked() {
-      const names = new Set(workers.map((worker) => worker.name));
-      return { mocks: Object.fromEntries(Object.entries(mocks).filter(([name]) => names.has(name))), params };
+      if (JSON.stringify(newParams) !== JSON.stringify(declared)) {
+        declared = newParams;
+        drawParams();
+      }
     },
   };
+}
+
+/** What is given and nobody asks for: it stays until somebody takes it away, for the program may ask for it again. */
+function idle(
+  /** @type {Record<string, any>} */ all, /** @type {{ name: string }[]} */ known, /** @type {(name: string) => void} */ remove,
+  /** @type {string} */ why,
+) {
+  const names = Object.keys(all).filter((name) => !known.some((one) => one.name === name));
+  return names.map((name) => h('div', { class: 'worker' },
+    h('h2', {}, name, h('span', { class: 'soft' }, `: ${why}`)),
+    h('button', { type: 'button', class: 'quiet', 'aria-label': `Remove what is given to ${name}`, onclick: () => remove(name) }, 'remove')));
 }
 
 /** The fields of one answer: whether it fails, its word and its text; what else an entry says stays as it is. */

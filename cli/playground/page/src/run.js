@@ -12,8 +12,9 @@ const WHOLE = 8000;
 const SHORTEST = 60;
 
 /**
- * What ran, all that it was given as text, what happened, and whether it would be given something else now.
- * @typedef {{ program: string, asked: string, steps: any[], end: any, calling: string, stale: boolean }} Run
+ * What ran, all that it was given as text, what happened and was said, which call goes on, whether it would be given something else now,
+ * and whether its end was seen.
+ * @typedef {{ program: string, asked: string, steps: any[], said: string[], end: any, calling: any, stale: boolean, told: boolean }} Run
  */
 
 /**
@@ -75,11 +76,17 @@ export function time(page) {
     else list.removeAttribute('aria-activedescendant');
     byId('value').replaceChildren(...beside(step));
     if (!run || (run.stale && !step)) return;
+    if (over() && !run.told) {
+      run.told = true;
+      page.said(`The run ${ended(run.end)} after ${all()} ${all() === 1 ? 'step' : 'steps'}.`);
+    }
+    const calling = at === all() && !run.end && run.calling;
     page.draw({
       program: run.program,
-      calls: run.steps.slice(0, at).map((one) => [one.key, one.outcome]),
+      calls: run.steps.slice(0, at).map((one) => [one.key, one.outcome ?? '']),
       status: over() && run.end.status ? run.end.status : undefined,
-      step,
+      now: calling ? calling.key : step?.key,
+      about: calling ? `calling ${calling.key}` : step && `${step.key} led to ${step.outcome}`,
     });
   };
 
@@ -91,8 +98,9 @@ export function time(page) {
     const why = end?.error ?? step?.error;
     return [
       run.stale && h('p', { class: 'hint' }, 'The program, its input or its mocks have changed since this run.'),
-      end && h('p', { class: `end ${end.status}` }, ENDS[/** @type {keyof typeof ENDS} */ (end.status)] ?? end.status),
-      !run.end && run.calling && at === all() && h('p', { class: 'hint' }, `calling ${run.calling} …`),
+      ...run.said.map((text) => h('p', { class: 'hint' }, text)),
+      end && h('p', { class: `end ${end.status}` }, ended(end)),
+      !run.end && run.calling && at === all() && h('p', { class: 'hint' }, `calling ${run.calling.worker} …`),
       why && h('p', { class: 'wrong' }, [why.code, why.message].filter(Boolean).join(': ')),
       value && h('h2', {}, title), value && shown(value),
     ].filter(Boolean);
@@ -100,12 +108,12 @@ export function time(page) {
 
   const hear = (/** @type {any} */ event) => {
     if (!run) return;
-    if (event.type === 'call') run.calling = event.worker;
-    if (event.type === 'said') page.said(event.text);
-    if (event.type === 'ended') {
-      run.end = event;
-      page.said(`The run ${ENDS[/** @type {keyof typeof ENDS} */ (event.status)] ?? event.status} after ${all()} ${all() === 1 ? 'step' : 'steps'}.`);
+    if (event.type === 'call') {
+      run.calling = event;
+      if (at === all()) show();
     }
+    if (event.type === 'said') run.said.push(event.text);
+    if (event.type === 'ended') run.end = event;
     if (event.type === 'step') {
       run.steps.push(event);
       list.append(row(event, all(), go));
@@ -119,10 +127,11 @@ export function time(page) {
     const { signal } = stop;
     const asked = page.asked();
     /** @type {Run} */
-    const mine = { program: asked.program, asked: JSON.stringify(asked), steps: [], end: null, calling: '', stale: false };
+    const mine = { program: asked.program, asked: JSON.stringify(asked), steps: [], said: [], end: null, calling: null, stale: false, told: false };
     run = mine;
     at = 0;
     list.replaceChildren();
+    page.said('');
     play(!walk);
     page.begun();
     try {
@@ -132,6 +141,7 @@ export function time(page) {
     } catch (error) {
       const { message } = /** @type {Error} */ (error);
       mine.end = signal.aborted ? { status: 'cancelled' } : { status: 'refused', error: { message } };
+      mine.told = true;
       page.said(signal.aborted ? 'The run was stopped.' : message);
     }
     if (run !== mine) return;
@@ -180,12 +190,17 @@ const ENDS = {
   sent: 'ended well', cancelled: 'was cancelled', failed: 'failed', timeout: 'ran out of time', parked: 'is parked', refused: 'was refused',
 };
 
+const ended = (/** @type {{ status: string }} */ { status }) => ENDS[/** @type {keyof typeof ENDS} */ (status)] ?? status;
+
 const calm = () => matchMedia('(prefers-reduced-motion: reduce)').matches;
+
+/** A key, which breaks into lines between its parts and not within a word. */
+const breakable = (/** @type {string} */ key) => key.split(/(?<=[/#])/).flatMap((part, nth) => (nth ? [h('wbr'), part] : [part]));
 
 /** A step as a row of the list. */
 function row(/** @type {any} */ step, /** @type {number} */ number, /** @type {(to: number) => void} */ go) {
   const again = step.attempt > 1 && h('span', { class: 'again' }, `attempt ${step.attempt}`);
   return h('div', { role: 'option', id: `step-${number}`, onclick: () => go(number) },
-    h('span', { class: 'key' }, step.key), again, h('span', { class: `outcome o-${step.outcome}` }, step.outcome ?? '–'),
+    h('span', { class: 'key' }, ...breakable(step.key)), again, h('span', { class: `outcome o-${step.outcome}` }, step.outcome ?? '–'),
     h('span', { class: 'ms' }, `${step.ms < 10 ? step.ms.toFixed(1) : Math.round(step.ms)} ms`));
 }

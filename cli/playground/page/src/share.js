@@ -12,15 +12,16 @@ export async function toFragment(state) {
   return fragment.length > LONGEST ? null : fragment;
 }
 
-/** What a fragment holds; null: nothing that this page wrote. */
+/** What a fragment holds; null: nothing. Fails where this page did not write it, or not so. */
 export async function fromFragment(/** @type {string} */ fragment) {
-  if (!fragment.startsWith(FORM) || fragment.length > LONGEST) return null;
+  if (fragment.length < 2) return null;
+  if (!fragment.startsWith(FORM)) throw new Error('This address holds something behind its # that is no program of this playground.');
   try {
     const letters = atob(fragment.slice(FORM.length).replaceAll('-', '+').replaceAll('_', '/'));
     const bytes = await through(new DecompressionStream('deflate-raw'), Uint8Array.from(letters, (letter) => letter.charCodeAt(0)));
     return state(JSON.parse(new TextDecoder().decode(bytes)));
   } catch {
-    return null;
+    throw new Error('The program in this address is damaged: a part of it is missing, or was changed on its way. Ask for the address again, or for the program as a file.');
   }
 }
 
@@ -41,11 +42,12 @@ async function through(/** @type {CompressionStream | DecompressionStream} */ ch
 
 /** The state of the page that a value describes, whoever wrote it. */
 function state(/** @type {any} */ value) {
+  if (typeof value?.program !== 'string') throw new Error('no program');
   const text = (/** @type {unknown} */ one, otherwise = '') => (typeof one === 'string' ? one : otherwise);
   const texts = Object.entries(value.params ?? {}).filter(([, one]) => typeof one === 'string');
   const lists = Object.entries(value.mocks ?? {}).filter(([, one]) => Array.isArray(one));
   return {
-    program: text(value.program),
+    program: value.program,
     input: text(value.input),
     type: text(value.type, 'text/plain'),
     params: Object.fromEntries(texts),
