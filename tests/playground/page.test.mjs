@@ -403,6 +403,9 @@ test('it fits a phone', async () => {
   const top = await page.locator('#graph').evaluate((graph) => graph.getBoundingClientRect().top);
   assert.ok(top >= 0 && top < 844, 'the graph is in sight');
   await picture('7-phone-run');
+  await page.tap('#share');
+  const said = await page.getByText('The address is copied').boundingBox();
+  assert.ok(said.y > 0 && said.y + said.height < 844, 'what is said is in sight');
   await reachable(page, 'on a phone');
 });
 

@@ -11,9 +11,8 @@ import { theme } from './theme.js';
 const DRAFT = 'aivm-playground';
 /** @type {any[]} */
 let examples = [];
-const said = (/** @type {string} */ text) => {
-  byId('said').textContent = text;
-};
+/** Says something below everything; on a phone, where that is out of sight, for a while above it. */
+const said = (/** @type {string} */ text) => byId('said').replaceChildren(...(text ? [h('span', {}, text)] : []));
 
 const [givenTabs, knownTabs] = [...document.querySelectorAll('[role=tablist]')].map(tabs);
 const dark = theme(() => redraw());
