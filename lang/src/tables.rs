@@ -12,7 +12,7 @@ use serde::de::value::Error as NoValue;
 use serde::de::{DeserializeOwned, IntoDeserializer, Visitor};
 use std::ops::Range;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 mod plain;
 
@@ -155,7 +155,10 @@ impl Tables {
                 continue;
             }
             match alone::<T>(name, value.clone()) {
-                Some(error) => self.value::<T>(of, name, value, &error),
+                Some(error) => match self.items::<T>(of, name, &value) {
+                    Some(rest) => _ = good.insert(key, rest),
+                    None => self.value::<T>(of, name, value, &error),
+                },
                 None => _ = good.insert(key, value),
             }
         }
@@ -174,6 +177,28 @@ impl Tables {
             _ => {}
         }
         read.ok()
+    }
+
+    /// Of a list that its key does not take, what it takes; each of the others is told.
+    fn items<'v, T: DeserializeOwned>(&mut self, of: &str, key: &str, list: &Value<'v>) -> Option<Value<'v>> {
+        let DeValue::Array(items) = list.get_ref() else { return None };
+        // These are one thing each, however many items that has.
+        if ["run", "mock"].contains(&key) {
+            return None;
+        }
+        let before = self.errors.len();
+        let mut good = DeArray::new();
+        for item in items {
+            let one = DeArray::from_iter([item.clone()]);
+            match alone::<T>(key, Spanned::new(item.span(), DeValue::Array(one))) {
+                Some(error) => {
+                    let range = error.span().unwrap_or(item.span());
+                    self.wrong(range, format!("`{key}` of {of}: {}", plainly(error.message())));
+                }
+                None => good.push(item.clone()),
+            }
+        }
+        (self.errors.len() > before).then(|| Spanned::new(list.span(), DeValue::Array(good)))
     }
 
     /// A value that its key does not take.
