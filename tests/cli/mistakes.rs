@@ -134,3 +134,27 @@ fn a_denial_says_what_decided() {
         assert!(told["reason"].as_str().is_some_and(|reason| reason.contains(why)), "{why}: {report}");
     }
 }
+
+#[test]
+fn an_item_that_is_wrong_hides_none_beside_it() {
+    let dir = folder();
+    let saga = "name: s\nsteps:\n  - {name: alpha, capability: sys.info.get_os}\n  - {name: b, capability: sys.info.get_os, depends_on: [alhpa, 3]}\n";
+    let expected = ["4: `b` depends on unknown step `alhpa`", "4: `depends_on` of step `b`: it takes a text, not `3`"];
+    assert_eq!(told(dir.path(), "s.yaml", saga), expected);
+    let workflow = "[steps.b]\nrun = \"x\"\nneeds = [\"a\", 1, 2]\nworkspace = \"EPHEMERAL\"\n";
+    let expected = [
+        "3: `b` needs `a`, and no step has this name",
+        "3: `needs` of `[steps.b]`: it takes a text, not `1`",
+        "3: `needs` of `[steps.b]`: it takes a text, not `2`",
+        "4: this `workspace` is a folder with the name of a word",
+    ];
+    assert_eq!(told(dir.path(), "workflow.toml", workflow), expected);
+}
+
+#[test]
+fn a_workflow_is_told_the_keys_of_a_workflow() {
+    let dir = folder();
+    let told = told(dir.path(), "workflow.toml", "[steps.a]\nuses = \"read\"\ninputs = { limit = 1 }\n");
+    let form = |said: &String| said.contains("`uses = \"read\"`, `inputs = { path = … }`") || said.contains("`limit`");
+    assert!(!told.is_empty() && told.iter().all(form), "{told:#?}");
+}

@@ -230,6 +230,14 @@ pub(super) fn check(tables: &mut Tables, workflow: &Workflow) {
         let diagnostic = Diagnostic::new(Code::Workflow, span, "nothing is done in no time: this `timeout` is 0");
         tables.report(diagnostic.help("write how long it may take, `timeout = \"30s\"`; or leave it out"));
     }
+    let steps = workflow.steps.iter().map(|step| (&step.it.workspace, step.value(tables, "workspace")));
+    let actions = workflow.actions.iter().map(|action| (&action.it.workspace, action.value(tables, "workspace")));
+    let in_capitals: Vec<(String, Span)> =
+        steps.chain(actions).filter_map(|(is, at)| Some((capitals(is)?, at))).collect();
+    for (word, span) in in_capitals {
+        let diagnostic = Diagnostic::new(Code::Workflow, span, "this `workspace` is a folder with the name of a word");
+        tables.report(diagnostic.fix(format!("did you mean `{word}`?"), vec![(span, format!("{word:?}"))]));
+    }
     for param in workflow.params.iter().filter(|param| !param.is_broken) {
         if let Err(error) = param.it.check() {
             let message = format!("`[parameters.{}]`: {error}", param.name);
@@ -242,6 +250,13 @@ pub(super) fn check(tables: &mut Tables, workflow: &Workflow) {
             tables.report(Diagnostic::new(Code::Workflow, param.value(tables, key), message));
         }
     }
+}
+
+/// The word that a workspace was probably meant to be.
+fn capitals(workspace: &Option<Workspace>) -> Option<String> {
+    let Some(Workspace::Within(folder)) = workspace else { return None };
+    let word = folder.to_ascii_lowercase();
+    ["ephemeral", "inherit"].contains(&word.as_str()).then_some(word)
 }
 
 /// What is kept of a run.

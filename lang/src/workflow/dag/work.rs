@@ -165,7 +165,10 @@ impl Works<'_> {
         let fits = definition.check().map_err(|error| error.to_string());
         let Err(reason) = fits.and_then(|()| self.library.check(definition)) else { return Some(()) };
         let uses = step.it.uses.as_ref().map_or(step.span, |uses| self.tables.span(uses.span()));
-        let at = step.places.named(&reason).and_then(|key| step.places.key(key));
+        // What is said of arrows is written otherwise here.
+        let reason = reason.replace("`builtin = ", "`uses = ").replace("`with = ", "`inputs = ");
+        let named = step.places.named(&reason);
+        let at = named.and_then(|key| if key.contains('.') { step.places.key(key) } else { step.places.value(key) });
         let span = at.map_or(uses, |range| self.tables.span(range));
         self.tables.report(match written_down(&reason) {
             Some(what) => {

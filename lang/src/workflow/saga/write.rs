@@ -203,12 +203,9 @@ impl<'a> Author<'a> {
                 self.action(word, named, capability)
             }
             (None, false, Kind::Parallel) => {
-                if let Some(waits) = named.steps.iter().find(|inner| !inner.step.depends_on.is_empty()) {
-                    self.wrong(
-                        Code::Saga,
-                        waits,
-                        "steps of a PARALLEL step run at the same time: none depends on another",
-                    );
+                for waits in named.steps.iter().filter(|inner| !inner.step.depends_on.is_empty()) {
+                    let why = "steps of a PARALLEL step run at the same time: none depends on another";
+                    self.wrong(Code::Saga, waits, why);
                 }
                 let steps: Vec<&Named> = named.steps.iter().collect();
                 self.fan(word, &steps, named.span);
