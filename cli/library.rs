@@ -248,7 +248,7 @@ impl Library for Files {
     fn wrong_inputs(&self, definition: &WorkerDefinition, inputs: &Settings) -> Vec<String> {
         match &definition.does {
             Does::Builtin(name) => builtin::wrong_inputs(name, inputs),
-            _ => Vec::new(),
+            _ => builtin::capability_of(definition).map_or(Vec::new(), |name| builtin::wrong_inputs(name, inputs)),
         }
     }
 

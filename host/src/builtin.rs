@@ -58,7 +58,7 @@ mod undo;
 mod validate;
 mod when;
 
-pub use capability::{absolute_paths, wrong_inputs};
+pub use capability::{absolute_paths, capability_of, wrong_inputs};
 pub use failure::Failure;
 pub use input::{Call, Context, Input, Part};
 pub use media::{is_json, is_parts, is_text};

@@ -158,3 +158,21 @@ fn a_workflow_is_told_the_keys_of_a_workflow() {
     let form = |said: &String| said.contains("`uses = \"read\"`, `inputs = { path = … }`") || said.contains("`limit`");
     assert!(!told.is_empty() && told.iter().all(form), "{told:#?}");
 }
+
+#[test]
+fn the_inputs_of_a_request_are_looked_at_before_it_is_made() {
+    let dir = folder();
+    let saga = |capability: &str, inputs: &str| {
+        format!("name: s\nsteps:\n  - {{name: a, capability: {capability}, inputs: {inputs}}}\n")
+    };
+    let told = |capability: &str, inputs: &str| told(dir.path(), "s.yaml", &saga(capability, inputs));
+    assert_eq!(
+        told("net.http.get", "{ulr: 'https://example.org'}"),
+        ["3: `net.http.get` has no input `ulr`; did you mean `url`?"]
+    );
+    assert_eq!(told("net.http.post", "{body: x}"), ["3: `net.http.post` needs an input `url`"]);
+    assert_eq!(told("sys.info.get_time", "{x: 1}"), ["3: `sys.info.get_time` has no input `x`; it has none"]);
+    // Somebody else's worker of this name reads what it reads.
+    write(dir.path(), "workers/net.http.get.toml", "run = \"true\"\neffect = \"read\"\n");
+    assert_eq!(told("net.http.get", "{ulr: x}"), [""; 0]);
+}

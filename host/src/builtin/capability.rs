@@ -14,7 +14,7 @@ pub(super) mod data;
 pub(super) mod fs;
 mod inputs;
 
-pub use inputs::{absolute_paths, wrong_inputs};
+pub use inputs::{absolute_paths, capability_of, wrong_inputs};
 
 const fn capability(name: &'static str, effect: Effect, run: fn(&Call<'_>) -> Result<Output, Failure>) -> Builtin {
     Builtin { name, effect, words: &[], instead: None, settings: &[], check: nothing_more, run }

@@ -3,7 +3,8 @@
 
 use crate::builtin::beneath::components;
 use crate::builtin::setting::{Kind, Preset, Setting, nearest};
-use aivm_schema::worker::Settings;
+use crate::stdlib;
+use aivm_schema::worker::{Settings, WorkerDefinition};
 use serde_json::Value;
 
 /// An input: a value, or a path beneath the workspace.
@@ -57,6 +58,25 @@ const INPUTS: [(&str, &[Input]); 18] = [
     ("text.template.render", &[must("template", Kind::Text), may("variables", Kind::Any)]),
 ];
 
+/// Capabilities that are no built-ins: requests, and a command.
+const OF_WORKERS: [(&str, &[Input]); 4] = [
+    ("net.http.get", &[URL]),
+    ("net.http.post", &[URL, BODY]),
+    ("net.http.put", &[URL, BODY]),
+    ("sys.info.get_time", &[]),
+];
+const URL: Input = must("url", Kind::Text);
+const BODY: Input = may("body", Kind::Any);
+
+/// The capability that a worker is which is no built-in. One of the same name that somebody else wrote is another.
+pub fn capability_of(definition: &WorkerDefinition) -> Option<&'static str> {
+    let is_it = |name: &str| {
+        let page = stdlib::page(name).and_then(|page| WorkerDefinition::from_markdown(page).ok());
+        page.as_ref() == Some(definition)
+    };
+    OF_WORKERS.iter().map(|(name, _)| *name).find(|name| is_it(name))
+}
+
 /// What is wrong with the inputs that a built-in of this name would be called with, as far as that is known before the call.
 pub fn wrong_inputs(builtin: &str, inputs: &Settings) -> Vec<String> {
     let Some(known) = known(builtin) else { return Vec::new() };
@@ -107,7 +127,7 @@ pub fn absolute_paths<'i>(builtin: &str, inputs: &'i Settings) -> Vec<(&'i str, 
 }
 
 fn known(builtin: &str) -> Option<&'static [Input]> {
-    INPUTS.iter().find(|(name, _)| *name == builtin).map(|(_, inputs)| *inputs)
+    INPUTS.iter().chain(&OF_WORKERS).find(|(name, _)| *name == builtin).map(|(_, inputs)| *inputs)
 }
 
 /// The paths that a value says, or those in its list.
