@@ -316,9 +316,24 @@ impl Repair<'_> {
         } else {
             self.out.tokens.insert(at.min(self.out.tokens.len()), Token { kind, span: missing });
             let diagnostic = diagnostic.here("opened here").label(missing, "missing here at the latest");
-            self.report(diagnostic.fix("close it", vec![(missing, closer.to_owned())]));
+            self.report(match self.swallowed(place) {
+                Some(semicolon) => {
+                    let fix = vec![(semicolon, String::new())];
+                    diagnostic.fix("a `;` begins a comment, and this one holds a `)`: remove the `;`", fix)
+                }
+                None => diagnostic.fix("close it", vec![(missing, closer.to_owned())]),
+            });
         }
         self.out.repaired.push(Span::new(place, end));
+    }
+
+    /// The `;` right behind this place that makes a comment of the brackets which are missing: elsewhere it ends a statement.
+    fn swallowed(&self, place: u32) -> Option<Span> {
+        let line = self.source.get(place as usize..)?.lines().next()?;
+        let comment = line.trim_start().strip_prefix(';')?;
+        let start = place + (line.len() - comment.len() - 1) as u32;
+        let closes = comment.matches(')').count() > comment.matches('(').count();
+        closes.then(|| Span::new(start, start + 1))
     }
 
     fn unopened(&mut self, token: &Token, message: &str) {

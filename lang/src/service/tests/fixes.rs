@@ -21,6 +21,8 @@ const TABLE: &[(&str, &str)] = &[
     ("out <= ( switch <= ( plan --> next | cancel\n check := send ) ) <= in", GOOD),
     ("out <= ( switch <= ( plan: next | cancel\n check = send ) ) <= in", GOOD),
     ("out => ( switch => ( plan => next | cancel\n check => send ) ) => in", GOOD),
+    ("out <= ( switch <= ( plan => next | cancel; check => send; ) ) <= in", GOOD),
+    ("out <= (\n switch <= ( plan => next | cancel ; check => send )\n) <= in", GOOD),
     ("out <- ( switch ← ( plan => next | cancel\n check => send ) ) ≤ in", GOOD),
     ("out = ( switch: ( plan <= next | cancel\n check <= send ) ) <- in", GOOD),
     ("out <= ( switch <= ( plan => next, cancel\n check => send ) ) <= in", GOOD),
