@@ -22,6 +22,7 @@ pub fn fix(global: &Global, args: &FixArgs) -> Result<Exit, Failure> {
         wrong |= !fixed.left.is_empty();
         let only_told = args.check || args.diff || file == "-" || load::is_address(file);
         if !only_told && !fixed.applied.is_empty() {
+            may_be_written(Path::new(file))?;
             compile::write_whole(Path::new(file), fixed.text.as_bytes())?;
         }
         if global.json {
@@ -38,6 +39,17 @@ pub fn fix(global: &Global, args: &FixArgs) -> Result<Exit, Failure> {
         (_, true) => Exit::FAILED,
         _ => Exit::SENT,
     })
+}
+
+/// A file that is read-only was not given to be changed, though its folder would let another take its place.
+fn may_be_written(file: &Path) -> Result<(), Failure> {
+    match std::fs::metadata(file).is_ok_and(|about| about.permissions().readonly()) {
+        true => {
+            let failure = Failure::usage("E0810", format!("cannot write {}: it is read-only", file.display()));
+            Err(failure.help("--diff shows what would be changed"))
+        }
+        false => Ok(()),
+    }
 }
 
 fn told_in_json(source: &Source, fixed: Fixed) -> serde_json::Value {

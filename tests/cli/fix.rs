@@ -66,3 +66,18 @@ fn check_tells_scripts_what_would_mend_it() {
     let at = |key: &str| edit[0][key].as_u64().unwrap_or_default() as usize;
     assert_eq!((&text[at("start")..at("end")], &edit[1]), ("->", &"=>".into()), "{report}");
 }
+
+#[test]
+fn a_file_that_is_read_only_stays_as_it_is() {
+    let dir = folder();
+    let text = "out <= ( switch <= ( clean -> send ) ) <= in\n";
+    write(dir.path(), "p.aivm", text);
+    let file = dir.path().join("p.aivm");
+    let mut permissions = std::fs::metadata(&file).expect("a file").permissions();
+    permissions.set_readonly(true);
+    std::fs::set_permissions(&file, permissions).expect("its permissions");
+    let fixed = aivm(dir.path(), &["fix", "p.aivm"]);
+    assert_eq!(fixed.status.code(), Some(2));
+    assert!(stderr(&fixed).contains("E0810") && stderr(&fixed).contains("read-only"), "{}", stderr(&fixed));
+    assert_eq!(std::fs::read_to_string(&file).expect("a file"), text);
+}
