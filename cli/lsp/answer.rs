@@ -211,6 +211,9 @@ fn tokens(at: &Looked, _: &Asked) -> Result<Value, Fault> {
     Ok(json!({"data": told::tokens(&at.document.marks(), at.text(), at.lines)}))
 }
 
+/// What is mended at once in a longer text is worked out when somebody asks for it: a cursor that moves does not wait so long.
+const MOST_UNASKED: usize = 64 << 10;
+
 /// The fixes at a place; and all of a text at once, where that is asked for or there are several.
 fn actions(at: &Looked, asked: &Asked) -> Result<Value, Fault> {
     let wanted = |kind: &str| {
@@ -227,7 +230,8 @@ fn actions(at: &Looked, asked: &Asked) -> Result<Value, Fault> {
             })
         }));
     }
-    if wanted("source.fixAll") == Some(true) || wanted("source.fixAll").is_none() && actions.len() > 1 {
+    let several = || actions.len() > 1 && at.text().len() <= MOST_UNASKED;
+    if wanted("source.fixAll").unwrap_or_else(several) {
         let fixed = service::fix(at.document.file(), at.text(), false, at.library);
         if !fixed.applied.is_empty() {
             let all = vec![(Span::new(0, at.text().len() as u32), fixed.text)];

@@ -31,6 +31,8 @@ pub struct Open {
     known: Option<Known>,
     /// Is what was said of it last still so?
     told: bool,
+    /// The editor has closed it, and that has not been told yet.
+    is_closed: bool,
 }
 
 /// What is known of a text.
@@ -94,7 +96,16 @@ impl Desk {
             "textDocument/didOpen" => {
                 let Item { uri, version, text } = read::<About>(params)?.text_document;
                 let lines = Lines::of(&text, self.units);
-                let open = Open { uri: uri.clone(), version, text, lines, units: self.units, known: None, told: false };
+                let open = Open {
+                    uri: uri.clone(),
+                    version,
+                    text,
+                    lines,
+                    units: self.units,
+                    known: None,
+                    told: false,
+                    is_closed: false,
+                };
                 self.open.insert(uri, open);
             }
             "textDocument/didChange" => {
@@ -109,7 +120,7 @@ impl Desk {
                 if let Some(open) = self.open.get_mut(&uri) {
                     // What was said of it is taken back; then it is gone.
                     open.text.clear();
-                    open.version = -1;
+                    open.is_closed = true;
                     open.told = false;
                 }
             }
@@ -124,7 +135,7 @@ impl Desk {
 
     /// A text that is open, compiled.
     pub fn look(&mut self, uri: &str) -> Result<Looked<'_>, Fault> {
-        let open = self.open.get_mut(uri).filter(|open| open.version >= 0).ok_or_else(|| not_open(uri))?;
+        let open = self.open.get_mut(uri).filter(|open| !open.is_closed).ok_or_else(|| not_open(uri))?;
         open.look();
         let (lines, units, uri) = (&open.lines, open.units, open.uri.as_str());
         let known = open.known.as_ref().ok_or_else(|| Fault::internal("it could not be compiled"))?;
@@ -137,14 +148,14 @@ impl Desk {
         for open in self.open.values_mut().filter(|open| !open.told) {
             open.told = true;
             let mut params = json!({"uri": open.uri, "diagnostics": []});
-            if open.version >= 0 {
+            if !open.is_closed {
                 open.look();
                 params["version"] = open.version.into();
                 params["diagnostics"] = open.diagnostics(self.pages.as_deref());
             }
             messages.push(json!({"jsonrpc": "2.0", "method": "textDocument/publishDiagnostics", "params": params}));
         }
-        self.open.retain(|_, open| open.version >= 0);
+        self.open.retain(|_, open| !open.is_closed);
         messages
     }
 }
