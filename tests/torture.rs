@@ -5,6 +5,8 @@
 #![cfg(all(target_os = "linux", feature = "store"))]
 #![allow(clippy::expect_used, clippy::unwrap_used, clippy::panic, clippy::disallowed_methods)]
 
+#[path = "common/dice.rs"]
+mod dice;
 #[path = "torture/faults.rs"]
 mod faults;
 #[path = "torture/flips.rs"]

@@ -13,7 +13,7 @@
 //!
 //! What goes past libc, straight to the kernel, is in `starts.rs`.
 
-use super::ground::{Dice, Form, Tally, end, try_all_at_once};
+use super::ground::{Form, Tally, dice, end, try_all_at_once};
 use super::place::{Place, Said};
 use super::subject::{self, Recovery, Subject};
 use std::collections::BTreeSet;
@@ -187,11 +187,11 @@ fn a_call_that_fails_is_reported_and_the_run_goes_on_afterwards() {
     // Of all there are: in a CI run one of three that fail once, and some of those that go on.
     let all = points.len() as u64;
     let wanted = form.pick(40, 3_000, all);
-    let mut dice = Dice::new(7);
+    let mut dice = dice(7);
     points.retain(|point| !(point.how == "call" && point.call.starts_with("fcntl")) || point.nth.is_multiple_of(LOCKS));
     points.retain(|point| {
         let once = form == Form::Ci && point.how == "once" && !point.subject.timed;
-        dice.below(all) < if once { all / 3 } else { wanted }
+        (dice.below(all as usize) as u64) < if once { all / 3 } else { wanted }
     });
     let (mut tally, wrong) = try_all_at_once(EACH_CORE, &points, fail);
     tally.add("programs", subjects.len() as u64);

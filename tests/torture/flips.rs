@@ -1,6 +1,7 @@
 //! A bit or a byte of a store is another than it was written: what is read from it is what it was, or an error with a code.
 
-use super::ground::{Dice, Form, Tally, end, try_all};
+use super::dice::Dice;
+use super::ground::{Form, Tally, dice, end, try_all};
 use super::place::{Place, Said, copy};
 use super::subject;
 use std::fs;
@@ -42,7 +43,7 @@ impl Whole {
 /// Every so many stores a whole byte, else a bit.
 fn damage(file: &Path, dice: &mut Dice) -> String {
     let mut bytes = fs::read(file).expect("the store");
-    let at = dice.below(bytes.len() as u64) as usize;
+    let at = dice.below(bytes.len());
     let byte = bytes.get_mut(at).expect("within");
     let before = *byte;
     *byte ^= if dice.below(3) == 0 { 1 + dice.below(255) as u8 } else { 1 << dice.below(8) };
@@ -68,7 +69,7 @@ fn judge(said: &Said, same: bool, tally: &mut Tally, of: &str) -> Result<(), Str
 fn flip(whole: &Whole, seed: u64) -> Result<Tally, String> {
     let place = Place::of(&whole.place.work());
     copy(whole.place.state(), place.state());
-    let what = damage(&place.state().join("store.db"), &mut Dice::new(seed));
+    let what = damage(&place.state().join("store.db"), &mut dice(seed));
     let wrong = |found: String| format!("{what}, {}: {found}", if whole.parked { "parked" } else { "ended" });
     let mut tally = Tally::default();
     tally.add("flips", 1);

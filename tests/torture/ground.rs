@@ -1,5 +1,6 @@
 //! What all parts stand on: how much is tried, dice, all cores, and counting.
 
+use super::dice::Dice;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -37,28 +38,10 @@ impl Form {
     }
 }
 
-/// Numbers that come out alike for the same seed (splitmix64).
-#[derive(Debug)]
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Dice {
-        let from = std::env::var("AIVM_TORTURE_FROM").ok().map_or(0, |text| text.parse().expect("a number"));
-        Dice(seed ^ (from as u64).wrapping_mul(0x2545_f491_4f6c_dd1d))
-    }
-
-    pub fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// Below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.roll() % end.max(1)
-    }
+/// Dice of a seed, and of the number that all begin with.
+pub fn dice(seed: u64) -> Dice {
+    let from = std::env::var("AIVM_TORTURE_FROM").ok().map_or(0, |text| text.parse::<u64>().expect("a number"));
+    Dice::new(seed ^ from.wrapping_mul(0x2545_f491_4f6c_dd1d))
 }
 
 /// How often what happened.

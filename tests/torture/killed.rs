@@ -1,7 +1,7 @@
 //! The program is killed at every call that writes, flushes, renames or starts a process, and at some of those that its recovery
 //! makes; then it is resumed.
 
-use super::ground::{Dice, Form, Tally, end, try_all};
+use super::ground::{Form, Tally, dice, end, try_all};
 use super::place::{Fault, can_trace};
 use super::subject::{self, Subject};
 
@@ -41,12 +41,12 @@ fn survive(point: &Point) -> Result<Tally, String> {
 
 /// Faults for the recovery of some points: what a crash alone does not show, a second may.
 fn more(nth: u64, calls: &[(String, u64)]) -> Vec<Fault> {
-    let mut dice = Dice::new(nth);
+    let mut dice = dice(nth);
     let mut faults = Vec::new();
     while faults.len() < 3 && dice.below(4) > 0 {
-        let call = calls.get(dice.below(calls.len() as u64) as usize).map_or("write", |(call, _)| call.as_str());
+        let call = calls.get(dice.below(calls.len())).map_or("write", |(call, _)| call.as_str());
         let call = if dice.below(2) == 0 { "pwrite64" } else { call };
-        faults.push(Fault::kill(call, 1 + dice.below(30)));
+        faults.push(Fault::kill(call, 1 + dice.below(30) as u64));
     }
     faults
 }

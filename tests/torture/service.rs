@@ -1,7 +1,8 @@
 //! A service that counts, with a ledger outside of the program, is killed at any moment, again and again: nothing is lost, nothing
 //! that must not be is repeated, and nobody is asked about what no crash has touched.
 
-use super::ground::{Dice, Form, Tally, end, try_all};
+use super::dice::Dice;
+use super::ground::{Form, Tally, dice, end, try_all};
 use super::place::{Place, Said};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -28,7 +29,7 @@ impl Kept<'_> {
     fn call(&mut self, args: &[&str]) -> Result<Option<Said>, String> {
         let mut under_way = self.place.spawn(&[], args);
         if self.kills < self.wanted {
-            std::thread::sleep(Duration::from_micros(self.dice.below(self.longest)));
+            std::thread::sleep(Duration::from_micros(self.dice.below(self.longest as usize) as u64));
             // Too late when it has ended; then it is like any other.
             let _ = under_way.child.kill();
         }
@@ -95,7 +96,7 @@ fn serve(service: &Service) -> Result<Tally, String> {
     let place = Place::on_disk(&folder);
     // Long enough that a good many steps pass between two kills.
     let longest = 20_000 + 5_000 * 3 * service.rounds / service.kills;
-    let dice = Dice::new(service.seed);
+    let dice = dice(service.seed);
     let mut kept = Kept { place: &place, dice, tally: Tally::default(), kills: 0, wanted: service.kills, longest };
     let said = kept.carry(&service.rounds.to_string()).map_err(|what| format!("seed {}: {what}", service.seed))?;
     let (mut tally, kills) = (kept.tally, kept.kills);
