@@ -23,6 +23,14 @@ struct Person {
     shown: String,
 }
 
+/// A session that nobody leaves ends with the test: those beside it hold its terminal, too, so that it would hear of nothing.
+impl Drop for Person {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Person {
     fn sits_down(folder: &Path, args: &[&str], colours: bool) -> Person {
         let size = nix::pty::Winsize { ws_row: 40, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
