@@ -1,8 +1,9 @@
 //! `repl`: programs are typed and run, step by step and back. What is evaluated is a run in the store like every other; a session is
 //! what its last run, and the note beside it, say.
 //!
-//! Here: who is asked, and what becomes of an entry. How one is read is `entry`'s, where it comes from `lines`'; what a session knows is
-//! `session`'s, how its runs go on `runs`', where they stop `breaks`'; `files` has `:load` and `:save`, `look` what changes nothing.
+//! Here: who is asked, and what becomes of an entry. How one is read is `entry`'s, where it comes from `lines`', who ends the wait for it
+//! `idle`'s; what a session knows is `session`'s, how its runs go on `runs`', where they stop `breaks`'; `files` has `:load` and `:save`,
+//! `look` what changes nothing.
 
 use crate::args::{Global, ReplArgs, Workers};
 use crate::fail::{self, Exit, Failure, Source};
@@ -19,6 +20,7 @@ use aivm_schema::artifact::Draft;
 use aivm_schema::worker::WorkerDefinition;
 use command::Command;
 use entry::{Bare, Entry, Given, Pieces};
+use idle::Idle;
 use lines::Lines;
 use session::{Session, pieces_of};
 use std::collections::BTreeSet;
@@ -31,6 +33,7 @@ mod entry;
 mod files;
 mod hands;
 mod help;
+mod idle;
 mod lines;
 mod look;
 mod runs;
@@ -66,6 +69,7 @@ pub fn repl(global: &Global, args: &ReplArgs) -> Result<Exit, Failure> {
         ended: false,
     };
     let mut lines = Lines::open()?;
+    let idle = Idle::new();
     if lines.is_typed() {
         repl.greet();
     }
@@ -75,7 +79,7 @@ pub fn repl(global: &Global, args: &ReplArgs) -> Result<Exit, Failure> {
         (None, None) => {}
     }
     while !repl.ended {
-        let Some((text, entry)) = lines.next(&repl.session)? else { break };
+        let Some((text, entry)) = idle.during(|| lines.next(&repl.session))? else { break };
         if let Err(failure) = repl.obey(&text, entry) {
             let exit = failure.show(false);
             repl.came(exit);

@@ -190,6 +190,23 @@ fn ctrl_c_drops_a_line_or_cancels_a_run_and_never_ends_the_session() {
 }
 
 #[test]
+fn a_session_that_waits_ends_when_it_is_asked_to() {
+    let dir = folder();
+    for runs in [false, true] {
+        let mut person = Person::sits_down(dir.path(), &[], false);
+        if runs {
+            // A run hears what asks the process to end, and is over.
+            person.types("clean <= \"x\"\r");
+            person.sees("sent");
+            person.sees("aivm> ");
+        }
+        let told = std::process::Command::new("kill").arg(person.child.id().to_string()).status().expect("kill");
+        assert!(told.success());
+        assert_eq!(person.child.wait().expect("it ends").code(), Some(130));
+    }
+}
+
+#[test]
 fn colours_are_for_those_who_want_them() {
     let dir = folder();
     for colours in [true, false] {
