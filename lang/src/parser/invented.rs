@@ -2,17 +2,14 @@
 
 /// Words for a kind of stage.
 const KINDS: [(&str, &[&str]); 4] = [
-    (
-        "switch",
-        &[
-            "sequence", "seq", "serial", "steps", "pipeline", "chain", "flow", "do", "loop", "while", "repeat", "for",
-            "stage",
-        ],
-    ),
+    ("switch", &["sequence", "seq", "serial", "steps", "pipeline", "chain", "flow", "do", "stage"]),
     ("select", &["choose", "choice", "pick", "route", "router", "agent", "any"]),
     ("join", &["parallel", "concurrent", "concurrently", "fork", "all", "gather", "async", "race", "fanout"]),
     ("match", &["case", "if", "when", "cond", "catch", "on", "branch", "decide"]),
 ];
+
+/// Words for what a way back does here.
+const LOOPS: [&str; 6] = ["loop", "while", "repeat", "for", "foreach", "until"];
 
 /// Words for an outcome.
 const OUTCOMES: [(&str, &[&str]); 7] = [
@@ -34,6 +31,11 @@ fn meant(of: &[(&'static str, &[&str])], text: &str) -> Option<&'static str> {
 /// The kind of stage that is meant by a word, also in capitals.
 pub(super) fn kind(text: &str) -> Option<&'static str> {
     meant(&KINDS, text)
+}
+
+/// Does a word of elsewhere say that something is done again, also in capitals?
+pub(super) fn is_loop(text: &str) -> bool {
+    LOOPS.contains(&text.to_ascii_lowercase().as_str())
 }
 
 /// The outcome that is meant by a word, also in capitals.

@@ -163,6 +163,13 @@ impl Parser<'_> {
         if let Some(kind) = keyword(text) {
             return Some(kind);
         }
+        if invented::is_loop(text) && self.peek_kind(0) != Some(T::Leads) {
+            // Nobody knows what leads back, so there is no fix.
+            let message = format!("`{text}` is no kind of stage: the language has no loops");
+            let help = "use `switch`, and let a step lead back: `verify => back | next`, or `[label.step.jump]`";
+            self.report(Diagnostic::new(Code::Misspelt, span, message).help(help));
+            return keyword("switch");
+        }
         match invented::kind(text).map(str::to_owned).or_else(|| nearest(text, KEYWORDS.into_iter())) {
             Some(meant) if self.peek_kind(0) != Some(T::Leads) || self.peek_kind(1) == Some(T::Open) => {
                 self.report(

@@ -140,6 +140,14 @@ fn every_mistake_of_the_table_is_mended() {
     }
 }
 
+/// What leads back is not known, and a `switch` alone would be another program.
+#[test]
+fn a_loop_of_elsewhere_is_told_and_stays() {
+    let fixed = mended("out <= ( while <= ( plan -> next\n check => send ) ) <= in");
+    assert!(fixed.text.contains("while <= ( plan => next"), "{}", fixed.text);
+    assert_eq!(fixed.left.len(), 1, "{:?}", fixed.left);
+}
+
 /// A mistake of each family in one program.
 #[test]
 fn mistakes_of_all_families_at_once_are_mended() {
