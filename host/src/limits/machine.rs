@@ -20,7 +20,7 @@ pub struct Machine {
 }
 
 /// What a call has taken; it is given back when it is dropped.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Lease {
     _processors: Option<OwnedSemaphorePermit>,
     _memory: Option<OwnedSemaphorePermit>,
