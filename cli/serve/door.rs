@@ -1,5 +1,5 @@
-//! Who is let in over HTTP: so many connections at once, of one address only a part of them, nobody from a web page of another server, and only those who know the key, where
-//! there is one.
+//! Who is let in over HTTP: so many connections at once, of one address only a part of them, nobody from a web page of another server, and
+//! only those who know the key, where there is one.
 
 use super::patient::Patient;
 use super::share::Shares;
